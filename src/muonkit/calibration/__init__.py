@@ -1,0 +1,1 @@
+"""Momentum scale and resolution from dimuon resonances."""

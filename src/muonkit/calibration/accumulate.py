@@ -1,0 +1,191 @@
+"""From pairs to sums: masses per cell, cell means, generator masses. The waist of the calibration: everything after
+it works on these sums alone, and sums of chunks add up to the sum of the file.
+
+Fine cells are those of `binning.Binning`. The counts with log(pT+/pT-) shifted by +-SHIFT measure the flux of pairs
+through the cell walls, which the extraction needs to undo the pull of migration on the mass."""
+
+from dataclasses import dataclass, fields
+from typing import Protocol, Self
+
+import numpy as np
+
+from muonkit.calibration.binning import Binning, scaled_pt_range
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray
+from muonkit.core.kinematics import cos_dphi, log_pt_ratio, mass, mass_response
+from muonkit.data.dimuons import Dimuons
+
+SHIFT = 0.05
+NODE_SPACING = 1e-3  # in ln m_gen: ten times finer than the resolution; a node sits at the mean of its entries
+MARGIN = 0.12  # in ln m: generator masses this far outside the window still feed it
+MEANS = ("k_plus", "k_minus", "pt_plus", "pt_minus", "pt2_plus", "pt2_minus", "response_plus", "response_minus")
+AXES = ("eta_plus", "eta_minus", "log_pt_ratio", "cos_dphi", "abs_eta_of_leading")
+
+
+class Corrector(Protocol):
+    """Anything that corrects the momenta of a table of pairs."""
+
+    def __call__(self, table: Dimuons) -> Dimuons: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is counted: cells, mass window [GeV], number of mass bins, cuts on pT/m x pole [GeV]."""
+
+    binning: Binning
+    window: tuple[float, float]
+    mass_bins: int
+    pole: float
+    scaled_pt: tuple[float, float]
+
+    @property
+    def mass_edges(self) -> FloatArray:
+        return np.linspace(*self.window, self.mass_bins + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CellMasses:
+    """Sums over pairs in the mass window. First axis: fine cells.
+
+    masses (cells, mass bins); weight2 (cells,); means (cells, MEANS), sums of weight x value; shifted (cells, 2);
+    angular (cells, 3): sums of 1, x, x^2 with x = ln of the mass change by the angles (simulation only);
+    correlation (AXES, 5): sums of x, x^2, r, r^2, x r of each axis and the mass residual; pairs: read, selected."""
+
+    masses: FloatArray
+    weight2: FloatArray
+    means: FloatArray
+    shifted: FloatArray
+    angular: FloatArray
+    correlation: FloatArray
+    pairs: FloatArray
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @property
+    def entries(self) -> FloatArray:
+        """Sum of weights per fine cell."""
+        return self.masses.sum(axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class GenMasses:
+    """Generator masses per fine cell, sparse: key = cell x nodes + node, ascending; sums of w, w^2, w m."""
+
+    key: IntArray
+    weight: FloatArray
+    weight2: FloatArray
+    weighted_mass: FloatArray
+    nodes: int
+
+    def __add__(self, other: Self) -> Self:
+        key, inverse = np.unique(np.concatenate([self.key, other.key]), return_inverse=True)
+
+        def total(mine: FloatArray, theirs: FloatArray) -> FloatArray:
+            return np.bincount(inverse, np.concatenate([mine, theirs]), len(key))
+
+        return type(self)(
+            key,
+            total(self.weight, other.weight),
+            total(self.weight2, other.weight2),
+            total(self.weighted_mass, other.weighted_mass),
+            self.nodes,
+        )
+
+    def entries(self, cells: int) -> FloatArray:
+        """Sum of weights per fine cell; shape (cells,)."""
+        return np.bincount(self.key // self.nodes, self.weight, cells)
+
+
+def selected(table: Dimuons, masses: FloatArray, settings: Settings) -> BoolArray:
+    """Pairs that pass the dilation-invariant cuts."""
+    low, high = scaled_pt_range(table.plus, table.minus, masses, settings.pole)
+    return (low > settings.scaled_pt[0]) & (high < settings.scaled_pt[1])
+
+
+def accumulate(table: Dimuons, settings: Settings) -> CellMasses:
+    """Sums of one chunk."""
+    masses = mass(table.plus, table.minus)
+    window = (masses >= settings.window[0]) & (masses < settings.window[1])
+    chosen = window & selected(table, masses, settings)
+    kept, kept_masses = table[chosen], masses[chosen]
+    cell = settings.binning.index(kept.plus, kept.minus)
+    kept, kept_masses, cell = kept[cell >= 0], kept_masses[cell >= 0], cell[cell >= 0]
+    size = settings.binning.size
+    return CellMasses(
+        _mass_histogram(cell, kept_masses, kept.weight, settings),
+        np.bincount(cell, kept.weight**2, size),
+        _sums(cell, kept.weight, _mean_columns(kept), size),
+        np.stack([_shifted_entries(table[window], masses[window], settings, sign * SHIFT) for sign in (1, -1)], axis=1),
+        _sums(cell, kept.weight, _angular_columns(kept), size),
+        _correlation_sums(kept, kept_masses / settings.pole - 1),
+        np.array([len(table), len(kept)], dtype=float),
+    )
+
+
+def accumulate_generator(table: Dimuons, settings: Settings) -> GenMasses:
+    """Generator masses of the pairs of one chunk whose reconstructed muons fall in a cell, at whatever mass."""
+    if table.gen_plus is None or table.gen_minus is None:
+        raise ValueError("a template needs generator muons")
+    start = np.log(settings.window[0]) - MARGIN
+    nodes = int(np.ceil((np.log(settings.window[1]) + MARGIN - start) / NODE_SPACING))
+    true_mass = mass(table.gen_plus, table.gen_minus)
+    node = np.floor((np.log(true_mass) - start) / NODE_SPACING).astype(np.int64)
+    cell = settings.binning.index(table.plus, table.minus)
+    chosen = (cell >= 0) & (node >= 0) & (node < nodes)
+    chosen &= selected(table, mass(table.plus, table.minus), settings)
+    key, inverse = np.unique(cell[chosen] * nodes + node[chosen], return_inverse=True)
+    weight, true_mass = table.weight[chosen], true_mass[chosen]
+    sums = [np.bincount(inverse, values, len(key)) for values in (weight, weight**2, weight * true_mass)]
+    return GenMasses(key, *sums, nodes)
+
+
+def _mass_histogram(cell: IntArray, masses: FloatArray, weight: FloatArray, settings: Settings) -> FloatArray:
+    low, high = settings.window
+    position = ((masses - low) / (high - low) * settings.mass_bins).astype(np.int64)
+    position = np.minimum(position, settings.mass_bins - 1)
+    flat = np.bincount(cell * settings.mass_bins + position, weight, settings.binning.size * settings.mass_bins)
+    return flat.reshape(settings.binning.size, settings.mass_bins)
+
+
+def _sums(cell: IntArray, weight: FloatArray, columns: list[FloatArray], size: int) -> FloatArray:
+    return np.stack([np.bincount(cell, weight * column, size) for column in columns], axis=1)
+
+
+def _mean_columns(table: Dimuons) -> list[FloatArray]:
+    plus, minus = table.plus.pt, table.minus.pt
+    return [1 / plus, 1 / minus, plus, minus, plus**2, minus**2, *mass_response(table.plus, table.minus)]
+
+
+def _angular_columns(table: Dimuons) -> list[FloatArray]:
+    one = np.ones(len(table))
+    if table.gen_plus is None or table.gen_minus is None:
+        return [0 * one, 0 * one, 0 * one]
+    measured = mass(table.plus._replace(pt=table.gen_plus.pt), table.minus._replace(pt=table.gen_minus.pt))
+    change = np.log(measured / mass(table.gen_plus, table.gen_minus))
+    return [one, change, change**2]
+
+
+def _shifted_entries(table: Dimuons, masses: FloatArray, settings: Settings, shift: float) -> FloatArray:
+    """Entries per cell when log(pT+/pT-) of every pair grows by `shift` at fixed pT+ pT-."""
+    plus = table.plus._replace(pt=table.plus.pt * np.exp(shift / 2))
+    minus = table.minus._replace(pt=table.minus.pt * np.exp(-shift / 2))
+    low, high = scaled_pt_range(plus, minus, masses, settings.pole)
+    cell = settings.binning.index(plus, minus)
+    chosen = (cell >= 0) & (low > settings.scaled_pt[0]) & (high < settings.scaled_pt[1])
+    return np.bincount(cell[chosen], table.weight[chosen], settings.binning.size)
+
+
+def _correlation_sums(table: Dimuons, residual: FloatArray) -> FloatArray:
+    leading = np.where(table.plus.pt > table.minus.pt, table.plus.eta, table.minus.eta)
+    axes = (table.plus.eta, table.minus.eta, log_pt_ratio(table.plus, table.minus), cos_dphi(table.plus, table.minus), np.abs(leading))
+    return np.array([[x.sum(), (x**2).sum(), residual.sum(), (residual**2).sum(), (x * residual).sum()] for x in axes])
+
+
+def residual_correlations(sums: CellMasses) -> dict[str, float]:
+    """Correlation coefficient of every binning variable, and of |eta| of the leading muon, with the mass residual."""
+    n = max(sums.pairs[1], 1.0)
+    result = {}
+    for name, (x, xx, r, rr, xr) in zip(AXES, sums.correlation / n, strict=True):
+        spread = (xx - x * x) * (rr - r * r)
+        result[name] = float((xr - x * r) / np.sqrt(spread)) if spread > 0 else 0.0
+    return result

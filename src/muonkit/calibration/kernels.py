@@ -1,0 +1,265 @@
+"""All cells at once: binned maximum likelihood by Fisher scoring, the numba twin of `kernel`.
+
+Each cell has four parameters theta = (mu, sigma, f, slope). The step is F^-1 g with the expected Fisher matrix F and
+the analytic gradient g, halved until the likelihood rises; a background fraction that wants below 0 is held there
+together with its slope. Kernel and helpers stand in one file: numba's cache does not see edits elsewhere."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+MASS, CURVATURE = 0, 1
+SERIES_BELOW = 1e-2
+CONVERGED, NO_BACKGROUND, AT_LIMIT, NOT_CONVERGED, BAD_FISHER = range(5)
+INV_SQRT2 = 0.7071067811865476
+INV_SQRT2PI = 0.3989422804014327
+TINY = 1e-300
+
+
+@njit(cache=True, nogil=True)
+def add_node(edges, node, weight, mu, sigma, kind, cdf, d_mu, d_sigma):
+    """Add weight x Phi(z) of one node, and its derivatives, at every edge."""
+    for i in range(edges.size):
+        if kind == MASS:
+            z = (edges[i] / node - mu) / sigma
+            z_mu, z_sigma = -1 / sigma, -z / sigma
+        else:
+            ratio = node / edges[i]
+            z = (1 - 0.5 * sigma * sigma - mu * ratio) / sigma
+            z_mu, z_sigma = -ratio / sigma, -1 - z / sigma
+        if z < -9.0:
+            continue
+        if z > 9.0:
+            cdf[i] += weight
+            continue
+        cdf[i] += weight * 0.5 * math.erfc(-z * INV_SQRT2)
+        phi = weight * INV_SQRT2PI * math.exp(-0.5 * z * z)
+        d_mu[i] += phi * z_mu
+        d_sigma[i] += phi * z_sigma
+
+
+@njit(cache=True, nogil=True)
+def exponential(x, t):
+    """(e^(t x) - 1)/(e^t - 1) and its derivative with respect to t."""
+    if abs(t) < SERIES_BELOW:
+        y = x * (x - 1)
+        value = x + t * y / 2 + t * t * y * (2 * x - 1) / 12 + t**3 * y * y / 24
+        return value, y / 2 + t * y * (2 * x - 1) / 6 + t * t * y * y / 8
+    ex, e1 = math.exp(t * x), math.exp(t)
+    value = (ex - 1) / (e1 - 1)
+    return value, (x * ex - value * e1) / (e1 - 1)
+
+
+@njit(cache=True, nogil=True)
+def probabilities(theta, edges, node, weight, kind, p, dp):
+    """Fill p (bins,) and dp (bins, 4); returns the signal's share of the window."""
+    bins = edges.size - 1
+    cdf, d_mu, d_sigma = np.zeros(bins + 1), np.zeros(bins + 1), np.zeros(bins + 1)
+    for j in range(node.size):
+        add_node(edges, node[j], weight[j], theta[0], theta[1], kind, cdf, d_mu, d_sigma)
+    total = cdf[bins] - cdf[0]
+    t_mu, t_sigma = d_mu[bins] - d_mu[0], d_sigma[bins] - d_sigma[0]
+    width = edges[bins] - edges[0]
+    f, t = theta[2], theta[3] * width
+    below, d_below = 0.0, 0.0
+    for i in range(bins):
+        signal = (cdf[i + 1] - cdf[i]) / total
+        value, derivative = exponential((edges[i + 1] - edges[0]) / width, t)
+        background, d_background = value - below, derivative - d_below
+        below, d_below = value, derivative
+        p[i] = f * background + (1 - f) * signal
+        dp[i, 0] = (1 - f) * (d_mu[i + 1] - d_mu[i] - signal * t_mu) / total
+        dp[i, 1] = (1 - f) * (d_sigma[i + 1] - d_sigma[i] - signal * t_sigma) / total
+        dp[i, 2] = background - signal
+        dp[i, 3] = f * width * d_background
+    return total
+
+
+@njit(cache=True, nogil=True)
+def log_likelihood(count, p, theta, prior):
+    """Sum of n ln p with the Gaussian constraint of the slope: prior = (mean, width)."""
+    value = -0.5 * ((theta[3] - prior[0]) / prior[1]) ** 2
+    for i in range(count.size):
+        if count[i] > 0:
+            value += count[i] * math.log(max(p[i], TINY))
+    return value
+
+
+@njit(cache=True, nogil=True)
+def score_and_fisher(count, p, dp, theta, prior, score, fisher):
+    """Gradient of the log-likelihood and expected Fisher matrix."""
+    total = count.sum()
+    score[:] = 0.0
+    fisher[:, :] = 0.0
+    for i in range(count.size):
+        q = max(p[i], TINY)
+        for a in range(4):
+            score[a] += count[i] / q * dp[i, a]
+            for b in range(a + 1):
+                fisher[a, b] += total / q * dp[i, a] * dp[i, b]
+    score[3] -= (theta[3] - prior[0]) / prior[1] ** 2
+    fisher[3, 3] += 1 / prior[1] ** 2
+    for a in range(4):
+        for b in range(a):
+            fisher[b, a] = fisher[a, b]
+
+
+@njit(cache=True, nogil=True)
+def invert_free(matrix, free, inverse):
+    """Inverse of the rows and columns that are free (Gauss-Jordan after scaling to a unit diagonal); 0 elsewhere."""
+    n = 4
+    work = np.zeros((n, n))
+    root = np.ones(n)
+    for a in range(n):
+        if free[a]:
+            if not matrix[a, a] > 0:
+                return False
+            root[a] = math.sqrt(matrix[a, a])
+    for a in range(n):
+        for b in range(n):
+            if free[a] and free[b]:
+                work[a, b] = matrix[a, b] / (root[a] * root[b])
+        inverse[a, :] = 0.0
+        inverse[a, a] = 1.0
+        if not free[a]:
+            work[a, a] = 1.0
+    for a in range(n):
+        pivot = work[a, a]
+        if not pivot > 1e-12:
+            return False
+        for b in range(n):
+            work[a, b] /= pivot
+            inverse[a, b] /= pivot
+        for c in range(n):
+            if c != a:
+                factor = work[c, a]
+                for b in range(n):
+                    work[c, b] -= factor * work[a, b]
+                    inverse[c, b] -= factor * inverse[a, b]
+    for a in range(n):
+        for b in range(n):
+            inverse[a, b] = inverse[a, b] / (root[a] * root[b]) if free[a] and free[b] else 0.0
+    return True
+
+
+@njit(cache=True, nogil=True)
+def template_covariance(theta, edges, node, weight, variance, kind, count, p, dp, covariance, out):
+    """Covariance of theta that comes from the finite statistics of the nodes.
+
+    d theta = -F^-1 N sum_i (d_theta p_i / p_i) d p_i, with d p_i / d w_j = (1 - f)(G_ij - s_i T_j)/S."""
+    bins = edges.size - 1
+    signal, zeros = np.zeros(bins + 1), np.zeros(bins + 1)
+    for j in range(node.size):
+        add_node(edges, node[j], weight[j], theta[0], theta[1], kind, signal, zeros, zeros)
+    total = signal[bins] - signal[0]
+    n = count.sum()
+    pull, shift = np.zeros(4), np.zeros(4)
+    out[:, :] = 0.0
+    for j in range(node.size):
+        cdf = np.zeros(bins + 1)
+        add_node(edges, node[j], 1.0, theta[0], theta[1], kind, cdf, zeros, zeros)
+        share = cdf[bins] - cdf[0]
+        pull[:] = 0.0
+        for i in range(bins):
+            s = (signal[i + 1] - signal[i]) / total
+            change = (1 - theta[2]) * (cdf[i + 1] - cdf[i] - s * share) / total
+            for a in range(4):
+                pull[a] -= n * dp[i, a] / max(p[i], TINY) * change
+        for a in range(4):
+            shift[a] = 0.0
+            for b in range(4):
+                shift[a] += covariance[a, b] * pull[b]
+        for a in range(4):
+            for b in range(4):
+                out[a, b] += variance[j] * shift[a] * shift[b]
+
+
+@njit(cache=True, nogil=True)
+def bounded_step(theta, step, low, high):
+    """theta + step, kept inside the limits; sigma at most halves."""
+    moved = np.empty(4)
+    for a in range(4):
+        moved[a] = min(max(theta[a] + step[a], low[a]), high[a])
+    moved[1] = max(moved[1], 0.5 * theta[1])
+    return moved
+
+
+@njit(cache=True, nogil=True)
+def free_parameters(theta, score, low, high, fitted, free):
+    """A parameter at a limit that pushes outwards is held; without background its slope has no meaning."""
+    for a in range(4):
+        outwards = (theta[a] <= low[a] and score[a] < 0) or (theta[a] >= high[a] and score[a] > 0)
+        free[a] = fitted[a] and not outwards
+    if theta[2] <= 0.0:
+        free[3] = False
+
+
+@njit(cache=True, nogil=True)
+def verdict(theta, low, high, fitted):
+    """Status of a fit that has come to rest."""
+    for a in (0, 1, 3):
+        if theta[a] <= low[a] or theta[a] >= high[a]:
+            return AT_LIMIT
+    return NO_BACKGROUND if fitted[2] and theta[2] <= low[2] else CONVERGED
+
+
+@njit(cache=True, nogil=True)
+def fit_cell(count, edges, node, weight, kind, start, low, high, fitted, prior, tolerance, max_steps, theta, covariance):
+    """Fit one cell; fills theta (4,) and covariance (4, 4). Returns (status, log-likelihood, steps)."""
+    bins = edges.size - 1
+    p, dp = np.empty(bins), np.empty((bins, 4))
+    score, fisher, free = np.empty(4), np.empty((4, 4)), np.ones(4, dtype=np.bool_)
+    theta[:] = start
+    probabilities(theta, edges, node, weight, kind, p, dp)
+    value = log_likelihood(count, p, theta, prior)
+    for iteration in range(max_steps):
+        score_and_fisher(count, p, dp, theta, prior, score, fisher)
+        free_parameters(theta, score, low, high, fitted, free)
+        if not invert_free(fisher, free, covariance):
+            return BAD_FISHER, value, iteration
+        step, distance = np.zeros(4), 0.0
+        for a in range(4):
+            for b in range(4):
+                step[a] += covariance[a, b] * score[b]
+            distance += step[a] * score[a] * free[a]
+        if distance < 2 * tolerance:
+            return verdict(theta, low, high, fitted), value, iteration
+        rose = False
+        for _ in range(12):
+            moved = bounded_step(theta, step, low, high)
+            probabilities(moved, edges, node, weight, kind, p, dp)
+            new = log_likelihood(count, p, moved, prior)
+            if new >= value - 1e-12 * abs(value):
+                rose = True
+                break
+            step *= 0.5
+        if not rose:
+            return NOT_CONVERGED, value, iteration
+        theta[:] = moved
+        value = new
+    return NOT_CONVERGED, value, max_steps
+
+
+@njit(cache=True, nogil=True)
+def fit_cells(
+    counts, edges, first, node, weight, variance, kind, starts, low, high, fitted, prior, tolerance, max_steps,
+    theta, covariance, template, status, value, chi2,
+):
+    """Fit every cell; nodes of cell c are first[c] : first[c + 1]. Results are written into the last six arrays."""
+    bins = edges.size - 1
+    p, dp = np.empty(bins), np.empty((bins, 4))
+    for c in range(counts.shape[0]):
+        rows = slice(first[c], first[c + 1])
+        status[c], value[c], _ = fit_cell(
+            counts[c], edges, node[rows], weight[rows], kind, starts[c], low[c], high[c], fitted, prior[c],
+            tolerance, max_steps, theta[c], covariance[c],
+        )
+        probabilities(theta[c], edges, node[rows], weight[rows], kind, p, dp)
+        template_covariance(
+            theta[c], edges, node[rows], weight[rows], variance[rows], kind, counts[c], p, dp, covariance[c], template[c]
+        )
+        total = counts[c].sum()
+        chi2[c] = 0.0
+        for i in range(bins):
+            chi2[c] += (counts[c, i] - total * p[i]) ** 2 / max(total * p[i], TINY)

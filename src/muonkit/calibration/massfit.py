@@ -1,0 +1,183 @@
+"""Mass fits of all cells at once: mu, sigma, background fraction and slope per cell, with status as data.
+
+The likelihood is binned with exact bin integrals (`kernel`); `kernels` does the work. Weighted entries are scaled to
+effective counts (sum w)^2 / sum w^2. The covariance is that of the entries plus that of the template's statistics."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+from typing import Self, TypeVar
+
+import numpy as np
+
+from muonkit.calibration import kernels
+from muonkit.calibration.accumulate import CellMasses, GenMasses
+from muonkit.calibration.binning import Merging
+from muonkit.calibration.kernel import KERNELS
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+
+PARAMETERS = ("mu", "sigma", "f_bkg", "slope")
+TOLERANCE = 1e-7  # estimated distance to the maximum in ln L: 4e-4 standard deviations
+MAX_STEPS = 60
+BATCH = 400
+
+
+class Status(IntEnum):
+    """What became of a cell. The first two are good fits."""
+
+    CONVERGED = kernels.CONVERGED
+    NO_BACKGROUND = kernels.NO_BACKGROUND
+    AT_LIMIT = kernels.AT_LIMIT
+    NOT_CONVERGED = kernels.NOT_CONVERGED
+    BAD_FISHER = kernels.BAD_FISHER
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """Kernel, whether there is background, start values (4,), constraint (mean, width) of the slope [1/GeV]."""
+
+    kernel: str = "curvature"
+    background: bool = True
+    start: tuple[float, float, float, float] = (1.0, 0.012, 0.05, -1.0)
+    slope_prior: tuple[float, float] = (-1.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CellData:
+    """Effective counts (cells, bins) and the template nodes of cell c at first[c] : first[c + 1]."""
+
+    counts: FloatArray
+    edges: FloatArray
+    first: IntArray
+    node: FloatArray
+    weight: FloatArray
+    variance: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, cells: slice) -> Self:
+        start, stop, _ = cells.indices(len(self))
+        rows = slice(self.first[start], self.first[stop])
+        first = self.first[start : stop + 1] - self.first[start]
+        return type(self)(
+            self.counts[cells], self.edges, first, self.node[rows], self.weight[rows], self.variance[rows]
+        )
+
+    def template(self, cell: int) -> tuple[FloatArray, FloatArray]:
+        """Generator masses [GeV] and weights of one cell."""
+        rows = slice(self.first[cell], self.first[cell + 1])
+        return self.node[rows], self.weight[rows]
+
+
+@dataclass(frozen=True, slots=True)
+class CellFits:
+    """theta (cells, 4) in the order of PARAMETERS, covariance of entries and of template (cells, 4, 4), status,
+    log-likelihood and Pearson chi2 (cells,)."""
+
+    theta: FloatArray
+    covariance: FloatArray
+    template_covariance: FloatArray
+    status: IntArray
+    log_likelihood: FloatArray
+    chi2: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.theta)
+
+    @property
+    def good(self) -> BoolArray:
+        return self.status <= Status.NO_BACKGROUND
+
+    @property
+    def errors(self) -> FloatArray:
+        """Standard deviations (cells, 4) from the entries alone."""
+        return np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2))
+
+
+def merge_cells(masses: CellMasses, generator: GenMasses, merging: Merging, edges: FloatArray) -> CellData:
+    """The fitted cells from the fine ones. Cells without a template must have been dropped before."""
+    counts, weight2 = merging.sum(masses.masses), merging.sum(masses.weight2)
+    scale = np.divide(counts.sum(axis=1), weight2, out=np.ones_like(weight2), where=weight2 > 0)
+    cell = merging.group[generator.key // generator.nodes]
+    kept = cell >= 0
+    key, inverse = np.unique(cell[kept] * generator.nodes + generator.key[kept] % generator.nodes, return_inverse=True)
+    weight, variance, weighted_mass = (
+        np.bincount(inverse, values[kept], len(key))
+        for values in (generator.weight, generator.weight2, generator.weighted_mass)
+    )
+    positive = weight > 0
+    key, weight, variance, weighted_mass = key[positive], weight[positive], variance[positive], weighted_mass[positive]
+    first = np.searchsorted(key // generator.nodes, np.arange(merging.count + 1))
+    return CellData(counts * scale[:, None], edges, first, weighted_mass / weight, weight, variance)
+
+
+def merged_to_one(cells: CellData) -> CellData:
+    """All cells as one, for start values: nodes joined, counts added."""
+    first = np.array([0, len(cells.node)])
+    return replace(cells, counts=cells.counts.sum(axis=0, keepdims=True), first=first)
+
+
+def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
+    """Fit every cell of `cells` in this process."""
+    n, width = len(cells), float(cells.edges[-1] - cells.edges[0])
+    fitted = np.array([True, True, options.background, options.background])
+    start = np.array(options.start) * np.where(fitted, 1.0, [1, 1, 0, 1])
+    low, high = np.array([0.8, 5e-4, 0.0, -20 / width]), np.array([1.2, 0.3, 1.0, 20 / width])
+    result = CellFits(
+        np.empty((n, 4)), np.zeros((n, 4, 4)), np.zeros((n, 4, 4)), np.zeros(n, dtype=np.int64), np.empty(n), np.empty(n)
+    )
+    kernels.fit_cells(
+        cells.counts, cells.edges, cells.first, cells.node, cells.weight, cells.variance, KERNELS[options.kernel],
+        _rows(start, n), _rows(low, n), _rows(high, n), fitted, _rows(np.array(options.slope_prior), n),
+        TOLERANCE, MAX_STEPS, *(getattr(result, field.name) for field in _output_fields()),
+    )  # fmt: skip
+    return result
+
+
+def _output_fields() -> Sequence[AnyArray]:
+    return fields(CellFits)  # type: ignore[return-value]
+
+
+def _rows(values: FloatArray, n: int) -> FloatArray:
+    return np.ascontiguousarray(np.broadcast_to(values, (n, len(values))))
+
+
+def prepare_options(cells: CellData, options: FitOptions) -> FitOptions:
+    """Start values and the constraint of the slope from one fit to all cells together.
+
+    A cell of 400 entries with 3 % background knows nothing of its slope; the constraint, one unit of slope x window
+    wide, keeps the Fisher matrix regular and is far wider than slopes differ between cells."""
+    whole = merged_to_one(cells)
+    theta = fit_cells(whole, options).theta[0]
+    slope = float(theta[3])
+    start = (float(theta[0]), float(theta[1]), float(min(max(theta[2], 0.01), 0.5)), slope)
+    width = float(cells.edges[-1] - cells.edges[0])
+    return replace(options, start=start, slope_prior=(slope, 1 / width))
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Map = Callable[[Callable[[Item], Result], Iterable[Item]], Iterable[Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    cells: CellData
+    options: FitOptions
+
+    def fit(self) -> CellFits:
+        return fit_cells(self.cells, self.options)
+
+
+def fit_batch(batch: _Batch) -> CellFits:
+    """One batch of cells; module-level, so that it can travel to another process."""
+    return batch.fit()
+
+
+def fit_all(cells: CellData, options: FitOptions, run: Map[_Batch, CellFits] = map) -> CellFits:
+    """Fit every cell in batches, with `run` in place of `map`. The result does not depend on `run`."""
+    options = prepare_options(cells, options)
+    batches = [_Batch(cells[start : start + BATCH], options) for start in range(0, len(cells), BATCH)]
+    parts = list(run(fit_batch, batches))
+    return CellFits(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(CellFits)))

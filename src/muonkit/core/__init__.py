@@ -1,0 +1,1 @@
+"""Units, constants, kinematics, errors, random numbers, configuration, provenance."""

@@ -1,0 +1,18 @@
+"""What can go wrong, said so that a user can mend it: what, where, the way out."""
+
+from collections.abc import Iterable
+
+
+class InputError(Exception):
+    """Wrong input or configuration: one line per fault (exit code 2)."""
+
+    def __init__(self, faults: str | Iterable[str]):
+        self.faults = [faults] if isinstance(faults, str) else list(faults)
+        super().__init__("\n".join(self.faults))
+
+    def __reduce__(self) -> tuple[type["InputError"], tuple[list[str]]]:
+        return InputError, (self.faults,)
+
+
+class PhysicsError(Exception):
+    """The run finished, but a physics check or too many fits failed (exit code 1)."""

@@ -1,0 +1,30 @@
+"""Where a result came from: version, configuration, inputs, machine."""
+
+import hashlib
+import platform
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+DEPENDENCIES = ("numpy", "scipy", "numba", "iminuit", "correctionlib", "uproot", "pyarrow")
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def describe(config_text: str, inputs: Iterable[Path] = ()) -> dict[str, Any]:
+    """What a reader of a result needs to make it again."""
+    return {
+        "muonkit": version("muonkit"),
+        "python": platform.python_version(),
+        "platform": sys.platform,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "config_sha256": digest(config_text),
+        "inputs": [{"file": path.name, "bytes": path.stat().st_size} for path in inputs],
+        "packages": {name: version(name) for name in DEPENDENCIES},
+    }

@@ -1,0 +1,1 @@
+"""Frozen tables of arrays: slicing and joining, no physics."""
