@@ -158,7 +158,7 @@ class Background(Section):
 
 
 class Generate(Section):
-    """How many pairs, from which resonance, by which engine."""
+    """How many accepted pairs, from which resonance, by which engine; `truth`: write the generator muons."""
 
     events: int = Field(gt=0)
     seed: int = Field(1, ge=0)
@@ -166,6 +166,7 @@ class Generate(Section):
     mass_window: tuple[float, float] | None = None
     radiation: bool = True
     engine: Literal["builtin", "pythia"] = "builtin"
+    truth: bool = True
     block: int = Field(100_000, ge=1000)
 
 

@@ -1,0 +1,1 @@
+"""Truth to what a detector would show. The fit never sees this room."""

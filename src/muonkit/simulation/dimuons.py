@@ -1,0 +1,139 @@
+"""Dimuon samples for calibration: produce, decay, smear, bias, select; one block of pairs at a time.
+
+A block is named by (seed, number) and depends on nothing else, so blocks can be made in any order and process."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+
+import numpy as np
+
+from muonkit.core import random
+from muonkit.core.arrays import FloatArray
+from muonkit.core.config import PerEta, SimulateDimuons
+from muonkit.core.kinematics import MuonArrays, mass
+from muonkit.core.particles import WINDOW, Resonance, resonance
+from muonkit.data.dimuons import Dimuons, Identity
+from muonkit.simulation import decays
+
+REACH = 1.12  # pairs are kept up to this factor outside the mass window
+AHEAD = 8  # blocks asked for at once
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The work order for one block of generated pairs."""
+
+    config: SimulateDimuons
+    number: int
+
+
+def generate(config: SimulateDimuons, run: Callable[..., Iterable[Dimuons]] = map) -> Iterator[Dimuons]:
+    """Tables of accepted pairs, `config.generate.events` of them in all. `run` stands in for `map`."""
+    missing, numbers = config.generate.events, count()
+    while missing > 0:
+        for table in run(make_block, [Block(config, number) for number in islice(numbers, AHEAD)]):
+            kept = table[: min(missing, len(table))]
+            missing -= len(kept)
+            if len(kept):
+                yield kept
+
+
+def make_block(block: Block) -> Dimuons:
+    """The accepted pairs of one block."""
+    config, n = block.config, block.config.generate.block
+    rng = random.stream(config.generate.seed, block.number)
+    species = resonance(config.generate.resonance)
+    gen_plus, gen_minus = _generator_muons(config, species, n, rng)
+    plus, minus = (_reconstruct(muon, q, config, rng) for muon, q in ((gen_plus, 1), (gen_minus, -1)))
+    first = np.int64(block.number) * n
+    number = np.ones(n, dtype=np.int64)
+    identity = Identity(number, number * (block.number + 1), first + np.arange(n, dtype=np.int64))
+    table = Dimuons(plus, minus, np.ones(n), identity, gen_plus, gen_minus)
+    return table[_accepted(table, config, species)]
+
+
+def _generator_muons(
+    config: SimulateDimuons, species: Resonance, n: int, rng: np.random.Generator
+) -> tuple[MuonArrays, MuonArrays]:
+    pt = decays.sample_pt(config.spectrum, n, rng)
+    y = config.spectrum.y_max * (2 * rng.random(n) - 1)
+    phi = np.pi * (2 * rng.random(n) - 1)
+    is_background = rng.random(n) < config.background.fraction
+    plus, minus = _signal(config, species, pt, y, phi, rng)
+    if not is_background.any():
+        return plus, minus
+    masses = _background_mass(config, species.name, n, rng)
+    other_plus, other_minus = decays.decay_mass(masses, np.zeros(n), pt, y, phi, rng)
+    return _choose(is_background, other_plus, plus), _choose(is_background, other_minus, minus)
+
+
+def _signal(
+    config: SimulateDimuons, species: Resonance, pt: FloatArray, y: FloatArray, phi: FloatArray, rng: np.random.Generator
+) -> tuple[MuonArrays, MuonArrays]:
+    if config.generate.engine == "pythia":
+        from muonkit.simulation import pythia
+
+        return pythia.decay(species.name, pt, y, phi, int(rng.integers(1, 900_000_000)))
+    return decays.decay(species, pt, y, phi, config.generate.radiation, rng)
+
+
+def _choose(mask: np.ndarray[tuple[int], np.dtype[np.bool_]], yes: MuonArrays, no: MuonArrays) -> MuonArrays:
+    return MuonArrays(*(np.where(mask, a, b) for a, b in zip(yes, no, strict=True)))
+
+
+def _background_mass(config: SimulateDimuons, name: str, n: int, rng: np.random.Generator) -> FloatArray:
+    low, high = _reach(config, name)
+    slope = config.background.slope or 1e-9
+    return low + np.log1p(rng.random(n) * np.expm1(slope * (high - low))) / slope
+
+
+def _reach(config: SimulateDimuons, name: str) -> tuple[float, float]:
+    low, high = config.generate.mass_window or WINDOW[name]
+    return low / REACH, high * REACH
+
+
+def per_muon(values: tuple[float, ...], choice: PerEta, eta: FloatArray) -> FloatArray:
+    """The configured value of every muon; muons outside the eta edges take the nearest bin."""
+    edges = np.array(choice.eta_edges)
+    table = np.broadcast_to(np.array(values), (len(edges) - 1,))
+    return table[np.clip(np.searchsorted(edges, eta, side="right") - 1, 0, len(edges) - 2)]
+
+
+def _reconstruct(muon: MuonArrays, q: int, config: SimulateDimuons, rng: np.random.Generator) -> MuonArrays:
+    """Gaussian kick of the curvature, then the bias; kicks of the angles if asked for."""
+    kick = rng.standard_normal(len(muon.pt)) * _relative_sigma(muon, config)
+    k = biased_curvature((1 + kick) / muon.pt, q, muon.eta, config)
+    resolution = config.resolution
+    eta, phi = muon.eta, muon.phi
+    if resolution.sigma_eta or resolution.sigma_phi:
+        eta = eta + resolution.sigma_eta * rng.standard_normal(len(eta))
+        phi = phi + resolution.sigma_phi * rng.standard_normal(len(phi))
+    return MuonArrays(1 / k, eta, phi)
+
+
+def _relative_sigma(muon: MuonArrays, config: SimulateDimuons) -> FloatArray:
+    res = config.resolution
+    a, c, g, d = (per_muon(values, res, muon.eta) for values in (res.a, res.c, res.g, res.d))
+    return np.sqrt(a**2 + c**2 * (muon.pt**2 + g**2) / (1 + (d / muon.pt) ** 2))
+
+
+def biased_curvature(k_true: FloatArray, q: int, eta: FloatArray, config: SimulateDimuons) -> FloatArray:
+    """The k [1/GeV] with (1 + A - e k) k + q M = k_true."""
+    A, e, M = (per_muon(values, config.bias, eta) for values in (config.bias.A, config.bias.e, config.bias.M))
+    constant = k_true - q * M
+    return 2 * constant / (1 + A + np.sqrt((1 + A) ** 2 - 4 * e * constant))
+
+
+def _accepted(table: Dimuons, config: SimulateDimuons, species: Resonance) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    low, high = _reach(config, species.name)
+    cuts = config.selection
+    positive = (table.plus.pt > 0) & (table.minus.pt > 0)
+    with np.errstate(invalid="ignore"):
+        m = mass(table.plus, table.minus)
+    smaller = np.minimum(table.plus.pt, table.minus.pt)
+    central = np.maximum(np.abs(table.plus.eta), np.abs(table.minus.eta)) < cuts.eta_max
+    accepted: np.ndarray[tuple[int], np.dtype[np.bool_]] = (
+        positive & central & (m > low) & (m < high) & (smaller * species.mass > cuts.scaled_pt_min * m)
+    )
+    return accepted
