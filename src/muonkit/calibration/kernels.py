@@ -14,10 +14,10 @@ SERIES_BELOW = 1e-2
 CONVERGED, NO_BACKGROUND, AT_LIMIT, NOT_CONVERGED, BAD_FISHER = range(5)
 INV_SQRT2 = 0.7071067811865476
 INV_SQRT2PI = 0.3989422804014327
-TINY = 1e-300
+FLOOR = 1e-14  # of a bin's probability: where a sum of normal integrals has no digits left
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_node(edges, node, weight, mu, sigma, kind, cdf, d_mu, d_sigma):
     """Add weight x Phi(z) of one node, and its derivatives, at every edge."""
     for i in range(edges.size):
@@ -39,7 +39,7 @@ def add_node(edges, node, weight, mu, sigma, kind, cdf, d_mu, d_sigma):
         d_sigma[i] += phi * z_sigma
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def exponential(x, t):
     """(e^(t x) - 1)/(e^t - 1) and its derivative with respect to t."""
     if abs(t) < SERIES_BELOW:
@@ -51,7 +51,7 @@ def exponential(x, t):
     return value, (x * ex - value * e1) / (e1 - 1)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def probabilities(theta, edges, node, weight, kind, p, dp):
     """Fill p (bins,) and dp (bins, 4); returns the signal's share of the window."""
     bins = edges.size - 1
@@ -76,28 +76,32 @@ def probabilities(theta, edges, node, weight, kind, p, dp):
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def log_likelihood(count, p, theta, prior):
     """Sum of n ln p with the Gaussian constraint of the slope: prior = (mean, width)."""
     value = -0.5 * ((theta[3] - prior[0]) / prior[1]) ** 2
     for i in range(count.size):
         if count[i] > 0:
-            value += count[i] * math.log(max(p[i], TINY))
+            value += count[i] * math.log(max(p[i], FLOOR))
     return value
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def score_and_fisher(count, p, dp, theta, prior, score, fisher):
-    """Gradient of the log-likelihood and expected Fisher matrix."""
+    """Gradient of the log-likelihood and expected Fisher matrix.
+
+    A bin that expects less than half an entry in the whole cell does not count fully in the Fisher matrix: with f at 0
+    the empty side bands would claim to know f without error, and steps in f would shrink with it."""
     total = count.sum()
+    least = 0.5 / (total * count.size)
     score[:] = 0.0
     fisher[:, :] = 0.0
     for i in range(count.size):
-        q = max(p[i], TINY)
+        q = max(p[i], FLOOR)
         for a in range(4):
             score[a] += count[i] / q * dp[i, a]
             for b in range(a + 1):
-                fisher[a, b] += total / q * dp[i, a] * dp[i, b]
+                fisher[a, b] += total / max(q, least) * dp[i, a] * dp[i, b]
     score[3] -= (theta[3] - prior[0]) / prior[1] ** 2
     fisher[3, 3] += 1 / prior[1] ** 2
     for a in range(4):
@@ -105,7 +109,7 @@ def score_and_fisher(count, p, dp, theta, prior, score, fisher):
             fisher[b, a] = fisher[a, b]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def invert_free(matrix, free, inverse):
     """Inverse of the rows and columns that are free (Gauss-Jordan after scaling to a unit diagonal); 0 elsewhere."""
     n = 4
@@ -143,7 +147,7 @@ def invert_free(matrix, free, inverse):
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def template_covariance(theta, edges, node, weight, variance, kind, count, p, dp, covariance, out):
     """Covariance of theta that comes from the finite statistics of the nodes.
 
@@ -165,7 +169,7 @@ def template_covariance(theta, edges, node, weight, variance, kind, count, p, dp
             s = (signal[i + 1] - signal[i]) / total
             change = (1 - theta[2]) * (cdf[i + 1] - cdf[i] - s * share) / total
             for a in range(4):
-                pull[a] -= n * dp[i, a] / max(p[i], TINY) * change
+                pull[a] -= n * dp[i, a] / max(p[i], FLOOR) * change
         for a in range(4):
             shift[a] = 0.0
             for b in range(4):
@@ -175,7 +179,7 @@ def template_covariance(theta, edges, node, weight, variance, kind, count, p, dp
                 out[a, b] += variance[j] * shift[a] * shift[b]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def bounded_step(theta, step, low, high):
     """theta + step, kept inside the limits; sigma at most halves."""
     moved = np.empty(4)
@@ -185,7 +189,7 @@ def bounded_step(theta, step, low, high):
     return moved
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def free_parameters(theta, score, low, high, fitted, free):
     """A parameter at a limit that pushes outwards is held; without background its slope has no meaning."""
     for a in range(4):
@@ -195,7 +199,7 @@ def free_parameters(theta, score, low, high, fitted, free):
         free[3] = False
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def verdict(theta, low, high, fitted):
     """Status of a fit that has come to rest."""
     for a in (0, 1, 3):
@@ -204,7 +208,7 @@ def verdict(theta, low, high, fitted):
     return NO_BACKGROUND if fitted[2] and theta[2] <= low[2] else CONVERGED
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fit_cell(count, edges, node, weight, kind, start, low, high, fitted, prior, tolerance, max_steps, theta, covariance):
     """Fit one cell; fills theta (4,) and covariance (4, 4). Returns (status, log-likelihood, steps)."""
     bins = edges.size - 1
@@ -241,7 +245,7 @@ def fit_cell(count, edges, node, weight, kind, start, low, high, fitted, prior, 
     return NOT_CONVERGED, value, max_steps
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fit_cells(
     counts, edges, first, node, weight, variance, kind, starts, low, high, fitted, prior, tolerance, max_steps,
     theta, covariance, template, status, value, chi2,
@@ -262,4 +266,4 @@ def fit_cells(
         total = counts[c].sum()
         chi2[c] = 0.0
         for i in range(bins):
-            chi2[c] += (counts[c, i] - total * p[i]) ** 2 / max(total * p[i], TINY)
+            chi2[c] += (counts[c, i] - total * p[i]) ** 2 / max(total * p[i], FLOOR)

@@ -122,7 +122,8 @@ def biased_curvature(k_true: FloatArray, q: int, eta: FloatArray, config: Simula
     """The k [1/GeV] with (1 + A - e k) k + q M = k_true."""
     A, e, M = (per_muon(values, config.bias, eta) for values in (config.bias.A, config.bias.e, config.bias.M))
     constant = k_true - q * M
-    return 2 * constant / (1 + A + np.sqrt((1 + A) ** 2 - 4 * e * constant))
+    # below pT = 4 e the formula has no root; such muons are far below any cut
+    return 2 * constant / (1 + A + np.sqrt(np.maximum((1 + A) ** 2 - 4 * e * constant, 0)))
 
 
 def _accepted(table: Dimuons, config: SimulateDimuons, species: Resonance) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

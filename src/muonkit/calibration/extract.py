@@ -1,0 +1,156 @@
+"""From cells to parameters: chi2 fit of (mu, sigma^2) over all cells for A, e, M and a, c, g, d in eta bins.
+
+    mu^2 = s+ ^(2 w+) s- ^(2 w-),   s = 1 + A - e <k> + q M <1/k>,   w = d ln m/d ln pT  (1/2 without muon mass)
+    sigma^2 = w+^2 R+ + w-^2 R- + angular share                      (slides; R in `resolution`)
+
+Two corrections stand between the mass fits and this model, each second order in the resolution:
+* migration: a cell is chosen by the reconstructed log(pT+/pT-) = L, whose error is correlated with that of the mass
+  when R+ and R- differ. By Tweedie's formula <shift of ln m> = 1/2 (1/f) d/dL[(R- - R+) f], f the density in L.
+* errors: a cell whose sigma fluctuates down claims a small error; every cell's covariance is therefore scaled to the
+  sigma that the resolution model predicts for it, without which mu and sigma^2 are pulled by 1/entries."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import least_squares, nnls
+
+from muonkit.calibration import parameters
+from muonkit.calibration.cells import Cells
+from muonkit.calibration.massfit import CellFits
+from muonkit.calibration.parameters import Layout, Values
+from muonkit.calibration.resolution import Resolution, variance, variance_dlogpt
+from muonkit.core.arrays import BoolArray, FloatArray
+from muonkit.core.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """Values and covariance in the order of `layout.names`; chi2, ndf; pull of every used cell's mu; the cells used."""
+
+    layout: Layout
+    eta_edges: FloatArray
+    vector: FloatArray
+    covariance: FloatArray
+    chi2: float
+    ndf: int
+    pulls: FloatArray
+    used: BoolArray
+    at_limit: tuple[str, ...]
+
+    @property
+    def values(self) -> Values:
+        """All seven parameters per eta bin; those not fitted are 0."""
+        return self.layout.unpack(self.vector)
+
+    @property
+    def errors(self) -> FloatArray:
+        return np.sqrt(np.diagonal(self.covariance))
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """(mu, sigma^2) of the used cells, corrected for migration and bias of finite entries, with covariance (n, 2, 2)."""
+
+    log_mu: FloatArray
+    sigma2: FloatArray
+    covariance: FloatArray
+
+
+def extract(
+    cells: Cells,
+    fits: CellFits,
+    eta_edges: FloatArray,
+    fitted: tuple[str, ...],
+    priors: dict[str, tuple[float, float]] | None = None,
+    template_errors: bool = True,
+) -> Extraction:
+    """Fit the parameters named in `fitted`. Raises InputError when an eta bin has no cell, or nothing fixes a direction."""
+    used = fits.good & (cells.entries > 0)
+    layout = Layout(fitted, len(eta_edges) - 1)
+    kept, good = cells[used], _rows(fits, used)
+    _require_every_eta_bin(kept, eta_edges)
+    rough = rough_resolution(kept, good, len(eta_edges) - 1)
+    measured = measure(kept, good, rough, template_errors)
+    problem = parameters.Problem(layout, kept, measured.log_mu, measured.sigma2, measured.covariance, priors or {})
+    lower, upper = layout.bounds()
+    fit = least_squares(problem.residuals, layout.start(rough), problem.jacobian, (lower, upper), x_scale="jac", xtol=1e-12)
+    covariance = _covariance(fit.jac, layout, fit.x - lower < 1e-9)
+    cell_part = fit.fun[: problem.measurements]
+    chi2, ndf = float(fit.fun @ fit.fun), len(fit.fun) - len(fit.x)
+    limited = tuple(np.array(layout.names)[fit.x - lower < 1e-9])
+    return Extraction(layout, eta_edges, fit.x, covariance, chi2, ndf, cell_part[: len(kept)], used, limited)
+
+
+def _rows(fits: CellFits, rows: BoolArray) -> CellFits:
+    return CellFits(*(getattr(fits, name)[rows] for name in CellFits.__slots__))
+
+
+def _require_every_eta_bin(cells: Cells, eta_edges: FloatArray) -> None:
+    bins = len(eta_edges) - 1
+    count = np.bincount(np.concatenate([cells.eta_plus, cells.eta_minus]), minlength=bins)
+    empty = [f"[{eta_edges[i]:g}, {eta_edges[i + 1]:g})" for i in np.flatnonzero(count == 0)]
+    if empty:
+        raise InputError(
+            f"no fitted cell in eta bin {', '.join(empty)}. Use wider bins or a smaller range in binning.eta_edges, "
+            "or lower fit.min_entries."
+        )
+
+
+def rough_resolution(cells: Cells, fits: CellFits, bins: int) -> Resolution:
+    """a and c per eta bin by non-negative least squares in a^2, c^2: for the weights and for migration."""
+    observed = np.maximum(fits.theta[:, 1] ** 2 - cells.angular, 1e-10)
+    design = np.zeros((len(cells), 2 * bins))
+    rows = np.arange(len(cells))
+    for eta, pt2, w in ((cells.eta_plus, cells.pt2_plus, cells.response_plus),
+                        (cells.eta_minus, cells.pt2_minus, cells.response_minus)):  # fmt: skip
+        design[rows, eta] += w**2
+        design[rows, bins + eta] += w**2 * pt2
+    weight = np.sqrt(cells.entries) / np.median(observed)
+    for _ in range(2):
+        solution, _ = nnls(design * weight[:, None], observed * weight)
+        weight = np.sqrt(cells.entries) / np.maximum(design @ solution, 1e-10)
+    zero = np.zeros(bins)
+    return Resolution(np.sqrt(solution[:bins]), np.sqrt(solution[bins:]), zero, zero)
+
+
+def measure(cells: Cells, fits: CellFits, rough: Resolution, template_errors: bool) -> Measurements:
+    """Corrected (ln mu, sigma^2) and their covariance, scaled to the predicted resolution."""
+    plus, minus = rough.at(cells.eta_plus), rough.at(cells.eta_minus)
+    mu, sigma = fits.theta[:, 0], fits.theta[:, 1]
+    r_plus, r_minus = variance(cells.pt2_plus, plus), variance(cells.pt2_minus, minus)
+    predicted = cells.response_plus**2 * r_plus + cells.response_minus**2 * r_minus + cells.angular
+    covariance = fits.covariance[:, :2, :2] * (predicted / sigma**2)[:, None, None]
+    if template_errors:
+        covariance = covariance + fits.template_covariance[:, :2, :2]
+    jacobian = np.stack([1 / mu, 2 * np.sqrt(predicted)], axis=1)
+    covariance = covariance * jacobian[:, :, None] * jacobian[:, None, :]
+    log_mu = np.log(mu) - migration(cells, plus, minus)
+    return Measurements(log_mu, sigma**2 * (1 + 1 / cells.entries) - cells.angular, covariance)
+
+
+def migration(cells: Cells, plus: Resolution, minus: Resolution) -> FloatArray:
+    """Shift of ln m because cells are chosen by the reconstructed log(pT+/pT-)."""
+    difference = variance(cells.pt2_minus, minus) - variance(cells.pt2_plus, plus)
+    slope = -(variance_dlogpt(cells.pt2_minus, minus) + variance_dlogpt(cells.pt2_plus, plus)) / 2
+    return (difference * cells.flux + slope) / 2
+
+
+def _covariance(jacobian: FloatArray, layout: Layout, at_limit: BoolArray) -> FloatArray:
+    """Inverse of J^T J over the free parameters; a parameter at its limit has no covariance (0)."""
+    free = np.flatnonzero(~at_limit)
+    information = jacobian[:, free].T @ jacobian[:, free]
+    scale = np.sqrt(np.diagonal(information))
+    if np.any(scale == 0):
+        names = [layout.names[free[i]] for i in np.flatnonzero(scale == 0)]
+        raise InputError(f"fit.parameters: nothing in the data fixes {', '.join(names)}; drop it or give a prior in [fit.priors]")
+    correlation = information / np.outer(scale, scale)
+    values, vectors = np.linalg.eigh(correlation)
+    if values[0] < 1e-12 * values[-1]:
+        strongest = [layout.names[free[i]] for i in np.argsort(-np.abs(vectors[:, 0]))[:4]]
+        raise InputError(
+            f"fit.parameters: the data do not fix a combination of {', '.join(strongest)}; fit fewer parameters, "
+            "use wider eta bins, or give a prior in [fit.priors]"
+        )
+    covariance = np.zeros((len(at_limit), len(at_limit)))
+    covariance[np.ix_(free, free)] = (vectors / values) @ vectors.T / np.outer(scale, scale)
+    return covariance

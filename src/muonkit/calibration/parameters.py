@@ -1,0 +1,154 @@
+"""The parameters of the extraction: their order, and how cells depend on them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from muonkit.calibration.bias import Bias, scale
+from muonkit.calibration.cells import Cells
+from muonkit.calibration.resolution import Resolution, hit_shape, variance
+from muonkit.core.arrays import FloatArray, IntArray
+
+SCALE = ("A", "e", "M")
+RESOLUTION = ("a", "c", "g", "d")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """All seven parameters per eta bin."""
+
+    bias: Bias
+    resolution: Resolution
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which parameters are fitted, in how many eta bins; the vector holds them parameter by parameter."""
+
+    fitted: tuple[str, ...]
+    bins: int
+
+    @property
+    def names(self) -> list[str]:
+        return [f"{name}_{i}" for name in self.fitted for i in range(self.bins)]
+
+    @property
+    def fits_resolution(self) -> bool:
+        return any(name in RESOLUTION for name in self.fitted)
+
+    def of(self, vector: FloatArray, name: str) -> FloatArray:
+        """The values of one parameter per eta bin; 0 where it is not fitted."""
+        if name not in self.fitted:
+            return np.zeros(self.bins)
+        start = self.fitted.index(name) * self.bins
+        return vector[start : start + self.bins]
+
+    def unpack(self, vector: FloatArray) -> Values:
+        bias = Bias(*(self.of(vector, name) for name in SCALE))
+        return Values(bias, Resolution(*(self.of(vector, name) for name in RESOLUTION)))
+
+    def start(self, rough: Resolution) -> FloatArray:
+        """No bias; the rough resolution; typical g and d."""
+        begin = {"a": np.maximum(rough.a, 1e-3), "c": np.maximum(rough.c, 1e-5), "g": 5.0, "d": 3.0}
+        return np.concatenate([np.broadcast_to(begin.get(name, 0.0), (self.bins,)) for name in self.fitted] or [[]])
+
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Resolution parameters are not negative."""
+        lower = np.repeat([0.0 if name in RESOLUTION else -np.inf for name in self.fitted], self.bins)
+        return lower, np.full(len(lower), np.inf)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Whitened residuals of (ln mu, sigma^2) and of the priors, with their Jacobian."""
+
+    layout: Layout
+    cells: Cells
+    log_mu: FloatArray
+    sigma2: FloatArray
+    covariance: FloatArray
+    priors: dict[str, tuple[float, float]]
+
+    @property
+    def measurements(self) -> int:
+        return len(self.cells) * (2 if self.layout.fits_resolution else 1)
+
+    @cached_property
+    def whitening(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Rows of the inverse Cholesky factor: r1 = w11 d1; r2 = w21 d1 + w22 d2."""
+        v11, v12, v22 = self.covariance[:, 0, 0], self.covariance[:, 0, 1], self.covariance[:, 1, 1]
+        w22 = 1 / np.sqrt(v22 - v12**2 / v11)
+        return 1 / np.sqrt(v11), -w22 * v12 / v11, w22
+
+    def residuals(self, vector: FloatArray) -> FloatArray:
+        values = self.layout.unpack(vector)
+        first, second = self.log_mu - self._log_mu(values.bias), self.sigma2 - self._sigma2(values.resolution)
+        return np.concatenate([*self._whiten(first, second), *(r for r, _ in self._prior_rows(vector))])
+
+    def jacobian(self, vector: FloatArray) -> FloatArray:
+        values = self.layout.unpack(vector)
+        first, second = self._log_mu_jacobian(values.bias), self._sigma2_jacobian(values.resolution)
+        blocks = [np.asarray(block) for block in self._whiten(-first, -second)]
+        return np.concatenate([*blocks, *(j for _, j in self._prior_rows(vector))])
+
+    def _whiten(self, first: FloatArray, second: FloatArray) -> list[FloatArray]:
+        w11, w21, w22 = (w if first.ndim == 1 else w[:, None] for w in self.whitening)
+        if not self.layout.fits_resolution:
+            return [w11 * first]
+        return [w11 * first, w21 * first + w22 * second]
+
+    def _muons(self) -> list[tuple[int, IntArray, FloatArray, FloatArray, FloatArray, FloatArray]]:
+        c = self.cells
+        return [
+            (1, c.eta_plus, c.k_plus, c.pt_plus, c.pt2_plus, c.response_plus),
+            (-1, c.eta_minus, c.k_minus, c.pt_minus, c.pt2_minus, c.response_minus),
+        ]
+
+    def _log_mu(self, bias: Bias) -> FloatArray:
+        return sum((w * np.log(_mean_scale(k, pt, q, bias.at(eta))) for q, eta, k, pt, _, w in self._muons()), np.zeros(()))
+
+    def _log_mu_jacobian(self, bias: Bias) -> FloatArray:
+        result, rows = np.zeros((len(self.cells), len(self.layout.names))), np.arange(len(self.cells))
+        for q, eta, k, pt, _, w in self._muons():
+            factor = w / _mean_scale(k, pt, q, bias.at(eta))
+            for name, derivative in (("A", np.ones_like(k)), ("e", -k), ("M", q * pt)):
+                self._add(result, rows, eta, name, factor * derivative)
+        return result
+
+    def _sigma2(self, resolution: Resolution) -> FloatArray:
+        return sum((w**2 * variance(pt2, resolution.at(eta)) for _, eta, _, _, pt2, w in self._muons()), np.zeros(()))
+
+    def _sigma2_jacobian(self, resolution: Resolution) -> FloatArray:
+        result, rows = np.zeros((len(self.cells), len(self.layout.names))), np.arange(len(self.cells))
+        for _, eta, _, _, pt2, w in self._muons():
+            r = resolution.at(eta)
+            shape, c2 = hit_shape(pt2, r.g, r.d), r.c**2
+            derivatives = {
+                "a": 2 * r.a,
+                "c": 2 * r.c * shape,
+                "g": c2 * 2 * r.g * pt2 / (pt2 + r.d**2),
+                "d": -c2 * 2 * r.d * shape / (pt2 + r.d**2),
+            }
+            for name, derivative in derivatives.items():
+                self._add(result, rows, eta, name, w**2 * derivative)
+        return result
+
+    def _add(self, result: FloatArray, rows: IntArray, eta: IntArray, name: str, values: FloatArray) -> None:
+        if name in self.layout.fitted:
+            result[rows, self.layout.fitted.index(name) * self.layout.bins + eta] += values
+
+    def _prior_rows(self, vector: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
+        rows = []
+        for name, (value, width) in self.priors.items():
+            if name in self.layout.fitted:
+                start = self.layout.fitted.index(name) * self.layout.bins
+                jacobian = np.zeros((self.layout.bins, len(vector)))
+                jacobian[np.arange(self.layout.bins), start + np.arange(self.layout.bins)] = 1 / width
+                rows.append(((self.layout.of(vector, name) - value) / width, jacobian))
+        return rows
+
+
+def _mean_scale(k: FloatArray, pt: FloatArray, q: int, bias: Bias) -> FloatArray:
+    """`bias.scale` averaged over a cell: linear in the means of k and of 1/k."""
+    return scale(k, q, bias) + q * bias.M * (pt - 1 / k)
