@@ -1,0 +1,64 @@
+"""Does it close? Corrected muons, counted and fitted again, must give parameters compatible with 0."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import chi2 as chi2_distribution
+
+from muonkit.calibration.bias import Bias, corrected_pt
+from muonkit.calibration.binning import find_bin
+from muonkit.calibration.extract import Extraction
+from muonkit.calibration.parameters import SCALE
+from muonkit.core.arrays import FloatArray
+from muonkit.core.kinematics import MuonArrays
+from muonkit.data.dimuons import Dimuons
+
+
+@dataclass(frozen=True, slots=True)
+class BiasCorrector:
+    """Applies one bias per eta bin; muons outside the edges stay as they are."""
+
+    eta_edges: FloatArray
+    bias: Bias
+
+    def __call__(self, table: Dimuons) -> Dimuons:
+        return table.with_pt(self._pt(table.plus, 1), self._pt(table.minus, -1))
+
+    def _pt(self, muon: MuonArrays, q: int) -> FloatArray:
+        index = find_bin(muon.eta, self.eta_edges)
+        pt = corrected_pt(muon.pt, q, self.bias.at(np.maximum(index, 0)))
+        return np.where(index >= 0, pt, muon.pt)
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """Parameters against 0: chi2 of the vector with its covariance, p-value, largest pull by name."""
+
+    chi2: float
+    ndf: int
+    p_value: float
+    worst: str
+    worst_pull: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "chi2": self.chi2,
+            "ndf": self.ndf,
+            "p_value": self.p_value,
+            "worst": self.worst,
+            "worst_pull": self.worst_pull,
+        }
+
+
+def against_zero(extraction: Extraction, extra: FloatArray | None = None) -> Test:
+    """Test of A, e, M against 0; `extra` is the covariance of the corrections that were applied, where independent."""
+    scale = [i for i, name in enumerate(extraction.layout.names) if name.split("_")[0] in SCALE]
+    names = np.array(extraction.layout.names)[scale]
+    vector, covariance = extraction.vector[scale], extraction.covariance[np.ix_(scale, scale)]
+    if extra is not None:
+        covariance = covariance + extra[np.ix_(scale, scale)]
+    pulls = vector / np.sqrt(np.diagonal(covariance))
+    chi2 = float(vector @ np.linalg.solve(covariance, vector))
+    worst = int(np.argmax(np.abs(pulls)))
+    return Test(chi2, len(scale), float(chi2_distribution.sf(chi2, len(scale))), str(names[worst]), float(pulls[worst]))

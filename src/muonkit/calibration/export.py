@@ -1,0 +1,224 @@
+"""Corrections as correctionlib JSON (schema 2): what analysts load, in Python or C++, without this package.
+
+`scale`       variation, eta, pt, charge -> corrected pT / pT
+`resolution`  variation, eta, pt -> sigma_k/k of the data
+`smear`       eta, pt, run, luminosityBlock, event, muon -> smeared pT / pT for simulation; the random number is a hash
+              of the last four, one for each muon, the same for ever
+Variations of `scale`: nominal, eigen_i_up/down along the eigenvectors of the covariance of A, e, M, and
+syst_NAME_up/down. Outside the eta range evaluation is an error: nothing is clamped silently."""
+
+import gzip
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from muonkit.calibration.bias import Bias
+from muonkit.calibration.extract import Extraction
+from muonkit.calibration.parameters import SCALE
+from muonkit.calibration.resolution import Resolution, variance
+from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.files import atomic
+from muonkit.core.kinematics import MuonArrays
+from muonkit.data.dimuons import Dimuons
+
+TOLERANCE = 1e-7
+SCALE_FORMULA = "1./(1.+[0]-[1]/x+[2]*x)"  # x = pT, [2] = q M
+VARIANCE = "[0]*[0]+[1]*[1]*(x*x+[2]*[2])/(1.+[3]*[3]/(x*x))"
+# in `smear` the input eta has been replaced by a standard normal number after its bin was found
+SMEAR_FORMULA = (
+    "1./(1.+y*sqrt(max(0.,[0]*[0]-[4]*[4]+[1]*[1]*(x*x+[2]*[2])/(1.+[3]*[3]/(x*x))-[5]*[5]*(x*x+[6]*[6])/(1.+[7]*[7]/(x*x)))))"
+)
+
+
+def variations(extraction: Extraction, systematics: dict[str, FloatArray] | None = None) -> dict[str, Bias]:
+    """Bias per eta bin for every variation of `scale`; `systematics`: name -> shift of the vector of A, e, M."""
+    layout = extraction.layout
+    rows = [i for i, name in enumerate(layout.names) if name.split("_")[0] in SCALE]
+    values, vectors = np.linalg.eigh(extraction.covariance[np.ix_(rows, rows)])
+    shifts = {"nominal": np.zeros(len(rows))}
+    for i, direction in enumerate((vectors * np.sqrt(np.maximum(values, 0))).T[::-1]):
+        shifts |= {f"eigen_{i}_up": direction, f"eigen_{i}_down": -direction}
+    for name, shift in (systematics or {}).items():
+        shifts |= {f"syst_{name}_up": shift, f"syst_{name}_down": -shift}
+    return {name: _bias(extraction, rows, shift) for name, shift in shifts.items()}
+
+
+def _bias(extraction: Extraction, rows: list[int], shift: FloatArray) -> Bias:
+    vector = extraction.vector.copy()
+    vector[rows] += shift
+    return extraction.layout.unpack(vector).bias
+
+
+def build(biases: dict[str, Bias], data: Resolution, simulation: Resolution, eta_edges: FloatArray) -> dict[str, Any]:
+    """The correction set as the content of a JSON file."""
+    return {
+        "schema_version": 2,
+        "description": "muon momentum scale and resolution; k_corrected = (1 + A - e k) k + q M, k = 1/pT [1/GeV]",
+        "corrections": [
+            _scale(biases, eta_edges),
+            _resolution(data, eta_edges),
+            _smear(data, simulation, eta_edges),
+        ],
+    }
+
+
+def _variable(name: str, kind: str, description: str) -> dict[str, str]:
+    return {"name": name, "type": kind, "description": description}
+
+
+VARIATION = _variable("variation", "string", "nominal, eigen_i_up, eigen_i_down, syst_NAME_up, syst_NAME_down")
+ETA = _variable("eta", "real", "pseudorapidity")
+PT = _variable("pt", "real", "transverse momentum before correction [GeV]")
+
+
+def _binned(edges: FloatArray, content: list[Any]) -> dict[str, Any]:
+    return {"nodetype": "binning", "input": "eta", "edges": edges.tolist(), "content": content, "flow": "error"}
+
+
+def _category(name: str, content: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        "nodetype": "category",
+        "input": name,
+        "content": [{"key": key, "value": value} for key, value in content.items()],
+    }
+
+
+def _reference(parameters: list[float]) -> dict[str, Any]:
+    return {"nodetype": "formularef", "index": 0, "parameters": [float(value) for value in parameters]}
+
+
+def _formula(expression: str, variables: list[str]) -> dict[str, Any]:
+    return {"nodetype": "formula", "expression": expression, "parser": "TFormula", "variables": variables}
+
+
+def _scale(biases: dict[str, Bias], edges: FloatArray) -> dict[str, Any]:
+    def binned(bias: Bias, q: int) -> dict[str, Any]:
+        return _binned(edges, [_reference([A, e, q * M]) for A, e, M in zip(bias.A, bias.e, bias.M, strict=True)])
+
+    # a formula cannot take an int input, so charge is a category
+    tree = {name: _category("charge", {q: binned(bias, q) for q in (-1, 1)}) for name, bias in biases.items()}
+    return {
+        "name": "scale",
+        "description": "corrected pT / pT of data",
+        "version": 1,
+        "inputs": [VARIATION, ETA, PT, _variable("charge", "int", "-1 or 1")],
+        "output": _variable("factor", "real", "corrected pT / pT"),
+        "generic_formulas": [_formula(SCALE_FORMULA, ["pt"])],
+        "data": _category("variation", tree),
+    }
+
+
+def _resolution(resolution: Resolution, edges: FloatArray) -> dict[str, Any]:
+    content = [_reference(list(row)) for row in _rows(resolution)]
+    return {
+        "name": "resolution",
+        "description": "sigma_k/k of data",
+        "version": 1,
+        "inputs": [VARIATION, ETA, PT],
+        "output": _variable("sigma", "real", "sigma_k/k"),
+        "generic_formulas": [_formula(f"sqrt({VARIANCE})", ["pt"])],
+        "data": _category("variation", {"nominal": _binned(edges, content)}),
+    }
+
+
+def _smear(data: Resolution, simulation: Resolution, edges: FloatArray) -> dict[str, Any]:
+    identity = ["run", "luminosityBlock", "event", "muon"]
+    normal = {"nodetype": "hashprng", "inputs": identity, "distribution": "stdnormal"}
+    content = [
+        {"nodetype": "transform", "input": "eta", "rule": normal, "content": _reference([*mine, *theirs])}
+        for mine, theirs in zip(_rows(data), _rows(simulation), strict=True)
+    ]
+    return {
+        "name": "smear",
+        "description": "smeared pT / pT that brings simulation to the resolution of data",
+        "version": 1,
+        "inputs": [ETA, PT, *(_variable(name, "int", "of the muon's event") for name in identity[:-1]),
+                   _variable("muon", "int", "index of the muon in its event")],
+        "output": _variable("factor", "real", "smeared pT / pT"),
+        "generic_formulas": [_formula(SMEAR_FORMULA, ["pt", "eta"])],
+        "data": _binned(edges, content),
+    }  # fmt: skip
+
+
+def _rows(resolution: Resolution) -> list[tuple[float, float, float, float]]:
+    return list(zip(resolution.a, resolution.c, resolution.g, resolution.d, strict=True))
+
+
+def write(path: Path, biases: dict[str, Bias], data: Resolution, simulation: Resolution, eta_edges: FloatArray) -> None:
+    """Write the corrections, read them back and compare with the Python evaluation to 1e-7."""
+    content = build(biases, data, simulation, eta_edges)
+    with atomic(path) as temporary, gzip.GzipFile(temporary, "wb", mtime=0) as stream:
+        stream.write(json.dumps(content).encode())
+    _compare(path, biases, data, eta_edges)
+
+
+def _compare(path: Path, biases: dict[str, Bias], data: Resolution, eta_edges: FloatArray) -> None:
+    centres = np.repeat((eta_edges[1:] + eta_edges[:-1]) / 2, 5)
+    bins = np.repeat(np.arange(len(eta_edges) - 1), 5)
+    pt = np.tile([3.0, 7.5, 20.0, 45.0, 150.0], len(eta_edges) - 1)
+    corrections = Corrections(path)
+    for name, bias in biases.items():
+        for q in (-1, 1):
+            row = bias.at(bins)
+            expected = 1 / (1 + row.A - row.e / pt + q * row.M * pt)
+            _agree(corrections.factor(pt, centres, np.full(len(pt), q), name), expected, f"scale ({name})")
+    _agree(corrections.sigma(pt, centres), np.sqrt(variance(pt**2, data.at(bins))), "resolution")
+
+
+def _agree(found: FloatArray, expected: FloatArray, what: str) -> None:
+    if not np.allclose(found, expected, rtol=TOLERANCE, atol=0):
+        raise AssertionError(f"{what}: the written corrections differ from the Python evaluation")
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, modified: float) -> Any:  # noqa: ARG001  (the time keys the cache)
+    import correctionlib
+
+    return correctionlib.CorrectionSet.from_file(str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """Corrections read from a file. Muons outside the eta range keep their momentum; `inside` tells which."""
+
+    path: Path
+    variation: str = "nominal"
+
+    @property
+    def _set(self) -> Any:
+        return _load(self.path, self.path.stat().st_mtime)
+
+    @property
+    def eta_range(self) -> tuple[float, float]:
+        """First and last eta edge."""
+        edges = json.loads(gzip.decompress(self.path.read_bytes()))["corrections"][1]["data"]["content"][0]["value"]["edges"]
+        return float(edges[0]), float(edges[-1])
+
+    @property
+    def variation_names(self) -> list[str]:
+        content = json.loads(gzip.decompress(self.path.read_bytes()))["corrections"][0]["data"]["content"]
+        return [entry["key"] for entry in content]
+
+    def factor(self, pt: FloatArray, eta: FloatArray, charge: IntArray, variation: str | None = None) -> FloatArray:
+        """Corrected pT / pT; 1 outside the eta range."""
+        low, high = self.eta_range
+        inside = (eta >= low) & (eta < high)
+        factor = np.ones(len(pt))
+        scale, name = self._set["scale"], variation or self.variation
+        factor[inside] = scale.evaluate(name, eta[inside], pt[inside], charge[inside].astype(np.int64))
+        return factor
+
+    def sigma(self, pt: FloatArray, eta: FloatArray) -> FloatArray:
+        """sigma_k/k of the data."""
+        sigma: FloatArray = self._set["resolution"].evaluate("nominal", eta, pt)
+        return sigma
+
+    def __call__(self, table: Dimuons) -> Dimuons:
+        return table.with_pt(self._pt(table.plus, 1), self._pt(table.minus, -1))
+
+    def _pt(self, muon: MuonArrays, q: int) -> FloatArray:
+        return muon.pt * self.factor(muon.pt, muon.eta, np.full(len(muon.pt), q))

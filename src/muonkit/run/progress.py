@@ -1,0 +1,49 @@
+"""Progress on stderr: a bar on a terminal, one line per 30 s elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+EVERY = 30.0  # s
+
+
+@contextmanager
+def silent(what: str, total: int) -> Iterator[Callable[[], None]]:  # noqa: ARG001
+    """No talk."""
+    yield lambda: None
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A rich progress bar."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as display:
+        task = display.add_task(what, total=total)
+        yield lambda: display.advance(task)
+
+
+@contextmanager
+def lines(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """One line at the end, and one per 30 s before."""
+    start = last = time.monotonic()
+    done = 0
+
+    def advance() -> None:
+        nonlocal done, last
+        done += 1
+        if time.monotonic() - last > EVERY:
+            last = time.monotonic()
+            print(f"{what}: {done}/{total}", file=sys.stderr, flush=True)
+
+    yield advance
+    print(f"{what}: {done}/{total} in {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
+
+
+def talk() -> Progress:
+    """The bar on a terminal, lines elsewhere."""
+    return bar if sys.stderr.isatty() else lines
