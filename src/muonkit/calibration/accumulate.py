@@ -10,7 +10,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from muonkit.calibration.binning import Binning, scaled_pt_range
-from muonkit.core.arrays import BoolArray, FloatArray, IntArray
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray, sums
 from muonkit.core.kinematics import cos_dphi, log_pt_ratio, mass, mass_response
 from muonkit.data.dimuons import Dimuons
 
@@ -81,7 +81,7 @@ class GenMasses:
         key, inverse = np.unique(np.concatenate([self.key, other.key]), return_inverse=True)
 
         def total(mine: FloatArray, theirs: FloatArray) -> FloatArray:
-            return np.bincount(inverse, np.concatenate([mine, theirs]), len(key))
+            return sums(inverse, np.concatenate([mine, theirs]), len(key))
 
         return type(self)(
             key,
@@ -93,7 +93,7 @@ class GenMasses:
 
     def entries(self, cells: int) -> FloatArray:
         """Sum of weights per fine cell; shape (cells,)."""
-        return np.bincount(self.key // self.nodes, self.weight, cells)
+        return sums(self.key // self.nodes, self.weight, cells)
 
 
 def selected(table: Dimuons, masses: FloatArray, settings: Settings) -> BoolArray:
@@ -113,7 +113,7 @@ def accumulate(table: Dimuons, settings: Settings) -> CellMasses:
     size = settings.binning.size
     return CellMasses(
         _mass_histogram(cell, kept_masses, kept.weight, settings),
-        np.bincount(cell, kept.weight**2, size),
+        sums(cell, kept.weight**2, size),
         _sums(cell, kept.weight, _mean_columns(kept), size),
         np.stack([_shifted_entries(table[window], masses[window], settings, sign * SHIFT) for sign in (1, -1)], axis=1),
         _sums(cell, kept.weight, _angular_columns(kept), size),
@@ -135,20 +135,20 @@ def accumulate_generator(table: Dimuons, settings: Settings) -> GenMasses:
     chosen &= selected(table, mass(table.plus, table.minus), settings)
     key, inverse = np.unique(cell[chosen] * nodes + node[chosen], return_inverse=True)
     weight, true_mass = table.weight[chosen], true_mass[chosen]
-    sums = [np.bincount(inverse, values, len(key)) for values in (weight, weight**2, weight * true_mass)]
-    return GenMasses(key, *sums, nodes)
+    weighted = [sums(inverse, values, len(key)) for values in (weight, weight**2, weight * true_mass)]
+    return GenMasses(key, weighted[0], weighted[1], weighted[2], nodes)
 
 
 def _mass_histogram(cell: IntArray, masses: FloatArray, weight: FloatArray, settings: Settings) -> FloatArray:
     low, high = settings.window
     position = ((masses - low) / (high - low) * settings.mass_bins).astype(np.int64)
     position = np.minimum(position, settings.mass_bins - 1)
-    flat = np.bincount(cell * settings.mass_bins + position, weight, settings.binning.size * settings.mass_bins)
+    flat = sums(cell * settings.mass_bins + position, weight, settings.binning.size * settings.mass_bins)
     return flat.reshape(settings.binning.size, settings.mass_bins)
 
 
 def _sums(cell: IntArray, weight: FloatArray, columns: list[FloatArray], size: int) -> FloatArray:
-    return np.stack([np.bincount(cell, weight * column, size) for column in columns], axis=1)
+    return np.stack([sums(cell, weight * column, size) for column in columns], axis=1)
 
 
 def _mean_columns(table: Dimuons) -> list[FloatArray]:
@@ -172,20 +172,26 @@ def _shifted_entries(table: Dimuons, masses: FloatArray, settings: Settings, shi
     low, high = scaled_pt_range(plus, minus, masses, settings.pole)
     cell = settings.binning.index(plus, minus)
     chosen = (cell >= 0) & (low > settings.scaled_pt[0]) & (high < settings.scaled_pt[1])
-    return np.bincount(cell[chosen], table.weight[chosen], settings.binning.size)
+    return sums(cell[chosen], table.weight[chosen], settings.binning.size)
 
 
 def _correlation_sums(table: Dimuons, residual: FloatArray) -> FloatArray:
     leading = np.where(table.plus.pt > table.minus.pt, table.plus.eta, table.minus.eta)
-    axes = (table.plus.eta, table.minus.eta, log_pt_ratio(table.plus, table.minus), cos_dphi(table.plus, table.minus), np.abs(leading))
+    axes = (
+        table.plus.eta,
+        table.minus.eta,
+        log_pt_ratio(table.plus, table.minus),
+        cos_dphi(table.plus, table.minus),
+        np.abs(leading),
+    )
     return np.array([[x.sum(), (x**2).sum(), residual.sum(), (residual**2).sum(), (x * residual).sum()] for x in axes])
 
 
-def residual_correlations(sums: CellMasses) -> dict[str, float]:
+def residual_correlations(masses: CellMasses) -> dict[str, float]:
     """Correlation coefficient of every binning variable, and of |eta| of the leading muon, with the mass residual."""
-    n = max(sums.pairs[1], 1.0)
+    n = max(masses.pairs[1], 1.0)
     result = {}
-    for name, (x, xx, r, rr, xr) in zip(AXES, sums.correlation / n, strict=True):
+    for name, (x, xx, r, rr, xr) in zip(AXES, masses.correlation / n, strict=True):
         spread = (xx - x * x) * (rr - r * r)
         result[name] = float((xr - x * r) / np.sqrt(spread)) if spread > 0 else 0.0
     return result

@@ -50,7 +50,7 @@ def apply(k: FloatArray, q: FloatArray | int, bias: Bias) -> FloatArray:
 def invert(k_true: FloatArray, q: FloatArray | int, bias: Bias) -> FloatArray:
     """The biased curvature that `apply` takes to `k_true` [1/GeV].
 
-    Root of e k^2 - (1 + A) k + (k_true - q M) = 0 that goes to k_true without bias, in the form without cancellation."""
+    Root of e k^2 - (1 + A) k + (k_true - q M) = 0 that goes to k_true without bias, without cancellation."""
     linear = 1 + bias.A
     constant = k_true - q * bias.M
     return 2 * constant / (linear + np.sqrt(linear**2 - 4 * bias.e * constant))

@@ -77,7 +77,9 @@ def _edges(given: Edges | None, values: FloatArray, bins: int, end: float) -> Fl
     return np.concatenate([[-end], np.unique(inner), [end]])
 
 
-def scaled_pt_range(plus: MuonArrays, minus: MuonArrays, mass: FloatArray, pole: float) -> tuple[FloatArray, FloatArray]:
+def scaled_pt_range(
+    plus: MuonArrays, minus: MuonArrays, mass: FloatArray, pole: float
+) -> tuple[FloatArray, FloatArray]:
     """Smaller and larger pT/m x m_resonance [GeV] of the pair."""
     factor = pole / mass
     return np.minimum(plus.pt, minus.pt) * factor, np.maximum(plus.pt, minus.pt) * factor
@@ -135,5 +137,6 @@ def _runs(entries: FloatArray, minimum: float) -> list[slice]:
             total = 0.0
     if total < minimum:
         starts.pop()
-    return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(entries)], strict=True)] if starts else []
-
+    return (
+        [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(entries)], strict=True)] if starts else []
+    )

@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from muonkit.calibration.accumulate import SHIFT, CellMasses
+from muonkit.calibration.accumulate import MEANS, SHIFT, CellMasses
 from muonkit.calibration.binning import Binning, Merging
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 
@@ -42,7 +42,8 @@ class Cells:
         means = merging.sum(sums.means) / entries[:, None]
         plus, minus = (bins[merging.first()] for bins in binning.eta_bins())
         flux = -(shifted[:, 0] - shifted[:, 1]) / (2 * SHIFT * entries)
-        return cls(plus, minus, entries, *means.T, flux, _angular_variance(angular, merging))
+        columns = dict(zip(MEANS, means.T, strict=True))
+        return cls(plus, minus, entries, flux=flux, angular=_angular_variance(angular, merging), **columns)
 
 
 def _angular_variance(sums: CellMasses | None, merging: Merging) -> FloatArray:
@@ -50,4 +51,5 @@ def _angular_variance(sums: CellMasses | None, merging: Merging) -> FloatArray:
         return np.zeros(merging.count)
     n, x, xx = merging.sum(sums.angular).T
     n = np.maximum(n, 1)
-    return np.maximum(xx / n - (x / n) ** 2, 0)
+    variance: FloatArray = np.maximum(xx / n - (x / n) ** 2, 0)
+    return variance

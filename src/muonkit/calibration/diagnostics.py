@@ -28,7 +28,9 @@ def diagnose(extraction: Extraction, cells: Cells, sums: CellMasses) -> dict[str
     return {
         "condition_number": float(values[-1] / values[0]),
         "largest_correlations": _largest(matrix, names),
-        "weak_directions": [_direction(values[-i], vectors[:, -i], [names[j] for j in free]) for i in (1, 2, 3) if i <= len(free)],
+        "weak_directions": [
+            _direction(values[-i], vectors[:, -i], [names[j] for j in free]) for i in (1, 2, 3) if i <= len(free)
+        ],
         "residual_correlations": residual_correlations(sums),
         "at_limit": list(extraction.at_limit),
         "A_at_mean_k": _at_mean_k(extraction, cells),
@@ -39,7 +41,8 @@ def _largest(matrix: FloatArray, names: list[str]) -> list[dict[str, Any]]:
     rows, columns = np.triu_indices(len(names), 1)
     order = np.argsort(-np.abs(matrix[rows, columns]))[:SHOWN]
     return [
-        {"first": names[rows[i]], "second": names[columns[i]], "value": float(matrix[rows[i], columns[i]])} for i in order
+        {"first": names[rows[i]], "second": names[columns[i]], "value": float(matrix[rows[i], columns[i]])}
+        for i in order
     ]
 
 
@@ -51,7 +54,9 @@ def _direction(eigenvalue: float, vector: FloatArray, names: list[str]) -> dict[
 def _at_mean_k(extraction: Extraction, cells: Cells) -> dict[str, list[float]]:
     """A - e k0 per eta bin and its error at k0 = mean curvature of the bin's muons."""
     layout = extraction.layout
-    weight = np.bincount(cells.eta_plus, cells.entries, layout.bins) + np.bincount(cells.eta_minus, cells.entries, layout.bins)
+    weight = np.bincount(cells.eta_plus, cells.entries, layout.bins) + np.bincount(
+        cells.eta_minus, cells.entries, layout.bins
+    )
     k0 = np.bincount(cells.eta_plus, cells.entries * cells.k_plus, layout.bins)
     k0 = (k0 + np.bincount(cells.eta_minus, cells.entries * cells.k_minus, layout.bins)) / np.maximum(weight, 1)
     rows = np.zeros((layout.bins, len(layout.names)))

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from muonkit.calibration.bias import Bias
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.parameters import SCALE
 from muonkit.calibration.resolution import Resolution, variance
-from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray
+from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
 from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons
@@ -29,9 +30,8 @@ TOLERANCE = 1e-7
 SCALE_FORMULA = "1./(1.+[0]-[1]/x+[2]*x)"  # x = pT, [2] = q M
 VARIANCE = "[0]*[0]+[1]*[1]*(x*x+[2]*[2])/(1.+[3]*[3]/(x*x))"
 # in `smear` the input eta has been replaced by a standard normal number after its bin was found
-SMEAR_FORMULA = (
-    "1./(1.+y*sqrt(max(0.,[0]*[0]-[4]*[4]+[1]*[1]*(x*x+[2]*[2])/(1.+[3]*[3]/(x*x))-[5]*[5]*(x*x+[6]*[6])/(1.+[7]*[7]/(x*x)))))"
-)
+SIMULATED_VARIANCE = "[4]*[4]+[5]*[5]*(x*x+[6]*[6])/(1.+[7]*[7]/(x*x))"
+SMEAR_FORMULA = f"1./(1.+y*sqrt(max(0.,{VARIANCE}-({SIMULATED_VARIANCE}))))"
 
 
 def variations(extraction: Extraction, systematics: dict[str, FloatArray] | None = None) -> dict[str, Bias]:
@@ -175,10 +175,11 @@ def _agree(found: FloatArray, expected: FloatArray, what: str) -> None:
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, modified: float) -> Any:  # noqa: ARG001  (the time keys the cache)
+def _load(path: Path, modified: float) -> tuple[Any, dict[str, Any]]:  # noqa: ARG001  (the time keys the cache)
     import correctionlib
 
-    return correctionlib.CorrectionSet.from_file(str(path))
+    text = gzip.decompress(path.read_bytes()).decode()
+    return correctionlib.CorrectionSet.from_string(text), json.loads(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,34 +189,68 @@ class Corrections:
     path: Path
     variation: str = "nominal"
 
-    @property
-    def _set(self) -> Any:
+    @classmethod
+    def open(cls, path: Path, variation: str = "nominal") -> Self:
+        """Check that the file can be used. Raises InputError if not."""
+        corrections = cls(path, variation)
+        try:
+            names = corrections.variation_names
+        except (OSError, EOFError, ValueError, RuntimeError, LookupError, TypeError) as error:
+            raise InputError(
+                f"{path}: not corrections of muonkit ({error}); give corrections.json.gz of a calibration"
+            ) from error
+        if variation not in names:
+            raise InputError(f"{path}: no variation '{variation}'; it has {', '.join(names[:5])}, ...")
+        return corrections
+
+    def _set(self) -> tuple[Any, dict[str, Any]]:
         return _load(self.path, self.path.stat().st_mtime)
+
+    def _correction(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = next(entry for entry in self._set()[1]["corrections"] if entry["name"] == name)
+        return found
 
     @property
     def eta_range(self) -> tuple[float, float]:
         """First and last eta edge."""
-        edges = json.loads(gzip.decompress(self.path.read_bytes()))["corrections"][1]["data"]["content"][0]["value"]["edges"]
+        edges = self._correction("smear")["data"]["edges"]
         return float(edges[0]), float(edges[-1])
 
     @property
     def variation_names(self) -> list[str]:
-        content = json.loads(gzip.decompress(self.path.read_bytes()))["corrections"][0]["data"]["content"]
-        return [entry["key"] for entry in content]
+        return [entry["key"] for entry in self._correction("scale")["data"]["content"]]
+
+    def inside(self, eta: FloatArray) -> BoolArray:
+        """Muons that the corrections cover."""
+        low, high = self.eta_range
+        return (eta >= low) & (eta < high)
 
     def factor(self, pt: FloatArray, eta: FloatArray, charge: IntArray, variation: str | None = None) -> FloatArray:
         """Corrected pT / pT; 1 outside the eta range."""
-        low, high = self.eta_range
-        inside = (eta >= low) & (eta < high)
-        factor = np.ones(len(pt))
-        scale, name = self._set["scale"], variation or self.variation
-        factor[inside] = scale.evaluate(name, eta[inside], pt[inside], charge[inside].astype(np.int64))
-        return factor
+        name = variation or self.variation
+        return self._where_inside("scale", eta, name, eta, pt, charge.astype(np.int64))
 
     def sigma(self, pt: FloatArray, eta: FloatArray) -> FloatArray:
-        """sigma_k/k of the data."""
-        sigma: FloatArray = self._set["resolution"].evaluate("nominal", eta, pt)
-        return sigma
+        """sigma_k/k of the data; 1 outside the eta range."""
+        return self._where_inside("resolution", eta, "nominal", eta, pt)
+
+    def smearing(
+        self,
+        pt: FloatArray,
+        eta: FloatArray,
+        run: IntArray,
+        luminosity_block: IntArray,
+        event: IntArray,
+        muon: IntArray,
+    ) -> FloatArray:
+        """Smeared pT / pT of simulation; 1 outside the eta range."""
+        return self._where_inside("smear", eta, eta, pt, run, luminosity_block, event, muon)
+
+    def _where_inside(self, correction: str, eta: FloatArray, *arguments: Any) -> FloatArray:
+        inside, result = self.inside(eta), np.ones(len(eta))
+        chosen = [value if isinstance(value, str) else value[inside] for value in arguments]
+        result[inside] = self._set()[0][correction].evaluate(*chosen)
+        return result
 
     def __call__(self, table: Dimuons) -> Dimuons:
         return table.with_pt(self._pt(table.plus, 1), self._pt(table.minus, -1))

@@ -49,7 +49,7 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """(mu, sigma^2) of the used cells, corrected for migration and bias of finite entries, with covariance (n, 2, 2)."""
+    """(mu, sigma^2) of the used cells, corrected for migration and finite entries, with covariance (n, 2, 2)."""
 
     log_mu: FloatArray
     sigma2: FloatArray
@@ -64,25 +64,25 @@ def extract(
     priors: dict[str, tuple[float, float]] | None = None,
     template_errors: bool = True,
 ) -> Extraction:
-    """Fit the parameters named in `fitted`. Raises InputError when an eta bin has no cell, or nothing fixes a direction."""
+    """Fit the parameters named in `fitted`.
+
+    Raises InputError when an eta bin has no cell, or the data leave a direction open."""
     used = fits.good & (cells.entries > 0)
     layout = Layout(fitted, len(eta_edges) - 1)
-    kept, good = cells[used], _rows(fits, used)
+    kept, good = cells[used], fits[used]
     _require_every_eta_bin(kept, eta_edges)
     rough = rough_resolution(kept, good, len(eta_edges) - 1)
     measured = measure(kept, good, rough, template_errors)
     problem = parameters.Problem(layout, kept, measured.log_mu, measured.sigma2, measured.covariance, priors or {})
     lower, upper = layout.bounds()
-    fit = least_squares(problem.residuals, layout.start(rough), problem.jacobian, (lower, upper), x_scale="jac", xtol=1e-12)
-    covariance = _covariance(fit.jac, layout, fit.x - lower < 1e-9)
+    fit = least_squares(
+        problem.residuals, layout.start(rough), problem.jacobian, (lower, upper), x_scale="jac", xtol=1e-12
+    )
+    covariance = _covariance(np.asarray(fit.jac), layout, fit.x - lower < 1e-9)
     cell_part = fit.fun[: problem.measurements]
     chi2, ndf = float(fit.fun @ fit.fun), len(fit.fun) - len(fit.x)
     limited = tuple(np.array(layout.names)[fit.x - lower < 1e-9])
     return Extraction(layout, eta_edges, fit.x, covariance, chi2, ndf, cell_part[: len(kept)], used, limited)
-
-
-def _rows(fits: CellFits, rows: BoolArray) -> CellFits:
-    return CellFits(*(getattr(fits, name)[rows] for name in CellFits.__slots__))
 
 
 def _require_every_eta_bin(cells: Cells, eta_edges: FloatArray) -> None:
@@ -142,7 +142,9 @@ def _covariance(jacobian: FloatArray, layout: Layout, at_limit: BoolArray) -> Fl
     scale = np.sqrt(np.diagonal(information))
     if np.any(scale == 0):
         names = [layout.names[free[i]] for i in np.flatnonzero(scale == 0)]
-        raise InputError(f"fit.parameters: nothing in the data fixes {', '.join(names)}; drop it or give a prior in [fit.priors]")
+        raise InputError(
+            f"fit.parameters: nothing in the data fixes {', '.join(names)}; drop it or give a prior in [fit.priors]"
+        )
     correlation = information / np.outer(scale, scale)
     values, vectors = np.linalg.eigh(correlation)
     if values[0] < 1e-12 * values[-1]:

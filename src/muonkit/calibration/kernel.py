@@ -75,7 +75,9 @@ def _signal_cdf(
     return ndtr(z) @ weight, np.stack([(density * d_mu) @ weight, (density * d_sigma) @ weight], axis=1)
 
 
-def density(theta: FloatArray, m: FloatArray, window: tuple[float, float], node: FloatArray, weight: FloatArray, kind: int) -> FloatArray:
+def density(
+    theta: FloatArray, m: FloatArray, window: tuple[float, float], node: FloatArray, weight: FloatArray, kind: int
+) -> FloatArray:
     """Probability density [1/GeV] at the masses `m`, normalised in `window`: the unbinned referee's model."""
     mu, sigma, f, slope = theta
     ends = np.array(window)

@@ -209,7 +209,9 @@ def verdict(theta, low, high, fitted):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fit_cell(count, edges, node, weight, kind, start, low, high, fitted, prior, tolerance, max_steps, theta, covariance):
+def fit_cell(
+    count, edges, node, weight, kind, start, low, high, fitted, prior, tolerance, max_steps, theta, covariance
+):
     """Fit one cell; fills theta (4,) and covariance (4, 4). Returns (status, log-likelihood, steps)."""
     bins = edges.size - 1
     p, dp = np.empty(bins), np.empty((bins, 4))
@@ -247,8 +249,26 @@ def fit_cell(count, edges, node, weight, kind, start, low, high, fitted, prior, 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def fit_cells(
-    counts, edges, first, node, weight, variance, kind, starts, low, high, fitted, prior, tolerance, max_steps,
-    theta, covariance, template, status, value, chi2,
+    counts,
+    edges,
+    first,
+    node,
+    weight,
+    variance,
+    kind,
+    starts,
+    low,
+    high,
+    fitted,
+    prior,
+    tolerance,
+    max_steps,
+    theta,
+    covariance,
+    template,
+    status,
+    value,
+    chi2,
 ):
     """Fit every cell; nodes of cell c are first[c] : first[c + 1]. Results are written into the last six arrays."""
     bins = edges.size - 1
@@ -256,12 +276,34 @@ def fit_cells(
     for c in range(counts.shape[0]):
         rows = slice(first[c], first[c + 1])
         status[c], value[c], _ = fit_cell(
-            counts[c], edges, node[rows], weight[rows], kind, starts[c], low[c], high[c], fitted, prior[c],
-            tolerance, max_steps, theta[c], covariance[c],
+            counts[c],
+            edges,
+            node[rows],
+            weight[rows],
+            kind,
+            starts[c],
+            low[c],
+            high[c],
+            fitted,
+            prior[c],
+            tolerance,
+            max_steps,
+            theta[c],
+            covariance[c],
         )
         probabilities(theta[c], edges, node[rows], weight[rows], kind, p, dp)
         template_covariance(
-            theta[c], edges, node[rows], weight[rows], variance[rows], kind, counts[c], p, dp, covariance[c], template[c]
+            theta[c],
+            edges,
+            node[rows],
+            weight[rows],
+            variance[rows],
+            kind,
+            counts[c],
+            p,
+            dp,
+            covariance[c],
+            template[c],
         )
         total = counts[c].sum()
         chi2[c] = 0.0

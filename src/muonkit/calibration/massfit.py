@@ -3,7 +3,7 @@
 The likelihood is binned with exact bin integrals (`kernel`); `kernels` does the work. Weighted entries are scaled to
 effective counts (sum w)^2 / sum w^2. The covariance is that of the entries plus that of the template's statistics."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Self, TypeVar
@@ -14,7 +14,7 @@ from muonkit.calibration import kernels
 from muonkit.calibration.accumulate import CellMasses, GenMasses
 from muonkit.calibration.binning import Merging
 from muonkit.calibration.kernel import KERNELS
-from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, sums
 
 PARAMETERS = ("mu", "sigma", "f_bkg", "slope")
 TOLERANCE = 1e-7  # estimated distance to the maximum in ln L: 4e-4 standard deviations
@@ -85,6 +85,9 @@ class CellFits:
     def __len__(self) -> int:
         return len(self.theta)
 
+    def __getitem__(self, rows: AnyArray) -> Self:
+        return type(self)(*(getattr(self, f.name)[rows] for f in fields(self)))
+
     @property
     def good(self) -> BoolArray:
         return self.status <= Status.NO_BACKGROUND
@@ -103,7 +106,7 @@ def merge_cells(masses: CellMasses, generator: GenMasses, merging: Merging, edge
     kept = cell >= 0
     key, inverse = np.unique(cell[kept] * generator.nodes + generator.key[kept] % generator.nodes, return_inverse=True)
     weight, variance, weighted_mass = (
-        np.bincount(inverse, values[kept], len(key))
+        sums(inverse, values[kept], len(key))
         for values in (generator.weight, generator.weight2, generator.weighted_mass)
     )
     positive = weight > 0
@@ -125,18 +128,19 @@ def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
     start = np.array(options.start) * np.where(fitted, 1.0, [1, 1, 0, 1])
     low, high = np.array([0.8, 5e-4, 0.0, -20 / width]), np.array([1.2, 0.3, 1.0, 20 / width])
     result = CellFits(
-        np.empty((n, 4)), np.zeros((n, 4, 4)), np.zeros((n, 4, 4)), np.zeros(n, dtype=np.int64), np.empty(n), np.empty(n)
+        np.empty((n, 4)),
+        np.zeros((n, 4, 4)),
+        np.zeros((n, 4, 4)),
+        np.zeros(n, dtype=np.int64),
+        np.empty(n),
+        np.empty(n),
     )
     kernels.fit_cells(
         cells.counts, cells.edges, cells.first, cells.node, cells.weight, cells.variance, KERNELS[options.kernel],
         _rows(start, n), _rows(low, n), _rows(high, n), fitted, _rows(np.array(options.slope_prior), n),
-        TOLERANCE, MAX_STEPS, *(getattr(result, field.name) for field in _output_fields()),
+        TOLERANCE, MAX_STEPS, *(getattr(result, field.name) for field in fields(CellFits)),
     )  # fmt: skip
     return result
-
-
-def _output_fields() -> Sequence[AnyArray]:
-    return fields(CellFits)  # type: ignore[return-value]
 
 
 def _rows(values: FloatArray, n: int) -> FloatArray:

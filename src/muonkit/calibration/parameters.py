@@ -50,8 +50,9 @@ class Layout:
 
     def start(self, rough: Resolution) -> FloatArray:
         """No bias; the rough resolution; typical g and d."""
-        begin = {"a": np.maximum(rough.a, 1e-3), "c": np.maximum(rough.c, 1e-5), "g": 5.0, "d": 3.0}
-        return np.concatenate([np.broadcast_to(begin.get(name, 0.0), (self.bins,)) for name in self.fitted] or [[]])
+        one = np.ones(self.bins)
+        begin = {"a": np.maximum(rough.a, 1e-3), "c": np.maximum(rough.c, 1e-5), "g": 5 * one, "d": 3 * one}
+        return np.concatenate([begin.get(name, 0 * one) for name in self.fitted])
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Resolution parameters are not negative."""
@@ -106,7 +107,9 @@ class Problem:
         ]
 
     def _log_mu(self, bias: Bias) -> FloatArray:
-        return sum((w * np.log(_mean_scale(k, pt, q, bias.at(eta))) for q, eta, k, pt, _, w in self._muons()), np.zeros(()))
+        return sum(
+            (w * np.log(_mean_scale(k, pt, q, bias.at(eta))) for q, eta, k, pt, _, w in self._muons()), np.zeros(())
+        )
 
     def _log_mu_jacobian(self, bias: Bias) -> FloatArray:
         result, rows = np.zeros((len(self.cells), len(self.layout.names))), np.arange(len(self.cells))

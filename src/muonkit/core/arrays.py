@@ -9,3 +9,8 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 AnyArray = npt.NDArray[Any]
+
+
+def sums(index: IntArray, values: FloatArray, size: int) -> FloatArray:
+    """Sum of `values` for every index 0 ... size - 1."""
+    return np.bincount(index, values, size).astype(np.float64)

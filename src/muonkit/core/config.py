@@ -2,22 +2,22 @@
 
 import tomllib
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from muonkit.core.errors import InputError
-from muonkit.core.particles import PDG_ID, WINDOW
+from muonkit.core.particles import WINDOW
 
 ResonanceName = Literal["jpsi", "psi2s", "upsilon1s", "z"]
-assert set(ResonanceName.__args__) == set(PDG_ID)
 
 
 def _rising(edges: tuple[float, ...]) -> tuple[float, ...]:
     if len(edges) < 2:
         raise ValueError("needs at least two edges")
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         if not low < high:
             raise ValueError(f"edges must rise, but {low:g} is followed by {high:g}")
     return edges
@@ -69,7 +69,9 @@ class Selection(Section):
 
 
 class BinningChoice(Section):
-    """Cells in (eta+, eta-, log(pT+/pT-), cos dphi). Without edges the last two are cut at quantiles of the first chunk."""
+    """Cells in (eta+, eta-, log(pT+/pT-), cos dphi).
+
+    Without edges the last two are cut at quantiles of the first chunk."""
 
     eta_edges: Edges
     log_pt_ratio_bins: int = Field(5, ge=1)
@@ -83,7 +85,9 @@ Parameter = Literal["A", "e", "M", "a", "c", "g", "d"]
 
 
 class Fit(Section):
-    """What is fitted, and which cells are worth a fit. `priors`: parameter -> (value, width) of a Gaussian constraint."""
+    """What is fitted, and which cells are worth a fit.
+
+    `priors`: parameter -> (value, width) of a Gaussian constraint in every eta bin."""
 
     parameters: tuple[Parameter, ...] = ("A", "e", "M")
     min_entries: int = Field(400, ge=50)

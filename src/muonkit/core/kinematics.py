@@ -1,7 +1,8 @@
 """Two muons: invariant mass, and how it answers to a change of each transverse momentum.
 
 With E = sqrt(pT^2 cosh^2 eta + m_mu^2),  m^2 = 2 m_mu^2 + 2 (E+ E- - p+ . p-),
-p+ . p- = pT+ pT- (cos dphi + sinh eta+ sinh eta-). The muon mass is kept: it moves J/psi numbers by 3e-3 of a dilation."""
+p+ . p- = pT+ pT- (cos dphi + sinh eta+ sinh eta-). The muon mass is kept: it moves
+J/psi numbers by 3e-3 of a dilation."""
 
 from typing import NamedTuple
 

@@ -5,18 +5,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+Advance = Callable[[int], None]
+Progress = Callable[[str, int], AbstractContextManager[Advance]]
 EVERY = 30.0  # s
 
 
 @contextmanager
-def silent(what: str, total: int) -> Iterator[Callable[[], None]]:  # noqa: ARG001
+def silent(what: str, total: int) -> Iterator[Advance]:  # noqa: ARG001
     """No talk."""
-    yield lambda: None
+    yield lambda _steps: None
 
 
 @contextmanager
-def bar(what: str, total: int) -> Iterator[Callable[[], None]]:
+def bar(what: str, total: int) -> Iterator[Advance]:
     """A rich progress bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -24,18 +25,18 @@ def bar(what: str, total: int) -> Iterator[Callable[[], None]]:
     columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as display:
         task = display.add_task(what, total=total)
-        yield lambda: display.advance(task)
+        yield lambda steps: display.advance(task, steps)
 
 
 @contextmanager
-def lines(what: str, total: int) -> Iterator[Callable[[], None]]:
+def lines(what: str, total: int) -> Iterator[Advance]:
     """One line at the end, and one per 30 s before."""
     start = last = time.monotonic()
     done = 0
 
-    def advance() -> None:
+    def advance(steps: int) -> None:
         nonlocal done, last
-        done += 1
+        done += steps
         if time.monotonic() - last > EVERY:
             last = time.monotonic()
             print(f"{what}: {done}/{total}", file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ Decay isotropic (unpolarised). Line: relativistic Breit-Wigner in m^2, cut at +-
 
 import numpy as np
 
-from muonkit.core.arrays import FloatArray
+from muonkit.core.arrays import BoolArray, FloatArray
 from muonkit.core.config import Spectrum
 from muonkit.core.kinematics import MuonArrays
 from muonkit.core.particles import Resonance
@@ -50,7 +50,7 @@ def sample_photon_share(mass: FloatArray, rng: np.random.Generator) -> FloatArra
     return np.minimum(share, 1 - (2.2 * MUON_MASS / mass) ** 2)
 
 
-def _refused(share: FloatArray, trial: FloatArray) -> FloatArray:
+def _refused(share: FloatArray, trial: FloatArray) -> BoolArray:
     return trial > 1 - share + share**2 / 2
 
 
@@ -68,7 +68,7 @@ def decay_mass(
 ) -> tuple[MuonArrays, MuonArrays]:
     """Muons of parents of given mass [GeV] whose photon takes the share `share` of the squared mass."""
     plus, minus, photon = _decay_in_pair_frame(parent_mass, share, rng)
-    to_parent = _boost_vector(parent_mass, share, photon)
+    to_parent = _boost_vector(share, photon)
     to_lab = _lab_boost(parent_mass, pt, y, phi)
     return _muon(_boost(_boost(plus, *to_parent), *to_lab)), _muon(_boost(_boost(minus, *to_parent), *to_lab))
 
@@ -94,7 +94,7 @@ def _decay_in_pair_frame(
 
 
 def _boost_vector(
-    parent_mass: FloatArray, share: FloatArray, photon: tuple[FloatArray, FloatArray, FloatArray]
+    share: FloatArray, photon: tuple[FloatArray, FloatArray, FloatArray]
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """gamma and gamma beta of the boost from the muons' rest frame to the parent's, where photon and pair recoil."""
     root = np.sqrt(1 - share)

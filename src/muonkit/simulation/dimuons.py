@@ -9,7 +9,7 @@ from itertools import count, islice
 import numpy as np
 
 from muonkit.core import random
-from muonkit.core.arrays import FloatArray
+from muonkit.core.arrays import BoolArray, FloatArray
 from muonkit.core.config import PerEta, SimulateDimuons
 from muonkit.core.kinematics import MuonArrays, mass
 from muonkit.core.particles import WINDOW, Resonance, resonance
@@ -69,7 +69,12 @@ def _generator_muons(
 
 
 def _signal(
-    config: SimulateDimuons, species: Resonance, pt: FloatArray, y: FloatArray, phi: FloatArray, rng: np.random.Generator
+    config: SimulateDimuons,
+    species: Resonance,
+    pt: FloatArray,
+    y: FloatArray,
+    phi: FloatArray,
+    rng: np.random.Generator,
 ) -> tuple[MuonArrays, MuonArrays]:
     if config.generate.engine == "pythia":
         from muonkit.simulation import pythia
@@ -78,7 +83,7 @@ def _signal(
     return decays.decay(species, pt, y, phi, config.generate.radiation, rng)
 
 
-def _choose(mask: np.ndarray[tuple[int], np.dtype[np.bool_]], yes: MuonArrays, no: MuonArrays) -> MuonArrays:
+def _choose(mask: BoolArray, yes: MuonArrays, no: MuonArrays) -> MuonArrays:
     return MuonArrays(*(np.where(mask, a, b) for a, b in zip(yes, no, strict=True)))
 
 
@@ -126,7 +131,7 @@ def biased_curvature(k_true: FloatArray, q: int, eta: FloatArray, config: Simula
     return 2 * constant / (1 + A + np.sqrt(np.maximum((1 + A) ** 2 - 4 * e * constant, 0)))
 
 
-def _accepted(table: Dimuons, config: SimulateDimuons, species: Resonance) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _accepted(table: Dimuons, config: SimulateDimuons, species: Resonance) -> BoolArray:
     low, high = _reach(config, species.name)
     cuts = config.selection
     positive = (table.plus.pt > 0) & (table.minus.pt > 0)
@@ -134,7 +139,7 @@ def _accepted(table: Dimuons, config: SimulateDimuons, species: Resonance) -> np
         m = mass(table.plus, table.minus)
     smaller = np.minimum(table.plus.pt, table.minus.pt)
     central = np.maximum(np.abs(table.plus.eta), np.abs(table.minus.eta)) < cuts.eta_max
-    accepted: np.ndarray[tuple[int], np.dtype[np.bool_]] = (
+    accepted: BoolArray = (
         positive & central & (m > low) & (m < high) & (smaller * species.mass > cuts.scaled_pt_min * m)
     )
     return accepted

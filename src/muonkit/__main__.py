@@ -1,0 +1,7 @@
+"""`python -m muonkit`"""
+
+import sys
+
+from muonkit.cli import main
+
+sys.exit(main())

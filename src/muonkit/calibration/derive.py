@@ -1,0 +1,90 @@
+"""From sums to corrections in one go: merge cells, fit masses, extract parameters."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from muonkit.calibration import massfit
+from muonkit.calibration.accumulate import CellMasses, GenMasses, Settings
+from muonkit.calibration.binning import Merging, merge
+from muonkit.calibration.cells import Cells
+from muonkit.calibration.extract import Extraction, extract
+from muonkit.calibration.massfit import CellData, CellFits, FitOptions
+from muonkit.core.arrays import FloatArray, sums
+from muonkit.core.config import Fit
+from muonkit.core.errors import InputError
+
+Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """The fitted cells and what was extracted from them."""
+
+    cells: Cells
+    data: CellData
+    fits: CellFits
+    extraction: Extraction
+    merging: Merging
+
+
+def plan_cells(data: CellMasses, generator: GenMasses, settings: Settings, minimum: float) -> Merging:
+    """Merge fine cells until data and template hold `minimum` entries each. Raises InputError if no cell is left."""
+    size = settings.binning.size
+    effective = np.divide(data.entries**2, data.weight2, out=np.zeros(size), where=data.weight2 > 0)
+    template = np.divide(
+        generator.entries(size) ** 2, _weight2(generator, size), out=np.zeros(size), where=data.weight2 > 0
+    )
+    merging = merge(np.minimum(effective, template), settings.binning.shape, minimum)
+    if merging.count == 0:
+        raise InputError(_nothing_to_fit(data, generator, size, settings, minimum))
+    return merging
+
+
+def _weight2(generator: GenMasses, size: int) -> FloatArray:
+    return np.maximum(sums(generator.key // generator.nodes, generator.weight2, size), 1e-300)
+
+
+def _nothing_to_fit(data: CellMasses, generator: GenMasses, size: int, settings: Settings, minimum: float) -> str:
+    if data.entries.sum() == 0:
+        low, high = settings.window
+        return (
+            f"[input.data]: none of {data.pairs[0]:.0f} pairs passes the selection in the mass window "
+            f"{low:g}-{high:g} GeV. "
+            "Check resonance.name, resonance.window, selection.scaled_pt_min and the units."
+        )
+    if generator.entries(size).sum() == 0:
+        return (
+            "[input.simulation]: no simulated pair falls in a cell that has data. "
+            "Simulate the same resonance in the same range."
+        )
+    return (
+        f"no cell holds {minimum:g} entries in data and simulation ({data.entries.sum():.0f} pairs in the window). "
+        "Use wider binning.eta_edges, or lower fit.min_entries."
+    )
+
+
+def derive(
+    data: CellMasses,
+    generator: GenMasses,
+    settings: Settings,
+    fit: Fit,
+    merging: Merging,
+    run: Map = map,
+    simulation: CellMasses | None = None,
+    fitted: tuple[str, ...] | None = None,
+    template_errors: bool = True,
+) -> Derived:
+    """Fit all cells of `merging` and extract the parameters `fitted` (those of the configuration if not given).
+
+    `simulation` gives the share of the angles in the resolution; `template_errors` is off where the entries are those
+    of the template itself."""
+    cell_data = massfit.merge_cells(data, generator, merging, settings.mass_edges)
+    cells = Cells.from_sums(data, settings.binning, merging, simulation)
+    fits = massfit.fit_all(cell_data, FitOptions(fit.kernel, fit.background), run)
+    edges = settings.binning.eta_edges
+    priors = {str(name): value for name, value in fit.priors.items()}
+    extraction = extract(cells, fits, edges, fitted or fit.parameters, priors, template_errors)
+    return Derived(cells, cell_data, fits, extraction, merging)

@@ -1,0 +1,81 @@
+"""Corrections from one resonance, tested on another: the scale left per eta bin against 1.
+
+The uncertainty of that scale has two parts: the entries of the validating resonance, and the corrections themselves,
+whose eigen-variations are carried to its momenta."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import chi2 as chi2_distribution
+
+from muonkit.calibration.cells import Cells
+from muonkit.calibration.export import Corrections
+from muonkit.calibration.extract import Extraction
+from muonkit.core.arrays import FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Scale = 1 + A left per eta bin (reconstructed over true momentum) with both covariances."""
+
+    eta_edges: FloatArray
+    scale: FloatArray
+    covariance: FloatArray
+    corrections_covariance: FloatArray
+
+    def to_json(self) -> dict[str, Any]:
+        total = self.covariance + self.corrections_covariance
+        residual = self.scale - 1
+        chi2 = float(residual @ np.linalg.solve(total, residual))
+        weight = np.linalg.solve(total, np.ones(len(residual)))
+        return {
+            "eta_edges": self.eta_edges.tolist(),
+            "scale": self.scale.tolist(),
+            "error": np.sqrt(np.diagonal(self.covariance)).tolist(),
+            "corrections_error": np.sqrt(np.diagonal(self.corrections_covariance)).tolist(),
+            "total_error": np.sqrt(np.diagonal(total)).tolist(),
+            "chi2": chi2,
+            "ndf": len(residual),
+            "p_value": float(chi2_distribution.sf(chi2, len(residual))),
+            "mean": float(1 + weight @ residual / weight.sum()),
+            "mean_error": float(1 / np.sqrt(weight.sum())),
+        }
+
+
+def scale_left(extraction: Extraction, cells: Cells, corrections: Corrections | None) -> Scale:
+    """From a fit of A alone; `corrections`: those that had been applied, whose errors count."""
+    bins = extraction.layout.bins
+    extra = np.zeros((bins, bins))
+    if corrections is not None:
+        shifts = np.array([_shift(corrections, name, cells, extraction.eta_edges) for name in _directions(corrections)])
+        extra = shifts.T @ shifts
+    return Scale(extraction.eta_edges, 1 + extraction.layout.of(extraction.vector, "A"), extraction.covariance, extra)
+
+
+def _directions(corrections: Corrections) -> list[str]:
+    return [name for name in corrections.variation_names if name.endswith("_up")]
+
+
+def _shift(corrections: Corrections, variation: str, cells: Cells, eta_edges: FloatArray) -> FloatArray:
+    """Change of ln pT per eta bin by one variation, averaged over the muons of the bin."""
+    bins = len(eta_edges) - 1
+    shift, weight = np.zeros(bins), np.zeros(bins)
+    for eta_bin, pt, q in ((cells.eta_plus, cells.pt_plus, 1), (cells.eta_minus, cells.pt_minus, -1)):
+        change = _log_change(corrections, variation, pt, eta_bin, q, eta_edges)
+        shift += np.bincount(eta_bin, cells.entries * change, bins)
+        weight += np.bincount(eta_bin, cells.entries, bins)
+    return shift / np.maximum(weight, 1)
+
+
+def _log_change(
+    corrections: Corrections, variation: str, pt: FloatArray, eta_bin: IntArray, q: int, eta_edges: FloatArray
+) -> FloatArray:
+    """Averaged over four places in the bin, whose edges need not be those of the corrections."""
+    charge = np.full(len(pt), q)
+    changes = []
+    for place in (0.125, 0.375, 0.625, 0.875):
+        eta = eta_edges[eta_bin] + place * (eta_edges[eta_bin + 1] - eta_edges[eta_bin])
+        varied, nominal = (corrections.factor(pt, eta, charge, name) for name in (variation, "nominal"))
+        changes.append(np.log(varied / nominal))
+    return np.mean(changes, axis=0)

@@ -1,0 +1,24 @@
+"""`muonkit simulate dimuons CONFIG.toml -o FILE`"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser("simulate", help="make samples with known truth")
+    what = parser.add_subparsers(dest="what", required=True, metavar="dimuons")
+    dimuons = what.add_parser("dimuons", parents=[common, work], help="J/psi, psi(2S), Upsilon or Z to two muons")
+    dimuons.add_argument("config", type=Path, metavar="CONFIG.toml")
+    dimuons.add_argument("-o", dest="out", type=Path, required=True, metavar="FILE", help=".parquet, .root or .csv")
+    dimuons.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    from muonkit.pipelines.simulate import simulate_dimuons
+    from muonkit.run.progress import talk
+    from muonkit.run.runner import runner
+
+    with runner(options.jobs, options.scheduler, talk()) as work:
+        pairs = simulate_dimuons(options.config, options.out, work)
+    return {"file": str(options.out), "pairs": pairs, "text": f"{options.out}: {pairs} pairs"}

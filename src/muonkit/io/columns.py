@@ -1,0 +1,46 @@
+"""Plain columns to and from Parquet, and the cell-by-mass histogram to and from UHI JSON."""
+
+import gzip
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import hist
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import uhi.io.json
+
+from muonkit.core.arrays import AnyArray, FloatArray
+from muonkit.core.files import atomic
+
+
+def write_columns(path: Path, columns: Mapping[str, AnyArray]) -> None:
+    """Write arrays of one length as a Parquet file, atomically."""
+    with atomic(path) as temporary:
+        pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), temporary)
+
+
+def read_columns(path: Path) -> dict[str, AnyArray]:
+    """All columns of a Parquet file."""
+    table = pq.read_table(path)
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def write_masses(path: Path, counts: FloatArray, edges: FloatArray) -> None:
+    """Write counts (cells, mass bins) as gzipped UHI JSON with the axes `cell` and `mass` [GeV]."""
+    axes = (
+        hist.axis.Integer(0, len(counts), name="cell", label="cell", flow=False),
+        hist.axis.Regular(len(edges) - 1, edges[0], edges[-1], name="mass", label="mass [GeV]", flow=False),
+    )
+    histogram = hist.Hist(*axes, storage=hist.storage.Double())
+    histogram.view()[...] = counts
+    text = json.dumps(histogram, default=uhi.io.json.default)
+    with atomic(path) as temporary, gzip.GzipFile(temporary, "wb", mtime=0) as stream:
+        stream.write(text.encode())
+
+
+def read_masses(path: Path) -> tuple[FloatArray, FloatArray]:
+    """Counts (cells, mass bins) and mass edges [GeV]."""
+    histogram = hist.Hist(json.loads(gzip.decompress(path.read_bytes()), object_hook=uhi.io.json.object_hook))
+    return np.asarray(histogram.values()), np.asarray(histogram.axes[1].edges)

@@ -1,0 +1,52 @@
+"""Corrections onto a file of muons: the scale of data, or the smearing of simulation."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from muonkit.calibration.export import Corrections
+from muonkit.core.arrays import FloatArray
+from muonkit.core.config import Input
+from muonkit.core.errors import InputError
+from muonkit.io.corrected import MuonRows, rewrite
+
+
+def apply(
+    corrections_path: Path, path_in: Path, path_out: Path, file_format: str, variation: str, smear: bool
+) -> dict[str, Any]:
+    """Write the muons of `path_in` with corrected (or smeared) pT, the old one kept as *_original."""
+    corrections = Corrections.open(corrections_path, variation)
+    choice = Input.model_validate({"data": (str(path_in),), "format": file_format})
+    outside = 0
+
+    def corrected(muons: MuonRows) -> FloatArray:
+        nonlocal outside
+        outside += int((~corrections.inside(muons.eta)).sum())
+        if smear:
+            _require_identity(muons, path_in)
+            return muons.pt * corrections.smearing(
+                muons.pt, muons.eta, muons.run, muons.luminosity_block, muons.event, muons.index
+            )
+        return muons.pt * corrections.factor(muons.pt, muons.eta, muons.charge)
+
+    summary = rewrite(path_in, path_out, choice, corrected)
+    lines = [
+        f"{path_out}: {summary.muons} muons written",
+        *([f"{outside} outside the eta range, kept as they are"] if outside else []),
+    ]
+    lines += [f"column {name} could not be written and was dropped" for name in summary.dropped]
+    return {
+        "file": str(path_out),
+        "muons": summary.muons,
+        "outside": outside,
+        "dropped": list(summary.dropped),
+        "text": "\n".join(lines),
+    }
+
+
+def _require_identity(muons: MuonRows, path: Path) -> None:
+    if len(muons.event) and not np.any(muons.event):
+        raise InputError(
+            f"{path}: smearing needs run, luminosityBlock and event, or all muons would share random numbers"
+        )

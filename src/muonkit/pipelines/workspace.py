@@ -1,0 +1,36 @@
+"""The folder of a run: whose it is, what is already there, and where unfinished work is kept."""
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from muonkit.core.errors import InputError
+from muonkit.core.files import write_text
+from muonkit.core.provenance import digest
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """OUT/ and its folder of unfinished parts, named by the configuration and the state of the input files."""
+
+    out: Path
+    parts: Path
+
+    def finish(self) -> None:
+        """The run is complete: its parts are not needed any more."""
+        shutil.rmtree(self.out / ".parts", ignore_errors=True)
+
+
+def claim(out: Path, config_text: str, inputs: Iterable[Path]) -> Workspace:
+    """Take OUT/ for this configuration. Raises InputError if it holds the run of another one."""
+    kept = out / "config.toml"
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; give a folder with -o")
+    if kept.exists() and kept.read_text() != config_text:
+        raise InputError(
+            f"{out}: holds the run of another configuration ({kept}); choose another -o, or remove the folder"
+        )
+    write_text(kept, config_text)
+    states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in inputs]
+    return Workspace(out, out / ".parts" / digest(config_text + repr(states))[:16])

@@ -1,0 +1,48 @@
+"""A map that remembers: each result is kept as a file, so that a killed run goes on where it stopped.
+
+Results are flat mappings of names to arrays (`np.savez`, no pickle); the caller turns them into its own types."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from muonkit.core.files import atomic
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+Item = TypeVar("Item")
+Map = Callable[[Callable[[Item], Arrays], Iterable[Item]], Iterable[Arrays]]
+
+
+def remembered(
+    run: Map[Item], folder: Path, name: str
+) -> Callable[[Callable[[Item], Arrays], Iterable[Item]], Iterator[Arrays]]:
+    """`run`, with result i of a call kept in folder/name-i.npz; those already there are read instead of made."""
+
+    def remembering(function: Callable[[Item], Arrays], items: Iterable[Item]) -> Iterator[Arrays]:
+        work = list(items)
+        paths = [folder / f"{name}-{i:05d}.npz" for i in range(len(work))]
+        made = iter(run(function, [item for item, path in zip(work, paths, strict=True) if not path.exists()]))
+        for path in paths:
+            if path.exists():
+                yield load(path)
+            else:
+                result = next(made)
+                save(path, result)
+                yield result
+
+    return remembering
+
+
+def save(path: Path, arrays: Arrays) -> None:
+    """Write arrays atomically."""
+    with atomic(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+
+
+def load(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Read arrays; never runs code from the file."""
+    with np.load(path, allow_pickle=False) as content:
+        return dict(content)
