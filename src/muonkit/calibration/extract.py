@@ -119,7 +119,7 @@ def measure(cells: Cells, fits: CellFits, rough: Resolution, template_errors: bo
     mu, sigma = fits.theta[:, 0], fits.theta[:, 1]
     r_plus, r_minus = variance(cells.pt2_plus, plus), variance(cells.pt2_minus, minus)
     predicted = cells.response_plus**2 * r_plus + cells.response_minus**2 * r_minus + cells.angular
-    covariance = fits.covariance[:, :2, :2] * (predicted / sigma**2)[:, None, None]
+    covariance = fits.expected_covariance[:, :2, :2] * (predicted / sigma**2)[:, None, None]
     if template_errors:
         covariance = covariance + fits.template_covariance[:, :2, :2]
     jacobian = np.stack([1 / mu, 2 * np.sqrt(predicted)], axis=1)

@@ -5,16 +5,34 @@ the analytic gradient g, halved until the likelihood rises; a background fractio
 together with its slope. Kernel and helpers stand in one file: numba's cache does not see edits elsewhere."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 MASS, CURVATURE = 0, 1
 SERIES_BELOW = 1e-2
 CONVERGED, NO_BACKGROUND, AT_LIMIT, NOT_CONVERGED, BAD_FISHER = range(5)
+STEP = 1e-3  # of a standard deviation
 INV_SQRT2 = 0.7071067811865476
 INV_SQRT2PI = 0.3989422804014327
 FLOOR = 1e-14  # of a bin's probability: where a sum of normal integrals has no digits left
+
+
+class Plan(NamedTuple):
+    """What is common to all cells: mass edges, kernel, start, limits, which of the four parameters are fitted,
+    constraint (mean, width) of the slope, tolerance in ln L, most steps."""
+
+    edges: npt.NDArray[np.float64]
+    kind: int
+    start: npt.NDArray[np.float64]
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
+    fitted: npt.NDArray[np.bool_]
+    prior: npt.NDArray[np.float64]
+    tolerance: float
+    max_steps: int
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -148,10 +166,34 @@ def invert_free(matrix, free, inverse):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def template_covariance(theta, edges, node, weight, variance, kind, count, p, dp, covariance, out):
+def observed_covariance(count, node, weight, plan, theta, free, expected, p, dp, out):
+    """Inverse of the observed information, from differences of the analytic gradient; the expected one if it fails.
+
+    Errors are quoted from it: at 500 entries it differs from the expected one by up to a tenth."""
+    score, shifted, unused = np.empty(4), np.empty(4), np.empty((4, 4))
+    information = np.zeros((4, 4))
+    probabilities(theta, plan.edges, node, weight, plan.kind, p, dp)
+    score_and_fisher(count, p, dp, theta, plan.prior, score, unused)
+    for a in range(4):
+        if free[a]:
+            moved = theta.copy()
+            step = STEP * math.sqrt(expected[a, a])
+            moved[a] += step
+            probabilities(moved, plan.edges, node, weight, plan.kind, p, dp)
+            score_and_fisher(count, p, dp, moved, plan.prior, shifted, unused)
+            for b in range(4):
+                information[a, b] = (score[b] - shifted[b]) / step
+    information = 0.5 * (information + information.T)
+    if not invert_free(information, free, out):
+        out[:, :] = expected
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def template_covariance(count, node, weight, variance, plan, theta, covariance, p, dp, out):
     """Covariance of theta that comes from the finite statistics of the nodes.
 
     d theta = -F^-1 N sum_i (d_theta p_i / p_i) d p_i, with d p_i / d w_j = (1 - f)(G_ij - s_i T_j)/S."""
+    edges, kind = plan.edges, plan.kind
     bins = edges.size - 1
     signal, zeros = np.zeros(bins + 1), np.zeros(bins + 1)
     for j in range(node.size):
@@ -209,103 +251,60 @@ def verdict(theta, low, high, fitted):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fit_cell(
-    count, edges, node, weight, kind, start, low, high, fitted, prior, tolerance, max_steps, theta, covariance
-):
-    """Fit one cell; fills theta (4,) and covariance (4, 4). Returns (status, log-likelihood, steps)."""
-    bins = edges.size - 1
-    p, dp = np.empty(bins), np.empty((bins, 4))
-    score, fisher, free = np.empty(4), np.empty((4, 4)), np.ones(4, dtype=np.bool_)
-    theta[:] = start
-    probabilities(theta, edges, node, weight, kind, p, dp)
-    value = log_likelihood(count, p, theta, prior)
-    for iteration in range(max_steps):
-        score_and_fisher(count, p, dp, theta, prior, score, fisher)
-        free_parameters(theta, score, low, high, fitted, free)
-        if not invert_free(fisher, free, covariance):
-            return BAD_FISHER, value, iteration
-        step, distance = np.zeros(4), 0.0
+def climb(count, node, weight, plan, theta, free, expected, p, dp):
+    """Fisher scoring from plan.start; fills theta (4,), free (4,), expected (4, 4). Returns (status, ln L)."""
+    score, fisher, step = np.empty(4), np.empty((4, 4)), np.empty(4)
+    theta[:] = plan.start
+    probabilities(theta, plan.edges, node, weight, plan.kind, p, dp)
+    value = log_likelihood(count, p, theta, plan.prior)
+    for _ in range(plan.max_steps):
+        score_and_fisher(count, p, dp, theta, plan.prior, score, fisher)
+        free_parameters(theta, score, plan.low, plan.high, plan.fitted, free)
+        if not invert_free(fisher, free, expected):
+            return BAD_FISHER, value
+        distance = 0.0
         for a in range(4):
+            step[a] = 0.0
             for b in range(4):
-                step[a] += covariance[a, b] * score[b]
+                step[a] += expected[a, b] * score[b]
             distance += step[a] * score[a] * free[a]
-        if distance < 2 * tolerance:
-            return verdict(theta, low, high, fitted), value, iteration
+        if distance < 2 * plan.tolerance:
+            return verdict(theta, plan.low, plan.high, plan.fitted), value
         rose = False
         for _ in range(12):
-            moved = bounded_step(theta, step, low, high)
-            probabilities(moved, edges, node, weight, kind, p, dp)
-            new = log_likelihood(count, p, moved, prior)
+            moved = bounded_step(theta, step, plan.low, plan.high)
+            probabilities(moved, plan.edges, node, weight, plan.kind, p, dp)
+            new = log_likelihood(count, p, moved, plan.prior)
             if new >= value - 1e-12 * abs(value):
                 rose = True
                 break
             step *= 0.5
         if not rose:
-            return NOT_CONVERGED, value, iteration
+            return NOT_CONVERGED, value
         theta[:] = moved
         value = new
-    return NOT_CONVERGED, value, max_steps
+    return NOT_CONVERGED, value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fit_cells(
-    counts,
-    edges,
-    first,
-    node,
-    weight,
-    variance,
-    kind,
-    starts,
-    low,
-    high,
-    fitted,
-    prior,
-    tolerance,
-    max_steps,
-    theta,
-    covariance,
-    template,
-    status,
-    value,
-    chi2,
-):
-    """Fit every cell; nodes of cell c are first[c] : first[c + 1]. Results are written into the last six arrays."""
-    bins = edges.size - 1
-    p, dp = np.empty(bins), np.empty((bins, 4))
+def pearson_chi2(count, p):
+    """Sum of (n - N p)^2/(N p)."""
+    total, chi2 = count.sum(), 0.0
+    for i in range(count.size):
+        chi2 += (count[i] - total * p[i]) ** 2 / max(total * p[i], FLOOR)
+    return chi2
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fit_cells(counts, first, nodes, weights, variances, plan, theta, observed, expected, template, status, value, chi2):
+    """Fit every cell; nodes of cell c are first[c] : first[c + 1]. Results are written into the last seven arrays."""
+    bins = plan.edges.size - 1
+    p, dp, free = np.empty(bins), np.empty((bins, 4)), np.ones(4, dtype=np.bool_)
     for c in range(counts.shape[0]):
-        rows = slice(first[c], first[c + 1])
-        status[c], value[c], _ = fit_cell(
-            counts[c],
-            edges,
-            node[rows],
-            weight[rows],
-            kind,
-            starts[c],
-            low[c],
-            high[c],
-            fitted,
-            prior[c],
-            tolerance,
-            max_steps,
-            theta[c],
-            covariance[c],
-        )
-        probabilities(theta[c], edges, node[rows], weight[rows], kind, p, dp)
-        template_covariance(
-            theta[c],
-            edges,
-            node[rows],
-            weight[rows],
-            variance[rows],
-            kind,
-            counts[c],
-            p,
-            dp,
-            covariance[c],
-            template[c],
-        )
-        total = counts[c].sum()
-        chi2[c] = 0.0
-        for i in range(bins):
-            chi2[c] += (counts[c, i] - total * p[i]) ** 2 / max(total * p[i], FLOOR)
+        node, weight = nodes[first[c] : first[c + 1]], weights[first[c] : first[c + 1]]
+        variance = variances[first[c] : first[c + 1]]
+        status[c], value[c] = climb(counts[c], node, weight, plan, theta[c], free, expected[c], p, dp)
+        observed_covariance(counts[c], node, weight, plan, theta[c], free, expected[c], p, dp, observed[c])
+        probabilities(theta[c], plan.edges, node, weight, plan.kind, p, dp)
+        template_covariance(counts[c], node, weight, variance, plan, theta[c], expected[c], p, dp, template[c])
+        chi2[c] = pearson_chi2(counts[c], p)

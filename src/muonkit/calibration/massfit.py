@@ -72,11 +72,13 @@ class CellData:
 
 @dataclass(frozen=True, slots=True)
 class CellFits:
-    """theta (cells, 4) in the order of PARAMETERS, covariance of entries and of template (cells, 4, 4), status,
+    """theta (cells, 4) in the order of PARAMETERS; covariance (cells, 4, 4): from the observed information, which is
+    what errors are quoted from, from the expected one, which weights cells, and of the template; status,
     log-likelihood and Pearson chi2 (cells,)."""
 
     theta: FloatArray
     covariance: FloatArray
+    expected_covariance: FloatArray
     template_covariance: FloatArray
     status: IntArray
     log_likelihood: FloatArray
@@ -123,28 +125,29 @@ def merged_to_one(cells: CellData) -> CellData:
 
 def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
     """Fit every cell of `cells` in this process."""
-    n, width = len(cells), float(cells.edges[-1] - cells.edges[0])
-    fitted = np.array([True, True, options.background, options.background])
-    start = np.array(options.start) * np.where(fitted, 1.0, [1, 1, 0, 1])
-    low, high = np.array([0.8, 5e-4, 0.0, -20 / width]), np.array([1.2, 0.3, 1.0, 20 / width])
+    n, four = len(cells), (len(cells), 4, 4)
     result = CellFits(
-        np.empty((n, 4)),
-        np.zeros((n, 4, 4)),
-        np.zeros((n, 4, 4)),
-        np.zeros(n, dtype=np.int64),
-        np.empty(n),
-        np.empty(n),
+        np.empty((n, 4)), *(np.zeros(four) for _ in range(3)), np.zeros(n, dtype=np.int64), np.empty(n), np.empty(n)
     )
-    kernels.fit_cells(
-        cells.counts, cells.edges, cells.first, cells.node, cells.weight, cells.variance, KERNELS[options.kernel],
-        _rows(start, n), _rows(low, n), _rows(high, n), fitted, _rows(np.array(options.slope_prior), n),
-        TOLERANCE, MAX_STEPS, *(getattr(result, field.name) for field in fields(CellFits)),
-    )  # fmt: skip
+    outputs = (getattr(result, field.name) for field in fields(CellFits))
+    inputs = (cells.counts, cells.first, cells.node, cells.weight, cells.variance)
+    kernels.fit_cells(*inputs, _plan(cells.edges, options), *outputs)
     return result
 
 
-def _rows(values: FloatArray, n: int) -> FloatArray:
-    return np.ascontiguousarray(np.broadcast_to(values, (n, len(values))))
+def _plan(edges: FloatArray, options: FitOptions) -> kernels.Plan:
+    steepest = 20 / float(edges[-1] - edges[0])
+    return kernels.Plan(
+        edges,
+        KERNELS[options.kernel],
+        np.array(options.start) * [1, 1, options.background, 1],
+        np.array([0.8, 5e-4, 0.0, -steepest]),
+        np.array([1.2, 0.3, 1.0, steepest]),
+        np.array([True, True, options.background, options.background]),
+        np.array(options.slope_prior),
+        TOLERANCE,
+        MAX_STEPS,
+    )
 
 
 def prepare_options(cells: CellData, options: FitOptions) -> FitOptions:

@@ -1,0 +1,91 @@
+"""CSV files, gzipped or not: a first pass finds where each piece begins, so that a piece is read without the rest."""
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from muonkit.core.arrays import AnyArray
+from muonkit.core.errors import InputError
+from muonkit.io.layout import Layout, Piece, unreadable
+
+INTEGERS = ("run", "luminosityBlock", "event")
+HEADER_BYTES = 1_000_000
+
+
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[IO[bytes]]:
+    """The bytes of the file, unzipped. Raises InputError if it is damaged, also when that shows while reading."""
+    try:
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
+            yield stream  # type: ignore[misc]
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise unreadable(name, "CSV") from error
+
+
+def header(stream: IO[bytes]) -> list[str]:
+    """The names in the first line, as they stand there."""
+    line = stream.readline(HEADER_BYTES).decode("utf-8-sig")
+    if "\0" in line:
+        raise OSError("binary content")
+    return [name.strip('"') for name in line.rstrip("\r\n").split(",")] if line.strip() else []
+
+
+def describe(path: Path, name: str, size: int) -> Layout:
+    """Columns from the first line, pieces from counting the others."""
+    with opened(path, name) as stream:
+        columns = header(stream)
+        return Layout(dict.fromkeys(columns, "number"), tuple(_pieces(stream, size)))
+
+
+def _pieces(stream: IO[bytes], size: int) -> Iterator[Piece]:
+    rows, first_row = 0, 0
+    begin = position = stream.tell()
+    for line in stream:
+        if rows - first_row == size:
+            yield Piece(first_row, rows, (begin, position))
+            begin, first_row = position, rows
+        position += len(line)
+        rows += not line.isspace()
+    if rows > first_row:
+        yield Piece(first_row, rows, (begin, position))
+
+
+def read(path: Path, name: str, columns: dict[str, str], start: int, span: tuple[int, int]) -> dict[str, AnyArray]:
+    """Columns (canonical name -> name in the file) of the rows in the bytes `span`; empty fields come as NaN.
+
+    Raises InputError, with the number of the line, for what is not a number."""
+    with opened(path, name) as stream:
+        names = header(stream)
+        stream.seek(span[0])
+        content = stream.read(span[1] - span[0])
+    kinds = {column: pa.int64() if key in INTEGERS else pa.float64() for key, column in columns.items()}
+    try:
+        table = pc.read_csv(
+            io.BytesIO(content),
+            # one thread: only then are the messages about bad rows numbered
+            read_options=pc.ReadOptions(column_names=names, use_threads=False),
+            convert_options=pc.ConvertOptions(column_types=kinds, include_columns=list(kinds)),
+        )
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{name}: {_explained(str(error), names, start)}") from error
+    return {key: table[column].to_numpy() for key, column in columns.items()}
+
+
+def _explained(message: str, names: Sequence[str], start: int) -> str:
+    value = re.search(r"In CSV column #(\d+): Row #(\d+): .*invalid value '(.*)'", message, re.DOTALL)
+    if value:
+        column, row, text = names[int(value[1])], start + int(value[2]) - 1, value[3]
+        return f"column '{column}' is not a number in row {row}, counted from 0 (found '{text}'). Mend the file."
+    width = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", message)
+    if width:
+        row = start + int(width[1]) - 1
+        return f"row {row}, counted from 0, has {width[3]} fields instead of {width[2]}. Mend the file."
+    return f"is not a readable CSV file ({message.splitlines()[0]}). Mend the file."

@@ -1,0 +1,104 @@
+"""Names of columns: what each format needs, what it may have, and what a person probably meant."""
+
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+
+from muonkit.core.config import Input
+
+PAIR = ("plus_pt", "plus_eta", "plus_phi", "minus_pt", "minus_eta", "minus_phi")
+GENERATOR = ("plus_gen_pt", "plus_gen_eta", "plus_gen_phi", "minus_gen_pt", "minus_gen_eta", "minus_gen_phi")
+IDENTITY = ("run", "luminosityBlock", "event")
+CMS = ("pt1", "eta1", "phi1", "Q1", "pt2", "eta2", "phi2", "Q2")
+NANO = ("Muon_pt", "Muon_eta", "Muon_phi", "Muon_charge")
+NANO_GENERATOR = ("GenPart_pt", "GenPart_eta", "GenPart_phi", "GenPart_pdgId", "GenPart_status")
+NANO_MATCH = "Muon_genPartIdx"
+
+REQUIRED = {"dimuon": PAIR, "cms-csv": CMS, "nanoaod": NANO}
+PT = {"dimuon": ("plus_pt", "minus_pt"), "cms-csv": ("pt1", "pt2"), "nanoaod": ("Muon_pt",)}
+PHI = {"dimuon": ("plus_phi", "minus_phi"), "cms-csv": ("phi1", "phi2"), "nanoaod": ("Muon_phi",)}
+ANY_CASE = {"run": ("run", "Run"), "event": ("event", "Event"), "luminosityBlock": ("luminosityBlock",)}
+
+
+def required(file_format: str, simulation: bool) -> tuple[str, ...]:
+    """Canonical names of the columns without which a file cannot be read."""
+    if not simulation:
+        return REQUIRED[file_format]
+    return REQUIRED[file_format] + (NANO_GENERATOR if file_format == "nanoaod" else GENERATOR)
+
+
+def optional(file_format: str, simulation: bool) -> tuple[str, ...]:
+    """Canonical names of the columns that are read where a file has them."""
+    # NanoAOD has no `weight`; genWeight is not taken unasked, its meaning differs between generators.
+    return (*IDENTITY, "weight", *((NANO_MATCH,) if file_format == "nanoaod" and simulation else ()))
+
+
+def mapping_faults(choice: Input) -> list[str]:
+    """Keys of [input.columns] that no column of the format has."""
+    known = [*required(choice.format, True), *optional(choice.format, True)]
+    return [f"input.columns: {key}: unknown key{_meant(key, known)}" for key in choice.columns if key not in known]
+
+
+def _meant(key: str, known: Collection[str]) -> str:
+    near = close(key, known)
+    return f"; did you mean '{near}'?" if near else f"; known are {', '.join(known)}"
+
+
+def close(word: str, known: Collection[str]) -> str | None:
+    """The one of `known` that looks like `word` apart from a slip or the case of its letters."""
+    lower = {name.lower(): name for name in known}
+    found = get_close_matches(word.lower(), lower, n=1, cutoff=0.8)
+    return lower[found[0]] if found else None
+
+
+def resolve(choice: Input, simulation: bool, found: Collection[str]) -> tuple[dict[str, str], list[str]]:
+    """Canonical name -> name in the file, and the names in the file that are missing.
+
+    Blanks around names are ignored: CMS published `px1 `."""
+    stripped = {name.strip(): name for name in reversed(list(found))}
+    names: dict[str, str] = {}
+    missing: list[str] = []
+    for key in required(choice.format, simulation):
+        wanted = choice.columns.get(key, key)
+        if wanted in stripped:
+            names[key] = stripped[wanted]
+        else:
+            missing.append(wanted)
+    for key in optional(choice.format, simulation):
+        candidates = (choice.columns[key],) if key in choice.columns else ANY_CASE.get(key, (key,))
+        present = [stripped[name] for name in candidates if name in stripped]
+        if present:
+            names[key] = present[0]
+        elif key in choice.columns and (simulation or key != "weight"):  # data usually have no weight
+            missing.append(choice.columns[key])
+    return names, missing
+
+
+def missing_fault(missing: Sequence[str], choice: Input, found: Sequence[str]) -> str:
+    """The line for columns that a file does not have, without the name of the file."""
+    which = ", ".join(f"'{name}'" for name in missing)
+    what = f"column {which} is missing" if len(missing) == 1 else f"columns {which} are missing"
+    return f"{what} ({_shown(found)}).{_guess(missing, choice, found)} {_way_out(choice, found)}"
+
+
+def _shown(found: Sequence[str]) -> str:
+    names = [name.strip() for name in found]
+    return f"found {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}" if names else "found none"
+
+
+def _guess(missing: Sequence[str], choice: Input, found: Sequence[str]) -> str:
+    spare = {name.strip() for name in found} - set(required(choice.format, True))
+    near = {name: close(name, spare) for name in missing}
+    guesses = [f"'{guess}' for '{name}'" if len(missing) > 1 else f"'{guess}'" for name, guess in near.items() if guess]
+    return f" Did you mean {', '.join(guesses)}?" if guesses else ""
+
+
+def _way_out(choice: Input, found: Collection[str]) -> str:
+    names = {name.strip() for name in found}
+    fitting = [f for f, needed in REQUIRED.items() if f != choice.format and names.issuperset(needed)]
+    other = f', or use format = "{fitting[0]}"' if fitting else ""
+    return f"Name the columns in [input.columns]{other}."
+
+
+def in_file(names: Mapping[str, str], keys: Collection[str]) -> list[str]:
+    """The names in the file of canonical columns."""
+    return [names[key] for key in keys if key in names]

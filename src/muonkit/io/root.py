@@ -1,0 +1,92 @@
+"""ROOT files: TTree and RNTuple, with jagged columns as awkward arrays."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uproot
+
+from muonkit.core.arrays import AnyArray
+from muonkit.core.errors import InputError
+from muonkit.io.layout import Layout, cut, unreadable
+
+NUMBER = r"(?:std::)?(?:float|double|bool|char|(?:u?int\d+_t)|U?Long64_t|(?:unsigned )?(?:int|short|long|char))"
+CARDINALITY = r"ROOT::RNTupleCardinality<.*>"
+LIST = rf"{NUMBER}\[\]|(?:std::vector|ROOT::VecOps::RVec)<{NUMBER}>"
+
+
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[Any]:
+    """The file as uproot sees it. Raises InputError if it is damaged, also when that shows while reading."""
+    try:
+        with uproot.open(path) as file:
+            yield file
+    except InputError:
+        raise
+    except Exception as error:  # uproot raises whatever its parser stumbles over
+        raise unreadable(name, "ROOT") from error
+
+
+def trees(file: Any) -> dict[str, str]:
+    """Path in the file -> "TTree" or "RNTuple"."""
+    classes = file.classnames(recursive=True, cycle=False)
+    kinds = {name: _tree_kind(cls) for name, cls in classes.items()}
+    return {name: kind for name, kind in kinds.items() if kind}
+
+
+def _tree_kind(cls: str) -> str | None:
+    if cls.endswith("RNTuple"):
+        return "RNTuple"
+    return "TTree" if cls in ("TTree", "TNtuple", "TNtupleD", "TChain") else None
+
+
+def choose(file: Any, name: str, tree: str | None) -> str:
+    """The tree to read: the one asked for, else Events, else the only one. Raises InputError if that is not clear."""
+    found = list(trees(file))
+    listed = ", ".join(found) or "none"
+    if tree is not None:
+        if tree not in found:
+            raise InputError(f"{name}: there is no tree '{tree}' (found {listed}). Correct input.tree.")
+        return tree
+    if "Events" in found:
+        return "Events"
+    if not found:
+        raise InputError(f"{name}: there is no TTree or RNTuple in it. Give a file with a table of muons.")
+    if len(found) > 1:
+        raise InputError(f"{name}: there are several trees ({listed}). Choose one with input.tree.")
+    return found[0]
+
+
+def describe(path: Path, name: str, size: int, tree: str | None) -> Layout:
+    """Columns, kinds and pieces of the tree, without reading its rows."""
+    with opened(path, name) as file:
+        chosen = choose(file, name, tree)
+        table = file[chosen]
+        columns = {column: _kind(table[column].typename) for column in table.keys(recursive=False)}
+        return Layout(columns, cut(int(table.num_entries), size), chosen)
+
+
+def _kind(typename: str) -> str:
+    if re.fullmatch(rf"{NUMBER}|{CARDINALITY}", typename):
+        return "number"
+    return "list" if re.fullmatch(LIST, typename) else typename or "records"
+
+
+def read_flat(path: Path, name: str, tree: str, columns: Mapping[str, str], rows: slice) -> dict[str, AnyArray]:
+    """Columns with one number per row; keys as in `columns`."""
+    with opened(path, name) as file:
+        table = file[tree]
+        return {key: _array(table, column, rows, "np") for key, column in columns.items()}
+
+
+def read_jagged(path: Path, name: str, tree: str, columns: Mapping[str, str], rows: slice) -> dict[str, Any]:
+    """Columns as awkward arrays, one entry per event."""
+    with opened(path, name) as file:
+        table = file[tree]
+        return {key: _array(table, column, rows, "ak") for key, column in columns.items()}
+
+
+def _array(table: Any, column: str, rows: slice, library: str) -> Any:
+    return table[column].array(entry_start=rows.start, entry_stop=rows.stop, library=library)

@@ -1,0 +1,50 @@
+"""A web server for tests of downloads, as bad as asked for."""
+
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+CONTENT = b"pt1,eta1,phi1\n" + b"4.5,-1.25,0.5\n" * 20_000
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `content`; the switches say how badly."""
+
+    content = CONTENT
+    ranges = True
+    closes_after = None  # bytes of the body
+    says_length = True
+    status = None
+    stalls = False
+    shift = 0  # where a partial answer really begins, relative to what was asked
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        server = self.server
+        asked = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        server.asked.append(asked)
+        if server.stalls:
+            server.released.wait(5)
+            return
+        if server.status:
+            self.send_error(server.status)
+            return
+        start = max(asked + server.shift, 0) if server.ranges else 0
+        if start and start >= len(server.content):
+            self.send_error(416)
+            return
+        self._send(start, partial=server.ranges and "Range" in self.headers)
+
+    def _send(self, start, partial):
+        body = self.server.content[start:]
+        self.send_response(206 if partial else 200)
+        if partial:
+            self.send_header(
+                "Content-Range", f"bytes {start}-{len(self.server.content) - 1}/{len(self.server.content)}"
+            )
+        if self.server.says_length:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: self.server.closes_after])
+
+    def log_message(self, *_):
+        pass
