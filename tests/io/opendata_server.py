@@ -1,5 +1,7 @@
 """A web server for tests of downloads, as bad as asked for."""
 
+import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CONTENT = b"pt1,eta1,phi1\n" + b"4.5,-1.25,0.5\n" * 20_000
@@ -48,3 +50,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+@contextmanager
+def serving():
+    """A server in a thread; `asked` collects the first byte of each request."""
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.asked, server.released = [], threading.Event()
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.released.set()
+            server.shutdown()
+            thread.join()

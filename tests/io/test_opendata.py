@@ -2,28 +2,21 @@
 
 import hashlib
 import socket
-import threading
 from dataclasses import replace
 
 import pytest
+from tests.io.opendata_server import CONTENT, serving
 
 from muonkit.core.errors import InputError
 from muonkit.io import opendata
 from muonkit.io.opendata import RECORDS, Record, fetch
-from tests.io.opendata_server import CONTENT, Handler, Server
 
 
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
-    with Server(("127.0.0.1", 0), Handler) as running:
-        running.asked, running.released = [], threading.Event()
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving() as running:
         yield running
-        running.released.set()
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """Resonance -> mu+ mu- (gamma): production, line shape, radiation, decay; vectorised.
 
 Radiation: the photon takes a share x of the squared mass, m^2 = (1 - x) M^2, with the exponentiated radiator
-    h(x) ~ beta x^(beta-1) (1 - x + x^2/2),   beta = (2 alpha/pi) (ln(M^2/m_mu^2) - 1)
-(Yennie-Frautschi-Suura exponentiation of soft photons with the leading-logarithm hard spectrum). The photon is emitted
+    h(x) ~ beta x^(beta-1) (1 - x + x^2/2) [1 + ln(1 - x)/L],   L = ln(M^2/m_mu^2) - 1,  beta = (2 alpha/pi) L
+(Yennie-Frautschi-Suura exponentiation of soft photons with the leading-logarithm hard spectrum; the collinear
+logarithm of a hard photon is that of the mass that is left). The photon is emitted
 in the rest frame of the two muons with the dipole's angular density 1/(1 - v^2 cos^2 theta), v the muon velocity.
 Decay isotropic (unpolarised). Line: relativistic Breit-Wigner in m^2, cut at +- 25 widths."""
 
@@ -43,15 +44,16 @@ def sample_photon_share(mass: FloatArray, rng: np.random.Generator) -> FloatArra
     """x in [0, 1): the share of M^2 that the photon takes."""
     beta = radiator_exponent(mass)
     share = rng.random(len(mass)) ** (1 / beta)
-    open_rows = np.flatnonzero(_refused(share, rng.random(len(mass))))
+    logarithm = 2 * np.log(mass / MUON_MASS) - 1
+    open_rows = np.flatnonzero(_refused(share, logarithm, rng.random(len(mass))))
     while len(open_rows):
         share[open_rows] = rng.random(len(open_rows)) ** (1 / beta[open_rows])
-        open_rows = open_rows[_refused(share[open_rows], rng.random(len(open_rows)))]
+        open_rows = open_rows[_refused(share[open_rows], logarithm[open_rows], rng.random(len(open_rows)))]
     return np.minimum(share, 1 - (2.2 * MUON_MASS / mass) ** 2)
 
 
-def _refused(share: FloatArray, trial: FloatArray) -> BoolArray:
-    return trial > 1 - share + share**2 / 2
+def _refused(share: FloatArray, logarithm: FloatArray, trial: FloatArray) -> BoolArray:
+    return trial > (1 - share + share**2 / 2) * np.maximum(1 + np.log1p(-share) / logarithm, 0)
 
 
 def decay(

@@ -11,6 +11,7 @@ import numpy as np
 from muonkit.core import random
 from muonkit.core.arrays import BoolArray, FloatArray
 from muonkit.core.config import PerEta, SimulateDimuons
+from muonkit.core.errors import InputError
 from muonkit.core.kinematics import MuonArrays, mass
 from muonkit.core.particles import WINDOW, Resonance, resonance
 from muonkit.data.dimuons import Dimuons, Identity
@@ -77,6 +78,8 @@ def _signal(
     rng: np.random.Generator,
 ) -> tuple[MuonArrays, MuonArrays]:
     if config.generate.engine == "pythia":
+        if not config.generate.radiation:
+            raise InputError('generate.radiation: engine = "pythia" always radiates; use the built-in engine')
         from muonkit.simulation import pythia
 
         return pythia.decay(species.name, pt, y, phi, int(rng.integers(1, 900_000_000)))

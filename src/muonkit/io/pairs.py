@@ -1,0 +1,75 @@
+"""Tables with one row per pair -> Dimuons: the package's own columns, and those of the CMS Open Data."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray
+from muonkit.core.kinematics import MuonArrays
+from muonkit.data.dimuons import Dimuons, Identity
+from muonkit.io.checks import examine
+from muonkit.io.chunks import Checked, Chunk, Summary
+from muonkit.io.names import IDENTITY
+
+Columns = Mapping[str, AnyArray]
+
+
+def dimuons(raw: Columns, chunk: Chunk) -> Checked:
+    """Good pairs of a chunk. `raw`: canonical name -> column, one row per pair."""
+    good, bad = examine(raw, chunk)
+    kept = {key: column[good] for key, column in raw.items()}
+    dropped = int((~good).sum())
+    if chunk.format == "dimuon":
+        return Checked(_table(_muon(kept, "plus_"), _muon(kept, "minus_"), kept), Summary(len(good), dropped, bad))
+    opposite = kept["Q1"] * kept["Q2"] < 0
+    same_sign = int((~opposite).sum())
+    kept = {key: column[opposite] for key, column in kept.items()}
+    return Checked(_by_charge(kept), Summary(len(good), dropped, bad, same_sign))
+
+
+def _by_charge(columns: Columns) -> Dimuons:
+    # pt, eta, phi only: in some rows E and p come from another fit of the same track
+    first, second = (_numbered(columns, number) for number in "12")
+    plus_first = columns["Q1"] > 0
+    return _table(_where(plus_first, first, second), _where(plus_first, second, first), columns)
+
+
+def _numbered(columns: Columns, number: str) -> MuonArrays:
+    return MuonArrays(*(_floats(columns[f"{name}{number}"]) for name in ("pt", "eta", "phi")))
+
+
+def _where(mask: BoolArray, yes: MuonArrays, no: MuonArrays) -> MuonArrays:
+    return MuonArrays(*(np.where(mask, a, b) for a, b in zip(yes, no, strict=True)))
+
+
+def _muon(columns: Columns, prefix: str) -> MuonArrays:
+    return MuonArrays(*(_floats(columns[f"{prefix}{name}"]) for name in ("pt", "eta", "phi")))
+
+
+def _floats(column: AnyArray) -> FloatArray:
+    return column.astype(np.float64)
+
+
+def _table(plus: MuonArrays, minus: MuonArrays, columns: Columns) -> Dimuons:
+    generator = "plus_gen_pt" in columns
+    return Dimuons(
+        plus,
+        minus,
+        weight(columns, len(plus.pt)),
+        identity(columns, len(plus.pt)),
+        _muon(columns, "plus_gen_") if generator else None,
+        _muon(columns, "minus_gen_") if generator else None,
+    )
+
+
+def weight(columns: Columns, rows: int) -> FloatArray:
+    """The column `weight`, or ones; shape (rows,)."""
+    return _floats(columns["weight"]) if "weight" in columns else np.ones(rows)
+
+
+def identity(columns: Columns, rows: int) -> Identity | None:
+    """Run, luminosity block and event, if run and event are there; without a luminosity block that is 0."""
+    if not {"run", "event"} <= set(columns):
+        return None
+    zero = np.zeros(rows, dtype=np.int64)
+    return Identity(*(columns[key].astype(np.int64) if key in columns else zero for key in IDENTITY))

@@ -1,0 +1,150 @@
+"""Files with muon pairs, whatever they come from: `open_dimuons` says what there is, `read` reads a piece of it,
+`refuse` decides whether too much of it was bad. Other names here are those of the results."""
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from functools import reduce
+from operator import add
+from pathlib import Path
+
+from muonkit.core.config import Input
+from muonkit.core.errors import InputError
+from muonkit.io import csvfile, nanoaod, names, pairs, parquet, root
+from muonkit.io.checks import check_units
+from muonkit.io.chunks import BadRows, Checked, Chunk, Summary
+from muonkit.io.layout import Layout, kind_or_fault
+
+__all__ = ["BadRows", "Checked", "Chunk", "Summary", "open_dimuons", "read", "refuse"]
+
+
+def open_dimuons(patterns: Sequence[str], choice: Input, *, simulation: bool, base: Path = Path()) -> list[Chunk]:
+    """The pieces, about choice.chunk_size rows each, of all files that `patterns` (relative to `base`) name, in the
+    order of the patterns and then of the names. Raises InputError with a line for every fault of every file."""
+    faults = names.mapping_faults(choice)
+    chunks: list[Chunk] = []
+    for name in _expand(patterns, base, faults):
+        try:
+            chunks += inspect(base / name, name, choice, simulation)
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    return chunks
+
+
+def _expand(patterns: Sequence[str], base: Path, faults: list[str]) -> list[str]:
+    found: dict[str, None] = {}  # a file that two patterns name is read once
+    for pattern in patterns:
+        if (base / pattern).exists():
+            found[pattern] = None
+        elif matches := sorted(glob.glob(pattern, root_dir=base, recursive=True)):
+            found |= dict.fromkeys(matches)
+        else:
+            faults.append(_nothing_there(pattern, base))
+    return list(found)
+
+
+def _nothing_there(pattern: str, base: Path) -> str:
+    if glob.has_magic(pattern):
+        return f"{pattern}: no file matches. Correct the pattern in [input]."
+    folder = (base / pattern).parent
+    near = get_close_matches(Path(pattern).name, [path.name for path in folder.glob("*")], n=1, cutoff=0.8)
+    way_out = f"; did you mean '{near[0]}'?" if near else ". Correct the path in [input]."
+    return f"{pattern}: there is no such file{way_out}"
+
+
+def inspect(path: Path, name: str, choice: Input, simulation: bool) -> list[Chunk]:
+    """The pieces of one file. Raises InputError with its faults."""
+    layout = _layout(path, name, choice)
+    found, missing = names.resolve(choice, simulation, layout.columns)
+    if missing:
+        raise InputError(f"{name}: {names.missing_fault(missing, choice, list(layout.columns))}")
+    faults = [f"{name}: {fault}" for fault in _kind_faults(found, layout, choice.format)]
+    if not layout.pieces:
+        faults.append(f"{name}: has no rows. Leave it out.")
+    if faults:
+        raise InputError(faults)
+    columns = tuple(found.items())
+    return [
+        Chunk(path, name, choice.format, columns, start, stop, simulation, layout.tree, span)
+        for start, stop, span in layout.pieces
+    ]
+
+
+def _layout(path: Path, name: str, choice: Input) -> Layout:
+    _check_file(path, name)
+    kind = kind_or_fault(path, name)
+    if choice.format == "nanoaod" and kind != "ROOT":
+        raise InputError(f'{name}: format = "nanoaod" is read from .root files only. Choose another format.')
+    if kind == "ROOT":
+        return root.describe(path, name, choice.chunk_size, choice.tree)
+    return (parquet if kind == "Parquet" else csvfile).describe(path, name, choice.chunk_size)
+
+
+def _check_file(path: Path, name: str) -> None:
+    if path.is_dir():
+        raise InputError(f"{name}: is a directory. Give files, such as '{name}/*.parquet'.")
+    if not path.exists():
+        raise InputError(f"{name}: there is no such file. Correct the path.")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{name}: may not be read by you. Change its permissions.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{name}: is empty (0 bytes). Leave it out, or write it again.")
+
+
+def _kind_faults(found: dict[str, str], layout: Layout, file_format: str) -> list[str]:
+    lists = (*names.NANO, *names.NANO_GENERATOR, names.NANO_MATCH)
+    faults = []
+    for key, column in found.items():
+        kind, wanted = layout.columns[column], "list" if key in lists else "number"
+        if kind != wanted:
+            needed = "a list of numbers per event" if wanted == "list" else "one number per row"
+            faults.append(f"column '{column}' holds {kind}, but format = \"{file_format}\" needs {needed}")
+    return faults
+
+
+def read(chunk: Chunk) -> Checked:
+    """Read a piece and drop its bad rows. Raises InputError for damaged files, text where a number is needed,
+    and columns in MeV or degrees."""
+    checked = nanoaod.dimuons(_jagged(chunk), chunk) if chunk.format == "nanoaod" else pairs.dimuons(flat(chunk), chunk)
+    check_units(checked.table, chunk)
+    return checked
+
+
+def _jagged(chunk: Chunk) -> dict[str, object]:
+    return root.read_jagged(chunk.path, chunk.name, chunk.tree or "", chunk.names, slice(chunk.start, chunk.stop))
+
+
+def flat(chunk: Chunk) -> pairs.Columns:
+    """The columns of a piece with one row per pair, by canonical name, as they stand in the file."""
+    columns = chunk.names
+    if chunk.tree is not None:
+        return root.read_flat(chunk.path, chunk.name, chunk.tree, columns, slice(chunk.start, chunk.stop))
+    if chunk.span is not None:
+        return csvfile.read(chunk.path, chunk.name, columns, chunk.start, chunk.span)
+    found = parquet.read(chunk.path, chunk.name, list(dict.fromkeys(columns.values())), chunk.start, chunk.stop)
+    return {key: found[name] for key, name in columns.items()}
+
+
+def refuse(summaries: Iterable[Summary | Checked], max_share: float) -> list[str]:
+    """One line per file, column and reason for rows that were dropped.
+
+    Raises InputError with these lines if they are more than `max_share` of all rows."""
+    parts = (part.summary if isinstance(part, Checked) else part for part in summaries)
+    total = reduce(add, parts, Summary(0))
+    share = total.dropped / total.rows if total.rows else 0.0
+    if share > max_share:
+        end = (
+            f"{share:.2%} of all rows are bad, {max_share:.2%} is allowed: mend the files or raise input.max_bad_share"
+        )
+        raise InputError(f"{_described(bad)}. {end}" for bad in total.bad)
+    return [f"{_described(bad)}; dropped" for bad in total.bad]
+
+
+def _described(bad: BadRows) -> str:
+    numbers = ", ".join(str(row) for row in bad.first_rows)
+    more = ", ..." if bad.count > len(bad.first_rows) else ""
+    rows = "row" if bad.count == 1 else "rows"
+    return f"{bad.file}: column '{bad.column}' is {bad.reason} in {bad.count} {rows} ({numbers}{more}, counted from 0)"

@@ -1,0 +1,79 @@
+"""Samples for the calibration tests: made by the generator, counted and fitted as the pipeline does."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from muonkit.calibration.accumulate import CellMasses, GenMasses, Settings, accumulate, accumulate_generator
+from muonkit.calibration.binning import Binning
+from muonkit.calibration.derive import Derived, derive, plan_cells
+from muonkit.core.config import BinningChoice, Fit, SimulateDimuons
+from muonkit.core.particles import WINDOW, resonance
+from muonkit.data.dimuons import Dimuons
+from muonkit.simulation.dimuons import generate
+
+SPECTRUM = {"pt_min": 6.0, "pt_power": 2.8}
+
+
+def sample(events: int, seed: int, **sections: Any) -> SimulateDimuons:
+    """The configuration of a J/psi sample; `sections` add to or replace the defaults."""
+    content: dict[str, Any] = {"generate": {"events": events, "seed": seed}, "spectrum": SPECTRUM} | sections
+    return SimulateDimuons.model_validate(content)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Data and template, counted."""
+
+    settings: Settings
+    data: CellMasses
+    simulation: CellMasses
+    generator: GenMasses
+
+
+def settings_for(tables: Dimuons, eta_edges: tuple[float, ...], name: str = "jpsi", scaled_pt: float = 4.0) -> Settings:
+    binning = Binning.from_choice(BinningChoice(eta_edges=eta_edges), tables.plus, tables.minus)
+    return Settings(binning, WINDOW[name], 100, resonance(name).mass, (scaled_pt, 1e9))
+
+
+def count(
+    data: SimulateDimuons,
+    simulation: SimulateDimuons,
+    eta_edges: tuple[float, ...],
+    change: Callable[[Dimuons], Dimuons] = lambda table: table,
+    settings: Settings | None = None,
+) -> Counts:
+    """Count both samples; `change` acts on the tables of data."""
+    tables = generate(data)
+    first = next(tables)
+    settings = settings or settings_for(first, eta_edges)
+
+    def counted(table: Dimuons) -> CellMasses:
+        return accumulate(change(table), settings)
+
+    simulated: Iterator[tuple[CellMasses, GenMasses]] = (
+        (accumulate(table, settings), accumulate_generator(table, settings)) for table in generate(simulation)
+    )
+    reco, gen = zip(*simulated, strict=True)
+    return Counts(settings, reduce(add, map(counted, tables), counted(first)), reduce(add, reco), reduce(add, gen))
+
+
+def fit(counts: Counts, parameters: tuple[str, ...] = ("A", "e", "M"), **options: Any) -> Derived:
+    """Merge, fit and extract."""
+    choice = Fit.model_validate({"parameters": parameters} | options)
+    merging = plan_cells(counts.data, counts.generator, counts.settings, choice.min_entries)
+    return derive(counts.data, counts.generator, counts.settings, choice, merging, simulation=counts.simulation)
+
+
+def truth(config: SimulateDimuons, parameters: tuple[str, ...], bins: int) -> np.ndarray:
+    """The injected values in the order of the extraction."""
+    everything = config.bias.model_dump() | config.resolution.model_dump()
+    return np.concatenate([np.broadcast_to(everything[name], (bins,)) for name in parameters])
+
+
+def shifted(settings: Settings, **changes: Any) -> Settings:
+    return replace(settings, **changes)
