@@ -21,13 +21,19 @@ HEADER_BYTES = 1_000_000
 
 
 @contextmanager
-def opened(path: Path, name: str) -> Iterator[IO[bytes]]:
-    """The bytes of the file, unzipped. Raises InputError if it is damaged, also when that shows while reading."""
+def guarded(name: str) -> Iterator[None]:
+    """Raises InputError for what goes wrong while reading; nothing should be written inside."""
     try:
-        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
-            yield stream  # type: ignore[misc]
+        yield
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise unreadable(name, "CSV") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of the file, unzipped."""
+    with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
+        yield stream  # type: ignore[misc]
 
 
 def header(stream: IO[bytes]) -> list[str]:
@@ -40,7 +46,7 @@ def header(stream: IO[bytes]) -> list[str]:
 
 def describe(path: Path, name: str, size: int) -> Layout:
     """Columns from the first line, pieces from counting the others."""
-    with opened(path, name) as stream:
+    with opened(path) as stream, guarded(name):
         columns = header(stream)
         return Layout(dict.fromkeys(columns, "number"), tuple(_pieces(stream, size)))
 
@@ -62,7 +68,7 @@ def read(path: Path, name: str, columns: dict[str, str], start: int, span: tuple
     """Columns (canonical name -> name in the file) of the rows in the bytes `span`; empty fields come as NaN.
 
     Raises InputError, with the number of the line, for what is not a number."""
-    with opened(path, name) as stream:
+    with opened(path) as stream, guarded(name):
         names = header(stream)
         stream.seek(span[0])
         content = stream.read(span[1] - span[0])

@@ -14,18 +14,26 @@ from muonkit.io.layout import Layout, cut, unreadable
 
 
 @contextmanager
-def opened(path: Path, name: str) -> Iterator[Any]:
-    """The file as pq.ParquetFile. Raises InputError if it is damaged, also when that shows while reading."""
+def guarded(name: str) -> Iterator[None]:
+    """Raises InputError for what goes wrong while reading; nothing should be written inside."""
     try:
-        with pq.ParquetFile(path) as file:
-            yield file
+        yield
     except (OSError, pa.ArrowException) as error:
         raise unreadable(name, "Parquet") from error
 
 
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[Any]:
+    """The file as pq.ParquetFile. Raises InputError if it is damaged."""
+    with guarded(name):
+        file = pq.ParquetFile(path)
+    with file:
+        yield file
+
+
 def describe(path: Path, name: str, size: int) -> Layout:
     """Columns and pieces, from the footer alone."""
-    with opened(path, name) as file:
+    with opened(path, name) as file, guarded(name):
         columns = {field.name: _kind(field.type) for field in file.schema_arrow}
         return Layout(columns, cut(file.metadata.num_rows, size))
 
@@ -38,7 +46,7 @@ def _kind(kind: Any) -> str:
 
 def read(path: Path, name: str, columns: Sequence[str], start: int, stop: int) -> dict[str, AnyArray]:
     """Columns of rows [start, stop); what is null comes as NaN."""
-    with opened(path, name) as file:
+    with opened(path, name) as file, guarded(name):
         table = rows(file, columns, start, stop)
         return {column: table[column].to_numpy() for column in columns}
 

@@ -18,15 +18,23 @@ LIST = rf"{NUMBER}\[\]|(?:std::vector|ROOT::VecOps::RVec)<{NUMBER}>"
 
 
 @contextmanager
-def opened(path: Path, name: str) -> Iterator[Any]:
-    """The file as uproot sees it. Raises InputError if it is damaged, also when that shows while reading."""
+def guarded(name: str) -> Iterator[None]:
+    """Raises InputError for what goes wrong while reading; nothing else should be done inside."""
     try:
-        with uproot.open(path) as file:
-            yield file
+        yield
     except InputError:
         raise
     except Exception as error:  # uproot raises whatever its parser stumbles over
         raise unreadable(name, "ROOT") from error
+
+
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[Any]:
+    """The file as uproot sees it. Raises InputError if it is damaged."""
+    with guarded(name):
+        file = uproot.open(path)
+    with file:
+        yield file
 
 
 def trees(file: Any) -> dict[str, str]:
@@ -61,7 +69,7 @@ def choose(file: Any, name: str, tree: str | None) -> str:
 
 def describe(path: Path, name: str, size: int, tree: str | None) -> Layout:
     """Columns, kinds and pieces of the tree, without reading its rows."""
-    with opened(path, name) as file:
+    with opened(path, name) as file, guarded(name):
         chosen = choose(file, name, tree)
         table = file[chosen]
         columns = {column: _kind(table[column].typename) for column in table.keys(recursive=False)}
@@ -76,17 +84,18 @@ def _kind(typename: str) -> str:
 
 def read_flat(path: Path, name: str, tree: str, columns: Mapping[str, str], rows: slice) -> dict[str, AnyArray]:
     """Columns with one number per row; keys as in `columns`."""
-    with opened(path, name) as file:
+    with opened(path, name) as file, guarded(name):
         table = file[tree]
-        return {key: _array(table, column, rows, "np") for key, column in columns.items()}
+        return {key: array(table, column, rows, "np") for key, column in columns.items()}
 
 
 def read_jagged(path: Path, name: str, tree: str, columns: Mapping[str, str], rows: slice) -> dict[str, Any]:
     """Columns as awkward arrays, one entry per event."""
-    with opened(path, name) as file:
+    with opened(path, name) as file, guarded(name):
         table = file[tree]
-        return {key: _array(table, column, rows, "ak") for key, column in columns.items()}
+        return {key: array(table, column, rows, "ak") for key, column in columns.items()}
 
 
-def _array(table: Any, column: str, rows: slice, library: str) -> Any:
+def array(table: Any, column: str, rows: slice, library: str) -> Any:
+    """One column, as NumPy ("np") or awkward array ("ak")."""
     return table[column].array(entry_start=rows.start, entry_stop=rows.stop, library=library)

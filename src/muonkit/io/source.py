@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import Any
 
 from muonkit.core.config import Input
 from muonkit.core.errors import InputError
-from muonkit.io import csvfile, nanoaod, names, pairs, parquet, root
+from muonkit.io import csvfile, names, nanoaod, pairs, parquet, root
 from muonkit.io.checks import check_units
 from muonkit.io.chunks import BadRows, Checked, Chunk, Summary
 from muonkit.io.layout import Layout, kind_or_fault
@@ -39,7 +40,7 @@ def _expand(patterns: Sequence[str], base: Path, faults: list[str]) -> list[str]
     for pattern in patterns:
         if (base / pattern).exists():
             found[pattern] = None
-        elif matches := sorted(glob.glob(pattern, root_dir=base, recursive=True)):
+        elif matches := sorted(glob.glob(pattern, root_dir=base, recursive=True)):  # noqa: PTH207 (may be absolute)
             found |= dict.fromkeys(matches)
         else:
             faults.append(_nothing_there(pattern, base))
@@ -57,23 +58,24 @@ def _nothing_there(pattern: str, base: Path) -> str:
 
 def inspect(path: Path, name: str, choice: Input, simulation: bool) -> list[Chunk]:
     """The pieces of one file. Raises InputError with its faults."""
-    layout = _layout(path, name, choice)
-    found, missing = names.resolve(choice, simulation, layout.columns)
+    about = layout(path, name, choice)
+    found, missing = names.resolve(choice, simulation, about.columns)
     if missing:
-        raise InputError(f"{name}: {names.missing_fault(missing, choice, list(layout.columns))}")
-    faults = [f"{name}: {fault}" for fault in _kind_faults(found, layout, choice.format)]
-    if not layout.pieces:
+        raise InputError(f"{name}: {names.missing_fault(missing, choice, list(about.columns))}")
+    faults = [f"{name}: {fault}" for fault in _kind_faults(found, about, choice.format)]
+    if not about.pieces:
         faults.append(f"{name}: has no rows. Leave it out.")
     if faults:
         raise InputError(faults)
     columns = tuple(found.items())
     return [
-        Chunk(path, name, choice.format, columns, start, stop, simulation, layout.tree, span)
-        for start, stop, span in layout.pieces
+        Chunk(path, name, choice.format, columns, start, stop, simulation, about.tree, span)
+        for start, stop, span in about.pieces
     ]
 
 
-def _layout(path: Path, name: str, choice: Input) -> Layout:
+def layout(path: Path, name: str, choice: Input) -> Layout:
+    """What a file says of itself. Raises InputError if it is not there, empty, damaged or of an unknown kind."""
     _check_file(path, name)
     kind = kind_or_fault(path, name)
     if choice.format == "nanoaod" and kind != "ROOT":
@@ -94,11 +96,11 @@ def _check_file(path: Path, name: str) -> None:
         raise InputError(f"{name}: is empty (0 bytes). Leave it out, or write it again.")
 
 
-def _kind_faults(found: dict[str, str], layout: Layout, file_format: str) -> list[str]:
+def _kind_faults(found: dict[str, str], about: Layout, file_format: str) -> list[str]:
     lists = (*names.NANO, *names.NANO_GENERATOR, names.NANO_MATCH)
     faults = []
     for key, column in found.items():
-        kind, wanted = layout.columns[column], "list" if key in lists else "number"
+        kind, wanted = about.columns[column], "list" if key in lists else "number"
         if kind != wanted:
             needed = "a list of numbers per event" if wanted == "list" else "one number per row"
             faults.append(f"column '{column}' holds {kind}, but format = \"{file_format}\" needs {needed}")
@@ -108,12 +110,13 @@ def _kind_faults(found: dict[str, str], layout: Layout, file_format: str) -> lis
 def read(chunk: Chunk) -> Checked:
     """Read a piece and drop its bad rows. Raises InputError for damaged files, text where a number is needed,
     and columns in MeV or degrees."""
-    checked = nanoaod.dimuons(_jagged(chunk), chunk) if chunk.format == "nanoaod" else pairs.dimuons(flat(chunk), chunk)
+    checked = nanoaod.dimuons(jagged(chunk), chunk) if chunk.format == "nanoaod" else pairs.dimuons(flat(chunk), chunk)
     check_units(checked.table, chunk)
     return checked
 
 
-def _jagged(chunk: Chunk) -> dict[str, object]:
+def jagged(chunk: Chunk) -> dict[str, Any]:
+    """The columns of a piece of NanoAOD by canonical name; awkward arrays, one entry per event."""
     return root.read_jagged(chunk.path, chunk.name, chunk.tree or "", chunk.names, slice(chunk.start, chunk.stop))
 
 

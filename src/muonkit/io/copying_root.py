@@ -1,0 +1,124 @@
+"""ROOT files copied piece by piece, trees as TTree or RNTuple as they were; in one tree some columns are replaced and
+their old values kept. What uproot cannot write is left out and named."""
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import uproot
+
+from muonkit.core.arrays import FloatArray
+from muonkit.io import root
+from muonkit.io.chunks import Chunk
+from muonkit.io.copying import Corrected
+
+MEMORY = "100 MB"
+
+
+def entries(path: Path, name: str, tree: str | None) -> int:
+    """Rows of a tree that fill about MEMORY with all their columns."""
+    with root.opened(path, name) as file, root.guarded(name):
+        return max(1, int(file[root.choose(file, name, tree)].num_entries_for(MEMORY)))
+
+
+def root_file(path_out: Path, chunks: Sequence[Chunk], corrected: Corrected) -> tuple[str, ...]:
+    """Copy all trees of a ROOT file; returns what could not be written: other objects, and columns."""
+    first = chunks[0]
+    with root.opened(first.path, first.name) as file, uproot.recreate(path_out) as out:
+        kinds = root.trees(file)
+        classes = file.classnames(recursive=True, cycle=False)
+        dropped = [name for name, cls in classes.items() if name not in kinds and cls != "TDirectory"]
+        for tree, kind in kinds.items():
+            copied = Copied(first.name, file[tree], kind, out, tree)
+            if tree == first.tree:
+                dropped += copied.rows((slice(c.start, c.stop), corrected(c)) for c in chunks)
+            else:
+                dropped += (f"{tree}/{name}" for name in copied.rows((rows, {}) for rows in _slices(file[tree])))
+    return tuple(dropped)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A tree on its way from one file (called `name` in messages) to the file `out`."""
+
+    name: str
+    table: Any
+    kind: str
+    out: Any
+    tree: str
+
+    def rows(self, pieces: Iterable[tuple[slice, Mapping[str, FloatArray]]]) -> list[str]:
+        """Copy the pieces; returns the columns that could not be written."""
+        names, lost = _columns(self.table, self.kind)
+        writer: Any = None
+        for rows, new in pieces:
+            with root.guarded(self.name):
+                content = _content(self.table, names, rows, new)
+            writer = writer or self._made(content)
+            writer.extend(content)
+        return lost
+
+    def _made(self, content: Mapping[str, Any]) -> Any:
+        types = {name: array.type.content for name, array in content.items()}
+        if self.kind == "RNTuple":
+            return self.out.mkrntuple(self.tree, types)
+        counters = {b.name: b.count_branch.name for b in self.table.branches if b.count_branch is not None}
+
+        def counter(name: str) -> str:
+            return counters.get(name.removesuffix("_original"), f"n{name}")
+
+        return self.out.mktree(self.tree, types, counter_name=counter)
+
+
+def _slices(table: Any) -> list[slice]:
+    step = max(1, int(table.num_entries_for(MEMORY))) if table.num_entries else 1
+    return [slice(i, min(i + step, table.num_entries)) for i in range(0, max(1, table.num_entries), step)]
+
+
+def _content(table: Any, names: Sequence[str], rows: slice, new: Mapping[str, FloatArray]) -> dict[str, Any]:
+    content = {name: root.array(table, name, rows, "ak") for name in names}
+    for name, values in new.items():
+        old = content[name]
+        content[name] = _like(old, values)
+        content[f"{name}_original"] = old
+    return content
+
+
+def _like(old: Any, values: FloatArray) -> Any:
+    """`values` in the shape and, if that is a float, the type of `old`."""
+    shaped = ak.unflatten(values, ak.num(old)) if old.ndim > 1 else ak.Array(values)
+    return ak.values_astype(shaped, "float32") if "float32" in str(old.type) else shaped
+
+
+def _columns(table: Any, kind: str) -> tuple[list[str], list[str]]:
+    """Names of the columns that can be written, and of those that cannot."""
+    written: list[str] = []
+    lost: list[str] = []
+    for name in table.keys(recursive=False):
+        if kind == "RNTuple" and name.startswith("_collection"):
+            continue  # unnamed storage of lists whose members are fields of their own
+        (written if _can_write(table, name, kind) else lost).append(name)
+    return written, lost
+
+
+def _can_write(table: Any, name: str, kind: str) -> bool:
+    try:
+        return _type_can_be_written(str(root.array(table, name, slice(0, 1), "ak").type.content), kind)
+    except Exception:  # a class that uproot does not know: whatever its parser stumbles over
+        return False
+
+
+@cache
+def _type_can_be_written(of: str, kind: str) -> bool:
+    """Tried out in memory: uproot has no list of what it can write."""
+    with uproot.recreate(io.BytesIO()) as scratch:
+        make = scratch.mkrntuple if kind == "RNTuple" else scratch.mktree
+        try:
+            make("t", {"x": ak.types.from_datashape(of, highlevel=False)})
+        except (TypeError, ValueError, NotImplementedError):
+            return False
+    return True

@@ -1,0 +1,94 @@
+"""Dimuon tables out: Parquet, ROOT TTree or CSV by the ending of the name, table by table, so that what is in
+memory is one of them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+import uproot
+
+from muonkit.core.arrays import AnyArray
+from muonkit.core.errors import InputError
+from muonkit.core.files import atomic
+from muonkit.core.kinematics import MuonArrays
+from muonkit.data.dimuons import Dimuons
+from muonkit.io.layout import kind_or_fault
+
+TREE = "Events"
+Columns = Mapping[str, AnyArray]
+Write = Callable[[Columns], None]
+
+
+def write_dimuons(path: Path, tables: Iterator[Dimuons]) -> int:
+    """Write all pairs, atomically, and return their number. The first table decides on the columns.
+
+    Raises InputError for an unknown ending, when there is no table, or when a later one has other columns."""
+    kind = kind_or_fault(path, str(path))
+    first = next(tables, None)
+    if first is None:
+        raise InputError(f"{path}: there is nothing to write")
+    names = list(columns(first))
+    pairs = 0
+    with atomic(path) as temporary, WRITERS[kind](temporary, columns(first)) as write:
+        for table in chain([first], tables):
+            content = columns(table)
+            if list(content) != names:
+                raise InputError(f"{path}: tables differ in their columns ({', '.join(set(names) ^ set(content))})")
+            write(content)
+            pairs += len(table)
+    return pairs
+
+
+def columns(table: Dimuons) -> dict[str, AnyArray]:
+    """Canonical name -> column."""
+    content: dict[str, AnyArray] = {**_muon("plus", table.plus), **_muon("minus", table.minus), "weight": table.weight}
+    if table.identity is not None:
+        where = table.identity
+        content |= {"run": where.run, "luminosityBlock": where.luminosity_block, "event": where.event}
+    if table.gen_plus is not None and table.gen_minus is not None:
+        content |= _muon("plus_gen", table.gen_plus) | _muon("minus_gen", table.gen_minus)
+    return content
+
+
+def _muon(prefix: str, muon: MuonArrays) -> dict[str, AnyArray]:
+    return {f"{prefix}_{name}": column for name, column in zip(muon._fields, muon, strict=True)}
+
+
+def _arrow(content: Columns) -> "pa.Table":
+    return pa.table({name: pa.array(column) for name, column in content.items()})
+
+
+@contextmanager
+def _parquet(path: Path, first: Columns) -> Iterator[Write]:
+    with pq.ParquetWriter(path, _arrow(first).schema, compression="zstd") as writer:
+        yield lambda content: writer.write_table(_arrow(content))
+
+
+@contextmanager
+def _csv(path: Path, first: Columns) -> Iterator[Write]:
+    compression = "gzip" if path.name.lower().endswith(".gz") else None
+    # pyarrow would quote the header, as few other writers of numbers do
+    options = pc.WriteOptions(include_header=False)
+    with pa.output_stream(path, compression=compression) as stream:
+        stream.write((",".join(first) + "\n").encode())
+        with pc.CSVWriter(stream, _arrow(first).schema, write_options=options) as writer:
+            yield lambda content: writer.write_table(_arrow(content))
+
+
+@contextmanager
+def _root(path: Path, first: Columns) -> Iterator[Write]:
+    with uproot.recreate(path) as file:
+        # by name: assignment to file[...] would write an RNTuple
+        tree = file.mktree(TREE, {name: column.dtype for name, column in first.items()})
+        yield tree.extend
+
+
+WRITERS: dict[str, Callable[[Path, Columns], AbstractContextManager[Write]]] = {
+    "Parquet": _parquet,
+    "CSV": _csv,
+    "ROOT": _root,
+}
