@@ -1,6 +1,6 @@
 """Every threshold of the physics tests, in one place. None was set by what a run gave: each says where it is from."""
 
-PULL_MEAN = 0.35  # of A, e, M over 12 eta bins: 1/sqrt(12) = 0.29 for each alone
+PULL_MEAN = 0.35  # of A, e, M over 12 eta bins
 PULL_SPREAD = (0.75, 1.3)
 CHI2_PER_NDF = (0.85, 1.15)
 IMINUIT_VALUE = 0.02  # of a standard deviation

@@ -14,6 +14,7 @@ from numba import njit
 MASS, CURVATURE = 0, 1
 SERIES_BELOW = 1e-2
 CONVERGED, NO_BACKGROUND, AT_LIMIT, NOT_CONVERGED, BAD_FISHER = range(5)
+PATIENCE = 12  # steps
 STEP = 1e-3  # of a standard deviation
 INV_SQRT2 = 0.7071067811865476
 INV_SQRT2PI = 0.3989422804014327
@@ -105,8 +106,8 @@ def log_likelihood(count, p, theta, prior):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def score_and_fisher(count, p, dp, theta, prior, score, fisher):
-    """Gradient of the log-likelihood and expected Fisher matrix.
+def score_and_fisher(count, p, dp, theta, prior, empirical, score, fisher):
+    """Gradient of the log-likelihood and Fisher matrix, expected or (empirical) summed over the entries.
 
     A bin that expects less than half an entry in the whole cell does not count fully in the Fisher matrix: with f at 0
     the empty side bands would claim to know f without error, and steps in f would shrink with it."""
@@ -116,10 +117,11 @@ def score_and_fisher(count, p, dp, theta, prior, score, fisher):
     fisher[:, :] = 0.0
     for i in range(count.size):
         q = max(p[i], FLOOR)
+        weight = count[i] / (q * q) if empirical else total / max(q, least)
         for a in range(4):
             score[a] += count[i] / q * dp[i, a]
             for b in range(a + 1):
-                fisher[a, b] += total / max(q, least) * dp[i, a] * dp[i, b]
+                fisher[a, b] += weight * dp[i, a] * dp[i, b]
     score[3] -= (theta[3] - prior[0]) / prior[1] ** 2
     fisher[3, 3] += 1 / prior[1] ** 2
     for a in range(4):
@@ -173,14 +175,14 @@ def observed_covariance(count, node, weight, plan, theta, free, expected, p, dp,
     score, shifted, unused = np.empty(4), np.empty(4), np.empty((4, 4))
     information = np.zeros((4, 4))
     probabilities(theta, plan.edges, node, weight, plan.kind, p, dp)
-    score_and_fisher(count, p, dp, theta, plan.prior, score, unused)
+    score_and_fisher(count, p, dp, theta, plan.prior, False, score, unused)
     for a in range(4):
         if free[a]:
             moved = theta.copy()
             step = STEP * math.sqrt(expected[a, a])
             moved[a] += step
             probabilities(moved, plan.edges, node, weight, plan.kind, p, dp)
-            score_and_fisher(count, p, dp, moved, plan.prior, shifted, unused)
+            score_and_fisher(count, p, dp, moved, plan.prior, False, shifted, unused)
             for b in range(4):
                 information[a, b] = (score[b] - shifted[b]) / step
     information = 0.5 * (information + information.T)
@@ -251,14 +253,16 @@ def verdict(theta, low, high, fitted):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def climb(count, node, weight, plan, theta, free, expected, p, dp):
-    """Fisher scoring from plan.start; fills theta (4,), free (4,), expected (4, 4). Returns (status, ln L)."""
+def climb(count, node, weight, plan, start, theta, free, expected, p, dp):
+    """Fisher scoring from `start`; fills theta (4,), free (4,), expected (4, 4). Returns (status, ln L)."""
     score, fisher, step = np.empty(4), np.empty((4, 4)), np.empty(4)
-    theta[:] = plan.start
+    theta[:] = start
     probabilities(theta, plan.edges, node, weight, plan.kind, p, dp)
     value = log_likelihood(count, p, theta, plan.prior)
-    for _ in range(plan.max_steps):
-        score_and_fisher(count, p, dp, theta, plan.prior, score, fisher)
+    for steps in range(plan.max_steps):
+        # a few per mille of background make the expected matrix a poor guide; the entries themselves are a better one
+        empirical = steps > PATIENCE and steps % 4 != 3
+        score_and_fisher(count, p, dp, theta, plan.prior, empirical, score, fisher)
         free_parameters(theta, score, plan.low, plan.high, plan.fitted, free)
         if not invert_free(fisher, free, expected):
             return BAD_FISHER, value
@@ -268,7 +272,7 @@ def climb(count, node, weight, plan, theta, free, expected, p, dp):
             for b in range(4):
                 step[a] += expected[a, b] * score[b]
             distance += step[a] * score[a] * free[a]
-        if distance < 2 * plan.tolerance:
+        if distance < 2 * plan.tolerance and not empirical:
             return verdict(theta, plan.low, plan.high, plan.fitted), value
         rose = False
         for _ in range(12):
@@ -303,7 +307,10 @@ def fit_cells(counts, first, nodes, weights, variances, plan, theta, observed, e
     for c in range(counts.shape[0]):
         node, weight = nodes[first[c] : first[c + 1]], weights[first[c] : first[c + 1]]
         variance = variances[first[c] : first[c + 1]]
-        status[c], value[c] = climb(counts[c], node, weight, plan, theta[c], free, expected[c], p, dp)
+        status[c], value[c] = climb(counts[c], node, weight, plan, plan.start, theta[c], free, expected[c], p, dp)
+        if status[c] == NOT_CONVERGED:  # mostly a creep along the valley of f and slope towards no background
+            start = np.array([theta[c, 0], theta[c, 1], 0.0, plan.prior[0]])
+            status[c], value[c] = climb(counts[c], node, weight, plan, start, theta[c], free, expected[c], p, dp)
         observed_covariance(counts[c], node, weight, plan, theta[c], free, expected[c], p, dp, observed[c])
         probabilities(theta[c], plan.edges, node, weight, plan.kind, p, dp)
         template_covariance(counts[c], node, weight, variance, plan, theta[c], expected[c], p, dp, template[c])

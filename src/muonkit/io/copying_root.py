@@ -35,9 +35,11 @@ def root_file(path_out: Path, chunks: Sequence[Chunk], corrected: Corrected) -> 
         for tree, kind in kinds.items():
             copied = Copied(first.name, file[tree], kind, out, tree)
             if tree == first.tree:
-                dropped += copied.rows((slice(c.start, c.stop), corrected(c)) for c in chunks)
+                pieces = ((slice(c.start, c.stop), corrected(c)) for c in chunks)
+                dropped += copied.rows(pieces, len(chunks))
             else:
-                dropped += (f"{tree}/{name}" for name in copied.rows((rows, {}) for rows in _slices(file[tree])))
+                slices = _slices(file[tree])
+                dropped += (f"{tree}/{name}" for name in copied.rows(((rows, {}) for rows in slices), len(slices)))
     return tuple(dropped)
 
 
@@ -51,18 +53,18 @@ class Copied:
     out: Any
     tree: str
 
-    def rows(self, pieces: Iterable[tuple[slice, Mapping[str, FloatArray]]]) -> list[str]:
-        """Copy the pieces; returns the columns that could not be written."""
+    def rows(self, pieces: Iterable[tuple[slice, Mapping[str, FloatArray]]], count: int) -> list[str]:
+        """Copy `count` pieces; returns the columns that could not be written."""
         names, lost = _columns(self.table, self.kind)
         writer: Any = None
         for rows, new in pieces:
             with root.guarded(self.name):
                 content = _content(self.table, names, rows, new)
-            writer = writer or self._made(content)
+            writer = writer or self._made(content, count)
             writer.extend(content)
         return lost
 
-    def _made(self, content: Mapping[str, Any]) -> Any:
+    def _made(self, content: Mapping[str, Any], count: int) -> Any:
         types = {name: array.type.content for name, array in content.items()}
         if self.kind == "RNTuple":
             return self.out.mkrntuple(self.tree, types)
@@ -71,7 +73,8 @@ class Copied:
         def counter(name: str) -> str:
             return counters.get(name.removesuffix("_original"), f"n{name}")
 
-        return self.out.mktree(self.tree, types, counter_name=counter)
+        # room for all baskets: to make it later, uproot writes the description of all branches again (seconds)
+        return self.out.mktree(self.tree, types, counter_name=counter, initial_basket_capacity=max(10, count))
 
 
 def _slices(table: Any) -> list[slice]:

@@ -131,7 +131,7 @@ def _muons(chunk: Chunk) -> tuple[MuonRows, list[str]]:
 
 def _listed(chunk: Chunk) -> MuonRows:
     raw = source.jagged(chunk)
-    muons = Lists.of({key: raw[key] for key in NANO}, chunk.name)
+    muons = Lists.of({key: raw[key] for key in NANO}, chunk)
     events = {key: ak.to_numpy(raw[key]) for key in IDENTITY if key in raw}
     run, luminosity_block, event = (column[muons.event] for column in _identity(events, chunk.stop - chunk.start))
     pt, eta, phi = (muons.columns[key].astype(np.float64) for key in NANO[:3])

@@ -45,8 +45,8 @@ def _meant(key: str, known: Collection[str]) -> str:
 
 def close(word: str, known: Collection[str]) -> str | None:
     """The one of `known` that looks like `word` apart from a slip or the case of its letters."""
-    lower = {name.lower(): name for name in known}
-    found = get_close_matches(word.lower(), lower, n=1, cutoff=0.8)
+    lower = {name.lower(): name for name in sorted(known)}
+    found = get_close_matches(word.lower(), lower, n=1, cutoff=0.85)
     return lower[found[0]] if found else None
 
 
@@ -87,8 +87,11 @@ def _shown(found: Sequence[str]) -> str:
 
 def _guess(missing: Sequence[str], choice: Input, found: Sequence[str]) -> str:
     spare = {name.strip() for name in found} - set(required(choice.format, True))
-    near = {name: close(name, spare) for name in missing}
-    guesses = [f"'{guess}' for '{name}'" if len(missing) > 1 else f"'{guess}'" for name, guess in near.items() if guess]
+    guesses = []
+    for name in missing:
+        if guess := close(name, spare):
+            spare.discard(guess)
+            guesses.append(f"'{guess}' for '{name}'" if len(missing) > 1 else f"'{guess}'")
     return f" Did you mean {', '.join(guesses)}?" if guesses else ""
 
 

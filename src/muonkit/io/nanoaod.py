@@ -30,15 +30,14 @@ class Lists:
     offsets: IntArray
 
     @classmethod
-    def of(cls, jagged: Mapping[str, Any], name: str) -> Self:
+    def of(cls, jagged: Mapping[str, Any], chunk: Chunk) -> Self:
         """Raises InputError if the lists of one event differ in length."""
         first, *others = jagged
         counts = ak.to_numpy(ak.num(jagged[first]))
         for other in others:
             if not np.array_equal(ak.to_numpy(ak.num(jagged[other])), counts):
-                raise InputError(
-                    f"{name}: '{first}' and '{other}' have lists of different length. Name lists of muons."
-                )
+                pair = f"'{chunk.names[first]}' and '{chunk.names[other]}'"
+                raise InputError(f"{chunk.name}: {pair} have lists of different length. Name lists of muons.")
         columns = {key: ak.to_numpy(ak.flatten(lists)) for key, lists in jagged.items()}
         return cls(columns, np.repeat(np.arange(len(counts)), counts), np.concatenate([[0], np.cumsum(counts)]))
 
@@ -50,7 +49,7 @@ class Lists:
 
 def dimuons(raw: Mapping[str, Any], chunk: Chunk) -> Checked:
     """Pairs of a chunk of events. `raw`: canonical name -> awkward array, one entry per event."""
-    muons = Lists.of({key: raw[key] for key in NANO}, chunk.name)
+    muons = Lists.of({key: raw[key] for key in NANO}, chunk)
     events = {key: ak.to_numpy(raw[key]) for key in (*IDENTITY, "weight") if key in raw}
     good, bad = examine(muons.columns, chunk, muons.event + chunk.start)
     good_event, bad_events = examine(events, chunk) if events else (np.ones(len(muons.offsets) - 1, np.bool_), ())
@@ -61,7 +60,7 @@ def dimuons(raw: Mapping[str, Any], chunk: Chunk) -> Checked:
     table = _table(muons, plus, minus, events)
     unmatched = 0
     if chunk.simulation:
-        generator = truth(muons, raw, chunk.name)
+        generator = truth(muons, raw, chunk)
         matched = np.isfinite(generator.pt[plus]) & np.isfinite(generator.pt[minus])
         unmatched = int((~matched).sum())
         table = _with_truth(table, *(MuonArrays(*(column[at] for column in generator)) for at in (plus, minus)))[
@@ -94,9 +93,9 @@ def _with_truth(table: Dimuons, plus: MuonArrays, minus: MuonArrays) -> Dimuons:
     return Dimuons(table.plus, table.minus, table.weight, table.identity, plus, minus)
 
 
-def truth(muons: Lists, raw: Mapping[str, Any], name: str) -> MuonArrays:
+def truth(muons: Lists, raw: Mapping[str, Any], chunk: Chunk) -> MuonArrays:
     """The generator muon of every muon; NaN where there is none."""
-    particles = Lists.of({key: raw[key] for key in NANO_GENERATOR}, name)
+    particles = Lists.of({key: raw[key] for key in NANO_GENERATOR}, chunk)
     if NANO_MATCH in raw:
         places = _by_index(muons, ak.to_numpy(ak.flatten(raw[NANO_MATCH])), particles)
     else:

@@ -78,5 +78,6 @@ def _pack(sums: CellMasses | GenMasses, prefix: str) -> dict[str, AnyArray]:
 
 
 def _unpack(cls: type[Sums], arrays: Arrays, prefix: str) -> Sums:
-    values: dict[str, Any] = {f.name: arrays[f"{prefix}.{f.name}"] for f in fields(cls)}
-    return cls(**{name: value if value.ndim else int(value) for name, value in values.items()})
+    values = {f.name: arrays[f"{prefix}.{f.name}"] for f in fields(cls)}
+    plain: dict[str, Any] = {name: value if value.ndim else int(value) for name, value in values.items()}
+    return cls(**plain)

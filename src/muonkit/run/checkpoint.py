@@ -32,6 +32,8 @@ def remembered(
                 result = next(made)
                 save(path, result)
                 yield result
+        for _ in made:  # lets the map see its end
+            raise RuntimeError("more results than items")
 
     return remembering
 
@@ -39,7 +41,7 @@ def remembered(
 def save(path: Path, arrays: Arrays) -> None:
     """Write arrays atomically."""
     with atomic(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
 def load(path: Path) -> dict[str, npt.NDArray[Any]]:
