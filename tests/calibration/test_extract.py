@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from iminuit import Minuit
+from tests import thresholds
+from tests.calibration import samples
 
 from muonkit.calibration.closure import BiasCorrector, against_zero
 from muonkit.calibration.diagnostics import diagnose
 from muonkit.calibration.extract import extract
 from muonkit.calibration.parameters import Layout, Problem
 from muonkit.core.errors import InputError
-from tests import thresholds
-from tests.calibration import samples
 
 EDGES = tuple(np.linspace(-2.4, 2.4, 13))
 RNG = np.random.default_rng(42)
@@ -71,7 +71,7 @@ def test_values_and_errors_are_those_of_iminuit(small: samples.Counts) -> None:
     assert np.allclose(minuit.errors, extraction.errors, rtol=0.1)
 
 
-def test_exchange_of_charges_changes_only_the_sign_of_M(small: samples.Counts) -> None:
+def test_exchange_of_charges_changes_only_the_sign_of_M() -> None:
     """The same pairs with plus and minus exchanged."""
     data, simulation = samples.sample(150_000, 33), samples.sample(150_000, 34)
     edges = (-2.4, 0.0, 2.4)
@@ -114,7 +114,7 @@ def test_direction_that_nothing_fixes_is_refused_with_the_way_out(small: samples
     derived = samples.fit(small)
     flat = {name: np.full(len(derived.cells), 0.1) for name in ("k_plus", "k_minus")}
     cells = type(derived.cells)(**({n: getattr(derived.cells, n) for n in type(derived.cells).__slots__} | flat))
-    with pytest.raises(InputError, match="the data do not fix a combination of .*prior"):
+    with pytest.raises(InputError, match=r"the data do not fix a combination of .*prior"):
         extract(cells, derived.fits, small.settings.binning.eta_edges, ("A", "e"))
 
 

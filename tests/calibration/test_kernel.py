@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from tests import thresholds
 
 from muonkit.calibration import kernel, kernels
-from tests import thresholds
 
 EDGES = np.linspace(2.92, 3.28, 101)
 NODE = np.concatenate([[3.0969], 3.0969 - np.linspace(0.002, 0.25, 40)])

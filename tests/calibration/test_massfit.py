@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from tests import thresholds
 
 from muonkit.calibration import kernel, massfit, referee
 from muonkit.calibration.massfit import CellData, FitOptions, Status
-from tests import thresholds
 
 EDGES = np.linspace(2.92, 3.28, 101)
 NODE = np.concatenate([[3.0969], 3.0969 - np.linspace(0.002, 0.25, 40)])

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from tests.calibration import samples
 
 from muonkit.calibration import massfit
 from muonkit.calibration.accumulate import GenMasses, residual_correlations
 from muonkit.calibration.massfit import FitOptions
 from muonkit.core.kinematics import mass
 from muonkit.data.dimuons import Dimuons
-from tests.calibration import samples
 
 pytestmark = pytest.mark.slow
 

@@ -40,7 +40,7 @@ def test_without_radiation_the_muons_carry_their_parent(name: str) -> None:
 
 
 def test_decay_is_isotropic_in_the_rest_frame() -> None:
-    """At rest the muons of a J/psi without radiation are flat in cos theta; 1/sqrt(3 n) is the error of the mean of z^2."""
+    """The muons of a J/psi at rest without radiation are flat in cos theta."""
     n = 200_000
     rng = np.random.default_rng(2)
     plus, _ = decays.decay(resonance("jpsi"), np.full(n, 1e-6), np.zeros(n), np.zeros(n), False, rng)

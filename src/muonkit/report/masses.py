@@ -1,0 +1,83 @@
+"""Which cells to show, and the curves of their fits from what was written beside them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from muonkit.calibration.kernel import KERNELS, exponential, probabilities
+from muonkit.calibration.massfit import PARAMETERS
+from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+from muonkit.report.figures import Spectrum
+
+Columns = Mapping[str, AnyArray]
+
+
+@dataclass(frozen=True, slots=True)
+class CellTables:
+    """Columns per cell, counts (cells, mass bins) and edges [GeV], columns per template node; kernel of the fits."""
+
+    cells: Columns
+    counts: FloatArray
+    edges: FloatArray
+    templates: Columns
+    kernel: str
+
+    @property
+    def ndf(self) -> IntArray:
+        """Mass bins less free parameters, per cell."""
+        free = np.where(self.cells["status"] == "no_background", 2, len(PARAMETERS))
+        return self.counts.shape[1] - free
+
+    @property
+    def chi2_per_ndf(self) -> FloatArray:
+        return np.asarray(self.cells["chi2"] / self.ndf, dtype=np.float64)
+
+    @property
+    def pulls(self) -> FloatArray:
+        """Pulls of the cells that the extraction used."""
+        values = np.asarray(self.cells["pull"], dtype=np.float64)
+        return values[np.isfinite(values)]
+
+
+def chosen(tables: CellTables) -> list[tuple[str, int]]:
+    """Cells worth a look, each once: the two largest, a typical one, the two worst fits."""
+    entries, quality = tables.cells["entries"], tables.chi2_per_ndf
+    sound = np.flatnonzero(np.isfinite(quality) & (entries > 0))
+    by_size, by_quality = sound[np.argsort(-entries[sound])], sound[np.argsort(-quality[sound])]
+    wanted = [
+        *(("largest", cell) for cell in by_size[:2]),
+        *(("typical size", cell) for cell in by_size[len(by_size) // 2 :][:1]),
+        *(("worst χ²", cell) for cell in by_quality[:2]),
+    ]
+    first: dict[int, str] = {}
+    for why, cell in wanted:
+        first.setdefault(int(cell), why)
+    return [(why, cell) for cell, why in first.items()]
+
+
+def spectrum(tables: CellTables, cell: int, eta_edges: FloatArray) -> Spectrum:
+    """Counts of one cell and the fitted curve in the same bins."""
+    cells, edges, counts = tables.cells, tables.edges, tables.counts[cell]
+    theta = np.array([cells[name][cell] for name in PARAMETERS])
+    rows = tables.templates["cell"] == cell
+    node, weight = tables.templates["mass"][rows], tables.templates["weight"][rows]
+    shares, _ = probabilities(theta, edges, node, weight, KERNELS[tables.kernel])
+    width = edges[-1] - edges[0]
+    value, _ = exponential((edges - edges[0]) / width, theta[3] * width)
+    total = counts.sum()
+    return Spectrum(edges, counts, total * shares, total * theta[2] * np.diff(value), _lines(tables, cell, eta_edges))
+
+
+def _lines(tables: CellTables, cell: int, eta_edges: FloatArray) -> tuple[str, ...]:
+    row: dict[str, Any] = {name: values[cell] for name, values in tables.cells.items()}
+    plus, minus = (eta_edges[row[f"eta_{sign}_bin"] :][:2] for sign in ("plus", "minus"))
+    return (
+        rf"$\mu^+$  $\eta\in$[{plus[0]:g}, {plus[1]:g}]  $\langle p_T\rangle$ {row['pt_plus']:.1f} GeV",
+        rf"$\mu^-$  $\eta\in$[{minus[0]:g}, {minus[1]:g}]  $\langle p_T\rangle$ {row['pt_minus']:.1f} GeV",
+        rf"$\mu$ = {row['mu']:.5f} ± {row['mu_error']:.5f}",
+        rf"$\sigma$ = ({row['sigma'] * 1e2:.3f} ± {row['sigma_error'] * 1e2:.3f}) %",
+        rf"$\chi^2$/ndf = {row['chi2']:.0f}/{tables.ndf[cell]}",
+        *([] if row["status"] in ("converged", "no_background") else [str(row["status"]).replace("_", " ")]),
+    )

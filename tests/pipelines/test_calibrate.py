@@ -1,0 +1,152 @@
+"""`muonkit calibrate` from files to corrections: contents, closure, resume, bit-equality, bad input."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import correctionlib
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from tests.pipelines.conftest import CALIBRATE, INJECTED, Run, simulate
+
+from muonkit.cli import main
+from muonkit.pipelines import counting
+
+
+def test_out_holds_what_is_promised(run: Run) -> None:
+    names = {path.name for path in run.out.iterdir()}
+    assert {"calibration.json", "corrections.json.gz", "cells.parquet", "masses.json.gz", "config.toml"} <= names
+    assert {"report.html", "report.json"} <= names
+    assert (run.out / "config.toml").read_text() == CALIBRATE
+    assert not (run.out / ".parts").exists()
+    promised = {"eta_edges", "A", "e", "M", "parameter_names", "covariance", "chi2", "ndf", "cells", "resonance"}
+    assert promised | {"diagnostics", "provenance"} <= set(run.content)
+    assert run.content["parameter_names"][:2] == ["A_0", "A_1"]
+    assert set(run.content["cells"]) >= {"fitted", "failed", "skipped"}
+
+
+def test_injected_values_come_back(run: Run) -> None:
+    vector = np.concatenate([run.content[name] for name in "AeM"])
+    residual = vector - np.concatenate([INJECTED[name] for name in "AeM"])
+    chi2 = residual @ np.linalg.solve(np.array(run.content["covariance"]), residual)
+    assert chi2 < 30, "12 degrees of freedom; 30 is 0.3 %"
+
+
+def test_closure_on_the_same_and_on_the_other_half(run: Run) -> None:
+    same, split = (run.content["closure"][name]["test"] for name in ("same", "split"))
+    assert same["chi2"] < 0.1 * same["ndf"], "the same muons: only rebinning may differ"
+    assert split["p_value"] > 1e-3
+
+
+def test_histogram_holds_the_fitted_pairs(run: Run) -> None:
+    content = json.loads(gzip.decompress((run.out / "masses.json.gz").read_bytes()))
+    assert [axis["metadata"]["name"] for axis in content["axes"]] == ["cell", "mass"]
+    cells = pq.read_table(run.out / "cells.parquet")
+    assert np.sum(content["storage"]["values"]) == pytest.approx(sum(cells["entries"].to_pylist()))
+
+
+def test_corrections_evaluate_to_the_model_with_the_right_signs(run: Run) -> None:
+    scale = correctionlib.CorrectionSet.from_file(str(run.out / "corrections.json.gz"))["scale"]
+    A, e, M = (run.content[name][3] for name in "AeM")
+    for q in (-1, 1):
+        expected = 1 / (1 + A - e / 20 + q * M * 20)
+        assert scale.evaluate("nominal", 1.5, 20.0, q) == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(IndexError):
+        scale.evaluate("nominal", 2.5, 20.0, 1)
+
+
+def test_eigen_variations_add_up_to_the_covariance(run: Run) -> None:
+    """Sum of squared shifts of the scale at one point against its propagated variance."""
+    scale = correctionlib.CorrectionSet.from_file(str(run.out / "corrections.json.gz"))["scale"]
+    nominal = scale.evaluate("nominal", 0.6, 8.0, 1)
+    shifts = [scale.evaluate(f"eigen_{i}_up", 0.6, 8.0, 1) - nominal for i in range(12)]
+    gradient = np.zeros(12)
+    gradient[[2, 6, 10]] = 1, -1 / 8, 8
+    variance = gradient @ np.array(run.content["covariance"]) @ gradient
+    assert np.sum(np.square(shifts)) == pytest.approx(variance, rel=2e-3)
+
+
+def test_results_are_bit_equal_for_any_number_of_jobs(run: Run, tmp_path: Path) -> None:
+    assert main(["calibrate", str(run.folder / "calibrate.toml"), "-o", str(tmp_path / "out")]) == 0
+    again = json.loads((tmp_path / "out" / "calibration.json").read_text())
+    for key in ("A", "e", "M", "covariance", "chi2"):
+        assert again[key] == run.content[key]
+
+
+def test_killed_run_goes_on_where_it_stopped(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = counting.count_piece
+    done: list[int] = []
+
+    def killed(task: counting.Task) -> object:
+        done.append(1)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        return work(task)
+
+    monkeypatch.setattr(counting, "count_piece", killed)
+    arguments = ["calibrate", str(run.folder / "calibrate.toml"), "-o", str(tmp_path / "out")]
+    assert main(arguments) == 3
+    assert not (tmp_path / "out" / "calibration.json").exists()
+    assert len(list((tmp_path / "out" / ".parts").rglob("*.npz"))) == 2
+    assert main(arguments) == 0
+    assert len(done) == 3 + 4 + 4 + 4 - 2, "the first two chunks were not counted again"
+    again = json.loads((tmp_path / "out" / "calibration.json").read_text())
+    assert again["A"] == run.content["A"]
+
+
+def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> list[str]:
+    capsys.readouterr()
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
+    return captured.err.strip().splitlines()
+
+
+def test_out_of_another_config_is_refused(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = run.folder / "other.toml"
+    other.write_text(CALIBRATE + "min_entries = 500\n")
+    lines = refused(capsys, ["calibrate", str(other), "-o", str(run.out)])
+    assert len(lines) == 1
+    assert "holds the run of another configuration" in lines[0]
+    assert "choose another -o" in lines[0]
+
+
+def test_no_pairs_in_the_window_is_refused(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = run.folder / "upsilon.toml"
+    config.write_text(CALIBRATE + '[resonance]\nname = "upsilon1s"\n')
+    lines = refused(capsys, ["calibrate", str(config), "-o", str(tmp_path / "out")])
+    assert len(lines) == 1
+    assert "none of 200000 pairs passes the selection in the mass window 9-9.9 GeV" in lines[0]
+
+
+def test_simulation_of_another_place_is_refused(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(run.folder / "data.parquet", tmp_path)
+    simulate(tmp_path, "simulation.parquet", events=2000, seed=3, resonance="z", cut=20.0, pt_min=0.0)
+    (tmp_path / "calibrate.toml").write_text(CALIBRATE)
+    lines = refused(capsys, ["calibrate", str(tmp_path / "calibrate.toml"), "-o", str(tmp_path / "out")])
+    assert len(lines) == 1
+    assert "no simulated pair falls in a cell that has data" in lines[0]
+
+
+def test_faults_of_all_files_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data.parquet").write_bytes(b"")
+    (tmp_path / "calibrate.toml").write_text(CALIBRATE)
+    lines = refused(capsys, ["calibrate", str(tmp_path / "calibrate.toml"), "-o", str(tmp_path / "out")])
+    assert len(lines) == 2
+    assert "data.parquet: is empty" in lines[0]
+    assert "simulation.parquet: there is no such file" in lines[1]
+
+
+def test_cut_in_reconstructed_pt_is_warned_of(run: Run, tmp_path: Path) -> None:
+    table = pq.read_table(run.folder / "data.parquet")
+    smaller = np.minimum(table["plus_pt"].to_numpy(), table["minus_pt"].to_numpy())
+    pq.write_table(table.filter(smaller > 4.0), tmp_path / "data.parquet")
+    shutil.copy(run.folder / "simulation.parquet", tmp_path)
+    (tmp_path / "calibrate.toml").write_text(CALIBRATE)
+    main(["calibrate", str(tmp_path / "calibrate.toml"), "-o", str(tmp_path / "out")])
+    content = json.loads((tmp_path / "out" / "calibration.json").read_text())
+    assert any("cut at reconstructed pT = 4 GeV" in warning for warning in content["warnings"])
+    assert not any("cut at reconstructed pT" in warning for warning in run.content["warnings"])
