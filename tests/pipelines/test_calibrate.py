@@ -105,7 +105,7 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> list[st
     return captured.err.strip().splitlines()
 
 
-def test_out_of_another_config_is_refused(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_out_of_another_config_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     other = run.folder / "other.toml"
     other.write_text(CALIBRATE + "min_entries = 500\n")
     lines = refused(capsys, ["calibrate", str(other), "-o", str(run.out)])

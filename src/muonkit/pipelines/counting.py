@@ -40,6 +40,13 @@ class Counted:
     generator: GenMasses | None
     warnings: tuple[str, ...]
 
+    @property
+    def gen_masses(self) -> GenMasses:
+        """The generator masses, where they were asked for."""
+        if self.generator is None:
+            raise ValueError("these tasks did not count generator masses")
+        return self.generator
+
 
 def count(tasks: list[Task], run: Map, max_bad_share: float) -> Counted:
     """Add up all tasks in their order. Raises InputError when too many rows are bad."""

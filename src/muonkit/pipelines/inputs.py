@@ -7,6 +7,7 @@ import numpy as np
 from muonkit.calibration.accumulate import Settings, selected
 from muonkit.calibration.binning import Binning
 from muonkit.core.config import Calibrate, Generate, GenerateCuts, SimulateDimuons
+from muonkit.core.errors import InputError
 from muonkit.core.kinematics import mass
 from muonkit.core.particles import resonance
 from muonkit.data.dimuons import Dimuons
@@ -17,18 +18,29 @@ from muonkit.simulation.dimuons import Block
 EDGE = 0.01  # relative width in which a cut on reconstructed pT shows as a cliff
 
 
-def data_pieces(config: Calibrate, base: Path) -> list[source.Chunk]:
-    """The chunks of the data files."""
-    return source.open_dimuons(config.input.data, config.input, simulation=False, base=base)
+def pieces(config: Calibrate, base: Path) -> tuple[list[source.Chunk], list[Piece]]:
+    """The chunks of data, and those of the simulation or the blocks of the built-in generator where there is none.
+
+    Raises InputError with the faults of all files."""
+    faults: list[str] = []
+
+    def opened(patterns: tuple[str, ...], simulation: bool) -> list[source.Chunk]:
+        try:
+            return source.open_dimuons(patterns, config.input, simulation=simulation, base=base)
+        except InputError as error:
+            faults.extend(error.faults)
+            return []
+
+    data = opened(config.input.data, False)
+    template: list[Piece] = list(opened(config.input.simulation, True)) if config.input.simulation else _blocks(config)
+    if faults:
+        raise InputError(faults)
+    return data, template
 
 
-def template_pieces(config: Calibrate, base: Path) -> list[Piece]:
-    """The chunks of the simulation, or the blocks of the built-in generator where there is none."""
-    if config.input.simulation:
-        return list(source.open_dimuons(config.input.simulation, config.input, simulation=True, base=base))
+def _blocks(config: Calibrate) -> list[Piece]:
     generator = generator_config(config)
-    blocks = -(-config.template.events // generator.generate.block)
-    return [Block(generator, number) for number in range(blocks)]
+    return [Block(generator, number) for number in range(-(-config.template.events // generator.generate.block))]
 
 
 def files(data: list[source.Chunk], template: list[Piece], *more: Path) -> list[Path]:

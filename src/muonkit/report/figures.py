@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,9 +12,9 @@ from scipy.special import ndtr
 
 from muonkit.core.arrays import FloatArray
 from muonkit.report.labels import QUANTITIES, Quantity
-from muonkit.report.style import BLUE, GREEN, GREY, HEIGHT, INK, ORANGE, WIDTH, blank, head, styled
+from muonkit.report.style import BLUE, GREY, HEIGHT, INK, ORANGE, WIDTH, blank, head, styled
 
-LOOK = {
+LOOK: dict[str, Any] = {
     "fitted": {"color": BLUE, "marker": "o", "markerfacecolor": BLUE},
     "before": {"color": GREY, "marker": "o", "markerfacecolor": GREY},
     "after": {"color": BLUE, "marker": "s", "markerfacecolor": BLUE},

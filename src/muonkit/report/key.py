@@ -42,7 +42,7 @@ def of_validation(content: Content) -> Content:
 def rows(key: Content) -> Rows:
     """Key numbers of a fit as text, for the table and for the terminal."""
     result = [
-        ("Pairs read, selected", f"{key['pairs_read']:,}, {key['pairs_selected']:,}".replace(",", " ", 1)),
+        ("Pairs read, selected", f"{key['pairs_read']:_}, {key['pairs_selected']:_}".replace("_", " ")),
         ("Cells fitted, failed, skipped", ", ".join(str(key[f"cells_{n}"]) for n in ("fitted", "failed", "skipped"))),
         ("χ²/ndf of the extraction", _chi2(key["chi2"], key["ndf"], key["p_value"])),
     ]
@@ -60,7 +60,7 @@ def validation_rows(key: Content, prefix: str = "") -> Rows:
     return [
         (
             f"{prefix}Scale left, {when}".strip(),
-            f"1 {_signed((key[f'mean_{when}'] - 1) * 1e3)} ± {key[f'mean_error_{when}'] * 1e3:.3f} ×10⁻³, "
+            f"1 {_signed((key[f'mean_{when}'] - 1) * 1e3)} ± {key[f'mean_error_{when}'] * 1e3:.3f} · 10⁻³, "
             f"χ²/ndf = {_chi2(key[f'chi2_{when}'], key[f'ndf_{when}'], key[f'p_value_{when}'])}",
         )
         for when in ("before", "after")
@@ -68,7 +68,7 @@ def validation_rows(key: Content, prefix: str = "") -> Rows:
 
 
 def _signed(value: float) -> str:
-    return f"{'−' if value < 0 else '+'} {abs(value):.3f}"
+    return f"{'-' if value < 0 else '+'} {abs(value):.3f}"
 
 
 def _chi2(chi2: float, ndf: int, p_value: float) -> str:

@@ -7,7 +7,7 @@ from muonkit.core.particles import LABEL, PDG_ID
 
 # nothing made here is called "CMS" or "Belle II" alone: those names belong to their collaborations
 SAMPLE = {"dimuon": "Simulation", "cms-csv": "CMS Open Data", "nanoaod": "NanoAOD input"}
-RESONANCE = {"jpsi": "J/ψ", "psi2s": "ψ(2S)", "upsilon1s": "Υ(1S)", "z": "Z"}
+RESONANCE = {"jpsi": "J/ψ", "psi2s": "ψ(2S)", "upsilon1s": "\N{GREEK CAPITAL LETTER UPSILON}(1S)", "z": "Z"}
 AXIS = {
     "eta_plus": "η of μ⁺",
     "eta_minus": "η of μ⁻",

@@ -92,8 +92,8 @@ def _parameters(run: Run, content: Content, names: Iterable[str]) -> list[Pictur
     pictures = []
     for name in names:
         if name in content:
-            band = _series("simulation", simulation, name) if name in simulation else None
-            figure = figures.parameter(name, edges, [_series("data", content, name)], run.sample, run.decay, band)
+            band = _series("template", simulation, name) if name in simulation else None
+            figure = figures.parameter(name, edges, [_series("sample", content, name)], run.sample, run.decay, band)
             pictures.append(Picture(svg(figure), f"{name} against η ({labels.QUANTITIES[name].meaning})"))
     return pictures
 
@@ -104,9 +104,9 @@ def _series(label: str, content: Content, name: str, look: str = "fitted") -> Se
 
 def _at_mean(run: Run) -> Picture:
     found = run.content["diagnostics"]["A_at_mean_k"]
-    series = Series("data", np.array(found["value"]), np.array(found["error"]))
+    series = Series("sample", np.array(found["value"]), np.array(found["error"]))
     figure = figures.parameter("A_at_mean_k", np.array(run.content["eta_edges"]), [series], run.sample, run.decay)
-    return Picture(svg(figure), "A − e⟨k⟩ against η: the scale at the mean curvature of each bin")
+    return Picture(svg(figure), "A - e⟨k⟩ against η: the scale at the mean curvature of each bin")
 
 
 def _closure(run: Run) -> list[Picture]:
@@ -145,11 +145,11 @@ def _spectra(run: Run, eta_edges: FloatArray) -> Iterable[Picture]:
 def _validation(run: Run) -> Content:
     content = run.content
     name = labels.RESONANCE.get(content["resonance"]["name"], content["resonance"]["name"])
-    edges = np.array(content["before"]["eta_edges"])
-    series = [_scale(content[when], when) for when in ("before", "after")]
+    before, after = (_scale(content[when], when) for when in ("before", "after"))
+    figure = figures.scale(np.array(content["before"]["eta_edges"]), before, after, run.sample, run.decay)
     return {
         "resonance": name,
-        "figure": Picture(svg(figures.scale(edges, *series, run.sample, run.decay)), f"Momentum scale left on {name}"),
+        "figure": Picture(svg(figure), f"Momentum scale left on {name}"),
         "rows": key.validation_rows(key.of_validation(content)),
         "test": content.get("parameters", {}).get("test"),
         "warnings": content["warnings"],

@@ -103,7 +103,9 @@ def extraction(content: Content) -> Check:
 def same_closure(test: Content) -> Check:
     passed = abs(test["worst_pull"]) <= SAME_PULL
     found = f"largest pull {test['worst_pull']:+.2f} at {test['worst']}, allowed ±{SAME_PULL:g}"
-    return Check("same_closure", passed, f"The loop {'closes' if passed else 'does not close'} on its sample ({found}).")
+    return Check(
+        "same_closure", passed, f"The loop {'closes' if passed else 'does not close'} on its sample ({found})."
+    )
 
 
 def split_closure(test: Content) -> Check:
