@@ -30,7 +30,7 @@ a = [{a}]
 c = [1.3e-4]
 [background]
 fraction = {background}
-slope = -1.0
+slope = {slope}
 [selection]
 scaled_pt_min = {cut}
 """
@@ -51,7 +51,7 @@ NONE = {"A": [0.0], "e": [0.0], "M": [0.0]}
 def simulate(folder: Path, name: str, **options: Any) -> Path:
     """Write folder/name with the command; returns the path."""
     values: dict[str, Any] = {"events": 200_000, "seed": 1, "resonance": "jpsi", "truth": "true", "pt_min": 6.0}
-    values |= {"edges": EDGES, "a": 0.011, "background": 0.0, "cut": 3.5} | NONE | options
+    values |= {"edges": EDGES, "a": 0.011, "background": 0.0, "slope": -1.0, "cut": 3.5} | NONE | options
     config = folder / f"{name}.toml"
     config.write_text(SIMULATE.format(**values))
     assert main(["simulate", "dimuons", str(config), "-o", str(folder / name)]) == 0

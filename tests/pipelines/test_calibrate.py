@@ -53,7 +53,7 @@ def test_corrections_evaluate_to_the_model_with_the_right_signs(run: Run) -> Non
     for q in (-1, 1):
         expected = 1 / (1 + A - e / 20 + q * M * 20)
         assert scale.evaluate("nominal", 1.5, 20.0, q) == pytest.approx(expected, rel=1e-12)
-    with pytest.raises(IndexError):
+    with pytest.raises(RuntimeError, match="above bounds"):
         scale.evaluate("nominal", 2.5, 20.0, 1)
 
 
@@ -102,7 +102,8 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> list[st
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "Traceback" not in captured.err
-    return captured.err.strip().splitlines()
+    talk = ("count ", "fit ", "simulate ")
+    return [line for line in captured.err.strip().splitlines() if not line.startswith(talk)]
 
 
 def test_out_of_another_config_is_refused(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

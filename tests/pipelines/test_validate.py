@@ -31,9 +31,8 @@ spectrum = { pt_scale = 12.0, pt_power = 2.2 }
 def test_corrections_of_the_jpsi_mend_the_z(run: Run, tmp_path: Path) -> None:
     injected = INJECTED | {"A": [4e-3, 4e-3, 4e-3, 4e-3]}  # large, so that 100 000 Z see it
     simulate(tmp_path, "data.parquet", seed=61, truth="false", background=0.03, **injected)
-    simulate(
-        tmp_path, "z.parquet", events=100_000, seed=62, resonance="z", truth="false", cut=20.0, pt_min=0.0, **injected
-    )
+    z = {"resonance": "z", "truth": "false", "background": 0.01, "slope": -0.02, "cut": 20.0, "pt_min": 0.0}
+    simulate(tmp_path, "z.parquet", events=100_000, seed=62, **z, **injected)
     (tmp_path / "simulation.parquet").symlink_to(run.folder / "simulation.parquet")
     (tmp_path / "calibrate.toml").write_text(CALIBRATE)
     (tmp_path / "validate.toml").write_text(VALIDATE_Z)

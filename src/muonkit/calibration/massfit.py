@@ -142,7 +142,7 @@ def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
 
 
 def _plan(edges: FloatArray, options: FitOptions) -> kernels.Plan:
-    steepest = 20 / float(edges[-1] - edges[0])
+    steepest = 50 / float(edges[-1] - edges[0])
     return kernels.Plan(
         edges,
         KERNELS[options.kernel],

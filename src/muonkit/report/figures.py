@@ -85,9 +85,13 @@ def _points(axes: Axes, eta_edges: FloatArray, series: Sequence[Series], quantit
         y, factor, look = one.values * quantity.factor, quantity.factor, LOOK[one.look]
         if one.total is not None:
             axes.errorbar(x, y, one.total * factor, fmt="none", ecolor=look["color"], elinewidth=0.9, capsize=2.5)
+        free = one.errors > 0
         axes.errorbar(
-            x, y, one.errors * factor, linestyle="none", markersize=4.5, elinewidth=1.6, label=one.label, **look
-        )
+            x[free], y[free], one.errors[free] * factor, linestyle="none", markersize=4.5, elinewidth=1.6,
+            label=one.label, **look,
+        )  # fmt: skip
+        # a parameter at its limit has no error: a cross, so that it is not taken for an exact value
+        axes.plot(x[~free], y[~free], linestyle="none", marker="x", color=look["color"], markersize=5)
 
 
 def _eta_axis(axes: Axes, eta_edges: FloatArray) -> None:

@@ -60,15 +60,11 @@ def validation_rows(key: Content, prefix: str = "") -> Rows:
     return [
         (
             f"{prefix}Scale left, {when}".strip(),
-            f"1 {_signed((key[f'mean_{when}'] - 1) * 1e3)} ± {key[f'mean_error_{when}'] * 1e3:.3f} · 10⁻³, "
+            f"1 + ({(key[f'mean_{when}'] - 1) * 1e3:.3f} ± {key[f'mean_error_{when}'] * 1e3:.3f}) · 10⁻³, "
             f"χ²/ndf = {_chi2(key[f'chi2_{when}'], key[f'ndf_{when}'], key[f'p_value_{when}'])}",
         )
         for when in ("before", "after")
     ]
-
-
-def _signed(value: float) -> str:
-    return f"{'-' if value < 0 else '+'} {abs(value):.3f}"
 
 
 def _chi2(chi2: float, ndf: int, p_value: float) -> str:
@@ -87,7 +83,8 @@ def _errors(key: Content) -> Rows:
 def quantity(name: str, value: float) -> str:
     """A value in the unit it is read in."""
     shown = QUANTITIES[name]
-    return f"{value * shown.factor:.3g} {shown.text_unit}".strip()
+    unit = f"· {shown.text_unit}" if shown.text_unit.startswith("10") else shown.text_unit
+    return f"{value * shown.factor:.3g} {unit}"
 
 
 def correlation_rows(content: Content) -> Rows:
