@@ -1,10 +1,10 @@
 """From pairs to sums: masses per cell, cell means, generator masses. The waist of the calibration: everything after
 it works on these sums alone, and sums of chunks add up to the sum of the file.
 
-Fine cells are those of `binning.Binning`. The counts with log(pT+/pT-) shifted by +-SHIFT measure the flux of pairs
-through the cell walls, which the extraction needs to undo the pull of migration on the mass."""
+Fine cells are those of `binning.Binning`. The pairs that leave a cell when log(pT+/pT-) is shifted by +-SHIFT measure the
+density at its walls, which the extraction needs to undo the pull of migration on the mass."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -14,7 +14,7 @@ from muonkit.core.arrays import BoolArray, FloatArray, IntArray, sums
 from muonkit.core.kinematics import cos_dphi, log_pt_ratio, mass, mass_response
 from muonkit.data.dimuons import Dimuons
 
-SHIFT = 0.05
+SHIFT = 0.03
 NODE_SPACING = 1e-3  # in ln m_gen: ten times finer than the resolution; a node sits at the mean of its entries
 MARGIN = 0.12  # in ln m: generator masses this far outside the window still feed it
 MEANS = ("k_plus", "k_minus", "pt_plus", "pt_minus", "pt2_plus", "pt2_minus", "response_plus", "response_minus")
@@ -46,14 +46,14 @@ class Settings:
 class CellMasses:
     """Sums over pairs in the mass window. First axis: fine cells.
 
-    masses (cells, mass bins); weight2 (cells,); means (cells, MEANS), sums of weight x value; shifted (cells, 2);
+    masses (cells, mass bins); weight2 (cells,); means (cells, MEANS), sums of weight x value; leaving (cells, 2);
     angular (cells, 3): sums of 1, x, x^2 with x = ln of the mass change by the angles (simulation only);
     correlation (AXES, 5): sums of x, x^2, r, r^2, x r of each axis and the mass residual; pairs: read, selected."""
 
     masses: FloatArray
     weight2: FloatArray
     means: FloatArray
-    shifted: FloatArray
+    leaving: FloatArray
     angular: FloatArray
     correlation: FloatArray
     pairs: FloatArray
@@ -96,6 +96,17 @@ class GenMasses:
         return sums(self.key // self.nodes, self.weight, cells)
 
 
+def narrowed(sums: CellMasses, settings: Settings, bins: int) -> tuple[CellMasses, Settings]:
+    """The same sums in a mass window that is narrower by `bins` bins on either side; means stay those of the window."""
+    edges, kept = settings.mass_edges, slice(bins, settings.mass_bins - bins)
+    window = (float(edges[bins]), float(edges[-1 - bins]))
+    masses = sums.masses[:, kept]
+    share = np.divide(masses.sum(axis=1), sums.entries, out=np.ones(len(masses)), where=sums.entries > 0)
+    means, leaving, angular = (values * share[:, None] for values in (sums.means, sums.leaving, sums.angular))
+    narrow = replace(sums, masses=masses, weight2=sums.weight2 * share, means=means, leaving=leaving, angular=angular)
+    return narrow, replace(settings, window=window, mass_bins=settings.mass_bins - 2 * bins)
+
+
 def selected(table: Dimuons, masses: FloatArray, settings: Settings) -> BoolArray:
     """Pairs that pass the dilation-invariant cuts."""
     low, high = scaled_pt_range(table.plus, table.minus, masses, settings.pole)
@@ -115,7 +126,7 @@ def accumulate(table: Dimuons, settings: Settings) -> CellMasses:
         _mass_histogram(cell, kept_masses, kept.weight, settings),
         sums(cell, kept.weight**2, size),
         _sums(cell, kept.weight, _mean_columns(kept), size),
-        np.stack([_shifted_entries(table[window], masses[window], settings, sign * SHIFT) for sign in (1, -1)], axis=1),
+        np.stack([_leaving(kept, kept_masses, cell, settings, sign * SHIFT) for sign in (1, -1)], axis=1),
         _sums(cell, kept.weight, _angular_columns(kept), size),
         _correlation_sums(kept, kept_masses / settings.pole - 1),
         np.array([len(table), len(kept)], dtype=float),
@@ -165,14 +176,15 @@ def _angular_columns(table: Dimuons) -> list[FloatArray]:
     return [one, change, change**2]
 
 
-def _shifted_entries(table: Dimuons, masses: FloatArray, settings: Settings, shift: float) -> FloatArray:
-    """Entries per cell when log(pT+/pT-) of every pair grows by `shift` at fixed pT+ pT-."""
+def _leaving(table: Dimuons, masses: FloatArray, cell: IntArray, settings: Settings, shift: float) -> FloatArray:
+    """Entries of each cell that leave it, or the selection, when log(pT+/pT-) grows by `shift` at fixed pT+ pT-.
+
+    Only those that leave are counted: what would come in from outside the selection may not be in the file."""
     plus = table.plus._replace(pt=table.plus.pt * np.exp(shift / 2))
     minus = table.minus._replace(pt=table.minus.pt * np.exp(-shift / 2))
-    low, high = scaled_pt_range(plus, minus, masses, settings.pole)
-    cell = settings.binning.index(plus, minus)
-    chosen = (cell >= 0) & (low > settings.scaled_pt[0]) & (high < settings.scaled_pt[1])
-    return sums(cell[chosen], table.weight[chosen], settings.binning.size)
+    moved = replace(table, plus=plus, minus=minus)
+    gone = (settings.binning.index(plus, minus) != cell) | ~selected(moved, masses, settings)
+    return sums(cell[gone], table.weight[gone], settings.binning.size)
 
 
 def _correlation_sums(table: Dimuons, residual: FloatArray) -> FloatArray:

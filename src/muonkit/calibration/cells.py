@@ -38,10 +38,10 @@ class Cells:
     @classmethod
     def from_sums(cls, sums: CellMasses, binning: Binning, merging: Merging, angular: CellMasses | None = None) -> Self:
         """Means over the entries of every fitted cell; `angular`: the simulation, if there is one."""
-        entries, shifted = merging.sum(sums.entries), merging.sum(sums.shifted)
+        entries, leaving = merging.sum(sums.entries), merging.sum(sums.leaving)
         means = merging.sum(sums.means) / entries[:, None]
         plus, minus = (bins[merging.first()] for bins in binning.eta_bins())
-        flux = -(shifted[:, 0] - shifted[:, 1]) / (2 * SHIFT * entries)
+        flux = (leaving[:, 0] - leaving[:, 1]) / (SHIFT * entries)
         columns = dict(zip(MEANS, means.T, strict=True))
         return cls(plus, minus, entries, flux=flux, angular=_angular_variance(angular, merging), **columns)
 

@@ -35,7 +35,7 @@ SMEAR_FORMULA = f"1./(1.+y*sqrt(max(0.,{VARIANCE}-({SIMULATED_VARIANCE}))))"
 
 
 def variations(extraction: Extraction, systematics: dict[str, FloatArray] | None = None) -> dict[str, Bias]:
-    """Bias per eta bin for every variation of `scale`; `systematics`: name -> shift of the vector of A, e, M."""
+    """Bias per eta bin for every variation of `scale`; `systematics`: name -> shift of the fitted vector."""
     layout = extraction.layout
     rows = [i for i, name in enumerate(layout.names) if name.split("_")[0] in SCALE]
     values, vectors = np.linalg.eigh(extraction.covariance[np.ix_(rows, rows)])
@@ -43,7 +43,7 @@ def variations(extraction: Extraction, systematics: dict[str, FloatArray] | None
     for i, direction in enumerate((vectors * np.sqrt(np.maximum(values, 0))).T[::-1]):
         shifts |= {f"eigen_{i}_up": direction, f"eigen_{i}_down": -direction}
     for name, shift in (systematics or {}).items():
-        shifts |= {f"syst_{name}_up": shift, f"syst_{name}_down": -shift}
+        shifts |= {f"syst_{name}_up": shift[rows], f"syst_{name}_down": -shift[rows]}
     return {name: _bias(extraction, rows, shift) for name, shift in shifts.items()}
 
 

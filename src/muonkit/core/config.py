@@ -193,7 +193,9 @@ class SimulateDimuons(Section):
 
 
 class Template(Section):
-    """The built-in generator as the source of the template, where no simulation is given."""
+    """The built-in generator as the source of the template, where no simulation is given.
+
+    `events`: accepted pairs, about; without spectrum.pt_min it follows from the selection."""
 
     events: int = Field(2_000_000, gt=0)
     seed: int = Field(1, ge=0)

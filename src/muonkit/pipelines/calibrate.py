@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from muonkit.calibration import export, result
+from muonkit.calibration.accumulate import narrowed
 from muonkit.calibration.closure import BiasCorrector, against_zero
 from muonkit.calibration.derive import Derived
 from muonkit.core.files import write_json
@@ -26,6 +27,8 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> dict[str, Any]:
     simulated = fit("fit simulation", template.masses[0], template_errors=False, fitted=fitted)
     half = fit("fit half of data", data.masses[1])
 
+    narrow = fit("fit narrower window", *narrowed(data.masses[0], study.settings, study.config.binning.mass_bins // 10))
+
     # closure: corrected muons from the start; and, independent of them, corrections of one half on the other
     edges = study.settings.binning.eta_edges
     of_all, of_half = (BiasCorrector(edges, each.extraction.values.bias) for each in (nominal, half))
@@ -35,14 +38,13 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> dict[str, Any]:
 
     content = result.calibration(nominal, data.masses[0], study.settings.binning.size)
     content["simulation"] = result.summarise(simulated.extraction)
-    content["closure"] = {
-        "same": _closure(closed),
-        "split": _closure(crossed, half),
-    }
+    systematics = {"window": narrow.extraction.vector - nominal.extraction.vector}
+    content["systematics"] = {name: shift.tolist() for name, shift in systematics.items()}
+    content["closure"] = {"same": _closure(closed), "split": _closure(crossed, half)}
     content |= study.heading(template, data)
     write_cells(out, nominal)
     ours, theirs = result.resolution_of(nominal), result.resolution_of(simulated)
-    export.write(out / "corrections.json.gz", export.variations(nominal.extraction), ours, theirs, edges)
+    export.write(out / "corrections.json.gz", export.variations(nominal.extraction, systematics), ours, theirs, edges)
     write_json(out / "calibration.json", content)
     study.workspace.finish()
     return content

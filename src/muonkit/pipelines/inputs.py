@@ -13,7 +13,7 @@ from muonkit.core.particles import resonance
 from muonkit.data.dimuons import Dimuons
 from muonkit.io import source
 from muonkit.pipelines.counting import Piece, load
-from muonkit.simulation.dimuons import Block
+from muonkit.simulation.dimuons import Block, make_block
 
 EDGE = 0.01  # relative width in which a cut on reconstructed pT shows as a cliff
 
@@ -39,8 +39,10 @@ def pieces(config: Calibrate, base: Path) -> tuple[list[source.Chunk], list[Piec
 
 
 def _blocks(config: Calibrate) -> list[Piece]:
+    """As many blocks as give about template.events accepted pairs, judged by the first one."""
     generator = generator_config(config)
-    return [Block(generator, number) for number in range(-(-config.template.events // generator.generate.block))]
+    accepted = max(len(make_block(Block(generator, 0))), 1)
+    return [Block(generator, number) for number in range(-(-config.template.events // accepted))]
 
 
 def files(data: list[source.Chunk], template: list[Piece], *more: Path) -> list[Path]:
@@ -51,6 +53,9 @@ def files(data: list[source.Chunk], template: list[Piece], *more: Path) -> list[
 def generator_config(config: Calibrate) -> SimulateDimuons:
     """The built-in generator as configured in [template], in the acceptance of the calibration."""
     template, edges = config.template, config.binning.eta_edges
+    spectrum = template.spectrum
+    if "pt_min" not in spectrum.model_fields_set:
+        spectrum = spectrum.model_copy(update={"pt_min": _least_parent_pt(config)})
     return SimulateDimuons(
         generate=Generate(
             events=template.events,
@@ -58,12 +63,18 @@ def generator_config(config: Calibrate) -> SimulateDimuons:
             resonance=config.resonance.name,
             mass_window=config.resonance.mass_window,
         ),
-        spectrum=template.spectrum,
+        spectrum=spectrum,
         resolution=template.resolution,
         selection=GenerateCuts(
             eta_max=max(abs(edges[0]), abs(edges[-1])), scaled_pt_min=0.9 * config.selection.scaled_pt_min
         ),
     )
+
+
+def _least_parent_pt(config: Calibrate) -> float:
+    """Below this pT [GeV] no parent has both muons above the cut: pT^2 >= 4 c^2 - m^2, with room for radiation."""
+    cut, pole = config.selection.scaled_pt_min, resonance(config.resonance.name).mass
+    return float(0.8 * np.sqrt(max(4 * cut**2 - pole**2, 0.0)))
 
 
 def settings(config: Calibrate, first: Piece) -> Settings:

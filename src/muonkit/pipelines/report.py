@@ -14,6 +14,7 @@ from muonkit.report.page import Run
 from muonkit.report.verdict import Verdict
 
 CALIBRATION, VALIDATION = "calibration.json", "validation.json"
+COMMAND = {CALIBRATION: "calibrate CONFIG.toml", VALIDATION: "validate CONFIG.toml --corrections CORRECTIONS"}
 REQUIRED = {
     CALIBRATION: ("eta_edges", "A", "errors", "cells", "pairs", "diagnostics", "resonance", "simulation", "closure",
                   "warnings", "provenance"),
@@ -66,14 +67,13 @@ def read(out: Path, name: str) -> tuple[Run, float]:
 
 
 def _require_files(out: Path, name: str) -> None:
+    way_out = f"Run: muonkit {COMMAND[name]} -o {out}"
+    if not out.is_dir():
+        raise InputError(f"{out}: there is no such folder. {way_out}")
     needed = (name, "config.toml", "cells.parquet", "masses.json.gz", "templates.parquet")
     missing = [file for file in needed if not (out / file).is_file()]
     if missing:
-        command = name.partition(".")[0].replace("calibration", "calibrate").replace("validation", "validate")
-        raise InputError(
-            f"{out}: is not the folder of a finished run ({', '.join(missing)} missing). "
-            f"Run: muonkit {command} CONFIG.toml -o {out}"
-        )
+        raise InputError(f"{out}: is not the folder of a finished run ({', '.join(missing)} missing). {way_out}")
 
 
 def _content(path: Path) -> dict[str, Any]:

@@ -66,10 +66,9 @@ class Study:
     def fitter(self, template: Counted, merging: Merging) -> Callable[..., Derived]:
         """`derive` with everything but the name of the step and the masses: fit(what, masses, **options)."""
 
-        def fit(what: str, masses: CellMasses, **options: Any) -> Derived:
-            run = self.runner.map(what)
-            derived = partial(derive, simulation=template.masses[0])
-            return derived(masses, template.gen_masses, self.settings, self.config.fit, merging, run, **options)
+        def fit(what: str, masses: CellMasses, settings: Settings = self.settings, **options: Any) -> Derived:
+            derived = partial(derive, run=self.runner.map(what), simulation=template.masses[0])
+            return derived(masses, template.gen_masses, settings, self.config.fit, merging, **options)
 
         return fit
 

@@ -111,7 +111,7 @@ def _legend(axes: Axes, entries: int) -> None:
 def pulls(values: FloatArray, sample: str, decay: str = "") -> Figure:
     """Pulls of the cells with the unit Gaussian they should follow; those outside +-5 are counted in the end bins."""
     figure, axes = blank()
-    edges = np.linspace(-5, 5, 41)
+    edges = np.linspace(-5, 5, 41 if len(values) >= 200 else 21)
     counts, _ = np.histogram(np.clip(values, -4.999, 4.999), edges)
     axes.stairs(counts, edges, fill=True, color=BLUE, alpha=0.25, linewidth=0)
     axes.stairs(counts, edges, color=BLUE, linewidth=1.2, label=f"{len(values)} cells")

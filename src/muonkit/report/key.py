@@ -55,11 +55,11 @@ def rows(key: Content) -> Rows:
     return [*result, ("Condition number", f"{key['condition_number']:.3g}")]
 
 
-def validation_rows(key: Content, prefix: str = "") -> Rows:
+def validation_rows(key: Content) -> Rows:
     """Mean scale and chi2 against 1, before and after."""
     return [
         (
-            f"{prefix}Scale left, {when}".strip(),
+            f"Scale left, {when}",
             f"1 + ({(key[f'mean_{when}'] - 1) * 1e3:.3f} ± {key[f'mean_error_{when}'] * 1e3:.3f}) · 10⁻³, "
             f"χ²/ndf = {_chi2(key[f'chi2_{when}'], key[f'ndf_{when}'], key[f'p_value_{when}'])}",
         )

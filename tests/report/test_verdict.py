@@ -1,0 +1,96 @@
+"""Every condition fails alone, at its limit and not before; notes never fail."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.report import folders
+
+from muonkit.report import verdict
+
+Content = dict[str, Any]
+
+
+def judged(change: Callable[[Content], object], validation: Content | None = None) -> verdict.Verdict:
+    content = folders.calibration()
+    change(content)
+    return verdict.of_calibration(content, 0.05, validation)
+
+
+def test_nothing_wrong_passes_without_reasons_or_notes() -> None:
+    found = judged(lambda _: None, folders.validation())
+    assert (found.passed, found.reasons, found.notes, found.exit_code, found.word) == (True, [], [], 0, "PASS")
+    assert len(found.checks) == 5
+
+
+FAULTS: dict[str, Callable[[Content], object]] = {
+    "failed_cells": lambda c: c["cells"].update(fitted=94, failed=6),
+    "extraction": lambda c: c.update(p_value=0.99e-4),
+    "same_closure": lambda c: c["closure"]["same"]["test"].update(worst_pull=-0.51),
+    "split_closure": lambda c: c["closure"]["split"]["test"].update(p_value=0.99e-3),
+}
+NEAR: dict[str, Callable[[Content], object]] = {
+    "failed_cells": lambda c: c["cells"].update(fitted=95, failed=5),
+    "extraction": lambda c: c.update(p_value=1.01e-4),
+    "same_closure": lambda c: c["closure"]["same"]["test"].update(worst_pull=-0.49),
+    "split_closure": lambda c: c["closure"]["split"]["test"].update(p_value=1.01e-3),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_alone_fails_with_one_sentence(name: str) -> None:
+    found = judged(FAULTS[name])
+    assert found.exit_code == 1
+    assert found.word == "ATTENTION"
+    assert [check.name for check in found.checks if not check.passed] == [name]
+    assert len(found.reasons) == 1
+    assert found.reasons[0].endswith(".")
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_just_inside_a_limit_passes(name: str) -> None:
+    assert judged(NEAR[name]).passed
+
+
+def test_scale_off_on_the_validation_fails_both_pages() -> None:
+    content = folders.validation()
+    content["after"]["p_value"] = 0.99e-3
+    assert judged(lambda _: None, content).reasons == verdict.of_validation(content, 0.05).reasons
+    assert verdict.of_validation(content, 0.05).exit_code == 1
+
+
+def test_failed_cells_fail_a_validation() -> None:
+    content = folders.validation()
+    content["fit"]["cells"].update(fitted=9, failed=1)
+    assert not verdict.of_validation(content, 0.05).passed
+    assert verdict.of_validation(content, 0.2).passed
+
+
+def correlate(content: Content) -> None:
+    rows = content["covariance"]
+    rows[0][3] = rows[3][0] = -0.97 * (rows[0][0] * rows[3][3]) ** 0.5
+
+
+NOTED: dict[str, Callable[[Content], object]] = {
+    "cut at reconstructed pT": lambda c: c["warnings"].append("cut at reconstructed pT"),
+    "condition number 2e+04": lambda c: c["diagnostics"].update(condition_number=2e4),
+    "A_0 and e_0, -0.970": correlate,
+    "At a limit, without an error: a_1": lambda c: c["diagnostics"].update(at_limit=["a_1"]),
+}
+
+
+@pytest.mark.parametrize("words", NOTED)
+def test_notes_are_told_and_fail_nothing(words: str) -> None:
+    found = judged(NOTED[words])
+    assert found.passed
+    assert len(found.notes) == 1
+    assert words in found.notes[0]
+
+
+def test_parameter_at_a_limit_has_no_correlations() -> None:
+    content = folders.calibration()
+    for i in range(12):
+        content["covariance"][11][i] = content["covariance"][i][11] = 0.0
+    matrix = verdict.correlation_matrix(content)
+    assert matrix[11, 11] == 1
+    assert abs(matrix[11, :11]).max() == 0
