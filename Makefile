@@ -1,11 +1,13 @@
 # make run   set up and run the main job: ends with the path of report.html
 # make test  set up and pass lint, types, import layers and tests
+# make real  calibrate on CMS Open Data 2010, validate on the Z of 2011 (data in ../shared/data)
+# make figures  the figures of the documentation
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= out
 JOBS ?= 2
 
-.PHONY: run test lint fast clean lock
+.PHONY: run real figures test lint fast clean lock
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "muonkit needs Python 3.11 or newer"'
@@ -21,6 +23,14 @@ run: .venv/installed
 	$(BIN)/muonkit calibrate $(OUT)/calibrate.toml -o $(OUT)/jpsi --jobs $(JOBS)
 	$(BIN)/muonkit validate $(OUT)/validate-z.toml --corrections $(OUT)/jpsi/corrections.json.gz -o $(OUT)/jpsi/validation --jobs $(JOBS)
 	$(BIN)/muonkit report $(OUT)/jpsi
+
+real: .venv/installed
+	$(BIN)/muonkit calibrate examples/cms-open-data-2010.toml -o $(OUT)/real --jobs $(JOBS)
+	$(BIN)/muonkit validate examples/cms-open-data-2011-z.toml --corrections $(OUT)/real/corrections.json.gz -o $(OUT)/real/validation --jobs $(JOBS)
+	$(BIN)/muonkit report $(OUT)/real
+
+figures: run real
+	$(BIN)/python docs/figures.py $(OUT)
 
 test: lint
 	$(BIN)/python -m pytest

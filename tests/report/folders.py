@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from muonkit.calibration.diagnostics import SHOWN
 from muonkit.calibration.kernel import CURVATURE, probabilities
 from muonkit.core.files import write_json, write_text
 from muonkit.io.columns import write_columns, write_masses
@@ -63,7 +62,7 @@ def fit(fitted: tuple[str, ...]) -> dict[str, Any]:
     content["pairs"] = {"read": 20_000, "selected": 15_000}
     content["diagnostics"] = {
         "condition_number": 12.0,
-        "largest_correlations": [{"first": names[0], "second": names[i], "value": 0.1} for i in range(1, SHOWN)][:2],
+        "largest_correlations": [{"first": names[0], "second": names[i], "value": 0.1} for i in (1, 2)],
         "weak_directions": [{"variance": 1.3, "parameters": {names[0]: 0.8, names[1]: -0.6}}],
         "residual_correlations": dict.fromkeys(axes, 0.001),
         "at_limit": [],

@@ -51,6 +51,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]
     return report(out), (out / "report.html").read_text()
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A calibration with its page, to be read only."""
+    out = folders.write(tmp_path_factory.mktemp("plain") / "out", "calibration.json", folders.calibration())
+    report(out)
+    return out
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     return folders.write(tmp_path / "out", "calibration.json", folders.calibration())
@@ -90,14 +98,14 @@ def test_result_is_json_and_ends_with_the_page(made: tuple[dict[str, Any], str])
     assert written["key"]["typical_error_M"] == folders.ERRORS["M"]
 
 
-def test_page_is_the_same_every_time(run: Path) -> None:
-    first, second = (Path(report(run)["report"]).read_bytes() for _ in range(2))
-    assert first == second
+def test_page_is_the_same_every_time(plain: Path) -> None:
+    before = (plain / "report.html").read_bytes()
+    report(plain)
+    assert (plain / "report.html").read_bytes() == before
 
 
-def test_no_temporary_files_are_left(run: Path) -> None:
-    report(run)
-    assert not [path for path in run.iterdir() if path.name.startswith(".")]
+def test_no_temporary_files_are_left(plain: Path) -> None:
+    assert not [path for path in plain.iterdir() if path.name.startswith(".")]
 
 
 def test_closure_page_says_what_the_same_sample_tests(made: tuple[dict[str, Any], str]) -> None:
@@ -105,8 +113,8 @@ def test_closure_page_says_what_the_same_sample_tests(made: tuple[dict[str, Any]
     assert "which is independent" in made[1]
 
 
-def test_without_validation_there_is_no_such_section(run: Path) -> None:
-    page = Page(Path(report(run)["report"]).read_text())
+def test_without_validation_there_is_no_such_section(plain: Path) -> None:
+    page = Page((plain / "report.html").read_text())
     assert [entry for entry in page.order if entry != "img"] == [name for name in SECTIONS if name != "validation"]
 
 
@@ -141,24 +149,20 @@ def test_scale_alone_has_a_page(tmp_path: Path) -> None:
     assert "Resolution" not in text
 
 
-def test_failure_is_told_first_and_gives_exit_code_1(tmp_path: Path) -> None:
+def test_failure_is_told_first_with_exit_code_1_and_the_sample_of_the_provenance(tmp_path: Path) -> None:
     content = folders.calibration() | {"p_value": 1e-9}
+    content["provenance"] = folders.PROVENANCE | {"sample": "CMS-like simulation"}
     result = report(folders.write(tmp_path, "calibration.json", content))
     assert result["exit_code"] == 1
     assert result["text"].splitlines()[0] == "ATTENTION"
     assert "do not describe the cells" in result["text"].splitlines()[1]
     assert Path(result["report"]).read_text().index("do not describe the cells") < 6000
+    assert "CMS-like simulation" in Path(result["report"]).read_text()
 
 
-def test_command_returns_the_verdict(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", str(run), "--json"]) == 0
+def test_command_returns_the_verdict(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(plain), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["verdict"]["passed"] is True
-
-
-def test_sample_of_the_provenance_names_the_figures(tmp_path: Path) -> None:
-    content = folders.calibration() | {"provenance": folders.PROVENANCE | {"sample": "CMS Open Data 2010"}}
-    result = report(folders.write(tmp_path, "calibration.json", content))
-    assert "CMS Open Data 2010" in Path(result["report"]).read_text()
 
 
 def refused(out: Path, validation: Path | None = None) -> str:
@@ -198,6 +202,6 @@ def test_content_without_a_key_is_refused(tmp_path: Path) -> None:
     assert "closure missing" in refused(folders.write(tmp_path, "calibration.json", content))
 
 
-def test_tables_of_different_runs_are_refused(run: Path, tmp_path: Path) -> None:
+def test_tables_of_different_runs_are_refused(run: Path) -> None:
     folders.write_masses(run / "masses.json.gz", folders.np.ones((3, 40)), folders.MASS_EDGES)
     assert "of different runs" in refused(run)

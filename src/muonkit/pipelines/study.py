@@ -80,5 +80,5 @@ class Study:
         return {
             "resonance": {"name": name, "mass": resonance(name).mass, "window": self.settings.window},
             "warnings": [*warnings, *([cut] if cut else [])],
-            "provenance": describe(self.text, self.files),
+            "provenance": describe(self.text, self.files) | {"sample": self.config.input.label},
         }

@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from muonkit.core.arrays import FloatArray
 from muonkit.report.labels import QUANTITIES, Quantity
-from muonkit.report.style import BLUE, GREY, HEIGHT, INK, ORANGE, WIDTH, blank, head, styled
+from muonkit.report.style import BLUE, GREY, HEIGHT, INK, ORANGE, WIDTH, blank, head, sized, styled
 
 LOOK: dict[str, Any] = {
     "fitted": {"color": BLUE, "marker": "o", "markerfacecolor": BLUE},
@@ -141,7 +141,8 @@ def _moments(values: FloatArray) -> str:
 @styled
 def correlation(matrix: FloatArray, names: Sequence[str], sample: str, decay: str = "") -> Figure:
     """Correlation matrix, one block per parameter, eta bins rising inside each."""
-    figure, axes = blank(5.6, 4.9)
+    figure = Figure(figsize=(5.6, 4.9), layout="constrained")
+    axes = figure.add_subplot()
     image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
     letters = [name.partition("_")[0] for name in names]
     starts = [i for i, letter in enumerate(letters) if i == 0 or letter != letters[i - 1]]
@@ -164,9 +165,8 @@ def correlation(matrix: FloatArray, names: Sequence[str], sample: str, decay: st
 @styled
 def mass(spectrum: Spectrum, sample: str, decay: str = "") -> Figure:
     """Mass spectrum of a cell with its fit, and the pulls below."""
-    figure = Figure(figsize=(WIDTH, HEIGHT * 1.2), layout="constrained")
+    figure = sized(WIDTH, HEIGHT * 1.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    figure.get_layout_engine().set(hspace=0.0, h_pad=0.02)  # type: ignore[union-attr, call-arg]
     _fit(upper, spectrum)
     head(upper, sample, decay)
     centres = (spectrum.edges[1:] + spectrum.edges[:-1]) / 2

@@ -6,7 +6,7 @@ from typing import Any
 from muonkit.core.particles import LABEL, PDG_ID
 
 # nothing made here is called "CMS" or "Belle II" alone: those names belong to their collaborations
-SAMPLE = {"dimuon": "Simulation", "cms-csv": "CMS Open Data", "nanoaod": "NanoAOD input"}
+SAMPLE = {"dimuon": "Dimuon input", "cms-csv": "CMS Open Data", "nanoaod": "NanoAOD input"}
 RESONANCE = {"jpsi": "J/ψ", "psi2s": "ψ(2S)", "upsilon1s": "\N{GREEK CAPITAL LETTER UPSILON}(1S)", "z": "Z"}
 AXIS = {
     "eta_plus": "η of μ⁺",
@@ -47,7 +47,7 @@ QUANTITIES = {
 
 def sample(provenance: dict[str, Any], file_format: str) -> str:
     """What the figures call the sample: `sample` of the provenance, or the usual content of the file format."""
-    return str(provenance.get("sample") or SAMPLE.get(file_format, "Simulation"))
+    return str(provenance.get("sample") or SAMPLE[file_format])
 
 
 def decay(resonance: str) -> str:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#8A8F98", "#1F2430"
 WIDTH, HEIGHT = 4.8, 3.5  # inches; two or three stand side by side on a page, one on a phone
+MARGINS = (0.78, 0.14, 0.5, 0.3)  # left, right, bottom, top [inches]
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
@@ -60,9 +61,17 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return drawn
 
 
+def sized(width: float = WIDTH, height: float = HEIGHT) -> Figure:
+    """An empty figure with fixed margins, so that axes of figures side by side are in line."""
+    figure = Figure(figsize=(width, height))
+    left, right, bottom, top = MARGINS
+    figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height, hspace=0.07)
+    return figure
+
+
 def blank(width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Axes]:
     """A figure with one pair of axes."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = sized(width, height)
     return figure, figure.add_subplot()
 
 

@@ -1,0 +1,87 @@
+"""`make figures`: the figures of the documentation, from finished runs of the default and of the open-data examples."""
+
+import json
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+IMAGES = Path(__file__).parent / "images"
+INJECTED = Path(__file__).parents[1] / "examples" / "default" / "jpsi-data.toml"
+FACTOR = {"A": (1e3, "$A$ [$10^{-3}$]"), "e": (1e3, "$e$ [MeV]"), "M": (1e5, "$M$ [$10^{-5}$ GeV$^{-1}$]")}
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8a8f98"
+
+
+def read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text())
+
+
+def centres(edges: list[float]) -> np.ndarray:
+    return (np.array(edges)[1:] + np.array(edges)[:-1]) / 2
+
+
+def points(axes: Axes, x: np.ndarray, y: Any, error: Any, color: str, label: str, marker: str = "o") -> None:
+    axes.errorbar(x, y, error, fmt=marker, color=color, markersize=4, linewidth=1.2, label=label)
+
+
+def head(axes: Axes, sample: str, decay: str) -> None:
+    axes.set_title(sample, loc="left", fontsize=10, fontweight="bold")
+    axes.set_title(decay, loc="right", fontsize=10)
+    axes.set_xlabel(r"$\eta$")
+    axes.axhline(0, color="black", linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
+
+
+def default(out: Path) -> None:
+    """A, e, M found by `make run`, what had been injected, and what is left after correction."""
+    content, injected = read(out / "calibration.json"), tomllib.loads(INJECTED.read_text())["bias"]
+    closed = content["closure"]["same"]
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    x = centres(content["eta_edges"])
+    for axes, (name, (factor, label)) in zip(figure.subplots(1, 3), FACTOR.items(), strict=True):
+        axes.stairs(
+            factor * np.array(injected[name]), injected["eta_edges"], color=ORANGE, label="injected", baseline=None
+        )
+        error = factor * np.array(content["errors"][name])
+        points(axes, x, factor * np.array(content[name]), error, BLUE, "found")
+        axes.plot(x, factor * np.array(closed[name]), "s", color=GREY, markersize=4, label="left after correction")
+        axes.set_ylabel(label)
+        head(axes, "Simulation", r"$J/\psi\to\mu^+\mu^-$")
+    figure.axes[0].legend(fontsize=8)
+    figure.savefig(IMAGES / "default-parameters.png", dpi=130)
+
+
+def real(out: Path) -> None:
+    """Scale of real muons: J/psi of 2010 before and after, Z of 2011 before and after."""
+    jpsi, z = read(out / "calibration.json"), read(out / "validation" / "validation.json")
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    x = centres(jpsi["eta_edges"])
+    points(left, x - 0.06, 1e3 * np.array(jpsi["A"]), 1e3 * np.array(jpsi["errors"]["A"]), GREY, "before")
+    closed = jpsi["closure"]["same"]
+    points(left, x + 0.06, 1e3 * np.array(closed["A"]), 1e3 * np.array(closed["errors"]["A"]), BLUE, "after", "s")
+    left.set_ylabel(r"$p/p_\mathrm{true}-1$ [$10^{-3}$]")
+    head(left, "CMS Open Data 2010", r"$J/\psi\to\mu^+\mu^-$")
+    for key, shift, color, marker in (("before", -0.06, GREY, "o"), ("after", 0.06, BLUE, "s")):
+        values, errors = 1e3 * (np.array(z[key]["scale"]) - 1), 1e3 * np.array(z[key]["total_error"])
+        points(right, centres(z[key]["eta_edges"]) + shift, values, errors, color, key, marker)
+    right.set_ylabel(r"$p/p_\mathrm{true}-1$ [$10^{-3}$]")
+    head(right, "CMS Open Data 2011", r"$Z\to\mu^+\mu^-$")
+    left.legend(fontsize=8)
+    figure.savefig(IMAGES / "real-data.png", dpi=130)
+
+
+def main() -> None:
+    out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
+    IMAGES.mkdir(exist_ok=True)
+    if (out / "jpsi").exists():
+        default(out / "jpsi")
+    if (out / "real").exists():
+        real(out / "real")
+
+
+if __name__ == "__main__":
+    main()
