@@ -92,9 +92,7 @@ def main() -> None:
     cut = count(events, 80, 0.012, lambda t: t[(t.plus.pt > 4.5) & (t.minus.pt > 4.5)])
     print(f"cut in reconstructed pT > 4.5 GeV: {mean_scale(cut)}")
     slope, error, largest = migration_slope(events // 10_000)
-    print(
-        f"migration, resolutions 0.5 % and 3 %: up to {1e5 * largest:.0f}e-5 in a cell; slope {slope:.2f} +- {error:.2f}"
-    )
+    print(f"migration (0.5 % and 3 %): up to {1e5 * largest:.0f}e-5 in a cell; slope {slope:.2f} +- {error:.2f}")
 
 
 if __name__ == "__main__":

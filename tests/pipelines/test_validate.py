@@ -1,6 +1,8 @@
 """`muonkit validate`: corrections of the J/psi on the Z, and on the J/psi itself."""
 
+import gzip
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,17 @@ def test_eta_outside_the_corrections_is_refused(run: Run, tmp_path: Path, capsys
     arguments = ["validate", str(config), "--corrections", str(run.out / "corrections.json.gz")]
     assert main([*arguments, "-o", str(tmp_path / "o")]) == 2
     assert "reaches outside the corrections" in capsys.readouterr().err
+
+
+def test_validation_of_other_corrections_is_not_shown(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["validate", str(run.folder / "calibrate.toml"), "--corrections"]
+    shutil.copytree(run.out, tmp_path / "out")
+    content = json.loads(gzip.decompress((run.out / "corrections.json.gz").read_bytes()))
+    content["description"] = "other corrections"
+    (tmp_path / "other.json.gz").write_bytes(gzip.compress(json.dumps(content).encode()))
+    validation = str(tmp_path / "out" / "validation")
+    assert main([*arguments, str(tmp_path / "other.json.gz"), "-o", validation]) == 0
+    assert main(["report", str(tmp_path / "out")]) == 2
+    assert "validates other corrections" in capsys.readouterr().err

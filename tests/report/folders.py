@@ -65,6 +65,7 @@ def fit(fitted: tuple[str, ...]) -> dict[str, Any]:
         "largest_correlations": [{"first": names[0], "second": names[i], "value": 0.1} for i in (1, 2)],
         "weak_directions": [{"variance": 1.3, "parameters": {names[0]: 0.8, names[1]: -0.6}}],
         "residual_correlations": dict.fromkeys(axes, 0.001),
+        "residual_correlations_corrected": dict.fromkeys(axes, 0.0005),
         "at_limit": [],
         "A_at_mean_k": {"k0": [0.15] * 3, "value": [1e-4] * 3, "error": [3e-5] * 3},
     }

@@ -1,11 +1,14 @@
 """Figures have labelled axes with units, say what they show, and leave matplotlib as it was."""
 
+from typing import get_args
+
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from tests.report import folders
 
+from muonkit.core.config import Input
 from muonkit.core.particles import PDG_ID
 from muonkit.io.columns import read_columns, read_masses
 from muonkit.report import figures, labels, masses, style
@@ -102,7 +105,7 @@ def test_global_settings_are_untouched():
 
 def test_nothing_is_labelled_with_an_experiment_alone():
     assert not {"CMS", "Belle II", "ATLAS", "LHCb"} & set(labels.SAMPLE.values())
-    assert labels.sample({}, "dimuon") == "Simulation"
+    assert set(labels.SAMPLE) == set(get_args(Input.model_fields["format"].annotation)), "every format has a label"
     assert labels.sample({"sample": "Belle II-like simulation"}, "dimuon") == "Belle II-like simulation"
 
 

@@ -1,8 +1,8 @@
 """From pairs to sums: masses per cell, cell means, generator masses. The waist of the calibration: everything after
 it works on these sums alone, and sums of chunks add up to the sum of the file.
 
-Fine cells are those of `binning.Binning`. The pairs that leave a cell when log(pT+/pT-) is shifted by +-SHIFT measure the
-density at its walls, which the extraction needs to undo the pull of migration on the mass."""
+Fine cells are those of `binning.Binning`. The pairs that leave a cell when log(pT+/pT-) is shifted by +-SHIFT measure
+the density at its walls, which the extraction needs to undo the pull of migration on the mass."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Protocol, Self

@@ -17,6 +17,11 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def digest_file(path: Path) -> str:
+    """SHA-256 of the content of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def describe(config_text: str, inputs: Iterable[Path] = ()) -> dict[str, Any]:
     """What a reader of a result needs to make it again."""
     return {

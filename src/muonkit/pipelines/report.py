@@ -7,6 +7,7 @@ from typing import Any
 from muonkit.core import config as configuration
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_json, write_text
+from muonkit.core.provenance import digest_file
 from muonkit.io.columns import read_columns, read_masses
 from muonkit.report import key, labels, page, verdict
 from muonkit.report.masses import CellTables
@@ -53,7 +54,13 @@ def _attached(out: Path, validation: Path | None) -> Run | None:
     folder = validation or out / "validation"
     if validation is None and not (folder / VALIDATION).exists():
         return None
-    return read(folder, VALIDATION)[0]
+    run = read(folder, VALIDATION)[0]
+    corrections = out / "corrections.json.gz"
+    if corrections.exists() and run.content.get("corrections_sha256") not in (None, digest_file(corrections)):
+        raise InputError(
+            f"{folder}: validates other corrections than {corrections}. Validate these, or remove the folder."
+        )
+    return run
 
 
 def read(out: Path, name: str) -> tuple[Run, float]:

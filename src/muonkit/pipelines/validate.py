@@ -9,6 +9,7 @@ from muonkit.calibration.export import Corrections
 from muonkit.calibration.validate import scale_left
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_json
+from muonkit.core.provenance import digest_file
 from muonkit.pipelines.study import Study
 from muonkit.pipelines.tables import write_cells
 from muonkit.run.runner import Runner
@@ -35,6 +36,7 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
         full = fit("fit parameters", data.masses[1])
         content["parameters"] = result.summarise(full.extraction) | {"test": against_zero(full.extraction).to_json()}
     content |= study.heading(template, data)
+    content["corrections_sha256"] = digest_file(corrections_path)
     write_cells(out, after)
     write_json(out / "validation.json", content)
     study.workspace.finish()

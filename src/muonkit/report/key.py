@@ -105,7 +105,12 @@ def direction_rows(content: Content) -> Rows:
 
 
 def residual_rows(content: Content) -> list[tuple[str, str, str]]:
-    """Correlation of every binning variable with the mass residual, and in standard deviations of none."""
+    """Correlation of every binning variable with the mass residual before and after correction, in standard deviations."""
     root = np.sqrt(max(content["pairs"]["selected"], 1))
-    found: Mapping[str, float] = content["diagnostics"]["residual_correlations"]
-    return [(AXIS.get(name, name), f"{value:+.5f}", f"{value * root:+.1f}") for name, value in found.items()]
+    before: Mapping[str, float] = content["diagnostics"]["residual_correlations"]
+    after: Mapping[str, float] = content["diagnostics"]["residual_correlations_corrected"]
+
+    def shown(value: float) -> str:
+        return f"{value:+.5f} ({value * root:+.1f})"
+
+    return [(AXIS.get(name, name), shown(before[name]), shown(after[name])) for name in before]
