@@ -1,10 +1,9 @@
-"""What the data can and cannot tell: condition, correlations, weak directions, and binning that pulls the mass."""
+"""What the data can and cannot tell: condition, correlations, weak directions."""
 
 from typing import Any
 
 import numpy as np
 
-from muonkit.calibration.accumulate import CellMasses, residual_correlations
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.extract import Extraction
 from muonkit.core.arrays import FloatArray
@@ -19,9 +18,9 @@ def correlation(extraction: Extraction) -> FloatArray:
     return extraction.covariance / np.outer(safe, safe)
 
 
-def diagnose(extraction: Extraction, cells: Cells, sums: CellMasses) -> dict[str, Any]:
-    """Condition number of the correlation matrix, largest correlations, weak directions, correlation of each binning
-    variable with the mass residual, and A at the mean curvature, where A and e are least correlated."""
+def diagnose(extraction: Extraction, cells: Cells) -> dict[str, Any]:
+    """Condition number of the correlation matrix, largest correlations, weak directions, parameters at a limit, and A
+    at the mean curvature, where A and e are least correlated."""
     matrix, names = correlation(extraction), extraction.layout.names
     free = np.flatnonzero(extraction.errors > 0)
     values, vectors = np.linalg.eigh(matrix[np.ix_(free, free)])
@@ -31,7 +30,6 @@ def diagnose(extraction: Extraction, cells: Cells, sums: CellMasses) -> dict[str
         "weak_directions": [
             _direction(values[-i], vectors[:, -i], [names[j] for j in free]) for i in (1, 2, 3) if i <= len(free)
         ],
-        "residual_correlations": residual_correlations(sums),
         "at_limit": list(extraction.at_limit),
         "A_at_mean_k": _at_mean_k(extraction, cells),
     }

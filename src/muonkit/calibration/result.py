@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
-from muonkit.calibration.accumulate import CellMasses
+from muonkit.calibration.accumulate import CellMasses, residual_correlations
 from muonkit.calibration.derive import Derived
 from muonkit.calibration.diagnostics import diagnose
 from muonkit.calibration.extract import Extraction, rough_resolution
@@ -13,6 +13,8 @@ from muonkit.calibration.massfit import PARAMETERS, Status
 from muonkit.calibration.parameters import RESOLUTION
 from muonkit.calibration.resolution import Resolution
 from muonkit.core.arrays import AnyArray
+
+Content = dict[str, Any]
 
 
 def summarise(extraction: Extraction) -> dict[str, Any]:
@@ -27,8 +29,8 @@ def summarise(extraction: Extraction) -> dict[str, Any]:
     return content
 
 
-def calibration(derived: Derived, sums: CellMasses, fine_cells: int) -> dict[str, Any]:
-    """The part of calibration.json that comes from one fit."""
+def calibration(derived: Derived, sums: CellMasses, fine_cells: int, before: CellMasses, after: CellMasses) -> Content:
+    """The part of a result that comes from one fit to `sums`; `before` and `after` correction for the correlations."""
     content = summarise(derived.extraction)
     good = int(derived.fits.good.sum())
     populated = int((sums.entries > 0).sum())
@@ -40,7 +42,9 @@ def calibration(derived: Derived, sums: CellMasses, fine_cells: int) -> dict[str
         "populated": populated,
     }
     content["pairs"] = {"read": int(sums.pairs[0]), "selected": int(sums.pairs[1])}
-    content["diagnostics"] = diagnose(derived.extraction, derived.cells, sums)
+    content["diagnostics"] = diagnose(derived.extraction, derived.cells)
+    content["diagnostics"]["residual_correlations"] = residual_correlations(before)
+    content["diagnostics"]["residual_correlations_corrected"] = residual_correlations(after)
     return content
 
 

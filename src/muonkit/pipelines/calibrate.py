@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from muonkit.calibration import export, result
-from muonkit.calibration.accumulate import narrowed, residual_correlations
+from muonkit.calibration.accumulate import narrowed
 from muonkit.calibration.closure import BiasCorrector, against_zero
 from muonkit.calibration.derive import Derived
 from muonkit.core.files import write_json
@@ -36,12 +36,12 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> dict[str, Any]:
     closed = fit("fit corrected data", corrected.masses[0])
     crossed = fit("fit other half", corrected.masses[1])
 
-    content = result.calibration(nominal, data.masses[0], study.settings.binning.size)
+    counted, size = data.masses[0], study.settings.binning.size
+    content = result.calibration(nominal, counted, size, counted, corrected.masses[0])
     content["simulation"] = result.summarise(simulated.extraction)
     systematics = {"window": narrow.extraction.vector - nominal.extraction.vector}
     content["systematics"] = {name: shift.tolist() for name, shift in systematics.items()}
     content["closure"] = {"same": _closure(closed), "split": _closure(crossed, half)}
-    content["diagnostics"]["residual_correlations_corrected"] = residual_correlations(corrected.masses[0])
     content |= study.heading(template, data)
     write_cells(out, nominal)
     ours, theirs = result.resolution_of(nominal), result.resolution_of(simulated)

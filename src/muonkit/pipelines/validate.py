@@ -30,7 +30,7 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
     content: dict[str, Any] = {
         "before": scale_left(before.extraction, before.cells, None).to_json(),
         "after": scale_left(after.extraction, after.cells, corrections).to_json(),
-        "fit": result.calibration(after, data.masses[1], study.settings.binning.size),
+        "fit": result.calibration(after, data.masses[1], study.settings.binning.size, *data.masses),
     }
     if study.config.fit.parameters != ("A",):
         full = fit("fit parameters", data.masses[1])

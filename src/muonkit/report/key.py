@@ -105,7 +105,7 @@ def direction_rows(content: Content) -> Rows:
 
 
 def residual_rows(content: Content) -> list[tuple[str, str, str]]:
-    """Correlation of every binning variable with the mass residual before and after correction, in standard deviations."""
+    """Correlation of every binning variable with the mass residual (standard deviations), before and after."""
     root = np.sqrt(max(content["pairs"]["selected"], 1))
     before: Mapping[str, float] = content["diagnostics"]["residual_correlations"]
     after: Mapping[str, float] = content["diagnostics"]["residual_correlations_corrected"]
