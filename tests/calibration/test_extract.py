@@ -1,5 +1,7 @@
 """From cells to parameters: injected values come back within their errors, with an independent fit as the referee."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from iminuit import Minuit
@@ -11,6 +13,7 @@ from muonkit.calibration.diagnostics import diagnose
 from muonkit.calibration.extract import extract
 from muonkit.calibration.parameters import Layout, Problem
 from muonkit.core.errors import InputError
+from muonkit.data.dimuons import concatenate
 
 EDGES = tuple(np.linspace(-2.4, 2.4, 13))
 RNG = np.random.default_rng(42)
@@ -140,3 +143,31 @@ def test_injected_parameters_are_recovered_and_close() -> None:
     again = samples.count(data, simulation, EDGES, corrector, counts.settings)
     closed = samples.fit(again)
     assert abs(against_zero(closed.extraction).worst_pull) < 0.35
+
+
+def test_a_common_weight_changes_nothing_and_zero_weights_count_nothing() -> None:
+    """Pairs of weight 2 carry the information of as many pairs of weight 1; pairs of weight 0 carry none."""
+    data, simulation, edges = samples.sample(150_000, 37), samples.sample(150_000, 38), (-2.4, 0.0, 2.4)
+
+    def weighted(table: samples.Dimuons) -> samples.Dimuons:
+        return replace(table, weight=np.full(len(table), 2.0))
+
+    def doubled(table: samples.Dimuons) -> samples.Dimuons:
+        broken = replace(table, weight=np.zeros(len(table))).with_pt(1.02 * table.plus.pt, table.minus.pt)
+        return concatenate([table, broken])
+
+    plain = samples.count(data, simulation, edges)
+    for change in (weighted, doubled):
+        other = samples.fit(samples.count(data, simulation, edges, change, plain.settings)).extraction
+        mine = samples.fit(plain).extraction
+        assert np.allclose(other.vector, mine.vector, atol=1e-3 * mine.errors.min())
+        assert np.allclose(other.errors, mine.errors, rtol=1e-3)
+
+
+def test_all_seven_parameters_need_a_prior_or_are_refused(small: samples.Counts) -> None:
+    """J/psi alone do not know g and d: muonkit says so, or gives them with the priors that were asked for."""
+    everything = ("A", "e", "M", "a", "c", "g", "d")
+    priors = {"g": (3.0, 1.0), "d": (3.0, 1.0), "c": (1.3e-4, 3e-5)}
+    extraction = samples.fit(small, everything, priors=priors).extraction
+    assert extraction.layout.of(extraction.vector, "d") == pytest.approx(np.full(4, 3.0), abs=3.0)
+    assert np.all(np.isfinite(extraction.errors))
