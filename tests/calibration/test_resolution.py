@@ -31,12 +31,3 @@ def test_derivative_in_log_pt_agrees_with_finite_differences() -> None:
     r, h = row(0.01, 2e-4, 30.0, 10.0), 1e-5
     up, down = (resolution.variance(PT2 * np.exp(2 * s * h), r) for s in (1, -1))
     assert np.allclose(resolution.variance_dlogpt(PT2, r), (up - down) / (2 * h), rtol=1e-7)
-
-
-def test_two_equal_muons_give_half_of_one_in_the_mass() -> None:
-    r = row(0.01, 2e-4, 0, 0)
-    assert np.allclose(resolution.mass_variance(PT2, PT2, r, r), resolution.variance(PT2, r) / 2)
-
-
-def test_simulation_that_is_wider_than_data_is_not_smeared() -> None:
-    assert resolution.smearing_variance(np.array([4.0, 1.0]), np.array([1.0, 4.0])).tolist() == [3.0, 0.0]

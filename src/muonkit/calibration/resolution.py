@@ -43,13 +43,3 @@ def variance_dlogpt(pt2: FloatArray, resolution: Resolution) -> FloatArray:
     g2, d2 = resolution.g**2, resolution.d**2
     shape_d = (pt2**2 + 2 * pt2 * d2 + g2 * d2) / (pt2 + d2) ** 2
     return 2 * pt2 * resolution.c**2 * shape_d
-
-
-def mass_variance(pt2_plus: FloatArray, pt2_minus: FloatArray, plus: Resolution, minus: Resolution) -> FloatArray:
-    """(sigma_m/m)^2 without the share of the angles."""
-    return (variance(pt2_plus, plus) + variance(pt2_minus, minus)) / 4
-
-
-def smearing_variance(data: FloatArray, simulation: FloatArray) -> FloatArray:
-    """What a simulated (sigma_k/k)^2 lacks; 0 where the simulation is already wider."""
-    return np.maximum(data - simulation, 0.0)

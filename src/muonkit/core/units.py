@@ -1,9 +1,5 @@
 """Units and constants. Lengths cm, energies and momenta GeV, fields tesla, angles rad, c = 1."""
 
-MM = 0.1
-UM = 1e-4
-MEV = 1e-3
-
 MUON_MASS = 0.1056583755
 """Muon mass [GeV], PDG 2024."""
 
