@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import uproot
 from tests.conftest import shared_data
 from tests.pipelines.conftest import Run
 
@@ -50,7 +52,7 @@ def test_smearing_is_the_same_for_ever_and_different_for_each_muon(run: Run, tmp
 def test_real_csv_comes_back_with_its_columns(run: Run, tmp_path: Path) -> None:
     source = shared_data("cms-open-data/MuRun2010B_0.csv")
     arguments = ["apply", str(run.out / "corrections.json.gz"), str(source), "-o", str(tmp_path / "x.csv")]
-    assert main([*arguments, "--format", "cms-csv", "--json"]) == 0
+    assert main([*arguments, "--json"]) == 0
     header = (tmp_path / "x.csv").read_text().splitlines()[0].split(",")
     assert {"pt1_original", "pt2_original", "M"} <= {name.strip() for name in header}
 
@@ -79,3 +81,12 @@ def test_unknown_variation_is_said(run: Run, tmp_path: Path, capsys: pytest.Capt
     arguments = ["apply", str(run.out / "corrections.json.gz"), str(run.folder / "data.parquet")]
     assert main([*arguments, "-o", str(tmp_path / "o.parquet"), "--variation", "eigen_99_up"]) == 2
     assert "no variation 'eigen_99_up'" in capsys.readouterr().err
+
+
+def test_nanoaod_is_recognised_and_comes_back_with_its_branches(run: Run, tmp_path: Path) -> None:
+    source = shared_data("cms-open-data/nano_dimuon.root")
+    assert main(["apply", str(run.out / "corrections.json.gz"), str(source), "-o", str(tmp_path / "x.root")]) == 0
+    with uproot.open(source) as before, uproot.open(tmp_path / "x.root") as after:
+        old, new = before["Events"]["Muon_pt"].array(), after["Events"].arrays(["Muon_pt", "Muon_pt_original"])
+    assert ak.all(old == new["Muon_pt_original"])
+    assert 0 < ak.max(abs(new["Muon_pt"] / old - 1)) < 0.05

@@ -10,7 +10,7 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     parser.add_argument("corrections", type=Path, metavar="CORRECTIONS", help="corrections.json.gz of a calibration")
     parser.add_argument("input", type=Path, metavar="IN", help="muons; written back in the format they came in")
     parser.add_argument("-o", dest="out", type=Path, required=True, metavar="OUT")
-    parser.add_argument("--format", choices=("dimuon", "cms-csv", "nanoaod"), default="dimuon")
+    parser.add_argument("--format", choices=("dimuon", "cms-csv", "nanoaod"), help="recognised if not given")
     parser.add_argument("--variation", default="nominal", help="nominal, eigen_i_up, eigen_i_down, ...")
     parser.add_argument(
         "--smear",

@@ -17,7 +17,9 @@ from muonkit.io.checks import check_units
 from muonkit.io.chunks import BadRows, Checked, Chunk, Summary
 from muonkit.io.layout import Layout, kind_or_fault
 
-__all__ = ["BadRows", "Checked", "Chunk", "Summary", "open_dimuons", "read", "refuse"]
+__all__ = ["BadRows", "Checked", "Chunk", "Summary", "open_dimuons", "read", "recognised", "refuse"]
+
+MARKS = {"nanoaod": "Muon_pt", "cms-csv": "pt1"}  # a column that only this format has
 
 
 def open_dimuons(patterns: Sequence[str], choice: Input, *, simulation: bool, base: Path = Path()) -> list[Chunk]:
@@ -83,6 +85,12 @@ def layout(path: Path, name: str, choice: Input) -> Layout:
     if kind == "ROOT":
         return root.describe(path, name, choice.chunk_size, choice.tree)
     return (parquet if kind == "Parquet" else csvfile).describe(path, name, choice.chunk_size)
+
+
+def recognised(path: Path) -> str:
+    """The format whose columns a file has; "dimuon" if those of no other."""
+    columns = {column.strip() for column in layout(path, path.name, Input(data=(str(path),))).columns}
+    return next((known for known, column in MARKS.items() if column in columns), "dimuon")
 
 
 def _check_file(path: Path, name: str) -> None:

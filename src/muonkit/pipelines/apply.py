@@ -10,14 +10,15 @@ from muonkit.core.arrays import FloatArray
 from muonkit.core.config import Input
 from muonkit.core.errors import InputError
 from muonkit.io.corrected import MuonRows, rewrite
+from muonkit.io.source import recognised
 
 
 def apply(
-    corrections_path: Path, path_in: Path, path_out: Path, file_format: str, variation: str, smear: bool
+    corrections_path: Path, path_in: Path, path_out: Path, file_format: str | None, variation: str, smear: bool
 ) -> dict[str, Any]:
     """Write the muons of `path_in` with corrected (or smeared) pT, the old one kept as *_original."""
     corrections = Corrections.open(corrections_path, variation)
-    choice = Input.model_validate({"data": (str(path_in),), "format": file_format})
+    choice = Input.model_validate({"data": (str(path_in),), "format": file_format or recognised(path_in)})
     outside = 0
 
     def corrected(muons: MuonRows) -> FloatArray:
