@@ -96,6 +96,16 @@ def test_killed_run_goes_on_where_it_stopped(run: Run, tmp_path: Path, monkeypat
     assert again["A"] == run.content["A"]
 
 
+def test_finished_run_is_not_done_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(_: counting.Task) -> object:
+        raise AssertionError("nothing is left to count")
+
+    monkeypatch.setattr(counting, "count_piece", never)
+    written = (run.out / "calibration.json").stat().st_mtime_ns
+    assert main(["calibrate", str(run.folder / "calibrate.toml"), "-o", str(run.out)]) == 0
+    assert (run.out / "calibration.json").stat().st_mtime_ns == written
+
+
 def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> list[str]:
     capsys.readouterr()
     assert main(arguments) == 2

@@ -16,6 +16,8 @@ from muonkit.run.runner import Runner
 def calibrate(config_path: Path, out: Path, runner: Runner) -> dict[str, Any]:
     """Run the configuration into OUT/ and return the content of calibration.json."""
     study = Study.open(config_path, out, runner)
+    if finished := study.workspace.finished("calibration.json"):
+        return finished
 
     # the waist of the hourglass: from here on only sums
     template = study.count_template()

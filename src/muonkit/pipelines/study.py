@@ -74,11 +74,11 @@ class Study:
 
     def heading(self, *counted: Counted) -> dict[str, Any]:
         """Resonance, warnings and provenance of a result."""
-        name = self.config.resonance.name
+        name, state = self.config.resonance.name, self.workspace.state
         cut = inputs.reconstructed_cut(load(self.data[0])[0], self.settings)
         warnings = [line for each in counted for line in each.warnings]
         return {
             "resonance": {"name": name, "mass": resonance(name).mass, "window": self.settings.window},
             "warnings": [*warnings, *([cut] if cut else [])],
-            "provenance": describe(self.text, self.files) | {"sample": self.config.input.label},
+            "provenance": describe(self.text, self.files) | {"sample": self.config.input.label, "state": state},
         }

@@ -20,6 +20,8 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
     corrections = Corrections.open(corrections_path)
     study = Study.open(config_path, out, runner, corrections_path)
     _require_eta_range(corrections, study.config.binning.eta_edges, corrections_path)
+    if finished := study.workspace.finished("validation.json"):
+        return finished
 
     template = study.count_template()
     data = study.count_data("count data", ((None, None), (corrections, None)))

@@ -1,9 +1,11 @@
 """The folder of a run: whose it is, what is already there, and where unfinished work is kept."""
 
+import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_text
@@ -16,6 +18,19 @@ class Workspace:
 
     out: Path
     parts: Path
+
+    @property
+    def state(self) -> str:
+        """Names the configuration and the input files, as they are now."""
+        return self.parts.name
+
+    def finished(self, name: str) -> dict[str, Any] | None:
+        """The result file `name` if it is of this state: then there is nothing to do."""
+        try:
+            content: dict[str, Any] = json.loads((self.out / name).read_text())
+        except (OSError, ValueError):
+            return None
+        return content if content["provenance"].get("state") == self.state else None
 
     def finish(self) -> None:
         """The run is complete: its parts are not needed any more."""
