@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 import numpy as np
 
 from muonkit.calibration import kernels
-from muonkit.calibration.accumulate import CellMasses, GenMasses
+from muonkit.calibration.accumulate import NODE_SPACING, CellMasses, GenMasses
 from muonkit.calibration.binning import Merging
 from muonkit.calibration.kernel import KERNELS
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, sums
@@ -118,9 +118,13 @@ def merge_cells(masses: CellMasses, generator: GenMasses, merging: Merging, edge
 
 
 def merged_to_one(cells: CellData) -> CellData:
-    """All cells as one, for start values: nodes joined, counts added."""
-    first = np.array([0, len(cells.node)])
-    return replace(cells, counts=cells.counts.sum(axis=0, keepdims=True), first=first)
+    """All cells as one, for start values: counts added, nodes joined on the grid they came from."""
+    key, inverse = np.unique(np.round(np.log(cells.node) / NODE_SPACING).astype(np.int64), return_inverse=True)
+    weight, variance, weighted_mass = (
+        sums(inverse, values, len(key)) for values in (cells.weight, cells.variance, cells.weight * cells.node)
+    )
+    counts = cells.counts.sum(axis=0, keepdims=True)
+    return CellData(counts, cells.edges, np.array([0, len(key)]), weighted_mass / weight, weight, variance)
 
 
 def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
