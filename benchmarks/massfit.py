@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from muonkit.calibration import kernel, massfit, referee
+from muonkit.calibration import kernel, kernels, massfit, referee
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
 from muonkit.core.particles import resonance
 from muonkit.simulation.decays import sample_mass, sample_photon_share
@@ -26,7 +26,7 @@ def make_cells(count: int) -> CellData:
         masses = masses * np.sqrt(1 - sample_photon_share(masses, rng))
         node, weight = compress(masses[masses > WINDOW[0] * 0.9])
         theta = np.array([1 + 1e-3 * rng.standard_normal(), rng.uniform(0.007, 0.02), 0.04, -1.5])
-        counts.append(rng.multinomial(ENTRIES, kernel.probabilities(theta, edges, node, weight, kernel.CURVATURE)[0]))
+        counts.append(rng.multinomial(ENTRIES, kernel.probabilities(theta, edges, node, weight, kernels.CURVATURE)[0]))
         templates.append((node, weight))
     first = np.concatenate([[0], np.cumsum([len(node) for node, _ in templates])])
     node, weight = (np.concatenate([template[i] for template in templates]) for i in (0, 1))

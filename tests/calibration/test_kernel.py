@@ -11,7 +11,7 @@ EDGES = np.linspace(2.92, 3.28, 101)
 NODE = np.concatenate([[3.0969], 3.0969 - np.linspace(0.002, 0.25, 40)])
 WEIGHT = np.concatenate([[9200.0], np.full(40, 20.0)])
 THETA = np.array([1.0007, 0.011, 0.07, -1.3])
-KINDS = pytest.mark.parametrize("kind", [kernel.MASS, kernel.CURVATURE])
+KINDS = pytest.mark.parametrize("kind", [kernels.MASS, kernels.CURVATURE])
 
 
 @KINDS
@@ -54,10 +54,10 @@ def test_bins_are_exact_integrals_of_the_density(kind: int) -> None:
 def test_background_is_flat_and_smooth_where_the_slope_vanishes() -> None:
     x = np.linspace(0, 1, 11)
     assert np.allclose(kernel.exponential(x, 0.0)[0], x)
-    for t in (kernel.SERIES_BELOW * 0.999, -kernel.SERIES_BELOW * 0.999):
+    for t in (kernels.SERIES_BELOW * 0.999, -kernels.SERIES_BELOW * 0.999):
         exact = np.expm1(t * x) / np.expm1(t)
         assert np.allclose(kernel.exponential(x, t)[0], exact, rtol=1e-9)
-    below, above = (kernel.exponential(x, kernel.SERIES_BELOW * s)[1] for s in (1 - 1e-9, 1 + 1e-9))
+    below, above = (kernel.exponential(x, kernels.SERIES_BELOW * s)[1] for s in (1 - 1e-9, 1 + 1e-9))
     assert np.allclose(below, above, atol=1e-9)
 
 

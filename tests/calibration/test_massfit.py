@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests import thresholds
 
-from muonkit.calibration import kernel, massfit, referee
+from muonkit.calibration import kernel, kernels, massfit, referee
 from muonkit.calibration.massfit import CellData, FitOptions, Status
 
 EDGES = np.linspace(2.92, 3.28, 101)
@@ -59,7 +59,7 @@ def test_errors_cover_the_spread_of_toys() -> None:
 def test_template_of_few_entries_enters_the_error() -> None:
     """Toys that draw the template anew: the spread is that of entries and template together."""
     rng = np.random.default_rng(17)
-    p, _ = kernel.probabilities(THETA, EDGES, NODE, WEIGHT, kernel.CURVATURE)
+    p, _ = kernel.probabilities(THETA, EDGES, NODE, WEIGHT, kernels.CURVATURE)
     toys, entries, simulated = 800, 2000, 60
     weight = rng.multinomial(simulated, WEIGHT / WEIGHT.sum(), size=toys).astype(float)
     kept = weight > 0

@@ -96,14 +96,14 @@ class GenMasses:
         return sums(self.key // self.nodes, self.weight, cells)
 
 
-def narrowed(sums: CellMasses, settings: Settings, bins: int) -> tuple[CellMasses, Settings]:
+def narrowed(wide: CellMasses, settings: Settings, bins: int) -> tuple[CellMasses, Settings]:
     """The same sums in a mass window that is narrower by `bins` bins on either side; means stay those of the window."""
     edges, kept = settings.mass_edges, slice(bins, settings.mass_bins - bins)
     window = (float(edges[bins]), float(edges[-1 - bins]))
-    masses = sums.masses[:, kept]
-    share = np.divide(masses.sum(axis=1), sums.entries, out=np.ones(len(masses)), where=sums.entries > 0)
-    means, leaving, angular = (values * share[:, None] for values in (sums.means, sums.leaving, sums.angular))
-    narrow = replace(sums, masses=masses, weight2=sums.weight2 * share, means=means, leaving=leaving, angular=angular)
+    masses = wide.masses[:, kept]
+    share = np.divide(masses.sum(axis=1), wide.entries, out=np.ones(len(masses)), where=wide.entries > 0)
+    means, leaving, angular = (values * share[:, None] for values in (wide.means, wide.leaving, wide.angular))
+    narrow = replace(wide, masses=masses, weight2=wide.weight2 * share, means=means, leaving=leaving, angular=angular)
     return narrow, replace(settings, window=window, mass_bins=settings.mass_bins - 2 * bins)
 
 

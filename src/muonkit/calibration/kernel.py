@@ -15,11 +15,10 @@ Parameters: mu, sigma, background fraction f, slope [1/GeV]; exact integrals ove
 import numpy as np
 from scipy.special import ndtr
 
+from muonkit.calibration.kernels import CURVATURE, MASS, SERIES_BELOW
 from muonkit.core.arrays import FloatArray
 
-MASS, CURVATURE = 0, 1
 KERNELS = {"mass": MASS, "curvature": CURVATURE}
-SERIES_BELOW = 1e-2  # |slope x window|: below, the exponential and its derivative are summed as a series
 
 
 def standardised(m: FloatArray, node: FloatArray, mu: float, sigma: float, kind: int) -> FloatArray:

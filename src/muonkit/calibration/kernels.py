@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numba import njit
 
 MASS, CURVATURE = 0, 1
-SERIES_BELOW = 1e-2
+SERIES_BELOW = 1e-2  # |slope x window|: below, the exponential and its derivative are summed as a series
 CONVERGED, NO_BACKGROUND, AT_LIMIT, NOT_CONVERGED, BAD_FISHER = range(5)
 PATIENCE = 12  # steps
 STEP = 1e-3  # of a standard deviation
