@@ -12,7 +12,9 @@ import pytest
 from tests.pipelines.conftest import CALIBRATE, INJECTED, Run, simulate
 
 from muonkit.cli import main
-from muonkit.pipelines import counting
+from muonkit.core.config import Calibrate, load
+from muonkit.core.kinematics import mass
+from muonkit.pipelines import counting, inputs
 
 
 def test_out_holds_what_is_promised(run: Run) -> None:
@@ -161,3 +163,13 @@ def test_cut_in_reconstructed_pt_is_warned_of(run: Run, tmp_path: Path) -> None:
     content = json.loads((tmp_path / "out" / "calibration.json").read_text())
     assert any("cut at reconstructed pT = 4 GeV" in warning for warning in content["warnings"])
     assert not any("cut at reconstructed pT" in warning for warning in run.content["warnings"])
+
+
+@pytest.mark.parametrize(("invariant", "warned"), [(False, True), (True, False)])
+def test_only_a_cut_that_is_not_invariant_is_warned_of(run: Run, invariant: bool, warned: bool) -> None:
+    config = load(run.folder / "calibrate.toml", Calibrate)
+    first = inputs.pieces(config, run.folder)[0][0]
+    table = counting.load(first)[0]
+    smaller = np.minimum(table.plus.pt, table.minus.pt)
+    kept = table[smaller > 4.8 * (mass(table.plus, table.minus) / 3.0969 if invariant else 1)]
+    assert (inputs.reconstructed_cut(kept, inputs.settings(config, first)) is not None) == warned

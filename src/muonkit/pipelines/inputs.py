@@ -104,8 +104,9 @@ def reconstructed_cut(table: Dimuons, chosen: Settings) -> str | None:
     lowest = float(smaller[window].min())
     if lowest <= chosen.scaled_pt[0] * chosen.window[0] / chosen.pole:
         return None
-    near = int((smaller[window] < lowest * (1 + EDGE)).sum())
-    if near < 5:
+    scaled = smaller[window] * chosen.pole / masses[window]
+    near, near_scaled = (int((pt < pt.min() * (1 + EDGE)).sum()) for pt in (smaller[window], scaled))
+    if near < 5 or near_scaled > near:  # the cliff is in pT/m: a cut that does no harm
         return None
     needed = lowest * chosen.pole / chosen.window[0]
     return (
