@@ -1,4 +1,5 @@
-"""Resonances that decay to two muons. Masses and widths come from the PDG tables of the package `particle`."""
+"""Resonances that decay to two muons, and the six species of a track. Masses, widths and codes come from the PDG tables
+of the package `particle`."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -24,3 +25,28 @@ def resonance(name: str) -> Resonance:
 
     particle = Particle.from_pdgid(PDG_ID[name])
     return Resonance(name, float(particle.mass or 0) / 1000, float(particle.width or 0) / 1000)
+
+
+SPECIES = ("mu", "pi", "K", "p", "d", "e")
+_TRACK_PDG_ID = {"mu": -13, "pi": 211, "K": 321, "p": 2212, "d": 1000010020, "e": -11}
+
+
+@dataclass(frozen=True, slots=True)
+class Species:
+    """Name, PDG code of the positive one, mass [GeV]."""
+
+    name: str
+    pdg_id: int
+    mass: float
+
+
+@cache
+def species(name: str) -> Species:
+    """One of SPECIES. Raises KeyError for another name."""
+    from particle import Particle
+
+    code = _TRACK_PDG_ID[name]
+    mass = float(Particle.from_pdgid(code).mass or 0)
+    if name == "d":  # the tables give the atom: 2.014102 u
+        mass -= float(Particle.from_pdgid(11).mass or 0)
+    return Species(name, code, mass / 1000)

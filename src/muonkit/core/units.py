@@ -5,3 +5,8 @@ MUON_MASS = 0.1056583755
 
 CURVATURE = 0.299792458e-2
 """pT [GeV] = CURVATURE x B [T] x R [cm]: the one place for this constant."""
+
+ELECTRON_MASS = 0.51099895069e-3
+"""Electron mass [GeV], PDG 2024."""
+
+FINE_STRUCTURE = 1 / 137.035999178
