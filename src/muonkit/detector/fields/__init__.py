@@ -1,0 +1,1 @@
+"""Models of the magnetic field; `muonkit.detector.field` is the door."""

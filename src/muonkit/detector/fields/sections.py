@@ -1,0 +1,253 @@
+"""The field of a detector in TOML: `kind` says which model, the other keys are its numbers. Lengths cm, field tesla.
+
+Every kind takes `factor` (a constant), `correction` (a map of factors around 1) and `region` (0 outside of it). Paths
+are relative to the file that names them."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import Field as Key
+from pydantic import model_validator
+
+from muonkit.core.config import Section
+from muonkit.core.errors import InputError
+from muonkit.detector.fields.base import Field
+from muonkit.detector.fields.combine import Box, Confined, Correction, Cylinder, Scaled, Sum
+from muonkit.detector.fields.files import read_table
+from muonkit.detector.fields.harmonic import ORDER, Gaussian, Harmonic, Parametrised
+from muonkit.detector.fields.iron_tables import read_iron
+from muonkit.detector.fields.maps import Interpolation, MapRZ, MapXYZ
+from muonkit.detector.fields.sheet import Solenoid, Uniform
+
+Span = tuple[float, float]
+
+
+class Place(Section):
+    """A region: `r` and `z` of a cylinder around z, or `x`, `y`, `z` of a box; [low, high], open where not given."""
+
+    r: Span | None = None
+    x: Span | None = None
+    y: Span | None = None
+    z: Span | None = None
+
+    @model_validator(mode="after")
+    def _is_one_region(self) -> Self:
+        if self.r and (self.x or self.y):
+            raise ValueError("give r and z of a cylinder, or x, y and z of a box, not both")
+        for key in ("r", "x", "y", "z"):
+            span = getattr(self, key)
+            if span and not span[0] < span[1]:
+                raise ValueError(f"{key} must rise, but {span[0]:g} is followed by {span[1]:g}")
+        return self
+
+    def build(self) -> Cylinder | Box:
+        """The region; open on every side that is not given."""
+        free = (-math.inf, math.inf)
+        if self.x or self.y:
+            return Box(*(self.x or free), *(self.y or free), *(self.z or free))
+        return Cylinder(*(self.r or (0.0, math.inf)), *(self.z or free))
+
+
+class Factors(Section):
+    """A map of factors around 1, in (r, z) or (x, y, z); beyond its edge the factor of the edge."""
+
+    file: str
+    axes: Literal["rz", "xyz"] = "rz"
+    interpolation: Interpolation = "cubic"
+
+    def build(self, base: Path, where: str) -> Correction:
+        """Read the file. Raises InputError."""
+        table = read_table(base / self.file, tuple(self.axes), ("factor",), f"{where}.file")
+        return _named(
+            f"{where}.file: {base / self.file}", Correction.of, table.axes, table.values[..., 0], self.interpolation
+        )
+
+
+class Part(Section):
+    """What all kinds take."""
+
+    factor: float = 1.0
+    correction: Factors | None = None
+    region: Place | None = None
+
+    def model(self, base: Path, where: str) -> Field:
+        """The field before factor, correction and region."""
+        raise NotImplementedError
+
+    def build(self, base: Path, where: str) -> Field:
+        """The field; files relative to `base`. Raises InputError that names the key below `where`."""
+        field = self.model(base, where)
+        if self.factor != 1.0:
+            field = Scaled(field, self.factor)
+        if self.correction:
+            field = Scaled(field, self.correction.build(base, f"{where}.correction"))
+        return Confined(field, self.region.build()) if self.region else field
+
+
+class UniformSection(Part):
+    """B = [Bx, By, Bz]."""
+
+    kind: Literal["uniform"]
+    B: tuple[float, float, float]
+
+    def model(self, base: Path, where: str) -> Field:  # noqa: ARG002
+        return Uniform(self.B)
+
+
+class SolenoidSection(Part):
+    """A finite current sheet: exact and Maxwellian."""
+
+    kind: Literal["solenoid"]
+    radius: float = Key(gt=0)
+    length: float = Key(gt=0)
+    B0: float
+    z0: float = 0.0
+
+    def model(self, base: Path, where: str) -> Field:  # noqa: ARG002
+        return Solenoid(self.radius, self.length, self.B0, self.z0)
+
+
+class GaussianSection(Section):
+    """height exp(-(z - centre)^2/width^2) on the axis."""
+
+    height: float
+    centre: float = 0.0
+    width: float = Key(gt=0)
+
+
+class HarmonicSection(Part):
+    """Gaussians on the axis, continued as a Maxwell series to `order`."""
+
+    kind: Literal["harmonic"]
+    gaussians: tuple[GaussianSection, ...] = Key(min_length=1)
+    z0: float = 0.0
+    order: int = Key(ORDER, ge=0, le=30)
+
+    def model(self, base: Path, where: str) -> Field:  # noqa: ARG002
+        return Harmonic(tuple(Gaussian(g.height, g.centre, g.width) for g in self.gaussians), self.z0, self.order)
+
+
+class CmsLikeSection(Part):
+    """The published CMS-like field at 3.8 T: `maxwellian` with the exact sheet and a Maxwell series, `published` as it
+    stands. Keys as in `Parametrised`."""
+
+    kind: Literal["cms_like"]
+    form: Literal["maxwellian", "published"] = "maxwellian"
+    a: float = Key(Parametrised().a, gt=0)
+    l: float = Key(Parametrised().l, gt=0)  # noqa: E741
+    B0: float = Parametrised().B0
+    z0: float = Parametrised().z0
+    p: float = Parametrised().p
+    q: float = Parametrised().q
+    g: float = Parametrised().g
+    d: float = Parametrised().d
+    w: float = Key(Parametrised().w, gt=0)
+
+    def model(self, base: Path, where: str) -> Field:  # noqa: ARG002
+        field = Parametrised(self.a, self.l, self.B0, self.z0, self.p, self.q, self.g, self.d, self.w)
+        return field if self.form == "published" else field.maxwellian()
+
+
+class MapRZSection(Part):
+    """Br, Bz from a file (see `files`), with z relative to z0; `mirrored`: the file has z >= 0 only."""
+
+    kind: Literal["map_rz"]
+    file: str
+    interpolation: Interpolation = "cubic"
+    z0: float = 0.0
+    mirrored: bool = False
+
+    def model(self, base: Path, where: str) -> Field:
+        table = read_table(base / self.file, ("r", "z"), ("Br", "Bz"), f"{where}.file")
+        Br, Bz = table.values[:, :, 0], table.values[:, :, 1]
+        name = f"{where}.file: {base / self.file}"
+        return _named(name, MapRZ.of, *table.axes, Br, Bz, self.interpolation, self.z0, self.mirrored)
+
+
+class MapXYZSection(Part):
+    """Bx, By, Bz from a file (see `files`)."""
+
+    kind: Literal["map_xyz"]
+    file: str
+    interpolation: Interpolation = "cubic"
+
+    def model(self, base: Path, where: str) -> Field:
+        table = read_table(base / self.file, ("x", "y", "z"), ("Bx", "By", "Bz"), f"{where}.file")
+        return _named(f"{where}.file: {base / self.file}", MapXYZ.of, *table.axes, table.values, self.interpolation)
+
+
+class KLMIronSection(Part):
+    """The field in the iron, from `file` (see `iron_tables`), or the Belle-era one that comes with muonkit."""
+
+    kind: Literal["klm_iron"]
+    file: str | None = None
+    z0: float | None = None
+
+    def model(self, base: Path, where: str) -> Field:
+        return read_iron(base / self.file if self.file else None, f"{where}.file", self.z0)
+
+
+class SampledSection(Part):
+    """A field without azimuth, put on a grid when the detector is loaded: 0 <= r <= r_max, z = [low, high]."""
+
+    kind: Literal["sampled"]
+    of: "FieldSection"
+    r_max: float = Key(gt=0)
+    z: Span
+    step: float = Key(5.0, gt=0)
+    interpolation: Interpolation = "cubic"
+
+    @model_validator(mode="after")
+    def _is_a_grid(self) -> Self:
+        if self.z[1] - self.z[0] < 4 * self.step or self.r_max < 4 * self.step:
+            raise ValueError(f"step {self.step:g} leaves fewer than 4 cells; make it smaller")
+        return self
+
+    def model(self, base: Path, where: str) -> Field:
+        field = self.of.build(base, f"{where}.of")
+        lengths = (self.r_max, self.z[1] - self.z[0])
+        nodes = [math.ceil(length / self.step) + 1 for length in lengths]
+        r, z = np.linspace(0, self.r_max, nodes[0]), np.linspace(*self.z, nodes[1])
+        return _named(where, MapRZ.sampled, field, r, z, self.interpolation)
+
+
+class SumSection(Part):
+    """The sum of its parts."""
+
+    kind: Literal["sum"]
+    parts: tuple["FieldSection", ...] = Key(min_length=1)
+
+    def model(self, base: Path, where: str) -> Field:
+        return Sum(tuple(part.build(base, f"{where}.parts.{i}") for i, part in enumerate(self.parts)))
+
+
+FieldSection = Annotated[
+    UniformSection
+    | SolenoidSection
+    | HarmonicSection
+    | CmsLikeSection
+    | MapRZSection
+    | MapXYZSection
+    | KLMIronSection
+    | SampledSection
+    | SumSection,
+    Key(discriminator="kind"),
+]
+SampledSection.model_rebuild()
+SumSection.model_rebuild()
+
+
+def build_field(section: Part, base_directory: Path, where: str = "field") -> Field:
+    """The field of a section; files are looked for relative to `base_directory`.
+
+    Raises InputError that names the key (below `where`), the file and the way out."""
+    return section.build(base_directory, where)
+
+
+def _named(name: str, make: Any, *arguments: Any) -> Any:
+    try:
+        return make(*arguments)
+    except InputError as error:
+        raise InputError([f"{name}: {fault}" for fault in error.faults]) from error
