@@ -1,0 +1,27 @@
+"""`muonkit detector show FILE|NAME`"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:  # noqa: ARG001
+    parser = commands.add_parser("detector", help="look at the description of a detector")
+    what = parser.add_subparsers(dest="what", required=True, metavar="show|list")
+    show = what.add_parser("show", parents=[common], help="check a description, sum it up, draw it")
+    show.add_argument("detector", metavar="FILE|NAME", help="a TOML file, or a detector of `muonkit detector list`")
+    show.add_argument("-o", dest="out", type=Path, metavar="DIR", help="draw r-z, x-y and x/X0 against eta there")
+    show.set_defaults(run=run_show)
+    what.add_parser("list", parents=[common], help="the detectors that come with muonkit").set_defaults(run=run_list)
+
+
+def run_show(options: argparse.Namespace) -> dict[str, Any]:
+    from muonkit.pipelines.detector import show
+
+    return show(options.detector, options.out)
+
+
+def run_list(options: argparse.Namespace) -> dict[str, Any]:  # noqa: ARG001
+    from muonkit.detector.detector import shipped
+
+    return {"detectors": list(shipped()), "text": "\n".join(shipped())}

@@ -1,0 +1,196 @@
+"""From a description to arrays: every layer copied, placed and named; every block cut into
+slices."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from muonkit.core.arrays import FloatArray
+from muonkit.detector.description import Cylinder, Description, Disc, Layer, Plane, Slice, Volume
+from muonkit.detector.material import Material
+from muonkit.detector.surfaces import CYLINDER, DISC, PLANE, SurfaceArrays
+from muonkit.detector.volumes import RHO, ROUND, VolumeArrays, Z
+
+MICROMETRE = 1e-4  # cm
+VACUUM = "vacuum"
+SIDES = {1: "fwd", -1: "bwd"}
+"""Names of the two sides, by the sign of z."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A surface: its name, where it is, and how far it reaches."""
+
+    name: str
+    kind: int
+    center: FloatArray
+    axes: FloatArray
+    radius: float
+    bounds: tuple[float, float, float, float]
+    copy: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A thick volume: name, shape, and slices as edges and materials."""
+
+    name: str
+    sides: int
+    phi0: float
+    z0: float
+    axis: int
+    rho: tuple[float, float]
+    z: tuple[float, float]
+    edges: tuple[float, ...]
+    materials: tuple[str, ...]
+
+
+def places(layer: Layer) -> Iterator[Place]:
+    """All surfaces of a layer."""
+    for copy in range(layer.copies):
+        match layer:
+            case Cylinder():
+                yield from _cylinders(layer, copy)
+            case Disc():
+                yield from _discs(layer, copy)
+            case Plane():
+                yield from _planes(layer, copy)
+
+
+def _cylinders(layer: Cylinder, copy: int) -> Iterator[Place]:
+    radius, z = pick(layer.radius, copy), pick(layer.z, copy)
+    reach = np.pi * radius / layer.sectors
+    for sector in layer.numbers:
+        axes = np.eye(3) @ _turned(layer, sector).T
+        name = named(layer, copy, sector if layer.sectors > 1 else None)
+        yield Place(name, CYLINDER, np.array([0, 0, layer.z0]), axes, radius, (-reach, reach, *z), copy)
+
+
+def _discs(layer: Disc, copy: int) -> Iterator[Place]:
+    for side in (1, -1) if layer.both_sides else (1,):
+        center = np.array([0, 0, layer.z0 + side * pick(layer.z, copy)])
+        name = named(layer, copy, side=SIDES[side] if layer.both_sides else None)
+        yield Place(name, DISC, center, np.eye(3), 0.0, (*pick(layer.r, copy), 0.0, 0.0), copy)
+
+
+def _planes(layer: Plane, copy: int) -> Iterator[Place]:
+    normal, u = np.array(layer.normal), np.array(layer.u)
+    width = pick(layer.half_width, copy)
+    for sector in layer.numbers:
+        turn = _turned(layer, sector)
+        axes = np.stack((u, np.cross(normal, u), normal)) @ turn.T
+        center = pick(layer.distance, copy) * axes[2] + np.array([0, 0, layer.z0])
+        name = named(layer, copy, sector if layer.sectors > 1 else None)
+        yield Place(name, PLANE, center, axes, 0.0, (-width, width, *pick(layer.span, copy)), copy)
+
+
+def _turned(layer: Cylinder | Plane, sector: int) -> FloatArray:
+    phi = np.radians(layer.phi0_deg) + 2 * np.pi * (sector - 1) / layer.sectors
+    return np.array([[np.cos(phi), -np.sin(phi), 0], [np.sin(phi), np.cos(phi), 0], [0, 0, 1]])
+
+
+def pick(values: Sequence[T], copy: int) -> T:
+    """The value of one copy: one stands for all."""
+    return values[copy] if len(values) > 1 else values[0]
+
+
+def named(layer: Layer, copy: int, sector: int | None = None, side: str | None = None) -> str:
+    """The name of a copy: by the pattern of the layer, or with side, number and sector behind its name where there are
+    several."""
+    number = layer.first + copy
+    if "{" in layer.name:
+        return layer.name.format(n=number, sector=sector, side=side)
+    parts = (side, number if layer.copies > 1 else None, sector)
+    return "/".join([layer.name, *(str(part) for part in parts if part is not None)])
+
+
+def surface_arrays(
+    description: Description, materials: Mapping[str, Material], order: Sequence[str]
+) -> tuple[SurfaceArrays, tuple[str, ...]]:
+    """All surfaces, and their names; `order` are the names of the detector's materials."""
+    pairs = [(layer, place) for layer in description.layers for place in places(layer)]
+    n = len(pairs)
+    sensors = [_sensors(layer, place.copy) for layer, place in pairs]
+    arrays = SurfaceArrays(
+        kind=np.array([place.kind for _, place in pairs], dtype=np.int64),
+        center=np.array([place.center for _, place in pairs]).reshape(n, 3),
+        axes=np.array([place.axes for _, place in pairs]).reshape(n, 3, 3),
+        radius=np.array([place.radius for _, place in pairs], dtype=np.float64),
+        bounds=np.array([place.bounds for _, place in pairs], dtype=np.float64).reshape(n, 4),
+        material=np.array([order.index(layer.material or VACUUM) for layer, _ in pairs], dtype=np.int64),
+        thickness=np.array([_thickness(layer, place.copy, materials) for layer, place in pairs], dtype=np.float64),
+        n_measured=np.array([count for count, _, _ in sensors], dtype=np.int64),
+        projection=np.array([projection for _, projection, _ in sensors]).reshape(n, 2, 2),
+        sigma=np.array([sigma for _, _, sigma in sensors]).reshape(n, 2),
+    )
+    return arrays, tuple(place.name for _, place in pairs)
+
+
+def _thickness(layer: Layer, copy: int, materials: Mapping[str, Material]) -> float:
+    if layer.material is None:
+        return 0.0
+    if layer.x0 is not None:
+        return pick(layer.x0, copy) * materials[layer.material].X0
+    if layer.thickness_um is not None:
+        return pick(layer.thickness_um, copy) * MICROMETRE
+    return pick(layer.thickness or (0.0,), copy)
+
+
+def _sensors(layer: Layer, copy: int) -> tuple[int, FloatArray, FloatArray]:
+    """How many coordinates are measured, their directions (2, 2) and resolutions (2,) [cm]."""
+    unit = 1.0 if layer.resolution is not None else MICROMETRE
+    values = layer.resolution or layer.resolution_um or ()
+    angle = 1e-3 * pick(layer.stereo_mrad, copy)
+    projection, sigma = np.zeros((2, 2)), np.zeros(2)
+    directions = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    projection[: len(values)] = directions[: len(values)]
+    sigma[: len(values)] = [unit * pick(one, copy) for one in values]
+    return len(values), projection, sigma
+
+
+def blocks(volume: Volume) -> Iterator[Block]:
+    """All blocks of a volume."""
+    count = max(len(volume.rho), len(volume.z))
+    for copy in range(count):
+        rho, z = pick(volume.rho, copy), pick(volume.z, copy)
+        low, high = rho if volume.along == "rho" else z
+        stack = volume.stack or (Slice(material=volume.material or VACUUM, thickness=high - low),)
+        edges = low + np.cumsum([0.0, *(one.thickness for one in stack)])
+        edges[-1] = high
+        yield Block(
+            name=volume.name if count == 1 else f"{volume.name}/{copy + 1}",
+            sides=volume.sides or ROUND,
+            phi0=float(np.radians(volume.phi0_deg)),
+            z0=volume.z0,
+            axis=RHO if volume.along == "rho" else Z,
+            rho=rho,
+            z=z,
+            edges=tuple(edges.tolist()),
+            materials=tuple(one.material for one in stack),
+        )
+
+
+def volume_arrays(description: Description, order: Sequence[str]) -> tuple[VolumeArrays, tuple[str, ...]]:
+    """All blocks, and their names."""
+    found = [block for volume in description.volumes for block in blocks(volume)]
+    count = np.array([len(block.materials) for block in found], dtype=np.int64)
+    arrays = VolumeArrays(
+        sides=np.array([block.sides for block in found], dtype=np.int64),
+        phi0=np.array([block.phi0 for block in found], dtype=np.float64),
+        z0=np.array([block.z0 for block in found], dtype=np.float64),
+        axis=np.array([block.axis for block in found], dtype=np.int64),
+        rho_min=np.array([block.rho[0] for block in found], dtype=np.float64),
+        rho_max=np.array([block.rho[1] for block in found], dtype=np.float64),
+        z_min=np.array([block.z[0] for block in found], dtype=np.float64),
+        z_max=np.array([block.z[1] for block in found], dtype=np.float64),
+        first=np.cumsum(count) - count,
+        count=count,
+        edges=np.array([edge for block in found for edge in block.edges], dtype=np.float64),
+        material=np.array([order.index(name) for block in found for name in block.materials], dtype=np.int64),
+    )
+    return arrays, tuple(block.name for block in found)

@@ -1,0 +1,117 @@
+"""Faults of a description that only the whole detector shows: unknown materials, names that stand twice, layers outside
+of the envelope, volumes in each other."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+from itertools import combinations, product
+
+import numpy as np
+
+from muonkit.core.arrays import FloatArray
+from muonkit.detector.assembly import Block, Place, blocks, places
+from muonkit.detector.description import Description, Envelope
+from muonkit.detector.surfaces import CYLINDER, DISC
+from muonkit.detector.volumes import ROUND
+
+TOLERANCE = 1e-6  # cm
+
+
+def faults(description: Description, materials: Collection[str]) -> list[str]:
+    """One line per fault: key, reason."""
+    found = list(_patterns(description))
+    if found:
+        return found
+    return [*_unknown(description, materials), *_outside(description), *_twice(description), *_overlaps(description)]
+
+
+def _patterns(description: Description) -> Iterator[str]:
+    for layer in description.layers:
+        try:
+            next(places(layer))
+        except (KeyError, IndexError, ValueError) as error:
+            yield f'layers "{layer.name}": name: {error} is no placeholder; known are {{n}}, {{sector}}, {{side}}'
+
+
+def _unknown(description: Description, materials: Collection[str]) -> Iterator[str]:
+    used = [(f'layers "{layer.name}"', layer.material) for layer in description.layers if layer.material]
+    for volume in description.volumes:
+        names = [volume.material] if volume.material else [one.material for one in volume.stack]
+        used += [(f'volumes "{volume.name}"', name) for name in names]
+    for key, name in dict.fromkeys(used):
+        if name not in materials:
+            close = get_close_matches(name, materials, n=1, cutoff=0.65)
+            hint = f"did you mean '{close[0]}'?" if close else f"define it in [materials.{name}]"
+            yield f"{key}: material '{name}' is unknown; {hint}"
+
+
+def _twice(description: Description) -> Iterator[str]:
+    surfaces = Counter(place.name for layer in description.layers for place in places(layer))
+    volumes = Counter(block.name for volume in description.volumes for block in blocks(volume))
+    for key, names in (("layers", surfaces), ("volumes", volumes)):
+        for name, count in names.items():
+            if count > 1:
+                yield f'{key} "{name}": the name stands {count} times; put {{n}}, {{sector}} or {{side}} in it'
+
+
+def _outside(description: Description) -> Iterator[str]:
+    envelope = description.envelope
+    for layer in description.layers:
+        for place in places(layer):
+            r, low, high = _reach(place)
+            if not _within(r, low, high, envelope):
+                yield f'layers "{place.name}": reaches {_said(r, low, high)}, out of the envelope ({_of(envelope)})'
+    for volume in description.volumes:
+        for block in blocks(volume):
+            r, (low, high) = _corner(block) if block.sides else block.rho[1], block.z
+            if not _within(r, low + block.z0, high + block.z0, envelope):
+                reach = _said(r, low + block.z0, high + block.z0)
+                yield f'volumes "{block.name}": reaches {reach}, out of the envelope ({_of(envelope)})'
+
+
+def _within(r: float, low: float, high: float, envelope: Envelope) -> bool:
+    inside = low >= envelope.z[0] - TOLERANCE and high <= envelope.z[1] + TOLERANCE
+    return inside and r <= envelope.r + TOLERANCE
+
+
+def _said(r: float, low: float, high: float) -> str:
+    return f"r = {r:g}, z = {low:g} to {high:g} cm"
+
+
+def _of(envelope: Envelope) -> str:
+    return _said(envelope.r, *envelope.z)
+
+
+def _reach(place: Place) -> tuple[float, float, float]:
+    """Largest r, lowest and highest z of a surface."""
+    z = float(place.center[2])
+    if place.kind == CYLINDER:
+        return place.radius, z + place.bounds[2], z + place.bounds[3]
+    if place.kind == DISC:
+        return place.bounds[1], z, z
+    corners = _corners(place)
+    return float(np.hypot(*corners[:, :2].T).max()), float(corners[:, 2].min()), float(corners[:, 2].max())
+
+
+def _corners(place: Place) -> FloatArray:
+    local = np.array(list(product(place.bounds[:2], place.bounds[2:])))
+    return place.center + local @ place.axes[:2]
+
+
+def _overlaps(description: Description) -> Iterator[str]:
+    found = [block for volume in description.volumes for block in blocks(volume)]
+    for one, other in combinations(found, 2):
+        low = max(one.z[0] + one.z0, other.z[0] + other.z0)
+        high = min(one.z[1] + one.z0, other.z[1] + other.z0)
+        if high - low > TOLERANCE and not (_around(one, other) or _around(other, one)):
+            yield f'volumes "{one.name}" and "{other.name}" overlap between z = {low:g} and {high:g} cm'
+
+
+def _around(inner: Block, outer: Block) -> bool:
+    alike = (inner.sides, inner.phi0) == (outer.sides, outer.phi0)
+    reach = inner.rho[1] if alike or inner.sides == ROUND else _corner(inner)
+    return reach <= outer.rho[0] + TOLERANCE
+
+
+def _corner(block: Block) -> float:
+    return block.rho[1] / float(np.cos(np.pi / block.sides))

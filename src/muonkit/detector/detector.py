@@ -1,0 +1,162 @@
+"""A detector: surfaces, thick volumes, materials and a field, in an envelope at which transport stops."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray
+from muonkit.core.errors import InputError
+from muonkit.detector import description as descriptions
+from muonkit.detector import surfaces as geometry
+from muonkit.detector.assembly import VACUUM, surface_arrays, volume_arrays
+from muonkit.detector.checks import faults
+from muonkit.detector.description import Description
+from muonkit.detector.field import Field, FieldArrays, build_field
+from muonkit.detector.material import Material, MaterialArrays, arrays, library
+from muonkit.detector.surfaces import SurfaceArrays
+from muonkit.detector.volumes import VolumeArrays, path_lengths
+
+SHIPPED = Path(__file__).parent / "descriptions"
+DETECTORS = ("belle2", "cms_like_tracker", "telescope")
+
+
+class DetectorArrays(NamedTuple):
+    """What compiled transport sees; envelope: (r_max, z_min, z_max) [cm]."""
+
+    field: FieldArrays
+    surfaces: SurfaceArrays
+    volumes: VolumeArrays
+    materials: MaterialArrays
+    envelope: FloatArray
+
+
+@dataclass(frozen=True)
+class Detector:
+    """`layers` names every surface, `blocks` every block of `volumes`; materials[0] is vacuum; envelope: (r_max, z_min,
+    z_max) [cm]; `distortions`: what was done to it since it was loaded."""
+
+    name: str
+    title: str
+    surfaces: SurfaceArrays
+    layers: tuple[str, ...]
+    volumes: VolumeArrays
+    blocks: tuple[str, ...]
+    materials: tuple[Material, ...]
+    field: Field
+    envelope: tuple[float, float, float]
+    distortions: tuple[str, ...] = ()
+
+    def arrays(self) -> DetectorArrays:
+        """The detector for the kernels."""
+        envelope = np.array(self.envelope, dtype=np.float64)
+        return DetectorArrays(self.field.arrays(), self.surfaces, self.volumes, arrays(self.materials), envelope)
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the detectors that come with muonkit."""
+    return DETECTORS
+
+
+def load_detector(path_or_name: str | Path) -> Detector:
+    """A detector of `shipped()`, or one from a TOML file. Raises InputError with one line per fault."""
+    path = Path(path_or_name)
+    if str(path_or_name) in shipped():
+        path = SHIPPED / f"{path_or_name}.toml"
+    elif not path.is_file():
+        raise InputError(f"{path}: there is no such file. Give one, or a detector of {', '.join(shipped())}.")
+    return build(descriptions.load(path), path)
+
+
+def build(description: Description, path: Path) -> Detector:
+    """The detector of a description that was read from `path`. Raises InputError with one line per fault."""
+    known = {**library(), **{name: section.build(name) for name, section in description.materials.items()}}
+    found = faults(description, known)
+    if found:
+        raise InputError([f"{path}: {fault}" for fault in found])
+    order = _used(description)
+    surfaces, layers = surface_arrays(description, known, order)
+    volumes, blocks = volume_arrays(description, order)
+    return Detector(
+        name=description.name,
+        title=description.title,
+        surfaces=surfaces,
+        layers=layers,
+        volumes=volumes,
+        blocks=blocks,
+        materials=tuple(known[name] for name in order),
+        field=build_field(description.field, path.parent),
+        envelope=(description.envelope.r, *description.envelope.z),
+    )
+
+
+def _used(description: Description) -> tuple[str, ...]:
+    names = [VACUUM, *(layer.material for layer in description.layers)]
+    for volume in description.volumes:
+        names += [volume.material, *(one.material for one in volume.stack)]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def directions(eta: FloatArray, phi: FloatArray | float = 0.0) -> FloatArray:
+    """Unit vectors (n, 3) of pseudorapidity and azimuth."""
+    phi = np.broadcast_to(phi, np.shape(eta))
+    return np.stack((np.cos(phi), np.sin(phi), np.sinh(eta)), axis=1) / np.cosh(eta)[:, None]
+
+
+def crossed(detector: Detector, lines: FloatArray) -> BoolArray:
+    """Which surfaces (n, surfaces) straight lines from the origin along `lines` (n, 3) cross within their bounds."""
+    ids, points, along = _pairs(detector, lines)
+    path = geometry.intersect_line(detector.surfaces, ids, points, along)
+    met = np.isfinite(path)
+    local = geometry.to_local(detector.surfaces, ids, points + np.where(met, path, 0.0)[:, None] * along)
+    return (met & geometry.inside(detector.surfaces, ids, local)).reshape(len(lines), -1)
+
+
+def _pairs(detector: Detector, lines: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
+    n = len(detector.layers)
+    ids = np.tile(np.arange(n), len(lines))
+    return ids, np.zeros((len(ids), 3)), np.repeat(lines, n, axis=0)
+
+
+def measured(detector: Detector, lines: FloatArray) -> IntArray:
+    """How many surfaces with sensors (n,) the straight lines from the origin cross."""
+    return np.sum(crossed(detector, lines) & (detector.surfaces.n_measured > 0), axis=1)
+
+
+def material_budget(detector: Detector, lines: FloatArray) -> dict[str, FloatArray]:
+    """x/X0 (n,) on straight lines from the origin along `lines` (n, 3), by the first part of the names of layers and
+    blocks."""
+    X0 = np.array([material.X0 for material in detector.materials])
+    budget: dict[str, FloatArray] = {}
+    for name, thickness in zip(detector.layers, _thin(detector, lines, X0).T, strict=True):
+        group = name.partition("/")[0]
+        budget[group] = budget.get(group, 0.0) + thickness
+    for i, name in enumerate(detector.blocks):
+        group = name.partition("/")[0]
+        budget[group] = budget.get(group, 0.0) + _thick(detector, lines, i) @ (1 / X0)
+    return {group: values for group, values in budget.items() if values.any()}
+
+
+def _thin(detector: Detector, lines: FloatArray, X0: FloatArray) -> FloatArray:
+    surfaces = detector.surfaces
+    ids, points, along = _pairs(detector, lines)
+    path = geometry.intersect_line(surfaces, ids, points, along)
+    there = points + np.where(np.isfinite(path), path, 0.0)[:, None] * along
+    cosine = np.abs(np.sum(geometry.normal(surfaces, ids, there) * along, axis=1))
+    slant = (surfaces.thickness / X0[surfaces.material])[ids] / np.where(cosine == 0, np.inf, cosine)
+    return np.where(crossed(detector, lines), slant.reshape(len(lines), -1), 0.0)
+
+
+def _thick(detector: Detector, lines: FloatArray, block: int) -> FloatArray:
+    length = to_envelope(detector, lines)
+    return path_lengths(detector.volumes, np.zeros_like(lines), lines, length, len(detector.materials), (block,))
+
+
+def to_envelope(detector: Detector, lines: FloatArray) -> FloatArray:
+    """How far (n,) [cm] straight lines from the origin are inside of the envelope."""
+    r_max, z_min, z_max = detector.envelope
+    sine = np.hypot(lines[:, 0], lines[:, 1])
+    z_end = np.where(lines[:, 2] > 0, z_max, z_min)
+    with np.errstate(divide="ignore"):
+        return np.minimum(r_max / sine, np.where(lines[:, 2] == 0, np.inf, z_end / lines[:, 2]))

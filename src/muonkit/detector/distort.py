@@ -1,0 +1,250 @@
+"""What goes wrong with a detector: surfaces that are not where they should be, another field, more or less material.
+One knob each, pure, and with an inverse that restores the arrays up to rounding.
+
+Misalignment, in the frame A (rows u, v, w) of a surface with centre c, for a translation t [cm] and a rotation R (a
+rotation vector [rad] along u, v, w):   c -> c + A^T t,  A -> R^T A.   In the global frame, about the origin:
+c -> R c + t,  A -> A R^T.   Both are undone by the rotation R^T with the translation -R^T t.
+
+Patterns are those of the shell (`TOB/*`) and fit names of surfaces or volumes. `[[distort]]` tables in a configuration
+are `Knob`s; every detector keeps what was done to it in `distortions`."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zlib import crc32
+
+import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
+from scipy.spatial.transform import Rotation
+
+from muonkit.core.arrays import BoolArray, FloatArray
+from muonkit.core.config import Section
+from muonkit.core.errors import InputError
+from muonkit.core.random import stream
+from muonkit.detector.detector import Detector
+from muonkit.detector.field import Correction, Scaled
+from muonkit.detector.fields.sections import Factors
+
+Vector = tuple[float, float, float]
+ZERO: Vector = (0.0, 0.0, 0.0)
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+
+
+class Misalign(Section):
+    """Move (translation [cm]) and turn (rotation [rad]) the surfaces of `layers`, each in its own frame, or all as one
+    body about the origin (`frame = "global"`)."""
+
+    kind: Literal["misalign"] = "misalign"
+    layers: Patterns
+    translation: Vector = ZERO
+    rotation: Vector = ZERO
+    frame: Literal["local", "global"] = "local"
+
+    def inverse(self) -> Self:
+        """The knob that undoes this one."""
+        back = -Rotation.from_rotvec(self.rotation).inv().apply(self.translation)
+        rotation = tuple(-angle for angle in self.rotation)
+        return self.model_copy(update={"translation": tuple(back.tolist()), "rotation": rotation})
+
+    def apply(self, detector: Detector) -> Detector:
+        """Raises InputError if no surface fits."""
+        surfaces = detector.surfaces
+        chosen = np.flatnonzero(_fitting(detector.layers, self.layers, "layers"))
+        center, axes = surfaces.center.copy(), surfaces.axes.copy()
+        turn, shift = Rotation.from_rotvec(self.rotation).as_matrix(), np.array(self.translation)
+        if self.frame == "local":
+            center[chosen] += np.einsum("nij,i->nj", axes[chosen], shift)
+            axes[chosen] = np.einsum("ki,nkj->nij", turn, axes[chosen])
+        else:
+            center[chosen] = center[chosen] @ turn.T + shift
+            axes[chosen] = axes[chosen] @ turn.T
+        return _changed(detector, self, surfaces=surfaces._replace(center=center, axes=axes))
+
+
+class Scatter(Section):
+    """Move and turn at random: Gaussians of these widths [cm], [rad]. `each`: surface by surface in its own frame, or
+    all that one pattern fits as one body about the origin. The numbers follow from seed and name alone."""
+
+    kind: Literal["scatter"] = "scatter"
+    layers: Patterns
+    translation: Vector = ZERO
+    rotation: Vector = ZERO
+    each: Literal["surface", "pattern"] = "surface"
+    seed: int = Field(1, ge=0)
+    undo: bool = False
+
+    def inverse(self) -> Self:
+        """The knob that undoes this one."""
+        return self.model_copy(update={"undo": not self.undo})
+
+    def apply(self, detector: Detector) -> Detector:
+        """Raises InputError if no surface fits."""
+        moved = detector
+        steps = self.steps(detector)
+        for step in [one.inverse() for one in reversed(steps)] if self.undo else steps:
+            moved = step.apply(moved)
+        return _changed(detector, self, surfaces=moved.surfaces)
+
+    def steps(self, detector: Detector) -> list[Misalign]:
+        """The misalignments that are drawn for this detector."""
+        fits = _fitting(detector.layers, self.layers, "layers")
+        names = [name for name, fit in zip(detector.layers, fits, strict=True) if fit]
+        frame: Literal["local", "global"] = "local" if self.each == "surface" else "global"
+        return [self._drawn(name, frame) for name in (names if self.each == "surface" else self.layers)]
+
+    def _drawn(self, name: str, frame: Literal["local", "global"]) -> Misalign:
+        numbers = stream(self.seed, crc32(name.encode())).normal(size=6) * [*self.translation, *self.rotation]
+        return Misalign(layers=(name,), translation=tuple(numbers[:3]), rotation=tuple(numbers[3:]), frame=frame)
+
+
+class ScaleField(Section):
+    """The whole field times `factor`, or times a map of factors around 1 from a file (see `fields.files`)."""
+
+    kind: Literal["field"] = "field"
+    factor: float = Field(1.0, gt=0)
+    correction: Factors | None = None
+    undo: bool = False
+
+    def inverse(self) -> Self:
+        """The knob that undoes this one, if nothing else was done to the field since."""
+        return self.model_copy(update={"undo": not self.undo})
+
+    def apply(self, detector: Detector) -> Detector:
+        """Raises InputError if the map cannot be read, or if there is nothing to undo."""
+        steps: list[float | Correction] = [self.factor]
+        if self.correction is not None:
+            steps.append(self.correction.build(Path(), "distort.correction"))
+        changed = detector
+        for step in steps:
+            changed = unscale_field(changed) if self.undo else scale_field(changed, step)
+        return _changed(detector, self, field=changed.field)
+
+
+class AddMaterial(Section):
+    """More or less material: thin layers and volumes that fit, times `factor`; or `x0` radiation lengths more of what a
+    thin layer is made of (fewer, if negative)."""
+
+    kind: Literal["material"] = "material"
+    layers: Patterns
+    factor: float | None = Field(None, gt=0)
+    x0: float | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.factor is None) == (self.x0 is None):
+            raise ValueError("give either factor or x0")
+        return self
+
+    def inverse(self) -> Self:
+        """The knob that undoes this one."""
+        if self.factor is not None:
+            return self.model_copy(update={"factor": 1 / self.factor})
+        return self.model_copy(update={"x0": -(self.x0 or 0.0)})
+
+    def apply(self, detector: Detector) -> Detector:
+        """Raises InputError if nothing fits, or if a layer would have less than no material."""
+        names = (*detector.layers, *detector.blocks)
+        fits = _fitting(names, self.layers, "layers")
+        thin, thick = fits[: len(detector.layers)], fits[len(detector.layers) :]
+        thickness = self._thickness(detector, thin)
+        if self.factor is None:
+            if thick.any():
+                raise InputError(f"distort: x0: {names[np.argmax(thick) + len(thin)]!r} is a volume; give a factor")
+            return _changed(detector, self, surfaces=detector.surfaces._replace(thickness=thickness))
+        changed = _denser(detector, thick, self.factor)
+        return _changed(changed, self, surfaces=detector.surfaces._replace(thickness=thickness))
+
+    def _thickness(self, detector: Detector, chosen: BoolArray) -> FloatArray:
+        surfaces = detector.surfaces
+        if self.factor is not None:
+            return np.where(chosen, surfaces.thickness * self.factor, surfaces.thickness)
+        bare = chosen & (surfaces.material == 0)
+        X0 = np.array([0.0, *(material.X0 for material in detector.materials[1:])])
+        thickness = surfaces.thickness + np.where(chosen, (self.x0 or 0.0) * X0[surfaces.material], 0.0)
+        for wrong, reason in ((bare, "has no material"), (thickness < 0, "would have less than none")):
+            if wrong.any():
+                raise InputError(f"distort: x0: layer {detector.layers[np.argmax(wrong)]!r} {reason}; give another x0")
+        return thickness
+
+
+Knob = Annotated[Misalign | Scatter | ScaleField | AddMaterial, Field(discriminator="kind")]
+"""One distortion, as a table of a configuration."""
+
+
+def distorted(detector: Detector, knobs: Iterable[Knob]) -> Detector:
+    """Turn the knobs, one after the other. Raises InputError."""
+    for knob in knobs:
+        detector = knob.apply(detector)
+    return detector
+
+
+def restored(detector: Detector, knobs: Iterable[Knob]) -> Detector:
+    """Undo what `distorted` did with the same knobs."""
+    return distorted(detector, [knob.inverse() for knob in reversed(tuple(knobs))])
+
+
+def misalign(
+    detector: Detector, layers: str | tuple[str, ...], translation: Vector = ZERO, rotation: Vector = ZERO
+) -> Detector:
+    """Move [cm] and turn [rad] every surface that fits in its own frame: see `Misalign`."""
+    return Misalign(layers=_listed(layers), translation=translation, rotation=rotation).apply(detector)
+
+
+def scale_field(detector: Detector, factor: float | Correction) -> Detector:
+    """The field times a factor, or times a map of factors around 1."""
+    said = {"factor": factor} if isinstance(factor, float | int) else {"map": list(factor.grid.sizes)}
+    note = json.dumps({"kind": "field"} | said)
+    return replace(detector, field=Scaled(detector.field, factor), distortions=(*detector.distortions, note))
+
+
+def unscale_field(detector: Detector) -> Detector:
+    """The field before the last `scale_field`; a map has no inverse on its grid. Raises InputError if there is none."""
+    if not isinstance(detector.field, Scaled):
+        raise InputError("distort: field: is not scaled, so that there is nothing to undo")
+    note = json.dumps({"kind": "field", "undo": True})
+    return replace(detector, field=detector.field.field, distortions=(*detector.distortions, note))
+
+
+def add_material(
+    detector: Detector, layers: str | tuple[str, ...], factor: float | None = None, x0: float | None = None
+) -> Detector:
+    """Scale material, or add radiation lengths to thin layers: see `AddMaterial`."""
+    return AddMaterial(layers=_listed(layers), factor=factor, x0=x0).apply(detector)
+
+
+def _fitting(names: tuple[str, ...], patterns: tuple[str, ...], key: str) -> BoolArray:
+    fits = np.zeros(len(names), dtype=np.bool_)
+    for pattern in patterns:
+        fit = np.array([fnmatchcase(name, pattern) for name in names], dtype=np.bool_)
+        if not np.any(fit):
+            known = ", ".join(dict.fromkeys(name.partition("/")[0] for name in names))
+            raise InputError(f"distort: {key}: nothing is called '{pattern}'; names begin with {known}")
+        fits |= fit
+    return fits
+
+
+def _denser(detector: Detector, blocks: BoolArray, factor: float) -> Detector:
+    """Materials of the chosen blocks with `factor` times the density; those that others use too become new ones."""
+    materials, index = list(detector.materials), detector.volumes.material.copy()
+    chosen = np.repeat(blocks, detector.volumes.count)
+    for number in np.unique(index[chosen & (index > 0)]):
+        target = number
+        if number in index[~chosen] or number in detector.surfaces.material:
+            target = len(materials)
+            materials.append(materials[number])
+            index[chosen & (index == number)] = target
+        materials[target] = materials[target].scaled(factor)
+    return replace(detector, materials=tuple(materials), volumes=detector.volumes._replace(material=index))
+
+
+def _changed(detector: Detector, knob: Section, **fields: Any) -> Detector:
+    return replace(detector, **fields, distortions=(*detector.distortions, knob.model_dump_json()))

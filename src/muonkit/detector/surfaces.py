@@ -1,0 +1,142 @@
+"""Planes, cylinders and discs: local frames, crossings with straight lines, and derivatives.
+
+A surface has a centre c and an orthonormal right-handed frame (u, v, w), the rows of `axes`. Local coordinates of x:
+
+    plane, disc   ((x - c).u, (x - c).v)                        w is the normal
+    cylinder      (R phi, (x - c).w), phi = atan2(.v, .u)       w is the axis, the normal points outwards
+
+A disc differs from a plane only in its bounds, which are radii; its local coordinates stay Cartesian, so that no
+derivative is singular in its middle. Lengths cm. All functions work on rows: `ids[i]` is the surface of row i."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray
+
+PLANE, CYLINDER, DISC = 0, 1, 2
+KINDS = ("plane", "cylinder", "disc")
+
+
+class SurfaceArrays(NamedTuple):
+    """One row per surface.
+
+    kind, material, n_measured (n,); center (n, 3) [cm]; axes (n, 3, 3); radius (n,) of cylinders [cm], else 0; bounds
+    (n, 4) [cm]: (loc0_min, loc0_max, loc1_min, loc1_max), for discs (r_min, r_max, 0, 0); thickness (n,) [cm] of
+    `material` at normal incidence; n_measured: 0, 1 or 2 coordinates; projection (n, 2, 2): its rows are the measured
+    directions in (loc0, loc1); sigma (n, 2) [cm]: their resolutions. What is not measured is 0."""
+
+    kind: IntArray
+    center: FloatArray
+    axes: FloatArray
+    radius: FloatArray
+    bounds: FloatArray
+    material: IntArray
+    thickness: FloatArray
+    n_measured: IntArray
+    projection: FloatArray
+    sigma: FloatArray
+
+
+def in_frame(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> FloatArray:
+    """Components (n, 3) of `points` - centre along u, v, w."""
+    return np.einsum("nij,nj->ni", surfaces.axes[ids], points - surfaces.center[ids])
+
+
+def to_local(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> FloatArray:
+    """Local coordinates (n, 2) of global points (n, 3); what lies off the surface is projected along its normal."""
+    framed = in_frame(surfaces, ids, points)
+    arc = surfaces.radius[ids] * np.arctan2(framed[:, 1], framed[:, 0])
+    rolled = np.stack((arc, framed[:, 2]), axis=1)
+    return np.where(_curved(surfaces, ids)[:, None], rolled, framed[:, :2])
+
+
+def to_global(surfaces: SurfaceArrays, ids: IntArray, local: FloatArray) -> FloatArray:
+    """Global points (n, 3) of local coordinates (n, 2)."""
+    curved, radius = _curved(surfaces, ids), surfaces.radius[ids]
+    phi = local[:, 0] / np.where(curved, radius, 1.0)
+    rolled = np.stack((radius * np.cos(phi), radius * np.sin(phi), local[:, 1]), axis=1)
+    flat = np.stack((local[:, 0], local[:, 1], np.zeros(len(local))), axis=1)
+    framed = np.where(curved[:, None], rolled, flat)
+    return surfaces.center[ids] + np.einsum("nij,ni->nj", surfaces.axes[ids], framed)
+
+
+def local_derivative(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> FloatArray:
+    """d(local)/d(point), (n, 2, 3); NaN on the axis of a cylinder."""
+    axes, framed = surfaces.axes[ids], in_frame(surfaces, ids, points)
+    u, v, w = axes[:, 0], axes[:, 1], axes[:, 2]
+    curved = _curved(surfaces, ids)
+    squared = np.where(curved, framed[:, 0] ** 2 + framed[:, 1] ** 2, 1.0)
+    per_arc = surfaces.radius[ids] / np.where(squared == 0, np.nan, squared)
+    turning = (framed[:, :1] * v - framed[:, 1:2] * u) * per_arc[:, None]
+    return np.where(curved[:, None, None], np.stack((turning, w), axis=1), np.stack((u, v), axis=1))
+
+
+def normal(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> FloatArray:
+    """Unit normals (n, 3): w of planes and discs, away from the axis for cylinders, NaN on it."""
+    axes, framed = surfaces.axes[ids], in_frame(surfaces, ids, points)
+    curved = _curved(surfaces, ids)
+    rho = np.hypot(framed[:, 0], framed[:, 1])
+    outwards = framed[:, :1] * axes[:, 0] + framed[:, 1:2] * axes[:, 1]
+    outwards /= np.where(rho == 0, np.nan, rho)[:, None]
+    return np.where(curved[:, None], outwards, axes[:, 2])
+
+
+def distance(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> FloatArray:
+    """Signed distance (n,) of points from their surfaces, positive along the normal."""
+    framed = in_frame(surfaces, ids, points)
+    rho = np.hypot(framed[:, 0], framed[:, 1])
+    return np.where(_curved(surfaces, ids), rho - surfaces.radius[ids], framed[:, 2])
+
+
+def intersect_line(
+    surfaces: SurfaceArrays, ids: IntArray, points: FloatArray, directions: FloatArray, minimum: float = 0.0
+) -> FloatArray:
+    """Path (n,) [cm] from `points` along unit `directions` to the first crossing at `minimum` or more; inf without one.
+
+    Bounds are not looked at: see `inside`."""
+    x = in_frame(surfaces, ids, points)
+    t = np.einsum("nij,nj->ni", surfaces.axes[ids], directions)
+    first, second = roll_crossings(x[:, :2], t[:, :2], surfaces.radius[ids])
+    flat = flat_crossing(x[:, 2], t[:, 2])
+    rolled = np.where(first >= minimum, first, np.where(second >= minimum, second, np.inf))
+    return np.where(_curved(surfaces, ids), rolled, np.where(flat >= minimum, flat, np.inf))
+
+
+def flat_crossing(height: FloatArray, slope: FloatArray) -> FloatArray:
+    """Path to height 0 of a line; inf for a line that runs parallel."""
+    parallel = slope == 0
+    return np.where(parallel, np.inf, -height / np.where(parallel, 1.0, slope))
+
+
+def roll_crossings(x: FloatArray, t: FloatArray, radius: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The two rising paths (...,) of lines x + path t (..., 2) to the circle of `radius` around 0; inf for a miss."""
+    along = np.sum(t * t, axis=-1)
+    half = np.sum(x * t, axis=-1)
+    # R^2 t^2 - (x cross t)^2 and not b^2 - ac: that one loses the tangent line to cancellation
+    squared = along * radius**2 - (x[..., 0] * t[..., 1] - x[..., 1] * t[..., 0]) ** 2
+    misses = (squared < 0) | (along == 0)
+    outer = -(half + np.copysign(np.sqrt(np.where(misses, 0.0, squared)), half))
+    far = outer / np.where(along == 0, 1.0, along)
+    rho = np.hypot(x[..., 0], x[..., 1])
+    near = np.where(outer == 0, far, (rho - radius) * (rho + radius) / np.where(outer == 0, 1.0, outer))
+    return np.where(misses, np.inf, np.minimum(far, near)), np.where(misses, np.inf, np.maximum(far, near))
+
+
+def inside(surfaces: SurfaceArrays, ids: IntArray, local: FloatArray, margin: float = 0.0) -> BoolArray:
+    """Which local points (n, 2) lie within the bounds, widened by `margin` [cm]; a negative one narrows them."""
+    bounds = surfaces.bounds[ids]
+    radial = surfaces.kind[ids] == DISC
+    first = np.where(radial, np.hypot(local[:, 0], local[:, 1]), local[:, 0])
+    second = np.where(radial, 0.0, local[:, 1])
+    allowed = np.where(radial, np.inf, margin)  # a disc has no second coordinate to be out of
+    return (
+        (first >= bounds[:, 0] - margin)
+        & (first <= bounds[:, 1] + margin)
+        & (second >= bounds[:, 2] - allowed)
+        & (second <= bounds[:, 3] + allowed)
+    )
+
+
+def _curved(surfaces: SurfaceArrays, ids: IntArray) -> BoolArray:
+    return surfaces.kind[ids] == CYLINDER

@@ -1,0 +1,141 @@
+"""Thick volumes as blocks of parallel slices: iron and gaps, crystals, coils.
+
+A block is a ring between two z planes, round or a regular polygon, in slices along rho or along z. With z' = z - z0:
+
+    rho = hypot(x, y) if round,  max over sides s of n_s.(x, y) if polygonal,  n_s = (cos, sin)(phi0 + 2 pi s / sides)
+
+Blocks do not overlap; what lies outside of all of them is vacuum (material 0). Lengths cm."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.detector.surfaces import flat_crossing, roll_crossings
+
+ROUND = 0
+RHO, Z = 0, 1
+NOWHERE = -1
+
+
+class VolumeArrays(NamedTuple):
+    """One row per block; `edges` and `material` hold the slices of all blocks one after the other.
+
+    sides: 0 (round) or the number of sides; axis: slices in RHO or in Z (z'); z_min and z_max are z'. The `count`
+    slices of block b have their materials from `first[b]` on, and count + 1 rising edges from `first[b] + b` on."""
+
+    sides: IntArray
+    phi0: FloatArray
+    z0: FloatArray
+    axis: IntArray
+    rho_min: FloatArray
+    rho_max: FloatArray
+    z_min: FloatArray
+    z_max: FloatArray
+    first: IntArray
+    count: IntArray  # type: ignore[assignment]  # the method of tuples is not needed here
+    edges: FloatArray
+    material: IntArray
+
+
+def edges_of(volumes: VolumeArrays, block: int) -> FloatArray:
+    """The edges (count + 1,) of the slices of a block."""
+    start = volumes.first[block] + block
+    return volumes.edges[start : start + volumes.count[block] + 1]
+
+
+def materials_of(volumes: VolumeArrays, block: int) -> IntArray:
+    """The material (count,) of the slices of a block."""
+    return volumes.material[volumes.first[block] : volumes.first[block] + volumes.count[block]]
+
+
+def sides_of(volumes: VolumeArrays, block: int) -> FloatArray:
+    """Normals (sides, 2) of the sides of a polygonal block."""
+    count = int(volumes.sides[block])
+    phi = volumes.phi0[block] + 2 * np.pi * np.arange(count) / count
+    return np.stack((np.cos(phi), np.sin(phi)), axis=1)
+
+
+def rho(volumes: VolumeArrays, block: int, points: FloatArray) -> FloatArray:
+    """The distance (...,) from the axis in which the block is a ring, for points (..., 3)."""
+    if volumes.sides[block] == ROUND:
+        return np.hypot(points[..., 0], points[..., 1])
+    return np.max(points[..., :2] @ sides_of(volumes, block).T, axis=-1)
+
+
+def slice_in(volumes: VolumeArrays, block: int, points: FloatArray) -> IntArray:
+    """Index (...,) of the slice of `block` around points (..., 3), NOWHERE outside; a slice owns its lower edge."""
+    r, z = rho(volumes, block, points), points[..., 2] - volumes.z0[block]
+    within = (r >= volumes.rho_min[block]) & (r < volumes.rho_max[block])
+    within &= (z >= volumes.z_min[block]) & (z < volumes.z_max[block])
+    index = np.searchsorted(edges_of(volumes, block), r if volumes.axis[block] == RHO else z, side="right") - 1
+    return np.where(within, np.clip(index, 0, volumes.count[block] - 1), NOWHERE)
+
+
+def locate(volumes: VolumeArrays, points: FloatArray) -> tuple[IntArray, IntArray]:
+    """Block (n,) and slice (n,) that hold points (n, 3); NOWHERE where there is none."""
+    block, index = np.full(len(points), NOWHERE), np.full(len(points), NOWHERE)
+    for b in range(len(volumes.sides)):
+        found = slice_in(volumes, b, points)
+        block[found != NOWHERE] = b
+        index = np.where(found != NOWHERE, found, index)
+    return block, index
+
+
+def material_at(volumes: VolumeArrays, points: FloatArray) -> IntArray:
+    """Index (n,) of the material at points (n, 3); 0, vacuum, outside of all blocks."""
+    block, index = locate(volumes, points)
+    if len(volumes.material) == 0:
+        return np.zeros(len(points), dtype=np.int64)
+    return np.where(block == NOWHERE, 0, volumes.material[volumes.first[block] + np.maximum(index, 0)])
+
+
+def path_lengths(
+    volumes: VolumeArrays,
+    points: FloatArray,
+    directions: FloatArray,
+    length: FloatArray,
+    n_materials: int,
+    blocks: Iterable[int] | None = None,
+) -> FloatArray:
+    """Centimetres (n, n_materials) of each material on the straight lines from `points` along unit `directions` over
+    `length` (n,), in all blocks or in some."""
+    total = np.zeros((len(points), n_materials))
+    for b in range(len(volumes.sides)) if blocks is None else blocks:
+        total += _in_block(volumes, b, points, directions, length, n_materials)
+    return total
+
+
+def _in_block(
+    volumes: VolumeArrays, block: int, points: FloatArray, directions: FloatArray, length: FloatArray, n_materials: int
+) -> FloatArray:
+    paths = np.clip(_crossings(volumes, block, points, directions), 0.0, length[:, None])
+    paths = np.sort(np.concatenate((np.zeros((len(points), 1)), paths, length[:, None]), axis=1), axis=1)
+    middles = points[:, None] + (paths[:, 1:] + paths[:, :-1])[..., None] / 2 * directions[:, None]
+    index = slice_in(volumes, block, middles)
+    inside = (np.diff(paths, axis=1) > 0) & (index != NOWHERE)
+    material = np.where(inside, materials_of(volumes, block)[index], 0)
+    total = np.zeros((len(points), n_materials))
+    rows = np.broadcast_to(np.arange(len(points))[:, None], index.shape)
+    np.add.at(total, (rows, material), np.where(inside, np.diff(paths, axis=1), 0.0))
+    return total
+
+
+def _crossings(volumes: VolumeArrays, block: int, points: FloatArray, directions: FloatArray) -> FloatArray:
+    """Paths (n, k) to all edges of a block and its slices; inf or negative for those a line does not meet."""
+    z_edges = np.array([volumes.z_min[block], volumes.z_max[block]])
+    r_edges = np.array([volumes.rho_min[block], volumes.rho_max[block]])
+    if volumes.axis[block] == RHO:
+        r_edges = edges_of(volumes, block)
+    else:
+        z_edges = edges_of(volumes, block)
+    heights = points[:, 2, None] - volumes.z0[block] - z_edges
+    flat = flat_crossing(heights, np.broadcast_to(directions[:, 2, None], heights.shape))
+    if volumes.sides[block] == ROUND:
+        near, far = roll_crossings(points[:, None, :2], directions[:, None, :2], r_edges)
+        return np.concatenate((flat, near, far), axis=1)
+    normals = sides_of(volumes, block)
+    heights = (points[:, :2] @ normals.T)[:, :, None] - r_edges
+    slopes = np.broadcast_to((directions[:, :2] @ normals.T)[:, :, None], heights.shape)
+    return np.concatenate((flat, flat_crossing(heights, slopes).reshape(len(points), -1)), axis=1)
