@@ -1,0 +1,41 @@
+"""Track states, structs of arrays: bound to surfaces of a detector, or free in space."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class BoundStates:
+    """States on surfaces. surface (n,): index in the detector; parameters (n, 5): loc0, loc1 [cm], phi, theta [rad],
+    q/p [1/GeV]; covariance (n, 5, 5) of the parameters, or None."""
+
+    surface: IntArray
+    parameters: FloatArray
+    covariance: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.surface)
+
+    def __getitem__(self, rows: AnyArray | slice) -> Self:
+        covariance = None if self.covariance is None else self.covariance[rows]
+        return type(self)(self.surface[rows], self.parameters[rows], covariance)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeStates:
+    """States in space. position (n, 3) [cm], momentum (n, 3) [GeV], charge (n,) +1 or -1; covariance (n, 6, 6) of
+    (x, y, z, px, py, pz), or None."""
+
+    position: FloatArray
+    momentum: FloatArray
+    charge: FloatArray
+    covariance: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.charge)
+
+    def __getitem__(self, rows: AnyArray | slice) -> Self:
+        covariance = None if self.covariance is None else self.covariance[rows]
+        return type(self)(self.position[rows], self.momentum[rows], self.charge[rows], covariance)

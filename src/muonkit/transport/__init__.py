@@ -1,0 +1,1 @@
+"""A track state and its covariance through field and material, with derivatives."""

@@ -1,0 +1,117 @@
+"""Mean, restricted and most probable energy loss by ionisation. Loss is positive, energies GeV, lengths cm.
+
+Heavy particles: Bethe, PDG 2024 eq. 34.5, with the density effect (eq. 34.7), the spin term T^2/(8 E^2), which
+matters above 100 GeV, and for muons the bremsstrahlung of the atomic electrons (Groom, Mokhov, Striganov, At. Data
+Nucl. Data Tables 78 (2001) 183, eq. 5). Valid for 0.1 < beta gamma < 10^4; below, shell corrections are missing, and
+below LOWEST the loss is that at LOWEST. Electrons: Berger and Seltzer, PDG 2024 eq. 34.24. Derivatives by p stand
+beside the formulas."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from muonkit.core.arrays import FloatArray
+from muonkit.core.units import ELECTRON_MASS, FINE_STRUCTURE
+from muonkit.detector.material import DensityEffect, Material
+
+LOWEST = 0.05  # beta gamma
+LN10 = float(np.log(10.0))
+BICHSEL_J = 0.200
+
+
+class Kinematics(NamedTuple):
+    """E [GeV], beta^2, beta gamma, the largest energy transfer Tmax [GeV] (PDG 2024 eq. 34.4), and dTmax/dp."""
+
+    E: FloatArray
+    beta2: FloatArray
+    betagamma: FloatArray
+    t_max: FloatArray
+    d_t_max: FloatArray
+
+
+def kinematics(p: FloatArray, mass: float) -> Kinematics:
+    """Of a particle of momentum p and mass [GeV]."""
+    E = np.hypot(p, mass)
+    bg, ratio = p / mass, ELECTRON_MASS / mass
+    under = 1 + 2 * E / mass * ratio + ratio**2
+    t_max = 2 * ELECTRON_MASS * bg**2 / under
+    return Kinematics(E, (p / E) ** 2, bg, t_max, t_max * (2 / p - 2 * p / (E * mass) * ratio / under))
+
+
+def delta(effect: DensityEffect, betagamma: FloatArray) -> FloatArray:
+    """The density effect delta; PDG 2024 eq. 34.7."""
+    x = np.log10(betagamma)
+    high = 2 * LN10 * x - effect.C
+    middle = high + effect.a * np.maximum(effect.x1 - x, 0) ** effect.k
+    low = effect.delta0 * 10 ** (2 * np.minimum(x - effect.x0, 0))
+    return np.where(x >= effect.x1, high, np.where(x >= effect.x0, middle, low))
+
+
+def delta_slope(effect: DensityEffect, betagamma: FloatArray) -> FloatArray:
+    """d delta / d ln(beta gamma)."""
+    x = np.log10(betagamma)
+    middle = 2 - effect.a * effect.k * np.maximum(effect.x1 - x, 0) ** (effect.k - 1) / LN10
+    low = 2 * effect.delta0 * 10 ** (2 * np.minimum(x - effect.x0, 0))
+    return np.where(x >= effect.x1, 2.0, np.where(x >= effect.x0, middle, low))
+
+
+def mean_loss(material: Material, p: FloatArray, mass: float) -> tuple[FloatArray, FloatArray]:
+    """-dE/dx [GeV/cm] of a heavy particle and its derivative by p; PDG 2024 eq. 34.5."""
+    return restricted_loss(material, p, mass, np.inf)
+
+
+def restricted_loss(material: Material, p: FloatArray, mass: float, t_cut: float) -> tuple[FloatArray, FloatArray]:
+    """Loss by transfers below t_cut [GeV] and its derivative by p; PDG 2024 eq. 34.11. The whole loss for t_cut >=
+    Tmax."""
+    frozen = p < LOWEST * mass
+    q = np.maximum(p, LOWEST * mass)
+    k = kinematics(q, mass)
+    t, whole = np.minimum(k.t_max, t_cut), k.t_max <= t_cut
+    d_t = np.where(whole, k.d_t_max, 0.0)
+    I = material.I * 1e-9  # noqa: E741
+    share = t / k.t_max
+    bracket = 0.5 * np.log(2 * ELECTRON_MASS * k.betagamma**2 * t / I**2) - k.beta2 / 2 * (1 + share)
+    bracket += np.where(whole, (t / k.E) ** 2 / 8, 0.0) - delta(material.density_effect, k.betagamma) / 2
+    d_beta2 = 2 * k.beta2 * (1 - k.beta2) / q
+    d_share = d_t / k.t_max - share * k.d_t_max / k.t_max
+    slope = 1 / q + 0.5 * d_t / t - d_beta2 / 2 * (1 + share) - k.beta2 / 2 * d_share
+    slope += np.where(whole, (t / k.E) ** 2 / 4 * (k.d_t_max / t - k.beta2 / q), 0.0)
+    slope -= delta_slope(material.density_effect, k.betagamma) / (2 * q)
+    scale = 2 * material.xi / k.beta2
+    return scale * bracket, np.where(frozen, 0.0, scale * (slope - bracket * d_beta2 / k.beta2))
+
+
+def electron_bremsstrahlung(material: Material, p: FloatArray, mass: float) -> FloatArray:
+    """What a muon loses because its atomic electrons radiate [GeV/cm]; Groom et al. eq. 5. Percents above 100 GeV."""
+    k = kinematics(p, mass)
+    log = np.log1p(2 * k.t_max / ELECTRON_MASS)
+    first = np.maximum(np.log(2 * k.E / mass) - log / 3, 0.0)
+    return FINE_STRUCTURE / (2 * np.pi) * material.xi * first * log**2
+
+
+def most_probable_loss(material: Material, p: FloatArray, mass: float, length: float) -> FloatArray:
+    """The most probable loss [GeV] in a slab of `length` [cm]; PDG 2024 eq. 34.12. For thin slabs: xi << Tmax."""
+    k = kinematics(p, mass)
+    width, I = material.xi * length / k.beta2, material.I * 1e-9  # noqa: E741
+    logs = np.log(2 * ELECTRON_MASS * k.betagamma**2 / I) + np.log(width / I)
+    return width * (logs + BICHSEL_J - k.beta2 - delta(material.density_effect, k.betagamma))
+
+
+def most_probable_slope(material: Material, p: FloatArray, mass: float, length: float) -> FloatArray:
+    """d most_probable_loss/dp."""
+    k = kinematics(p, mass)
+    width = material.xi * length / k.beta2
+    d_beta2 = 2 * k.beta2 * (1 - k.beta2) / p
+    relative = -d_beta2 / k.beta2
+    bracket = 2 / p + relative - d_beta2 - delta_slope(material.density_effect, k.betagamma) / p
+    return relative * most_probable_loss(material, p, mass, length) + width * bracket
+
+
+def electron_loss(material: Material, p: FloatArray) -> FloatArray:
+    """-dE/dx [GeV/cm] of electrons by ionisation; PDG 2024 eq. 34.24. Positrons lose up to a few per cent less."""
+    q = np.maximum(p, LOWEST * ELECTRON_MASS)
+    gamma = np.hypot(q, ELECTRON_MASS) / ELECTRON_MASS
+    beta2, I = 1 - 1 / gamma**2, material.I * 1e-9  # noqa: E741
+    log = np.log(ELECTRON_MASS**2 * (q / ELECTRON_MASS) ** 2 * (gamma - 1) / (2 * I**2))
+    rest = (1 - beta2) - (2 * gamma - 1) / gamma**2 * np.log(2) + ((gamma - 1) / gamma) ** 2 / 8
+    return material.xi / beta2 * (log + rest - delta(material.density_effect, q / ELECTRON_MASS))

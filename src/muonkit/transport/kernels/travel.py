@@ -1,0 +1,391 @@
+"""A track from where it is to a surface, through field and thick volumes. Whatever ends it early is a status."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from muonkit.core.arrays import AnyArray
+from muonkit.core.compiled import compiled, leaf
+from muonkit.detector.kernels.places import locate, material_of
+from muonkit.transport.kernels import frames, noise, step, volumes
+
+OK, LOOPING, OUT_OF_MAP, STOPPED, TANGENT, STEP_LIMIT, NOT_POSITIVE_DEFINITE, LEFT = range(8)
+ARRIVED = 1e-7  # cm from the target: the rest is a parabola
+LARGEST_TURN = 1.0  # rad in one step: the way to a surface is foreseen as a parabola
+SMALLEST = 1e-3  # cm: steps are not cut below this for the sake of the tolerance
+GRAZING = 1e-6  # |n.t| below which a track is tangent to a surface
+
+
+class Plan(NamedTuple):
+    """Tolerance of a step [cm], most steps, longest step [cm], most of the kinetic energy lost in one step, kinetic
+    energy [GeV] at which a track has stopped, angle [rad] after which it loops, width of a boundary [cm]; switches."""
+
+    tolerance: float
+    max_steps: int
+    max_step: float
+    max_loss: float
+    min_kinetic: float
+    max_turn: float
+    boundary: float
+    gradient: bool
+    loss_mode: int
+    scattering: int
+    straggling: bool
+
+
+class Loss(NamedTuple):
+    """Mean energy loss of one species: see `interactions.tables.LossTables`."""
+
+    mass: float
+    u_min: float
+    du: float
+    value: AnyArray
+    slope: AnyArray
+
+
+class Track(NamedTuple):
+    """One moving track: free state y (7), derivatives J (7, 5), total Jacobian T (5, 5), covariance C (5, 5) where J
+    starts, and `at`: path [cm], angle turned [rad], radiation lengths passed, step to try next [cm]."""
+
+    y: AnyArray
+    J: AnyArray
+    T: AnyArray
+    C: AnyArray
+    at: AnyArray
+
+
+class Scratch(NamedTuple):
+    """Workspace of one track; `k` and `rate` are dt/ds and d lambda/ds where `slopes` was called last."""
+
+    work: step.Work
+    end: AnyArray
+    F: AnyArray
+    M: AnyArray
+    n: AnyArray
+    u: AnyArray
+    v: AnyArray
+    k: AnyArray
+    rate: AnyArray
+
+
+@compiled
+def scratch():
+    """Workspace; one for each thread."""
+    f, k = np.zeros((4, 2)), np.zeros((2, 3))
+    work = step.Work(
+        np.zeros((3, 3)),
+        np.zeros((3, 3, 3)),
+        np.zeros((2, 3, 3, 3)),
+        np.zeros((4, 4)),
+        np.zeros((4, 3)),
+        np.zeros((4, 3)),
+        f,
+        k,
+        np.zeros((2, 3)),
+        np.zeros((7, 3)),
+    )
+    n, u, v = np.zeros(3), np.zeros(3), np.zeros(3)
+    return Scratch(work, np.zeros(7), np.zeros((5, 5)), np.zeros((5, 5)), n, u, v, k[0], f[0])
+
+
+@compiled
+def empty_track():
+    """A track to be filled."""
+    return Track(np.zeros(7), np.zeros((7, 5)), np.eye(5), np.zeros((5, 5)), np.zeros(4))
+
+
+@leaf
+def slopes(y, e, det, loss, material, s):
+    """k = dt/ds and d lambda/ds at the point, looked up `e` cm further on; False outside the field map."""
+    return step.start(y, e, det, loss, material, True, s.work)
+
+
+@leaf
+def begin_bound(track, S, i, bound, s):
+    """Put a track on surface i."""
+    frames.to_free(S, i, bound, track.y)
+    frames.start_bound(S, i, track.y, s.n, s.u, s.v, track.J)
+    reset(track)
+
+
+@leaf
+def reset(track):
+    """Path, angle, depth and total Jacobian of a new track."""
+    track.at[:] = 0.0
+    track.at[3] = math.inf
+    track.T[:] = 0.0
+    for i in range(5):
+        track.T[i, i] = 1.0
+
+
+@leaf
+def fold(track, s):
+    """Carry covariance and total Jacobian to the curvilinear frame here, from which J starts anew."""
+    frames.end_curvilinear(track.y, s.k, s.rate[0], s.u, s.v, track.J, s.F)
+    noise.sandwich(s.F, track.C, s.M)
+    noise.product(s.F, track.T, s.M[0])
+    frames.start_curvilinear(track.y, s.u, s.v, track.J)
+
+
+@leaf
+def settle_bound(track, S, i, s):
+    """Carry covariance and total Jacobian to the bound parameters of surface i, from which J starts anew."""
+    frames.end_bound(S, i, track.y, s.k, s.rate[0], s.n, s.u, s.v, track.J, s.F)
+    noise.sandwich(s.F, track.C, s.M)
+    noise.product(s.F, track.T, s.M[0])
+    frames.start_bound(S, i, track.y, s.n, s.u, s.v, track.J)
+
+
+@leaf
+def matter(track, h, det, loss, plan, material, s):
+    """Noise of a step h in a thick volume, added in the curvilinear frame at its end."""
+    y, p = track.y, 1 / abs(track.y[6])
+    before = track.at[2]
+    track.at[2] += abs(h) / det.materials.X0[material]
+    angle = noise.highland(track.at[2], p, loss.mass, plan.scattering)
+    angle -= noise.highland(before, p, loss.mass, plan.scattering)
+    lost = noise.straggling(det.materials.xi[material] * abs(h), p, loss.mass) if plan.straggling else 0.0
+    slopes(y, 0.0, det, loss, material, s)
+    fold(track, s)
+    noise.add_noise(track.C, max(angle, 0.0), lost, y[6], loss.mass, h)
+
+
+@leaf
+def limits(track, loss, material, plan, s):
+    """Longest step [cm] by angle, by what the last step allowed, and by energy loss."""
+    k = s.k
+    turn = math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
+    longest = min(plan.max_step, track.at[3], LARGEST_TURN / max(turn, 1e-300))
+    if material == 0:
+        return longest
+    lost, _ = step.stopping(loss, material, 1 / abs(track.y[6]))
+    return min(longest, plan.max_loss * kinetic_energy(track.y, loss.mass) / max(lost, 1e-300))
+
+
+@leaf
+def kinetic_energy(y, mass):
+    p = 1 / abs(y[6])
+    return p * p / (math.sqrt(p * p + mass * mass) + mass)
+
+
+@leaf
+def attempt(track, h, nudge, det, loss, material, plan, s):
+    """Try a step and shorten it until its error is below the tolerance. Returns its length, 0 outside the map."""
+    for _ in range(30):
+        error = step.try_step(track.y, h, nudge, det, loss, material, plan.gradient, s.work)
+        if error < 0:
+            return 0.0
+        scale = 0.9 * (plan.tolerance / max(error, 1e-300)) ** 0.25
+        if error <= plan.tolerance or abs(h) <= SMALLEST:
+            track.at[3] = abs(h) * max(scale, 1.0)
+            return h
+        h *= max(min(scale, 0.9), 0.2)
+    return h
+
+
+@leaf
+def aim(track, h, S, i, nudge, det, loss, material, plan, s):
+    """Correct a tried step until it ends on surface i. Returns it and True, or half of it and False if it does not
+    get there."""
+    end, start = s.end, h
+    for _ in range(6):
+        end[0], end[1], end[2] = step.end_position(track.y, h, s.work)
+        frames.normal(S, i, end, s.n)
+        t = s.work.t[3]
+        across = s.n[0] * t[0] + s.n[1] * t[1] + s.n[2] * t[2]
+        gap = frames.distance(S, i, end)
+        if abs(gap) < ARRIVED:
+            return h, True
+        if abs(gap) > abs(across * start):
+            break
+        h -= gap / across
+        step.try_step(track.y, h, nudge, det, loss, material, plan.gradient, s.work)
+    step.try_step(track.y, 0.5 * start, nudge, det, loss, material, plan.gradient, s.work)
+    return 0.5 * start, False
+
+
+@leaf
+def look_from(end, h, on, w, y):
+    """The end of the step that was tried, moved on by `on` [cm], with the direction it has there."""
+    t = w.t[3]
+    end[0], end[1], end[2] = step.end_position(y, h, w)
+    for i in range(3):
+        end[i] += on * t[i]
+        end[3 + i] = t[i]
+
+
+@leaf
+def stop_at_face(track, h, aimed, longest, block, part, nudge, det, loss, material, plan, s):
+    """Correct a tried step that ends behind a face, or just before the one it aimed at.
+
+    No correction makes the step longer than `longest`. Returns the step, and how far [cm] beyond its end the next
+    volume begins: -1 if it ends within the volume. Faces are looked for from a little way off: no face is at distance
+    0."""
+    V, k, way, end, e = det.volumes, s.k, math.copysign(1.0, h), s.end, plan.boundary
+    for _ in range(8):
+        look_from(end, h, 0.0, s.work, track.y)
+        now = locate(V, end[0], end[1], end[2])
+        inside = now[0] == block and now[1] == part
+        look_from(end, h, -way * e if inside else way * e, s.work, track.y)
+        if inside:
+            ahead = volumes.to_face(V, block, part, end, k, way) - e
+            if not aimed or ahead > 0.1 * abs(h) or abs(h) + ahead > longest:
+                return h, -1.0
+            if ahead < e:
+                return h, max(ahead, 0.0)
+            h += way * ahead
+        else:
+            back = volumes.to_face(V, now[0], now[1], end, k, -way) - e
+            if back < e or abs(h) < e:
+                return h, 0.0
+            aimed = True
+            h -= way * min(back, 0.9 * abs(h))
+        step.try_step(track.y, h, nudge, det, loss, material, plan.gradient, s.work)
+    return h, 0.0
+
+
+@leaf
+def complete(track, h, plan, s):
+    """Do the step that was tried, with its derivatives."""
+    step.by_lambda(track.y, h, s.work)
+    norm = step.move(track.y, h, s.work)
+    step.move_derivatives(track.J, h, track.y, norm, plan.gradient, s.work)
+    k = s.work.k[1]
+    track.at[0] += h
+    track.at[1] += abs(h) * math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
+
+
+@leaf
+def drift(track, d, s):
+    """A step so short that the parabola is exact to rounding."""
+    y, J, k = track.y, track.J, s.k
+    for i in range(3):
+        y[i] += d * y[3 + i] + d * d / 2 * k[i]
+        for c in range(5):
+            J[i, c] += d * J[3 + i, c]
+    for i in range(3):
+        y[3 + i] += d * k[i]
+    y[6] += d * s.rate[0]
+    track.at[0] += d
+
+
+@leaf
+def approach(track, S, i, det, loss, material, plan, s):
+    """Newton's steps, forwards or backwards, onto a surface that is a small step away."""
+    for _ in range(10):
+        slopes(track.y, 0.0, det, loss, material, s)
+        frames.normal(S, i, track.y, s.n)
+        across = s.n[0] * track.y[3] + s.n[1] * track.y[4] + s.n[2] * track.y[5]
+        gap = frames.distance(S, i, track.y)
+        if abs(across) < GRAZING:
+            return TANGENT
+        if abs(gap) < ARRIVED:
+            drift(track, -gap / across, s)
+            slopes(track.y, 0.0, det, loss, material, s)
+            return OK
+        h = -gap / across
+        if step.try_step(track.y, h, 0.0, det, loss, material, plan.gradient, s.work) < 0:
+            return OUT_OF_MAP
+        complete(track, h, plan, s)
+    return TANGENT
+
+
+@leaf
+def outside(det, y):
+    """Whether the point has left the envelope of the detector."""
+    e = det.envelope
+    return y[0] * y[0] + y[1] * y[1] > e[0] * e[0] or y[2] < e[1] or y[2] > e[2]
+
+
+@leaf
+def ended(track, det, loss, plan):
+    """The status of a track that may not go on, OK otherwise."""
+    if track.at[1] > plan.max_turn:
+        return LOOPING
+    if not kinetic_energy(track.y, loss.mass) > plan.min_kinetic:
+        return STOPPED
+    return LEFT if outside(det, track.y) else OK
+
+
+@leaf
+def jump(J, y, s):
+    """A neighbouring track reaches the face s.n earlier or later and is bent and slowed there by the other volume.
+
+    The old slopes are those of the end of the last step, the new ones those of the start of the next."""
+    across = s.n[0] * y[3] + s.n[1] * y[4] + s.n[2] * y[5]
+    if abs(across) < GRAZING:
+        return
+    old, new = s.work.k[1], s.k
+    for c in range(5):
+        ds = -(s.n[0] * J[0, c] + s.n[1] * J[1, c] + s.n[2] * J[2, c]) / across
+        for i in range(3):
+            J[3 + i, c] += ds * (old[i] - new[i])
+        J[6, c] += ds * (s.work.f[3, 0] - s.rate[0])
+
+
+@leaf
+def volume_at(V, y, e):
+    """The volume `e` [cm] further on: block, slice and material."""
+    block, part = locate(V, y[0] + e * y[3], y[1] + e * y[4], y[2] + e * y[5])
+    return block, part, material_of(V, block, part)
+
+
+@leaf
+def enter(track, ahead, way, plan, s):
+    """Go over the last bit in front of a face, and begin to count the matter of the next volume."""
+    drift(track, way * (ahead + 0.01 * plan.boundary), s)
+    if plan.scattering == noise.PER_SLAB:
+        track.at[2] = 0.0
+
+
+@leaf
+def travel(track, S, target, way, det, loss, plan, s):
+    """Move a track to surface `target` of S in direction `way` (+1 forwards, -1 backwards, where energy is gained).
+
+    Ends OK on the surface with k and rate of the arrival in `s`, J not yet settled; or with another status."""
+    y, V = track.y, det.volumes
+    thick = V.sides.size > 0
+    nudge = 10 * way * plan.boundary if thick else 0.0
+    block, part, material = volume_at(V, y, nudge)
+    entered = False
+    for _ in range(plan.max_steps):
+        if not slopes(y, nudge, det, loss, material, s):
+            return OUT_OF_MAP
+        if entered:
+            jump(track.J, y, s)
+        if abs(frames.distance(S, target, y)) < ARRIVED:
+            return approach(track, S, target, det, loss, material, plan, s)
+        to_target = frames.reach(S, target, y, s.k, way)
+        to_face = volumes.to_face(V, block, part, y, s.k, way) if thick else math.inf
+        aimed = min(to_target, to_face, limits(track, loss, material, plan, s))
+        h = attempt(track, way * aimed, nudge, det, loss, material, plan, s)
+        if h == 0.0:
+            return OUT_OF_MAP
+        arriving = abs(h) == to_target
+        if arriving:
+            h, arriving = aim(track, h, S, target, nudge, det, loss, material, plan, s)
+        ahead = -1.0
+        if thick:
+            at_face = abs(h) == to_face
+            wanted = h
+            h, ahead = stop_at_face(track, h, at_face, to_target, block, part, nudge, det, loss, material, plan, s)
+            arriving &= h == wanted
+        complete(track, h, plan, s)
+        if material != 0:
+            matter(track, h, det, loss, plan, material, s)
+        if arriving:
+            return approach(track, S, target, det, loss, material, plan, s)
+        entered = ahead >= 0
+        if entered:
+            enter(track, ahead, way, plan, s)
+            before, slice_before = block, part
+            block, part, material = volume_at(V, y, 0.0)
+            if block >= 0:
+                volumes.face_normal(V, block, part, y, s.n)
+            elif before >= 0:
+                volumes.face_normal(V, before, slice_before, y, s.n)
+        status = ended(track, det, loss, plan)
+        if status != OK:
+            return status
+    return STEP_LIMIT

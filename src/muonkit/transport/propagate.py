@@ -1,0 +1,158 @@
+"""The verb of the transport: states, with their covariance, to surfaces, through field and thick volumes.
+
+Thin matter on surfaces is crossed by those who visit the surfaces in turn (`tracking.kalman`); here the way between two
+surfaces counts. Equations of motion and their derivatives: `kernels.step`; the exact helix: `helix`."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import numpy as np
+
+from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.particles import species as species_of
+from muonkit.data.tracks import BoundStates, FreeStates
+from muonkit.detector.detector import Detector
+from muonkit.detector.material import Material
+from muonkit.detector.surfaces import normal
+from muonkit.transport import cartesian
+from muonkit.transport.interactions.tables import loss_tables
+from muonkit.transport.kernels import batch, travel
+
+Direction = Literal["forward", "backward"]
+LOSS = {"none": 0, "ionisation": 1, "mean": 1, "most probable": 2}
+SCATTERING = {"none": 0, "highland": 1, "highland, no log": 2, "highland, total": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to transport. tolerance: of one step [cm]; energy_loss: `most probable` holds on surfaces, in thick volumes
+    the loss is the mean; scattering: Highland's formula per slab, without its logarithm (as Geant4e), or with the
+    logarithm of all matter since the start; min_kinetic [GeV]: stopped below; max_turn [rad]: looping above; boundary
+    [cm]: how sharply faces of volumes are found."""
+
+    species: str = "mu"
+    tolerance: float = 1e-5
+    energy_loss: Literal["none", "ionisation", "mean", "most probable"] = "mean"
+    scattering: Literal["none", "highland", "highland, no log", "highland, total"] = "highland"
+    straggling: bool = True
+    field_gradient: bool = True
+    max_steps: int = 1000
+    max_step: float = 1e4
+    max_loss: float = 0.05
+    min_kinetic: float = 1e-3
+    max_turn: float = 2 * np.pi
+    boundary: float = 1e-7
+
+    def plan(self) -> travel.Plan:
+        """The settings as the compiled loops see them."""
+        return travel.Plan(
+            self.tolerance,
+            self.max_steps,
+            self.max_step,
+            self.max_loss,
+            self.min_kinetic,
+            self.max_turn,
+            self.boundary,
+            self.field_gradient,
+            LOSS[self.energy_loss],
+            SCATTERING[self.scattering],
+            self.straggling,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Propagated:
+    """Where the tracks are now. states: NaN where status is not OK; jacobian (n, 5, 5) = d end/d start; path (n,)
+    [cm], signed; status (n,): see `transport.status`."""
+
+    states: BoundStates
+    jacobian: FloatArray
+    path: FloatArray
+    status: IntArray
+
+
+def compiled_loss(detector: Detector, settings: Settings) -> travel.Loss:
+    """The energy loss of one species in the materials of the detector; zero where the settings switch it off."""
+    loss = _loss(detector.materials, settings.species, settings.energy_loss != "ionisation")
+    if settings.energy_loss == "none":
+        return loss._replace(value=np.zeros_like(loss.value), slope=np.zeros_like(loss.slope))
+    return loss
+
+
+@cache
+def _loss(materials: tuple[Material, ...], species: str, radiation: bool) -> travel.Loss:
+    tables = loss_tables(materials, species, radiation)
+    return travel.Loss(species_of(species).mass, tables.u_min, tables.du, tables.value, tables.slope)
+
+
+def propagate(
+    states: BoundStates,
+    target: IntArray | int,
+    detector: Detector,
+    settings: Settings = Settings(),
+    direction: Direction = "forward",
+) -> Propagated:
+    """Every state to its target surface (index in the detector; one for all or one each).
+
+    Backwards, time runs back: the track gains the energy that it lost. Raises nothing for a track that does not arrive:
+    its status tells why, and its neighbours do not notice."""
+    n = len(states)
+    targets = np.broadcast_to(np.asarray(target, dtype=np.int64), (n,))
+    cov = np.zeros((n, 5, 5)) if states.covariance is None else np.ascontiguousarray(states.covariance)
+    end, end_cov, jacobian = np.full((n, 5), np.nan), np.full((n, 5, 5), np.nan), np.full((n, 5, 5), np.nan)
+    path, code = np.zeros(n), np.zeros(n, dtype=np.int64)
+    batch.bound_to_bound(
+        np.ascontiguousarray(states.surface),
+        np.ascontiguousarray(states.parameters),
+        cov,
+        targets.copy(),
+        1.0 if direction == "forward" else -1.0,
+        states.covariance is not None,
+        detector.arrays(),
+        compiled_loss(detector, settings),
+        settings.plan(),
+        end,
+        end_cov,
+        jacobian,
+        path,
+        code,
+    )
+    covariance = None if states.covariance is None else end_cov
+    return Propagated(BoundStates(targets.copy(), end, covariance), jacobian, path, code)
+
+
+def propagate_free(
+    states: FreeStates,
+    target: IntArray | int,
+    detector: Detector,
+    settings: Settings = Settings(),
+    direction: Direction = "forward",
+) -> tuple[FreeStates, FloatArray, IntArray]:
+    """Free states to surfaces; no direction is singular. Returns states, path (n,) [cm] and status (n,).
+
+    The covariance is that of (x, y, z, px, py, pz) on the target plane; what it had along the track is lost (rank
+    5)."""
+    n = len(states)
+    targets = np.broadcast_to(np.asarray(target, dtype=np.int64), (n,)).copy()
+    free = cartesian.to_free(states)
+    given = np.zeros((n, 6, 6)) if states.covariance is None else states.covariance
+    end, cov, slope = np.full((n, 7), np.nan), np.full((n, 5, 5), np.nan), np.full((n, 4), np.nan)
+    path, code = np.zeros(n), np.zeros(n, dtype=np.int64)
+    batch.free_to_surface(
+        free,
+        cartesian.to_curvilinear(free, given),
+        targets,
+        1.0 if direction == "forward" else -1.0,
+        detector.arrays(),
+        compiled_loss(detector, settings),
+        settings.plan(),
+        end,
+        cov,
+        slope,
+        path,
+        code,
+    )
+    normals = normal(detector.surfaces, targets, end[:, :3])
+    covariance = None if states.covariance is None else cartesian.on_surface(end, cov, slope, normals)
+    return cartesian.from_free(end, covariance), path, code
