@@ -1,0 +1,95 @@
+"""A start for the fit from three measured points: a helix in the field at the middle one.
+
+In the plane normal to B, with angles counted around B, the circle through the points P1, P2, P3 has the signed
+curvature
+
+    k = 2 (P2 - P1) x (P3 - P2) / (|P12| |P23| |P13|)                                                         (Menger)
+
+and t' = c lambda t x B turns the direction by -c lambda |B| per path, so lambda = -k sin(alpha)/(c |B|), alpha: the
+angle between track and B. Errors of the seed do not matter: the fit forgets its start."""
+
+import numpy as np
+
+from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.units import CURVATURE
+from muonkit.data.hits import Hits
+from muonkit.data.tracks import BoundStates
+from muonkit.detector.detector import Detector
+from muonkit.detector.surfaces import to_global
+
+MOST_TURN = 0.5  # rad between chords
+
+
+def seed(hits: Hits, detector: Detector) -> BoundStates:
+    """A state on the first hit's surface of every track, from its first, middle and last hit with two coordinates.
+
+    Hits behind the point where a track has turned far are not used. NaN for a track with fewer than three: the fit
+    passes it on as failed."""
+    rows = np.flatnonzero(detector.surfaces.n_measured[hits.surface] == 2)
+    track, places = hits.track[rows], _places(hits, detector, rows)
+    begin, count = _straight(track, places, detector.field.value(places), len(hits))
+    enough = count >= 3
+    picked = np.where(enough[:, None], np.stack((begin, begin + count // 2, begin + count - 1), axis=1), 0)
+    if not enough.any():
+        return BoundStates(np.zeros(len(hits), dtype=np.int64), np.full((len(hits), 5), np.nan))
+    points, first = places[picked], rows[picked[:, 0]]
+    with np.errstate(invalid="ignore", divide="ignore"):  # three times the same point, where there are too few
+        direction, qop = _helix(points, detector.field.value(points[:, 1]))
+    phi, theta = np.arctan2(direction[:, 1], direction[:, 0]), np.arccos(np.clip(direction[:, 2], -1, 1))
+    parameters = np.column_stack((_local(hits, detector, first), phi, theta, qop))
+    parameters[~enough] = np.nan
+    return BoundStates(hits.surface[first], parameters)
+
+
+def _straight(track: IntArray, places: FloatArray, B: FloatArray, n: int) -> tuple[IntArray, IntArray]:
+    """First row of every track, and how many rows there are until the track has turned by twice MOST_TURN around B.
+
+    The angle between two chords from one point of a circle is half of what it turns between their ends."""
+    count = np.bincount(track, minlength=n)
+    begin = np.concatenate(([0], np.cumsum(count)))[:-1]
+    first = begin[track]
+    chord = _across(places - places[first], B[first])
+    second = chord[np.minimum(first + 1, len(chord) - 1)]
+    cos = np.einsum("ni,ni->n", chord, second)
+    turned = cos < np.cos(MOST_TURN) * np.linalg.norm(chord, axis=1) * np.linalg.norm(second, axis=1)
+    number = np.cumsum(turned)
+    before = number == (number - turned)[first]
+    return begin, np.bincount(track[before], minlength=n)
+
+
+def _across(vectors: FloatArray, B: FloatArray) -> FloatArray:
+    """The parts of vectors (n, 3) normal to B (n, 3)."""
+    size2 = np.einsum("ni,ni->n", B, B)
+    along = np.einsum("ni,ni->n", vectors, B) / np.where(size2 > 0, size2, np.inf)
+    return vectors - along[:, None] * B
+
+
+def _local(hits: Hits, detector: Detector, rows: IntArray) -> FloatArray:
+    """Local coordinates of hits whose two measured directions may be turned."""
+    projection = detector.surfaces.projection[hits.surface[rows]]
+    local: FloatArray = np.linalg.solve(projection, hits.value[rows][..., None])[..., 0].astype(np.float64)
+    return local
+
+
+def _places(hits: Hits, detector: Detector, rows: IntArray) -> FloatArray:
+    """Global points (k, 3)."""
+    return to_global(detector.surfaces, hits.surface[rows], _local(hits, detector, rows))
+
+
+def _helix(points: FloatArray, B: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Direction (n, 3) at the first of three points, and q/p (n,)."""
+    size = np.linalg.norm(B, axis=1)
+    b = np.where(size[:, None] > 0, B / np.where(size > 0, size, 1.0)[:, None], np.array([0.0, 0.0, 1.0]))
+    chords = points[:, (1, 2, 2)] - points[:, (0, 1, 0)]  # 1-2, 2-3, 1-3
+    along = np.einsum("nij,nj->ni", chords, b)
+    flat = chords - along[..., None] * b[:, None, :]
+    length = np.linalg.norm(flat, axis=2)
+    turn = np.einsum("ni,ni->n", np.cross(flat[:, 0], flat[:, 1]), b)
+    k = 2 * turn / np.prod(length, axis=1)
+    half = np.arcsin(np.clip(k * length[:, 0] / 2, -1, 1))
+    u = flat[:, 0] / length[:, :1]
+    tangent = np.cos(half)[:, None] * u - np.sin(half)[:, None] * np.cross(b, u)
+    arc = length[:, 2] / np.sinc(np.arcsin(np.clip(k * length[:, 2] / 2, -1, 1)) / np.pi)
+    rise = along[:, 2] / arc
+    direction = (tangent + rise[:, None] * b) / np.hypot(1, rise)[:, None]
+    return direction, -k / np.hypot(1, rise) / (CURVATURE * np.where(size > 0, size, np.inf))
