@@ -1,21 +1,29 @@
-"""What really happened to simulated tracks, a struct of arrays. The fit never sees it."""
+"""What truly happened to simulated particles, a struct of arrays. The fit never sees it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
+
+import numpy as np
 
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.data.hits import select
 
+PER_TRACK = ("vertex", "momentum", "charge", "pdg_id", "status")
+PER_CROSSING = ("surface", "position", "direction", "qop")
+
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Per track: vertex (n, 3) [cm], momentum (n, 3) [GeV], charge (n,), status (n,), see `simulation.kernels`. Per
-    crossing of a surface, of track i rows offsets[i] ... offsets[i + 1] - 1: surface (k,), position (k, 3), direction
-    (k, 3), qop (k,) [1/GeV], all as the track arrives, before the matter of the surface acts."""
+    """Per track: vertex (n, 3) [cm], momentum (n, 3) [GeV] and charge (n,) there, pdg_id (n,), status (n,): why it
+    ended, see `simulation.step`. Per crossing of a surface, in the order of the track, rows offsets[i] ...
+    offsets[i + 1] - 1 of track i: surface (k,), position (k, 3) [cm], direction (k, 3), qop (k,) [1/GeV], as the
+    particle arrives, before the matter of the surface acts."""
 
     vertex: FloatArray
     momentum: FloatArray
     charge: FloatArray
+    pdg_id: IntArray
     status: IntArray
     offsets: IntArray
     surface: IntArray
@@ -29,14 +37,18 @@ class Truth:
     def __getitem__(self, tracks: AnyArray | slice) -> Self:
         """The tracks selected by a mask, an index array or a slice."""
         offsets, rows = select(self.offsets, tracks)
-        return type(self)(
-            self.vertex[tracks],
-            self.momentum[tracks],
-            self.charge[tracks],
-            self.status[tracks],
-            offsets,
-            self.surface[rows],
-            self.position[rows],
-            self.direction[rows],
-            self.qop[rows],
-        )
+        columns = {name: getattr(self, name)[tracks] for name in PER_TRACK}
+        columns |= {name: getattr(self, name)[rows] for name in PER_CROSSING}
+        return type(self)(offsets=offsets, **columns)
+
+    @property
+    def track(self) -> IntArray:
+        """Number of the track of every crossing (k,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+
+def concatenate(tables: Sequence[Truth]) -> Truth:
+    """The tracks of many tables, one after the other."""
+    count = np.concatenate([np.diff(table.offsets) for table in tables])
+    columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in PER_TRACK + PER_CROSSING}
+    return Truth(offsets=np.concatenate(([0], np.cumsum(count))), **columns)

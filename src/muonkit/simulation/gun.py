@@ -1,81 +1,102 @@
-"""A particle gun: single tracks of one species from one vertex."""
+"""A gun: single particles of one species from around one point. Particle i of a seed does not depend on the others."""
 
-from typing import Literal, NamedTuple, Self
+from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import model_validator
+from scipy.special import ndtri
 
-from muonkit.core import random
 from muonkit.core.arrays import FloatArray
 from muonkit.core.config import Section
+from muonkit.data.tracks import FreeStates
+from muonkit.simulation.draws import uniforms
+from muonkit.simulation.kernels import philox
 
-BLOCK = 10_000  # tracks of one random stream: the same tracks whatever the chunks
 Range = tuple[float, float]
+ParticleName = Literal[
+    "mu", "mu+", "mu-", "pi", "pi+", "pi-", "K", "K+", "K-", "p", "p+", "p-", "d", "d+", "d-", "e", "e+", "e-"
+]
 
 
 class Gun(Section):
-    """momentum [GeV]: of the total momentum, or of pT with `transverse`; spread evenly (`uniform`) or in the logarithm
-    (`log`); direction: eta, or cos(theta) where it is given; phi [rad]; vertex and its Gaussian spread [cm]."""
+    """particle: without a sign, both charges are equally frequent. p or pt [GeV], one of both: a range, spread evenly
+    or evenly in the logarithm, or one value. eta or theta [rad], one of both: theta is spread evenly in its cosine; phi
+    [rad]; vertex [cm] and the Gaussian spread [cm] of each coordinate."""
 
-    species: Literal["mu", "pi", "K", "p", "d", "e"] = "mu"
-    charge: Literal["+", "-", "both"] = "both"
-    momentum: Range = (1.0, 10.0)
-    transverse: bool = False
-    spectrum: Literal["uniform", "log"] = "uniform"
-    eta: Range = (-1.0, 1.0)
-    cos_theta: Range | None = None
-    phi: Range = (-np.pi, np.pi)
+    particle: ParticleName = "mu"
+    p: Range | float | None = None
+    pt: Range | float | None = None
+    distribution: Literal["uniform", "log-uniform"] = "uniform"
+    eta: Range | float | None = None
+    theta: Range | float | None = None
+    phi: Range | float = (-np.pi, np.pi)
     vertex: tuple[float, float, float] = (0.0, 0.0, 0.0)
     spread: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    seed: int = Field(1, ge=0)
 
     @model_validator(mode="after")
-    def _ranges_make_sense(self) -> Self:
-        for key in ("momentum", "eta", "phi", "cos_theta"):
-            span = getattr(self, key)
-            if span is not None and span[0] > span[1]:
-                raise ValueError(f"{key}: {span[0]:g} is followed by {span[1]:g}; the range must not fall")
-        if self.momentum[0] <= 0:
-            raise ValueError("momentum: must be positive")
+    def _makes_sense(self) -> Self:
+        for one, other in (("p", "pt"), ("eta", "theta")):
+            if (getattr(self, one) is None) == (getattr(self, other) is None):
+                raise ValueError(f"give either {one} or {other}")
+        for key in ("p", "pt", "eta", "theta", "phi"):
+            low, high = ends(getattr(self, key))
+            if low > high:
+                raise ValueError(f"{key}: the range must not fall ({low:g} is followed by {high:g})")
+        if min(ends(self.p)[0], ends(self.pt)[0]) <= 0:
+            raise ValueError("p and pt must be positive")
+        if not 0 < ends(self.theta)[0] <= ends(self.theta)[1] < np.pi:
+            raise ValueError("theta: must lie between 0 and pi")
+        if min(self.spread) < 0:
+            raise ValueError("spread: must not be negative")
         return self
 
-
-class Shots(NamedTuple):
-    """vertex (n, 3) [cm], momentum (n, 3) [GeV], charge (n,)."""
-
-    vertex: FloatArray
-    momentum: FloatArray
-    charge: FloatArray
+    @property
+    def species(self) -> str:
+        """Name of the species, without a sign."""
+        return self.particle.rstrip("+-")
 
 
-def shoot(gun: Gun, n: int, first: int = 0) -> Shots:
-    """Tracks `first` ... `first` + n - 1 of a gun; a track does not depend on who asks for it."""
-    if n == 0:
-        return Shots(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
-    blocks = [_block(gun, number) for number in range(first // BLOCK, (first + n - 1) // BLOCK + 1)]
-    start = first % BLOCK
-    return Shots(*(np.concatenate(column)[start : start + n] for column in zip(*blocks, strict=True)))
+def ends(span: Range | float | None) -> Range:
+    """Both ends of a range; what is not given is in order."""
+    if span is None:
+        return 1.0, 1.0
+    return span if isinstance(span, tuple) else (span, span)
 
 
-def _block(gun: Gun, number: int) -> Shots:
-    rng = random.stream(gun.seed, number)
-    u = rng.random((BLOCK, 4))
-    size, phi = _spread(gun, u[:, 0]), _between(gun.phi, u[:, 1])
-    cos = np.tanh(_between(gun.eta, u[:, 2])) if gun.cos_theta is None else _between(gun.cos_theta, u[:, 2])
-    sin = np.sqrt(1 - cos**2)
-    p = size / sin if gun.transverse else size
-    momentum = np.stack((p * sin * np.cos(phi), p * sin * np.sin(phi), p * cos), axis=1)
-    vertex = np.array(gun.vertex) + np.array(gun.spread) * rng.standard_normal((BLOCK, 3))
-    sign = {"+": np.ones(BLOCK), "-": -np.ones(BLOCK), "both": np.where(u[:, 3] < 0.5, -1.0, 1.0)}[gun.charge]
-    return Shots(vertex, momentum, sign)
+def shoot(gun: Gun, n: int, seed: int, first: int = 0) -> FreeStates:
+    """Particles `first` ... `first` + n - 1 of a seed. Raises InputError for a seed below 0."""
+    u = uniforms(seed, philox.GUN, np.arange(first, first + n), 7)
+    size, sin, cos = _size(gun, u[:, 0]), *_polar(gun, u[:, 1])
+    p, phi = size if gun.pt is None else size / sin, _between(gun.phi, u[:, 2])
+    direction = np.stack((sin * np.cos(phi), sin * np.sin(phi), cos), axis=1)
+    position = np.array(gun.vertex) + np.array(gun.spread) * ndtri(u[:, 4:7])
+    return FreeStates(position, p[:, None] * direction, _charge(gun, u[:, 3]))
 
 
-def _spread(gun: Gun, u: FloatArray) -> FloatArray:
-    if gun.spectrum == "log":
-        low, high = gun.momentum
-        return np.exp(_between((float(np.log(low)), float(np.log(high))), u))
-    return _between(gun.momentum, u)
+def _size(gun: Gun, u: FloatArray) -> FloatArray:
+    low, high = ends(gun.p if gun.pt is None else gun.pt)
+    if gun.distribution == "uniform":
+        return low + (high - low) * u
+    return low * (high / low) ** u
 
 
-def _between(span: Range, u: FloatArray) -> FloatArray:
-    return span[0] + (span[1] - span[0]) * u
+def _polar(gun: Gun, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Sine and cosine of the polar angle."""
+    if gun.theta is None:
+        eta = _between(gun.eta, u)
+        return 1 / np.cosh(eta), np.tanh(eta)
+    low, high = ends(gun.theta)
+    cos = _between((float(np.cos(low)), float(np.cos(high))), u)
+    return np.sqrt(1 - cos**2), cos
+
+
+def _between(span: Range | float | None, u: FloatArray) -> FloatArray:
+    low, high = ends(span)
+    return low + (high - low) * u
+
+
+def _charge(gun: Gun, u: FloatArray) -> FloatArray:
+    sign = gun.particle[-1]
+    if sign in "+-":
+        return np.full(len(u), 1.0 if sign == "+" else -1.0)
+    return np.where(u < 0.5, -1.0, 1.0)

@@ -1,0 +1,201 @@
+"""What matter does to a particle: it slows down and is knocked about. Energies GeV, lengths cm, loss positive.
+
+Loss: Bethe, PDG 2024 eq. 34.5, with the density effect (eq. 34.7) and, for spin 1/2, the term Tmax^2/(4 E^2) that its
+collisions have (Rossi, High-Energy Particles (1952) sec. 2.3); frozen below beta gamma = 0.05. Nothing is radiated.
+
+Fluctuations and scattering are mixed simulations (Fernandez-Varea et al., Nucl. Instr. Meth. B 73 (1993) 447): the few
+hardest collisions one by one, the many softer ones as a Gaussian of their moments. Collisions with free electrons, K/2
+Z/A rho x/beta^2 dT/T^2, give Landau's, Vavilov's and Gauss's distributions as kappa grows, with Bethe's mean; screened
+Rutherford scattering gives Moliere's. Both hold in any slab and add up from slab to slab."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from muonkit.core.compiled import leaf
+from muonkit.core.units import ELECTRON_MASS
+from muonkit.simulation.kernels import philox
+
+LOWEST = 0.05  # beta gamma
+HIGHLAND, LOG_TERM = 13.6e-3, 0.038  # PDG 2024 eq. 34.16
+MOLIERE = 3.34  # of (Z alpha/beta)^2 in the screening angle
+COLLISIONS = 8.0  # hard ones, on average
+WIDEST = 1.0  # rad^2: where small angles end
+NO_LOSS, MEAN, GAUSSIAN, LANDAU = range(4)
+NO_SCATTERING, CORE, TAILS = range(3)
+
+
+class Particle(NamedTuple):
+    """mass [GeV]; spin: 1 for spin 1/2, else 0."""
+
+    mass: float
+    spin: float
+
+
+class Nuclei(NamedTuple):
+    """What Rutherford scattering needs of every material (n,): chi_c^2 (p beta)^2 [GeV^2/cm], chi_alpha^2 p^2 [GeV^2]
+    for Z alpha = 0, (Z alpha)^2, and R^2/12 [1/GeV^2] of the nuclei."""
+
+    strength: npt.NDArray[np.float64]
+    screening: npt.NDArray[np.float64]
+    coulomb: npt.NDArray[np.float64]
+    size: npt.NDArray[np.float64]
+
+
+@leaf
+def largest_transfer(p, mass):
+    """Tmax [GeV] to an electron; PDG 2024 eq. 34.4."""
+    ratio = ELECTRON_MASS / mass
+    gamma = math.sqrt(1 + (p / mass) ** 2)
+    return 2 * ELECTRON_MASS * (p / mass) ** 2 / (1 + 2 * gamma * ratio + ratio * ratio)
+
+
+@leaf
+def density_effect(M, i, betagamma):
+    """delta; PDG 2024 eq. 34.7. M.effect: C, x0, x1, a, k, delta0."""
+    e = M.effect
+    x = math.log10(betagamma)
+    if x < e[i, 1]:
+        return 0.0 if e[i, 5] == 0 else e[i, 5] * 10 ** (2 * (x - e[i, 1]))
+    asymptote = 2 * math.log(betagamma) - e[i, 0]
+    return asymptote + e[i, 3] * (e[i, 2] - x) ** e[i, 4] if x < e[i, 2] else asymptote
+
+
+@leaf
+def stopping_power(M, i, p, particle):
+    """-dE/dx [GeV/cm] in material i."""
+    if M.xi[i] == 0:
+        return 0.0
+    p = max(p, LOWEST * particle.mass)
+    E2 = p * p + particle.mass * particle.mass
+    beta2, gain = p * p / E2, (p / particle.mass) ** 2
+    t = largest_transfer(p, particle.mass)
+    log = math.log(2 * ELECTRON_MASS * gain * t / (M.I[i] * 1e-9) ** 2)
+    bracket = log - 2 * beta2 - density_effect(M, i, math.sqrt(gain)) + particle.spin * t * t / (4 * E2)
+    return M.xi[i] / beta2 * max(bracket, 0.0)
+
+
+@leaf
+def collisions(width, mean, p, particle, dice):
+    """A loss around `mean` that is the sum of collisions; width = xi x/beta^2 [GeV]."""
+    E2 = p * p + particle.mass * particle.mass
+    beta2, t = p * p / E2, largest_transfer(p, particle.mass)
+    cut = min(width / COLLISIONS, t)
+    share, spin = cut / t, particle.spin / (2 * E2)
+    hard = width * (-math.log(share) - beta2 * (1 - share) + spin / 2 * (t * t - cut * cut))
+    soft_variance = width * cut * (1 - beta2 * share / 2 + spin * cut * cut / 3)
+    loss = max(mean - hard + math.sqrt(soft_variance) * philox.normal(dice), 0.0)
+    count = philox.exponential(dice)  # how many are expected to be harder: Poisson's points, the hardest first
+    while True:
+        transfer = 1 / (count / width + 1 / t)
+        if transfer <= cut:
+            return loss
+        if philox.uniform(dice) < 1 - beta2 * transfer / t + spin * transfer * transfer:
+            loss += transfer
+        count += philox.exponential(dice)
+
+
+@leaf
+def fluctuating(M, i, length, mean, p, particle, mode, dice):
+    """The loss [GeV] over `length` of material i, where `mean` is expected."""
+    if mode == MEAN or mean == 0:
+        return mean
+    beta2 = p * p / (p * p + particle.mass * particle.mass)
+    width = M.xi[i] * length / beta2
+    if mode == LANDAU:
+        return collisions(width, mean, p, particle, dice)
+    variance = width * largest_transfer(p, particle.mass) * (1 - beta2 / 2)
+    return mean + math.sqrt(variance) * philox.normal(dice)
+
+
+@leaf
+def half_way(M, i, length, p, particle, mode):
+    """Momentum when half of the mean loss over `length` is lost; 0 if nothing is left."""
+    if mode == NO_LOSS or M.xi[i] == 0:
+        return p
+    E = math.sqrt(p * p + particle.mass * particle.mass) - 0.5 * length * stopping_power(M, i, p, particle)
+    return math.sqrt(E * E - particle.mass * particle.mass) if particle.mass < E else 0.0
+
+
+@leaf
+def behind(M, i, length, p, particle, mode, dice):
+    """Momentum behind `length` of material i; 0 if nothing is left. The mean is that half way."""
+    if mode == NO_LOSS or M.xi[i] == 0 or length <= 0:
+        return p
+    middle = half_way(M, i, length, p, particle, mode)
+    if middle == 0:
+        return 0.0
+    mean = length * stopping_power(M, i, middle, particle)
+    mass = particle.mass
+    E = math.sqrt(p * p + mass * mass) - fluctuating(M, i, length, mean, middle, particle, mode, dice)
+    return math.sqrt(E * E - mass * mass) if mass < E else 0.0
+
+
+@leaf
+def core_width(depth, slab, p, mass):
+    """Width of the projected angle behind `depth` radiation lengths of a slab of `slab`; PDG 2024 eq. 34.16.
+
+    The logarithm is that of the whole slab: its parts add up to Highland's formula and scatter evenly."""
+    beta2 = p * p / (p * p + mass * mass)
+    log = math.log(max(slab, 1e-300) / beta2)
+    return HIGHLAND / p * math.sqrt(depth / beta2) * max(1 + LOG_TERM * log, 0.0)
+
+
+@leaf
+def rutherford(N, i, length, p, mass, dice):
+    """Projected angles of many small scatterings and the few hard ones.
+
+    Density of w = theta^2: chi_c^2/(w + chi_alpha^2)^2, constants of Lynch and Dahl, Nucl. Instr. Meth. B 58 (1991) 6;
+    nuclei are extended: form factor (1 + q^2 R^2/12)^-2, R = 1.27 A^0.27 fm (Butkevich et al., Nucl. Instr. Meth. A 488
+    (2002) 282)."""
+    beta2, p2 = p * p / (p * p + mass * mass), p * p
+    chi_c2 = N.strength[i] * length / (p2 * beta2)
+    if not chi_c2 > 0:
+        return 0.0, 0.0
+    chi_a2 = N.screening[i] * (1 + MOLIERE * N.coulomb[i] / beta2) / p2
+    cut = max(chi_c2 / COLLISIONS - chi_a2, 0.0)
+    width = math.sqrt(max(chi_c2 / 2 * (math.log1p(cut / chi_a2) - cut / (cut + chi_a2)), 0.0))
+    a, b = width * philox.normal(dice), width * philox.normal(dice)
+    count = philox.exponential(dice)
+    while True:
+        w = chi_c2 / count - chi_a2
+        if w <= cut:
+            return a, b
+        if w < WIDEST and philox.uniform(dice) < (1 + w * p2 * N.size[i]) ** -4:
+            angle = 2 * math.pi * philox.uniform(dice)
+            a += math.sqrt(w) * math.cos(angle)
+            b += math.sqrt(w) * math.sin(angle)
+        count += philox.exponential(dice)
+
+
+@leaf
+def knock(M, N, i, length, slab, p, mass, mode, dice):
+    """Projected angles [rad] of `length` cm of material i, part of a slab of that many cm."""
+    if mode == NO_SCATTERING or M.density[i] == 0:
+        return 0.0, 0.0
+    if mode == TAILS:
+        return rutherford(N, i, length, p, mass, dice)
+    width = core_width(length / M.X0[i], slab / M.X0[i], p, mass)
+    return width * philox.normal(dice), width * philox.normal(dice)
+
+
+@leaf
+def deflect(y, a, b):
+    """Turn the direction y[3:6] by the projected angles a and b in the plane across it."""
+    angle = math.sqrt(a * a + b * b)
+    if angle == 0:
+        return
+    t0, t1, t2 = y[3], y[4], y[5]
+    if abs(t2) < 0.9:
+        r = math.sqrt(t0 * t0 + t1 * t1)
+        u0, u1, u2 = -t1 / r, t0 / r, 0.0
+    else:
+        r = math.sqrt(t1 * t1 + t2 * t2)
+        u0, u1, u2 = 0.0, -t2 / r, t1 / r
+    v0, v1, v2 = t1 * u2 - t2 * u1, t2 * u0 - t0 * u2, t0 * u1 - t1 * u0
+    c, s = math.cos(angle), math.sin(angle) / angle
+    y[3] = c * t0 + s * (a * u0 + b * v0)
+    y[4] = c * t1 + s * (a * u1 + b * v1)
+    y[5] = c * t2 + s * (a * u2 + b * v2)

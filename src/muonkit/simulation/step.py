@@ -1,0 +1,103 @@
+"""Particles -> what truly happens to them in a detector. Equations: `kernels.motion`, `kernels.matter`; the way:
+`kernels.follow`.
+
+Not simulated: radiation of muons (under 1 % of the loss below 10 GeV in iron, 20 % at 100 GeV), electrons, hadronic
+interactions, decays."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from muonkit.core.config import Section
+from muonkit.core.errors import InputError
+from muonkit.core.particles import species as species_of
+from muonkit.core.units import FINE_STRUCTURE
+from muonkit.data.tracks import FreeStates
+from muonkit.data.truth import Truth
+from muonkit.detector.detector import Detector
+from muonkit.detector.material import Material
+from muonkit.simulation.draws import key_of
+from muonkit.simulation.kernels import follow as kernel
+from muonkit.simulation.kernels.follow import LEFT, LOOPING, OUT_OF_MAP, STEP_LIMIT, STOPPED
+from muonkit.simulation.kernels.matter import Nuclei, Particle
+
+LOSS = {"none": 0, "mean": 1, "gaussian": 2, "landau": 3}
+SCATTERING = {"none": 0, "gaussian": 1, "tails": 2}
+SPIN_HALF = ("mu", "p")
+HBAR_C = 0.1973269804  # GeV fm
+MESSAGE = {
+    LEFT: "left the detector",
+    STOPPED: "lost its energy",
+    LOOPING: "turned by more than the allowed angle",
+    OUT_OF_MAP: "left the map of the magnetic field",
+    STEP_LIMIT: "needed more steps, or met more surfaces, than allowed",
+}
+
+
+class Physics(Section):
+    """energy_loss: mean of Bethe's formula, with Gaussian or with Landau-Vavilov fluctuations; scattering: Gaussian of
+    Highland's width, logarithm included, for every surface and every slice of a volume, or Moliere's distribution with
+    its `tails`.
+
+    min_kinetic [GeV]: stopped below; max_turn [rad] by the field: looping above; tolerance [cm] of a step. In thick
+    volumes a particle scatters once in every leg of at most leg_depth radiation lengths and loss of leg_share of its
+    kinetic energy."""
+
+    energy_loss: Literal["none", "mean", "gaussian", "landau"] = "landau"
+    scattering: Literal["none", "gaussian", "tails"] = "gaussian"
+    min_kinetic: float = Field(2e-3, gt=0)
+    max_turn: float = Field(np.pi, gt=0)
+    max_steps: int = Field(100_000, ge=1)
+    tolerance: float = Field(1e-9, gt=0)
+    leg_depth: float = Field(0.25, gt=0)
+    leg_share: float = Field(0.02, gt=0, lt=1)
+
+    def rules(self) -> kernel.Rules:
+        """The settings as the compiled loops see them."""
+        modes = LOSS[self.energy_loss], SCATTERING[self.scattering]
+        limits = self.min_kinetic, self.max_turn
+        accuracy = self.tolerance, self.leg_depth, self.leg_share
+        return kernel.Rules(*modes, *limits, self.max_steps, *accuracy)
+
+
+FULL = Physics()
+
+
+def follow(
+    detector: Detector, start: FreeStates, species: str, seed: int, physics: Physics = FULL, first: int = 0
+) -> Truth:
+    """The ways of particles `first` ... of a seed; what happens to one depends on its number, not on the others.
+
+    Raises InputError for electrons that lose energy, and for a seed below 0."""
+    known = species_of(species)
+    if species == "e" and physics.energy_loss != "none":
+        raise InputError('energy_loss: electrons radiate, which is not simulated; use energy_loss = "none"')
+    particle = Particle(known.mass, float(species in SPIN_HALF))
+    world = kernel.World(detector.arrays(), nuclei(detector.materials), particle, physics.rules())
+    columns = start.charge, start.position, start.momentum
+    charge, position, momentum = (np.ascontiguousarray(one, dtype=np.float64) for one in columns)
+    most = 2 * len(detector.layers) + 16
+    out = kernel.follow_all(world, charge, position, momentum, key_of(seed), first, most)
+    pdg_id = known.pdg_id * charge.astype(np.int64)
+    where, along, qop = (np.ascontiguousarray(part) for part in np.split(out.state, (3, 6), axis=1))
+    tracks = position, momentum, charge, pdg_id, out.status
+    return Truth(*tracks, out.offsets, out.surface, where, along, qop[:, 0])
+
+
+def nuclei(materials: tuple[Material, ...]) -> Nuclei:
+    """Strength and screening of Rutherford scattering; Lynch and Dahl, Nucl. Instr. Meth. B 58 (1991) 6.
+
+    Mixtures: strengths add up, ln(chi_alpha^2), (Z alpha)^2 and R^2 are weighted with them."""
+    return Nuclei(*(np.array(column) for column in zip(*map(_scatterer, materials), strict=True)))
+
+
+def _scatterer(material: Material) -> tuple[float, float, float, float]:
+    if not material.elements:
+        return 0.0, 1.0, 0.0, 0.0
+    Z, A, share = (np.array([getattr(e, name) for e in material.elements]) for name in ("Z", "A", "weight"))
+    strength = 0.157e-6 * material.density * share * Z * (Z + 1) / A
+    screening = np.log(2.007e-11 * Z ** (2 / 3))
+    radius2 = (1.27 * A**0.27 / HBAR_C) ** 2 / 12
+    mean = [float(np.average(x, weights=strength)) for x in (screening, (Z * FINE_STRUCTURE) ** 2, radius2)]
+    return float(strength.sum()), float(np.exp(mean[0])), mean[1], mean[2]
