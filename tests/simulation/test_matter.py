@@ -1,5 +1,4 @@
-"""What matter does: against the formulas of the transport, against SciPy's Landau, against collisions counted one by
-one."""
+"""What matter does: against the formulas of the transport, against SciPy's Landau, against collisions counted one by one."""
 
 from dataclasses import replace
 
@@ -37,8 +36,10 @@ def energies(truth, n, mass=MUON):
 
 def sheet(n, p, physics, thickness=THIN, material="silicon", seed=1, name="mu"):
     """n particles of one momentum through a sheet; as they arrive at a surface 10 cm behind."""
-    detector = setups.detector(setups.plane(5.0, thickness=thickness), setups.plane(15.0), matter=(material,),
-    envelope=NEAR) return follow(detector, setups.beam(n, p), name, seed, physics)
+    detector = setups.detector(
+        setups.plane(5.0, thickness=thickness), setups.plane(15.0), matter=(material,), envelope=NEAR
+    )
+    return follow(detector, setups.beam(n, p), name, seed, physics)
 
 
 def losses(n, p, physics, name="mu", **kwargs):
@@ -50,8 +51,9 @@ def block(length, sides=0, inner=5.0):
     """Iron from `inner` to `inner` + length around the z axis, seen by cylinders or planes before and behind."""
     edges = (inner, inner + length)
     volumes = setups.slices(edges, (1,), along="rho", sides=sides)
-    return setups.detector(setups.plane(inner), setups.plane(inner + length), volumes=volumes, matter=("iron",),
-    envelope=NEAR)
+    return setups.detector(
+        setups.plane(inner), setups.plane(inner + length), volumes=volumes, matter=("iron",), envelope=NEAR
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------ mean loss
@@ -116,8 +118,10 @@ def solve(slope, z0, z1, y, B, dense):
 @pytest.mark.parametrize(("name", "p"), [("mu", 0.5), ("mu", 10.0), ("p", 1.5), ("K", 1.0)])
 def test_fluctuations_have_the_mean_and_the_variance_of_the_formulas(mode, name, p):
     n, thickness, mass = 40_000, 0.5, species_of(name).mass
-    lost = losses(n, p, LANDAU.model_copy(update={"energy_loss": mode}), thickness=thickness, material="iron",
-    name=name) q = np.array([p])
+    lost = losses(
+        n, p, LANDAU.model_copy(update={"energy_loss": mode}), thickness=thickness, material="iron", name=name
+    )
+    q = np.array([p])
     mean = thickness * mean_loss(IRON, name, q, radiation=False)[0][0]
     variance = straggling.variance(IRON, q, mass, thickness)[0]
     drift = 2e-3 * mean  # the sheet slows particles down on their way through it
@@ -208,9 +212,9 @@ def test_scattering_is_the_same_all_round():
 
 
 def moliere(x, material, thickness, p, extended=True):
-    """P(projected angle > x chi_c) of many screened Rutherford scatterings, and chi_c: the logarithm of the
-    characteristic function of their sum is -Omega (1 - k chi_a K1(k chi_a)), Omega = chi_c^2/chi_a^2, for nuclei that
-    are points, plus the integral of what a form factor takes away."""
+    """P(projected angle > x chi_c) of many screened Rutherford scatterings, and chi_c: the logarithm of the characteristic
+    function of their sum is -Omega (1 - k chi_a K1(k chi_a)), Omega = chi_c^2/chi_a^2, for nuclei that are points, plus
+    the integral of what a form factor takes away."""
     one, beta2 = nuclei((material,)), p**2 / (p**2 + MUON**2)
     chi_c2 = one.strength[0] * thickness / (p**2 * beta2)
     a2 = one.screening[0] * (1 + 3.34 * one.coulomb[0] / beta2) / p**2 / chi_c2  # chi_alpha^2 in units of chi_c^2

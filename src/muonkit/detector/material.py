@@ -114,8 +114,11 @@ def library() -> Mapping[str, Material]:
 
 def _from_toml(name: str, entry: Mapping[str, Any]) -> Material:
     elements = tuple(Element(*element) for element in entry["elements"])
-    effect = DensityEffect(**entry["density_effect"])
-    return Material(name, entry["density"], entry["X0"] / entry["density"], entry["I"], elements, effect)
+    density, I = entry["density"], entry["I"]  # noqa: E741
+    Z_over_A = sum(element.weight * element.Z / element.A for element in elements)
+    given = entry.get("density_effect")
+    effect = DensityEffect(**given) if given else general_density_effect(density, Z_over_A, I)
+    return Material(name, density, entry["X0"] / density, I, elements, effect)
 
 
 def plasma_energy(density: float, Z_over_A: float) -> float:
@@ -138,7 +141,9 @@ def general_density_effect(density: float, Z_over_A: float, I: float) -> Density
 
 
 def mixture(name: str, density: float, parts: Sequence[tuple[Material, float]]) -> Material:
-    """A material of others by mass fraction (they are normalised)."""
+    """A material of others by mass fraction (they are normalised); one part alone keeps its own density effect."""
+    if len(parts) == 1:
+        return replace(parts[0][0].scaled(density / parts[0][0].density), name=name)
     total = sum(weight for _, weight in parts)
     shares = [(material, weight / total) for material, weight in parts]
     elements = tuple(Element(e.Z, e.A, e.weight * share) for material, share in shares for e in material.elements)
@@ -178,9 +183,10 @@ class MaterialSection(Section):
             raise ValueError("give either `of` or Z, A, X0 and I, not both")
         if not self.of and not all(element):
             raise ValueError("needs Z, A, X0 [cm] and I [eV], or `of` with mass fractions of known materials")
-        unknown = sorted(set(self.of) - set(library()))
+        known = [name for name, material in library().items() if material.density > 0]
+        unknown = sorted(set(self.of) - set(known))
         if unknown:
-            raise ValueError(f"of: '{unknown[0]}' is not in the library ({', '.join(library())})")
+            raise ValueError(f"of: '{unknown[0]}' is not in the library ({', '.join(known)})")
         if any(share <= 0 for share in self.of.values()):
             raise ValueError("of: mass fractions must be positive")
         return self

@@ -26,13 +26,13 @@ SCATTERING = {"none": 0, "highland": 1, "highland, no log": 2, "highland, total"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to transport. tolerance: of one step [cm]; energy_loss: `most probable` holds on surfaces, in thick volumes
-    the loss is the mean; scattering: Highland's formula per slab, without its logarithm (as Geant4e), or with the
-    logarithm of all matter since the start; min_kinetic [GeV]: stopped below; max_turn [rad]: looping above; boundary
-    [cm]: how sharply faces of volumes are found."""
+    """How to transport. tolerance: error of one step at the target [cm]; energy_loss: `most probable` holds on
+    surfaces, in thick volumes the loss is the mean; scattering: Highland's formula per slab, without its logarithm
+    (as Geant4e), or with the logarithm of all matter since the start; min_kinetic [GeV]: stopped below; max_turn
+    [rad]: looping above; boundary [cm]: how sharply faces of volumes are found."""
 
     species: str = "mu"
-    tolerance: float = 1e-5
+    tolerance: float = 1e-4
     energy_loss: Literal["none", "ionisation", "mean", "most probable"] = "mean"
     scattering: Literal["none", "highland", "highland, no log", "highland, total"] = "highland"
     straggling: bool = True

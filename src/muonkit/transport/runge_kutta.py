@@ -9,7 +9,7 @@ Anal. 4 (1967) 372):
 
     t2 = R(h/2) t,  t3 = t2 + h/2 g2,  t4 = R(h) t + h R(h/2) g3
     x(h) = x + H(h) t + h/3 H(h/2) (g2 + g3),   t(h) = R(h) t + h/6 [2 R(h/2) (g2 + g3) + g4]                     (3)
-    error = h^2 |g4 - R(h/2) (g2 + g3)|                                                                         (4)
+    error of t = h/6 max(|g4 - R(h/2) (g2 + g3)|, CHANCE |g|)                                                    (4)
 
 g1 = 0. In a constant field a step of any length is exact; for omega = 0 this is the scheme of Lund et al., J.
 Instrum. 4 (2009) P04001. `kernels.step` is the compiled twin, with the derivatives of (3)."""
@@ -22,6 +22,7 @@ from muonkit.core.arrays import FloatArray
 from muonkit.core.units import CURVATURE
 from muonkit.transport.helix import DIRECTION, LAMBDA, POSITION, matrices
 
+CHANCE = 0.01  # the least error: the difference of g may vanish by chance
 Field = Callable[[FloatArray], FloatArray]
 Rate = Callable[[FloatArray], FloatArray]
 
@@ -37,7 +38,7 @@ def loss_rate(stopping: FloatArray, qop: FloatArray, mass: float) -> FloatArray:
 
 
 def step(state: FloatArray, h: FloatArray, field: Field, rate: Rate = no_loss) -> tuple[FloatArray, FloatArray]:
-    """Free states (n, 7) after a step h (n,) [cm], eq. 3, and the error of the step [cm], eq. 4.
+    """Free states (n, 7) after a step h (n,) [cm], eq. 3, and the error of the direction, eq. 4.
 
     `field`: points (n, 3) -> B (n, 3); `rate`: lambda -> lambda'."""
     x, t, lam = state[:, POSITION], state[:, DIRECTION], state[:, LAMBDA]
@@ -61,7 +62,10 @@ def step(state: FloatArray, h: FloatArray, field: Field, rate: Rate = no_loss) -
     direction = _times(R2, t) + d / 6 * (2 * both + g4)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     after = lam + h / 6 * (f1 + 2 * f2 + 2 * f3 + f4)
-    return np.concatenate((position, direction, after[:, None]), axis=1), h**2 * np.abs(g4 - both).sum(axis=1)
+    error, size = np.abs(g4 - both).sum(axis=1), (np.abs(g4) + np.abs(both)).sum(axis=1)
+    return np.concatenate((position, direction, after[:, None]), axis=1), np.abs(h) / 6 * np.maximum(
+        error, CHANCE * size
+    )
 
 
 def _times(M: FloatArray, v: FloatArray) -> FloatArray:

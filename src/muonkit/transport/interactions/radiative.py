@@ -1,10 +1,12 @@
-"""Mean loss of muons by radiation: bremsstrahlung, pairs, nuclei. Integrated numerically, once for an element.
+"""Mean loss by radiation: muons by bremsstrahlung, pairs and nuclei, integrated numerically once for an element;
+electrons simply E/X0.
 
 The formulas collected by Groom, Mokhov, Striganov (2001), sec. 4, and in the Geant4 physics reference manual, part III
 (muons): bremsstrahlung on nuclei and electrons, Kelner, Kokoulin, Petrukhin, Phys. Atom. Nucl. 60 (1997) 576; pair
 production, Kokoulin, Petrukhin (1971), with the electrons' share of Kelner (1998); photonuclear, Bezrukov, Bugaev,
-Sov. J. Nucl. Phys. 33 (1981) 635. Valid from 1 GeV to 100 TeV; below, radiation is under 1 % of the loss. Energies
-GeV."""
+Sov. J. Nucl. Phys. 33 (1981) 635. Valid from 1 GeV to 100 TeV; below, radiation is under 0.1 % of the loss. Without
+the Coulomb correction of pair production (second order in alpha Z), which the PDG tables have: pairs in iron are 1.5 %
+above those at 1 TeV, the whole loss 0.8 %. Energies GeV."""
 
 from collections.abc import Callable
 from functools import cache
@@ -19,8 +21,9 @@ from muonkit.detector.material import Material
 AVOGADRO = 6.02214076e23
 ELECTRON_RADIUS = 2.8179403262e-13  # cm
 SQRT_E = float(np.sqrt(np.e))
-ENERGIES = np.geomspace(1.0, 2e4, 61)  # GeV
-NODES = 200
+ENERGIES = np.geomspace(1.0, 1e5, 61)  # GeV
+OVER_ENERGY, OVER_ASYMMETRY = 80, 12  # nodes of Gauss' rule
+SOFTEST = 1e-6  # v; softer photons take 1e-6 of the loss
 
 
 def loss(material: Material, E: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -37,6 +40,14 @@ def loss(material: Material, E: FloatArray) -> tuple[FloatArray, FloatArray]:
     return value, slope
 
 
+def electron_loss(material: Material, p: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """-dE/dx [GeV/cm] by bremsstrahlung of electrons, E/X0 (PDG 2024 sec. 34.4.2), and its derivative by p.
+
+    The limit of complete screening: in aluminium 3 % too much at 1 GeV, 13 % at 100 MeV, 50 % at 10 MeV."""
+    E = np.hypot(p, ELECTRON_MASS)
+    return E / material.X0, p / E / material.X0
+
+
 @cache
 def _per_element(Z: float, A: float) -> CubicSpline:
     """ln(loss) [ln(GeV cm2/g)] against ln E."""
@@ -44,9 +55,15 @@ def _per_element(Z: float, A: float) -> CubicSpline:
     return CubicSpline(np.log(ENERGIES), np.log(total))
 
 
+@cache
+def _gauss(nodes: int) -> tuple[FloatArray, FloatArray]:
+    x, w = np.polynomial.legendre.leggauss(nodes)
+    return x, w
+
+
 def _integral(low: FloatArray, high: FloatArray, integrand: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """Integrals over v from low to high (n,), by Gauss' rule in ln v; integrand: v (n, NODES) -> (n, NODES)."""
-    x, w = np.polynomial.legendre.leggauss(NODES)
+    """Integrals over v from low to high (n,), by Gauss' rule in ln v; integrand: v (n, nodes) -> (n, nodes)."""
+    x, w = _gauss(OVER_ENERGY)
     a, b = np.log(low)[:, None], np.log(np.maximum(high, low))[:, None]
     v = np.exp((a + b) / 2 + (b - a) / 2 * x)
     return ((b - a) / 2 * w * v * integrand(v)).sum(axis=1)
@@ -67,7 +84,7 @@ def bremsstrahlung(Z: float, A: float, E: FloatArray) -> FloatArray:
 
     high = 1 - 0.75 * SQRT_E * M / E * Z ** (1 / 3)
     scale = AVOGADRO / A * FINE_STRUCTURE * (2 * m / M * ELECTRON_RADIUS) ** 2
-    return scale * E * _integral(np.full_like(E, 1e-9), np.maximum(high, 1e-9), integrand)
+    return scale * E * _integral(np.full_like(E, SOFTEST), np.maximum(high, SOFTEST), integrand)
 
 
 def pairs(Z: float, A: float, E: FloatArray) -> FloatArray:
@@ -93,7 +110,7 @@ def _over_asymmetry(Z: float, E: FloatArray, v: FloatArray) -> FloatArray:
     M, m = MUON_MASS, ELECTRON_MASS
     rho_max = (1 - 6 * M**2 / (E**2 * (1 - v))) * np.sqrt(np.maximum(1 - 4 * m / (E * v), 0))
     bottom = np.log(np.maximum(1 - np.maximum(rho_max, 0), 1e-300))
-    x, w = np.polynomial.legendre.leggauss(24)
+    x, w = _gauss(OVER_ASYMMETRY)
     total = np.zeros_like(v)
     for node, weight in zip(x, w, strict=True):
         u = bottom / 2 * (1 - node)

@@ -11,7 +11,7 @@ CYLINDER = 1  # of detector.surfaces.KIND; planes and discs differ in their boun
 FORWARD = 0.9999  # |t_z| above which the curvilinear axes are built from x
 
 
-@leaf
+@inlined
 def distance(S, i, y):
     """Signed distance [cm] of the point from the plane, or from the cylinder (positive outside)."""
     d0, d1, d2 = y[0] - S.center[i, 0], y[1] - S.center[i, 1], y[2] - S.center[i, 2]
@@ -22,7 +22,7 @@ def distance(S, i, y):
     return math.sqrt(max(d0 * d0 + d1 * d1 + d2 * d2 - along * along, 0.0)) - S.radius[i]
 
 
-@leaf
+@inlined
 def normal(S, i, y, n):
     """Unit normal at the point, outwards for a cylinder."""
     w = S.axes[i, 2]
@@ -171,7 +171,7 @@ def end_curvilinear(y, k, rate, u, v, J, F):
         F[4, c] = J[6, c] + ds * rate
 
 
-@leaf
+@inlined
 def reach(S, i, y, k, way):
     """Path [cm] in direction `way` (+1, -1) to the surface along the parabola of the track; inf if it is not met."""
     w = S.axes[i, 2]

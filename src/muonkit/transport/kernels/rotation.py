@@ -7,7 +7,7 @@ With t' = t x omega, a = |omega|, n = omega/a, K v = v x n and x = a s:
 
 import math
 
-from muonkit.core.compiled import inlined, leaf
+from muonkit.core.compiled import inlined
 
 SMALL = 0.3  # below, the differences of trigonometric functions are summed as series
 
@@ -56,7 +56,7 @@ def fill(M, even, along, odd, n0, n1, n2):
     M[2, 1] = along * n1 * n2 - odd * n0
 
 
-@leaf
+@inlined
 def matrices(w0, w1, w2, s, R, H, D):
     """Fill R(s), H(s) and D = dH/da for omega = (w0, w1, w2); returns a."""
     a = math.sqrt(w0 * w0 + w1 * w1 + w2 * w2)

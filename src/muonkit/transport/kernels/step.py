@@ -12,10 +12,12 @@ import math
 from typing import NamedTuple
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.compiled import inlined, leaf
+from muonkit.core.compiled import inlined
 from muonkit.core.units import CURVATURE
 from muonkit.detector.kernels import field
 from muonkit.transport.kernels.rotation import matrices, times, vector
+
+CHANCE = 0.01  # of g: the least error, for the difference of g may vanish by chance
 
 
 class Work(NamedTuple):
@@ -82,7 +84,7 @@ def bend(y, w, place, k):
     put(k, vector(f * y[3], f * y[4], f * y[5], b[0], b[1], b[2]))
 
 
-@leaf
+@inlined
 def start(y, e, det, loss, material, want_gradient, w):
     """Field, k = dt/ds and lambda' at the point, looked up `e` [cm] further on; False outside the map."""
     inside = field(det.field, y[0] + e * y[3], y[1] + e * y[4], y[2] + e * y[5], w.B[0], w.G[0], want_gradient)
@@ -103,9 +105,9 @@ def residual(w, n, place, lam):
     put(w.g[n], vector(t[0], t[1], t[2], e[0], e[1], e[2]))
 
 
-@leaf
+@inlined
 def try_step(y, h, nudge, det, loss, material, want_gradient, w):
-    """The stages of a step h [cm] that `start` began; the error of the step [cm], or -1 outside the field map.
+    """The stages of a step h [cm] that `start` began; the error of its direction, or -1 outside the field map.
 
     The end is looked at from `nudge` [cm] before it: the field may jump at the boundary of a thick volume."""
     f, g, t, b0, lam = w.f, w.g, w.t, w.B[0], y[6]
@@ -140,10 +142,14 @@ def try_step(y, h, nudge, det, loss, material, want_gradient, w):
     residual(w, 3, 2, lam + h * f[2, 0])
     if not inside:
         return -1.0
-    return h * h * (abs(g[3, 0] - both[0]) + abs(g[3, 1] - both[1]) + abs(g[3, 2] - both[2]))
+    error, size = 0.0, 0.0
+    for i in range(3):
+        error += abs(g[3, i] - both[i])
+        size += abs(g[3, i]) + abs(both[i])
+    return abs(h) / 6 * max(error, CHANCE * size)
 
 
-@leaf
+@inlined
 def end_position(y, h, w):
     """Where the step that was tried ends."""
     g, H1 = w.g, w.M[0, 1]
@@ -153,7 +159,7 @@ def end_position(y, h, w):
     return y[0] + a0 + q * b0, y[1] + a1 + q * b1, y[2] + a2 + q * b2
 
 
-@leaf
+@inlined
 def by_lambda(y, h, w):
     """Derivatives by lambda0 at fixed t, for the derivatives of the step: omega turns with lambda."""
     b0, out = w.B[0], w.by_lambda
@@ -173,7 +179,7 @@ def by_lambda(y, h, w):
     put(out[6], times(D1, q * (g[1, 0] + g[2, 0]), q * (g[1, 1] + g[2, 1]), q * (g[1, 2] + g[2, 2])))
 
 
-@leaf
+@inlined
 def move(y, h, w):
     """Complete the step that `try_step` evaluated; the direction is brought back to length 1, the factor is
     returned."""
@@ -218,7 +224,7 @@ def row(M, i):
     return M[i, 0], M[i, 1], M[i, 2]
 
 
-@leaf
+@inlined
 def move_derivatives(J, h, y, norm, want_gradient, w):
     """The columns of J (7 x 5) through the step; y and norm are those after `move`, `by_lambda` was called before
     it."""

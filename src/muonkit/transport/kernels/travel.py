@@ -6,20 +6,22 @@ from typing import NamedTuple
 import numpy as np
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.compiled import compiled, leaf
+from muonkit.core.compiled import compiled, inlined, leaf
 from muonkit.detector.kernels.places import locate, material_of
 from muonkit.transport.kernels import frames, noise, step, volumes
 
 OK, LOOPING, OUT_OF_MAP, STOPPED, TANGENT, STEP_LIMIT, NOT_POSITIVE_DEFINITE, LEFT = range(8)
 ARRIVED = 1e-7  # cm from the target: the rest is a parabola
 LARGEST_TURN = 1.0  # rad in one step: the way to a surface is foreseen as a parabola
+FARTHEST = 500.0  # cm: over which the error of a direction is counted
 SMALLEST = 1e-3  # cm: steps are not cut below this for the sake of the tolerance
 GRAZING = 1e-6  # |n.t| below which a track is tangent to a surface
 
 
 class Plan(NamedTuple):
-    """Tolerance of a step [cm], most steps, longest step [cm], most of the kinetic energy lost in one step, kinetic
-    energy [GeV] at which a track has stopped, angle [rad] after which it loops, width of a boundary [cm]; switches."""
+    """Error of a step at the target [cm], most steps, longest step [cm], most of the kinetic energy lost in one step,
+    kinetic energy [GeV] at which a track has stopped, angle [rad] after which it loops, width of a boundary [cm];
+    switches."""
 
     tolerance: float
     max_steps: int
@@ -95,7 +97,7 @@ def empty_track():
     return Track(np.zeros(7), np.zeros((7, 5)), np.eye(5), np.zeros((5, 5)), np.zeros(4))
 
 
-@leaf
+@inlined
 def slopes(y, e, det, loss, material, s):
     """k = dt/ds and d lambda/ds at the point, looked up `e` cm further on; False outside the field map."""
     return step.start(y, e, det, loss, material, True, s.work)
@@ -151,7 +153,7 @@ def matter(track, h, det, loss, plan, material, s):
     noise.add_noise(track.C, max(angle, 0.0), lost, y[6], loss.mass, h)
 
 
-@leaf
+@inlined
 def limits(track, loss, material, plan, s):
     """Longest step [cm] by angle, by what the last step allowed, and by energy loss."""
     k = s.k
@@ -163,19 +165,22 @@ def limits(track, loss, material, plan, s):
     return min(longest, plan.max_loss * kinetic_energy(track.y, loss.mass) / max(lost, 1e-300))
 
 
-@leaf
+@inlined
 def kinetic_energy(y, mass):
     p = 1 / abs(y[6])
     return p * p / (math.sqrt(p * p + mass * mass) + mass)
 
 
-@leaf
-def attempt(track, h, nudge, det, loss, material, plan, s):
-    """Try a step and shorten it until its error is below the tolerance. Returns its length, 0 outside the map."""
+@inlined
+def attempt(track, h, far, nudge, det, loss, material, plan, s):
+    """Try a step and shorten it until its error at the target, `far` [cm] away, is below the tolerance.
+
+    Returns its length, 0 outside the map."""
     for _ in range(30):
         error = step.try_step(track.y, h, nudge, det, loss, material, plan.gradient, s.work)
         if error < 0:
             return 0.0
+        error *= max(far, abs(h))
         scale = 0.9 * (plan.tolerance / max(error, 1e-300)) ** 0.25
         if error <= plan.tolerance or abs(h) <= SMALLEST:
             track.at[3] = abs(h) * max(scale, 1.0)
@@ -245,7 +250,7 @@ def stop_at_face(track, h, aimed, longest, block, part, nudge, det, loss, materi
     return h, 0.0
 
 
-@leaf
+@inlined
 def complete(track, h, plan, s):
     """Do the step that was tried, with its derivatives."""
     step.by_lambda(track.y, h, s.work)
@@ -291,14 +296,14 @@ def approach(track, S, i, det, loss, material, plan, s):
     return TANGENT
 
 
-@leaf
+@inlined
 def outside(det, y):
     """Whether the point has left the envelope of the detector."""
     e = det.envelope
     return y[0] * y[0] + y[1] * y[1] > e[0] * e[0] or y[2] < e[1] or y[2] > e[2]
 
 
-@leaf
+@inlined
 def ended(track, det, loss, plan):
     """The status of a track that may not go on, OK otherwise."""
     if track.at[1] > plan.max_turn:
@@ -324,7 +329,7 @@ def jump(J, y, s):
         J[6, c] += ds * (s.work.f[3, 0] - s.rate[0])
 
 
-@leaf
+@inlined
 def volume_at(V, y, e):
     """The volume `e` [cm] further on: block, slice and material."""
     block, part = locate(V, y[0] + e * y[3], y[1] + e * y[4], y[2] + e * y[5])
@@ -359,7 +364,8 @@ def travel(track, S, target, way, det, loss, plan, s):
         to_target = frames.reach(S, target, y, s.k, way)
         to_face = volumes.to_face(V, block, part, y, s.k, way) if thick else math.inf
         aimed = min(to_target, to_face, limits(track, loss, material, plan, s))
-        h = attempt(track, way * aimed, nudge, det, loss, material, plan, s)
+        far = min(to_target, FARTHEST)
+        h = attempt(track, way * aimed, far, nudge, det, loss, material, plan, s)
         if h == 0.0:
             return OUT_OF_MAP
         arriving = abs(h) == to_target
