@@ -19,6 +19,7 @@ from muonkit.transport.propagate import Settings, compiled_loss
 from muonkit.transport.status import OK
 
 WIDE = np.diag([1.0, 1.0, 0.01, 0.01, 1.0])  # cm, cm, rad, rad, 1/GeV squared: the fit forgets its start
+INFLATION = 1e5  # of the covariance from one iteration to the next: the same, with more digits left for the smoother
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def _once(
     stops[np.arange(stops.shape[1]) >= count[:, None]] = -1
     route = kernel.Route(stops, count, _reference(stops, before))
     out = _empty(n, len(hits.surface), stops.shape[1], keep)
-    kernel.fit_tracks(start.parameters, WIDE, route, hit_arrays, arrays, loss, plan, max_chi2, keep, out)
+    kernel.fit_tracks(start.parameters, _wide(n, before), route, hit_arrays, arrays, loss, plan, max_chi2, keep, out)
     return FittedTracks(
         BoundStates(start.surface, out.parameters, out.covariance),
         out.chi2,
@@ -130,6 +131,14 @@ def _once(
         out.stop_parameters,
         out.stop_covariance if keep else None,
     )
+
+
+def _wide(n: int, before: FittedTracks | None) -> FloatArray:
+    """Covariances of the start: of no weight, but not wider than needed, for what the smoother subtracts."""
+    wide = np.tile(WIDE, (n, 1, 1))
+    if before is not None and before.states.covariance is not None:
+        wide[before.good] = INFLATION * before.states.covariance[before.good]
+    return wide
 
 
 def _reference(stops: IntArray, before: FittedTracks | None) -> FloatArray:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.compiled import compiled, leaf
+from muonkit.core.compiled import compiled, inlined, leaf
 from muonkit.tracking.kernels import update
 from muonkit.transport.kernels import frames, noise, slab, travel
 from muonkit.transport.kernels.batch import copy
@@ -85,7 +85,7 @@ def stops(n):
     )
 
 
-@leaf
+@inlined
 def hit_on(hits, track, surface):
     """The hit of a track on a surface, -1 if there is none."""
     for k in range(hits.offsets[track], hits.offsets[track + 1]):
@@ -94,7 +94,7 @@ def hit_on(hits, track, surface):
     return -1
 
 
-@leaf
+@inlined
 def measure(track, S, i, hits, k, j, st, max_chi2, K, M):
     """Update the bound state of stop j with hit k; its chi2, 0 for an outlier, -1 if the covariance is no longer
     positive."""
@@ -115,7 +115,7 @@ def measure(track, S, i, hits, k, j, st, max_chi2, K, M):
     return chi2
 
 
-@leaf
+@inlined
 def arrive(track, S, i, j, st, s):
     """Settle on stop j and keep prediction and Jacobian."""
     travel.settle_bound(track, S, i, s)
@@ -124,7 +124,7 @@ def arrive(track, S, i, j, st, s):
     copy(track.T, st.F[j])
 
 
-@leaf
+@inlined
 def leave(track, S, i, reference, det, loss, plan, s):
     """Go on from a stop along the reference, through its matter; False if the track stops there."""
     path = track.at[0]
@@ -133,13 +133,13 @@ def leave(track, S, i, reference, det, loss, plan, s):
     return slab.cross(track, S, i, 1.0, det, loss, plan, s)
 
 
-@leaf
+@inlined
 def around(difference, period):
     """A difference brought to within half a period."""
     return difference - period * math.floor(difference / period + 0.5)
 
 
-@leaf
+@inlined
 def predict(S, i, j, st, reference, state, change):
     """Prediction at stop j: where the reference arrives (in st.x), and F times the deviation of the state from it.
 
@@ -154,7 +154,7 @@ def predict(S, i, j, st, reference, state, change):
             st.x[j, a] += st.F[j, a, b] * change[b]
 
 
-@leaf
+@inlined
 def choose_reference(j, st, reference):
     """The reference of stop j; where there is none, the reference of the stop before as it arrives here, in st.x."""
     if math.isnan(reference[j, 0]):
@@ -203,7 +203,7 @@ def filter_track(track, n, route, hits, det, loss, plan, max_chi2, st, out, stat
     return route.length[n]
 
 
-@leaf
+@inlined
 def pull_back(S, i, st, j, lam, Lam, A, M):
     """(lambda, Lambda) behind the hit of stop j to before it: + H^T W (H, -r)."""
     for a in range(5):
@@ -233,7 +233,7 @@ def pull_back(S, i, st, j, lam, Lam, A, M):
                     Lam[a, b] += P[m, a] * W[m, q] * P[q, b]
 
 
-@leaf
+@inlined
 def carry_back(F, lam, Lam, M):
     """(lambda, Lambda) at a stop to the one before: F^T lambda, F^T Lambda F."""
     for a in range(5):
@@ -256,7 +256,7 @@ def carry_back(F, lam, Lam, M):
             Lam[a, b] = total
 
 
-@leaf
+@inlined
 def smooth(x, C, lam, Lam, M, xs, Cs):
     """Smoothed state x - C lambda and covariance C - C Lambda C of a stop."""
     for a in range(5):
@@ -276,7 +276,7 @@ def smooth(x, C, lam, Lam, M, xs, Cs):
             Cs[b, a] = total
 
 
-@leaf
+@inlined
 def compare(S, i, hits, k, use, xs, Cs, out, r):
     """Residual of a hit to the smoothed track, and its variance: V - H C H^T of a used hit, V + H C H^T of an
     outlier."""
@@ -319,7 +319,7 @@ def smooth_track(n, reached, route, hits, det, st, out, lam, Lam, xs, Cs, r, M, 
 
 @compiled
 def fit_tracks(start, cov, route, hits, det, loss, plan, max_chi2, keep, out):
-    """Every track from start (n, 5) with the covariance cov (5, 5) at the first surface of its route."""
+    """Every track from start (n, 5) with covariance cov (n, 5, 5) at the first surface of its route."""
     longest = route.surface.shape[1]
     s, track, st, state = travel.scratch(), travel.empty_track(), stops(longest), np.zeros(5)
     K, L, r, M = np.zeros((5, 2)), np.zeros((5, 5)), np.zeros(2), np.zeros((5, 5))
@@ -328,7 +328,7 @@ def fit_tracks(start, cov, route, hits, det, loss, plan, max_chi2, keep, out):
         if route.length[n] == 0:
             out.status[n] = travel.LEFT
             continue
-        copy(cov, track.C)
+        copy(cov[n], track.C)
         first = route.surface[n, 0]
         for a in range(5):
             state[a] = start[n, a]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from muonkit.core.compiled import compiled, leaf
+from muonkit.core.compiled import compiled, inlined, leaf
 from muonkit.transport.kernels import frames, step, travel
 
 LONGEST = 30.0  # cm
@@ -12,7 +12,7 @@ TURN = 0.1  # rad in one look: the parabola is then right to TURN^2/6 of the ste
 DISC = 2  # of detector.surfaces
 
 
-@leaf
+@inlined
 def within(S, i, y, k, d, margin):
     """Whether the track crosses surface i within its bounds, d [cm] further on along the parabola."""
     d0 = y[0] + d * y[3] + 0.5 * d * d * k[0] - S.center[i, 0]
@@ -29,7 +29,7 @@ def within(S, i, y, k, d, margin):
     return b[0] - margin <= l0 <= b[1] + margin and b[2] - margin <= l1 <= b[3] + margin
 
 
-@leaf
+@inlined
 def look(S, y, k, h, margin, wanted, seen, found, where):
     """Surfaces crossed within the next h [cm], by path: `found` and `where`; returns how many."""
     n = 0

@@ -2,11 +2,11 @@
 
 import math
 
-from muonkit.core.compiled import leaf
+from muonkit.core.compiled import inlined
 from muonkit.transport.kernels.frames import CYLINDER
 
 
-@leaf
+@inlined
 def residual(S, i, bound, value, r):
     """Measured minus predicted coordinates; the seam of a cylinder is looked across."""
     d0, d1 = -bound[0], -bound[1]
@@ -18,7 +18,7 @@ def residual(S, i, bound, value, r):
             r[m] -= around * math.floor(r[m] / around + 0.5)
 
 
-@leaf
+@inlined
 def innovation(S, i, C, variance, W):
     """Fill W = (H C H^T + V)^-1; False if it is not positive definite."""
     P = S.projection[i]
@@ -36,13 +36,13 @@ def innovation(S, i, C, variance, W):
     return True
 
 
-@leaf
+@inlined
 def form(a, b, C):
     """a C b over the two local coordinates."""
     return a[0] * (C[0, 0] * b[0] + C[0, 1] * b[1]) + a[1] * (C[1, 0] * b[0] + C[1, 1] * b[1])
 
 
-@leaf
+@inlined
 def chi_square(n, r, W):
     """r W r."""
     total = r[0] * W[0, 0] * r[0]
@@ -51,7 +51,7 @@ def chi_square(n, r, W):
     return total
 
 
-@leaf
+@inlined
 def gain(S, i, C, W, K, A):
     """K = C H^T W (5, 2) and A = 1 - K H (5, 5)."""
     n, P = S.n_measured[i], S.projection[i]
@@ -68,7 +68,7 @@ def gain(S, i, C, W, K, A):
             A[j, 1] -= K[j, m] * P[m, 1]
 
 
-@leaf
+@inlined
 def joseph(n, A, K, variance, C, M):
     """C -> A C A^T + K V K^T, positive whatever the rounding."""
     for j in range(5):

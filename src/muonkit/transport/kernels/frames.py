@@ -5,7 +5,7 @@ them, q/p; it has no poles, so noise is added there."""
 
 import math
 
-from muonkit.core.compiled import inlined, leaf
+from muonkit.core.compiled import inlined
 
 CYLINDER = 1  # of detector.surfaces.KIND; planes and discs differ in their bounds only
 FORWARD = 0.9999  # |t_z| above which the curvilinear axes are built from x
@@ -38,7 +38,7 @@ def normal(S, i, y, n):
     n[2] /= size
 
 
-@leaf
+@inlined
 def first_axis(S, i, n, u):
     """The unit vector of growing loc0 at a point whose normal is n."""
     if S.kind[i] != CYLINDER:
@@ -50,14 +50,14 @@ def first_axis(S, i, n, u):
     u[2] = w[0] * n[1] - w[1] * n[0]
 
 
-@leaf
+@inlined
 def second_axis(S, i, v):
     """The unit vector of growing loc1."""
     row = 2 if S.kind[i] == CYLINDER else 1
     v[0], v[1], v[2] = S.axes[i, row, 0], S.axes[i, row, 1], S.axes[i, row, 2]
 
 
-@leaf
+@inlined
 def to_free(S, i, bound, y):
     """The free state of bound parameters on surface i."""
     a = S.axes[i]
@@ -75,7 +75,7 @@ def to_free(S, i, bound, y):
     y[6] = bound[4]
 
 
-@leaf
+@inlined
 def to_bound(S, i, y, bound):
     """The bound parameters of a free state that is on surface i."""
     d0, d1, d2 = y[0] - S.center[i, 0], y[1] - S.center[i, 1], y[2] - S.center[i, 2]
@@ -92,7 +92,7 @@ def to_bound(S, i, y, bound):
     bound[4] = y[6]
 
 
-@leaf
+@inlined
 def start_bound(S, i, y, n, u, v, J):
     """J = d free / d bound at the surface; n, u, v are scratch."""
     normal(S, i, y, n)
@@ -107,7 +107,7 @@ def start_bound(S, i, y, n, u, v, J):
     J[6, 4] = 1.0
 
 
-@leaf
+@inlined
 def end_bound(S, i, y, k, rate, n, u, v, J, F):
     """F (5 x 5) = d bound / d start of a track that ends on the surface: the path follows the start parameters.
 
@@ -129,7 +129,7 @@ def end_bound(S, i, y, k, rate, n, u, v, J, F):
         F[4, c] = J[6, c] + ds * rate
 
 
-@leaf
+@inlined
 def track_axes(y, u, v):
     """Two unit vectors normal to the track: u = z x t normalised (x x t close to the z axis), v = t x u."""
     t0, t1, t2 = y[3], y[4], y[5]
@@ -146,7 +146,7 @@ def track_axes(y, u, v):
     v[2] = t0 * u[1] - t1 * u[0]
 
 
-@leaf
+@inlined
 def start_curvilinear(y, u, v, J):
     """J = d free / d (u, v, angle to u, angle to v, lambda)."""
     track_axes(y, u, v)
@@ -157,7 +157,7 @@ def start_curvilinear(y, u, v, J):
     J[6, 4] = 1.0
 
 
-@leaf
+@inlined
 def end_curvilinear(y, k, rate, u, v, J, F):
     """F (5 x 5) = d curvilinear / d start on the plane normal to the track."""
     track_axes(y, u, v)

@@ -3,15 +3,15 @@
 
 import math
 
-from muonkit.core.compiled import leaf
+from muonkit.core.compiled import inlined
+from muonkit.core.units import ELECTRON_MASS
 
 NONE, PER_SLAB, NO_LOG, TOTAL = range(4)
 HIGHLAND = 13.6e-3  # GeV, PDG 2024 eq. 34.16
 LOG_TERM = 0.038
-ELECTRON_MASS = 0.51099895e-3
 
 
-@leaf
+@inlined
 def highland(depth, p, mass, model):
     """Variance of the projected angle [rad^2] behind `depth` radiation lengths."""
     if depth <= 0 or model == NONE:
@@ -22,7 +22,7 @@ def highland(depth, p, mass, model):
     return theta * theta * depth * factor * factor
 
 
-@leaf
+@inlined
 def straggling(xi, p, mass):
     """Variance of the energy loss [GeV^2]: xi Tmax (1 - beta^2/2), xi [GeV] = K/2 Z/A rho x/beta^2 without the
     1/beta^2."""
@@ -34,7 +34,7 @@ def straggling(xi, p, mass):
     return xi / beta2 * t_max * (1 - beta2 / 2)
 
 
-@leaf
+@inlined
 def add_noise(C, angle, loss, qop, mass, length):
     """Add to a curvilinear covariance: `angle` [rad^2] spread evenly over `length` (signed, cm), `loss` [GeV^2]."""
     corner = angle * length / 2
@@ -48,7 +48,7 @@ def add_noise(C, angle, loss, qop, mass, length):
     C[4, 4] += loss * (p2 + mass * mass) / (p2 * p2 * p2)
 
 
-@leaf
+@inlined
 def sandwich(F, C, work):
     """C -> F C F^T for 5 x 5 matrices, symmetric to the last bit."""
     for i in range(5):
@@ -66,7 +66,7 @@ def sandwich(F, C, work):
             C[j, i] = total
 
 
-@leaf
+@inlined
 def product(F, T, work):
     """T -> F T."""
     for j in range(5):
@@ -79,7 +79,7 @@ def product(F, T, work):
             T[i, j] = work[i]
 
 
-@leaf
+@inlined
 def positive_definite(C, L):
     """Whether C has a Cholesky factor; it is left in L."""
     for i in range(C.shape[0]):

@@ -3,6 +3,7 @@
 import math
 
 from muonkit.core.compiled import leaf
+from muonkit.core.units import ELECTRON_MASS
 from muonkit.transport.kernels import frames, noise, step
 
 NO_LOSS, MEAN, MOST_PROBABLE = range(3)
@@ -21,9 +22,9 @@ def most_probable_shift(xi, p, mass):
     The difference of PDG 2024 eqs. 34.5 and 34.12; 0 where the straggling is no longer Landau's."""
     E2 = p * p + mass * mass
     beta2 = p * p / E2
-    ratio = noise.ELECTRON_MASS / mass
+    ratio = ELECTRON_MASS / mass
     under = 1 + 2 * math.sqrt(E2) / mass * ratio + ratio * ratio
-    t_max = 2 * noise.ELECTRON_MASS * p * p / (mass * mass) / under
+    t_max = 2 * ELECTRON_MASS * p * p / (mass * mass) / under
     width = xi / beta2
     shift = width * (math.log(t_max / width) - beta2 - BICHSEL_J)
     if shift <= 0:
