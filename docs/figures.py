@@ -1,4 +1,6 @@
-"""`make figures`: the figures of the documentation, from finished runs of the default and of the open-data examples."""
+"""`make figures`: the figures of the documentation, from finished runs of the default and of the open-data examples.
+
+Without a folder of runs (`python docs/figures.py`): the pictures of the detectors alone."""
 
 import json
 import sys
@@ -9,6 +11,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from muonkit.detector.detector import directions, load_detector, material_budget
+from muonkit.report import detector as pictures
 
 IMAGES = Path(__file__).parent / "images"
 INJECTED = Path(__file__).parents[1] / "examples" / "default" / "jpsi-data.toml"
@@ -74,13 +79,26 @@ def real(out: Path) -> None:
     figure.savefig(IMAGES / "real-data.png", dpi=130)
 
 
+def detectors() -> None:
+    """The shipped detectors along the beam, and the material of the tracker against eta."""
+    tracker, eta = load_detector("cms_like_tracker"), np.linspace(-3, 3, 241)
+    budget = material_budget(tracker, directions(eta))
+    drawn = {
+        "cms-like-tracker-rz": pictures.longitudinal(tracker),
+        "cms-like-tracker-material": pictures.material_budget(eta, budget, tracker.title),
+        "belle2-like-rz": pictures.longitudinal(load_detector("belle2")),
+    }
+    for name, figure in drawn.items():
+        figure.savefig(IMAGES / f"detector-{name}.png", dpi=130)
+
+
 def main() -> None:
-    out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
     IMAGES.mkdir(exist_ok=True)
-    if (out / "jpsi").exists():
-        default(out / "jpsi")
-    if (out / "real").exists():
-        real(out / "real")
+    detectors()
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    for folder, draw in {"jpsi": default, "real": real}.items():
+        if out and (out / folder).exists():
+            draw(out / folder)
 
 
 if __name__ == "__main__":

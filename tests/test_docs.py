@@ -6,8 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from muonkit.cli import main
+from muonkit.core.config import Section
+from muonkit.detector import description, distort, material
+from muonkit.detector.detector import load_detector
+from muonkit.detector.fields import sections
+from muonkit.transport import status
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -31,6 +37,10 @@ def test_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             for line in text.strip().splitlines():
                 assert main(shlex.split(line)[1:]) == 0, line
     assert abs(names["closure"]["after"]["mean"] - 1) < 3 * names["closure"]["after"]["mean_error"]
+    pull, ratio = names["pull"](names["tracks"]), names["ratio"]
+    assert abs(pull.mean()) < 3 / len(pull) ** 0.5
+    assert abs(pull.std() - 1) < 3 / (2 * len(pull)) ** 0.5
+    assert abs(ratio.mean() - 1 / 1.005) < 3 * ratio.std() / len(ratio) ** 0.5
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
@@ -47,3 +57,41 @@ def test_every_key_of_the_configuration_is_documented() -> None:
     for section, field in Calibrate.model_fields.items():
         for key in field.annotation.model_fields:  # type: ignore[union-attr]
             assert f"{section}.{key}" in text or f"`{key}`" in text or f"`{section}.*`" in text, f"{section}.{key}"
+
+
+def test_example_of_a_detector_loads_and_its_distortions_are_undone(tmp_path: Path) -> None:
+    names: dict[str, Any] = {}
+    for language, text in blocks(ROOT / "docs" / "formats.md"):
+        if language == "toml":
+            (tmp_path / "example.toml").write_text(text)
+        elif language == "python":
+            exec(compile(text, "formats.md", "exec"), names)
+    example = load_detector(tmp_path / "example.toml")
+    assert "muon/8/01" in example.layers
+    assert example.blocks == ("yoke",)
+    plain = load_detector("cms_like_tracker").surfaces.center
+    assert abs(names["wrong"].surfaces.center - plain).max() == pytest.approx(0.01)
+    assert abs(names["right"].surfaces.center - plain).max() < 1e-12
+
+
+def sections_of_a_detector() -> list[type[BaseModel]]:
+    """Every model of a detector file and of its distortions."""
+    rooms = (description, sections, distort, material)
+    found = {value for room in rooms for value in vars(room).values() if isinstance(value, type)}
+    return sorted((one for one in found if issubclass(one, Section)), key=lambda one: one.__name__)
+
+
+@pytest.mark.parametrize("section", sections_of_a_detector(), ids=lambda section: section.__name__)
+def test_every_key_of_a_detector_is_documented(section: type[BaseModel]) -> None:
+    page = (ROOT / "docs" / "formats.md").read_text().partition("\n## Detector\n")[2]
+    words = {word for code in re.findall(r"`([^`\n]+)`", page) for word in re.findall(r"\w+", code)}
+    missing = {field.alias or key for key, field in section.model_fields.items()} - words
+    assert not missing - {"kind"}, f"{section.__name__}: {missing}"
+
+
+def test_every_status_of_the_transport_is_documented() -> None:
+    text = (ROOT / "docs" / "formats.md").read_text()
+    for name in status.__all__:
+        if name != "MESSAGE":
+            code = getattr(status, name)
+            assert f"| {code} | `{name}` | {status.MESSAGE[code]} |" in text, name

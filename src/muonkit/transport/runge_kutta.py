@@ -22,7 +22,7 @@ from muonkit.core.arrays import FloatArray
 from muonkit.core.units import CURVATURE
 from muonkit.transport.helix import DIRECTION, LAMBDA, POSITION, matrices
 
-CHANCE = 0.01  # the least error: the difference of g may vanish by chance
+CHANCE = 0.05  # the least error: the difference of g may vanish by chance
 Field = Callable[[FloatArray], FloatArray]
 Rate = Callable[[FloatArray], FloatArray]
 

@@ -17,7 +17,7 @@ from muonkit.core.units import CURVATURE
 from muonkit.detector.kernels import field
 from muonkit.transport.kernels.rotation import matrices, times, vector
 
-CHANCE = 0.01  # of g: the least error, for the difference of g may vanish by chance
+CHANCE = 0.05  # of g: the least error, for the difference of g may vanish by chance
 
 
 class Work(NamedTuple):
