@@ -9,6 +9,7 @@ import json
 import time
 
 import numpy as np
+from tests.oracles import acts_telescope
 
 from muonkit.core.arrays import FloatArray
 from muonkit.data.hits import Hits
@@ -17,7 +18,6 @@ from muonkit.detector.detector import load_detector
 from muonkit.tracking.fit import FitSettings, FittedTracks, fit
 from muonkit.tracking.seed import seed
 from muonkit.transport.propagate import Settings
-from tests.oracles import acts_telescope
 
 SIGMA = (15e-4, 25e-4)
 DETECTOR = load_detector("telescope")

@@ -10,12 +10,12 @@ import json
 import time
 
 import numpy as np
+from tests.oracles import acts_compare, acts_propagation
 
 from muonkit.core.arrays import FloatArray
 from muonkit.data.tracks import BoundStates
 from muonkit.detector.detector import Detector
 from muonkit.transport.propagate import Propagated, Settings, propagate
-from tests.oracles import acts_compare, acts_propagation
 
 TOLERANCES = {"equal accuracy": 3e-6, "default": 1e-4}  # cm at the target
 

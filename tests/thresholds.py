@@ -8,3 +8,7 @@ IMINUIT_ERROR = 0.02  # relative
 KERNEL_RTOL = 1e-12  # numba twin against NumPy
 COVERAGE = 0.05  # errors against the spread of toys
 EXPORT_RTOL = 1e-7
+PULL_BIAS = 0.02  # of the five track parameters, 100 000 tracks
+PULL_WIDTH = 0.03
+CHI2_FLATNESS = 1e-3  # probability of a flat distribution
+LOST_TRACKS = 2e-3  # tracks that curl at 0.5 GeV

@@ -77,7 +77,8 @@ def rz_map() -> tuple[Field, Any]:
 
 
 def start(tracks: Sample, field: Field, radius: float = 110.0) -> tuple[BoundStates, Detector]:
-    """Every track on a plane of its own, its curvilinear one, with ACTS' start covariance; the target is the last surface."""
+    """Every track on a plane of its own, its curvilinear one, with ACTS' start covariance; the target is the last
+    surface."""
     n = len(tracks.qop)
     sin, cos = np.sin(tracks.angles[:, 1]), np.cos(tracks.angles[:, 1])
     t = np.stack((sin * np.cos(tracks.angles[:, 0]), sin * np.sin(tracks.angles[:, 0]), cos), axis=1)

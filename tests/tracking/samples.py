@@ -26,8 +26,8 @@ SETTINGS = Settings(energy_loss="ionisation")
 
 
 class Sample(NamedTuple):
-    """pulls (n, 5) at the first surface, p (n,) [GeV], eta (n,), probability of chi2 (n,) of the fitted tracks; how many were
-    simulated with enough hits."""
+    """pulls (n, 5) at the first surface, p (n,) [GeV], eta (n,), probability of chi2 (n,) of the fitted tracks; how
+    many were simulated with enough hits."""
 
     pulls: FloatArray
     p: FloatArray
@@ -69,7 +69,8 @@ def _part(detector: Detector, truth: Truth, hits: Hits, tracks: FittedTracks) ->
 
 
 def first_rows(truth: Truth, tracks: FittedTracks) -> tuple[FloatArray, BoolArray]:
-    """Row of the truth where every track is at the surface of its fitted state for the first time; whether there is one."""
+    """Row of the truth where every track is at the surface of its fitted state for the first time; whether there is
+    one."""
     track = np.repeat(np.arange(len(truth)), np.diff(truth.offsets))
     there = np.flatnonzero(truth.surface == tracks.states.surface[track])[::-1]
     rows = np.full(len(truth), -1)

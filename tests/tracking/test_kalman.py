@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.tracking import samples
 
 from muonkit.core.errors import InputError
 from muonkit.core.particles import species
@@ -15,7 +16,6 @@ from muonkit.tracking.fit import WIDE, FitSettings, fit
 from muonkit.tracking.seed import seed
 from muonkit.transport.interactions import scattering
 from muonkit.transport.propagate import Settings, propagate
-from tests.tracking import samples
 
 N, PLANES = 100, 12
 NO_LOSS = Settings(energy_loss="none", straggling=False)
@@ -92,7 +92,7 @@ def test_iterations_leave_digits_to_the_covariance(telescope):
     sigma = np.sqrt(np.einsum("nii->ni", exact))
     scale = sigma[:, :, None] * sigma[:, None, :]
     narrow, wide = (np.abs((one.states.covariance - exact) / scale).max(axis=(1, 2)) for one in (tracks, again))
-    assert np.median(narrow) < 2e-5  # 1/INFLATION, and a little; the textbook itself has lost digits in some
+    assert np.median(narrow) < 1e-4  # 1/INFLATION is 1e-5; the textbook's inverses have lost digits too
     assert narrow.max() < 2e-3
     assert wide.max() < 2e-3
 

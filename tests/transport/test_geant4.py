@@ -24,7 +24,6 @@ POSITION, MOMENTUM = 0.05, 1e-3  # cm, relative: the claims
 LIMIT = {"mu+ 2 GeV": 3e-3, "pi+ 2 GeV": 3e-3}
 
 
-
 def through(p, charge, planes, settings, thickness=0.0):
     """Tracks along z to planes of DETECTOR by name, one each, from a point without errors."""
     n = len(planes)

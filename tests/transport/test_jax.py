@@ -58,7 +58,7 @@ def test_states_and_jacobians_agree(jax_field, field, target, stopping):
     bound = zoo.states(N, p=(1.0, 50))
     volumes = FULL if stopping is lossy else None
     det = zoo.detector(field, LAYERS, volumes, ("iron",))
-    plan = zoo.EXACT._replace(tolerance=1e-12, max_loss=0.002, max_step=1.0)
+    plan = zoo.EXACT._replace(tolerance=1e-10, max_loss=0.002, max_step=1.0)
     end, _, jacobian, path, _ = go(bound, target, det, plan)
     expected, derivative = oracle(bound, target, jax_field, stopping, path)
     np.testing.assert_allclose(end, expected, rtol=1e-9, atol=1e-9)

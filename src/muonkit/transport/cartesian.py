@@ -3,7 +3,7 @@
 Curvilinear: displacements along u, v normal to the track, angles towards them, q/p; u = z x t (x x t within 0.8
 degrees of the z axis), v = t x u. With momentum p = t/|lambda| (charge 1),
 
-    d(angle_u) = u.dp/p,   d lambda = -lambda (t.dp)/p                                                           (5)"""
+    d(angle_u) = u.dp/p,   d lambda = -lambda (t.dp)/p                                                          (13)"""
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def axes(free: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def to_curvilinear(free: FloatArray, covariance: FloatArray) -> FloatArray:
-    """Curvilinear covariance (n, 5, 5) of one (n, 6, 6) in position and momentum; eq. 5."""
+    """Curvilinear covariance (n, 5, 5) of one (n, 6, 6) in position and momentum; eq. 13."""
     u, v = axes(free)
     t, lam = free[:, 3:6], free[:, 6:]
     jacobian = np.zeros((len(free), 5, 6))

@@ -5,7 +5,7 @@
 A free state is (x, y, z, tx, ty, tz, lambda = q/p); lengths cm, momenta GeV, field tesla; c = `core.units.CURVATURE`.
 With a = |omega|, n = omega/a, K v = v x n, u = a s and P = 1 - n n^T (Rodrigues' rotation and its integral):
 
-    R = n n^T + cos u P + sin u K,   H = s n n^T + sin u/a P + (1 - cos u)/a K                                   (1)"""
+    R = n n^T + cos u P + sin u K,   H = s n n^T + sin u/a P + (1 - cos u)/a K                                   (9)"""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ POSITION, DIRECTION, LAMBDA = slice(0, 3), slice(3, 6), 6
 
 
 def matrices(omega: FloatArray, s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """R, H and dH/da, each (n, 3, 3), for omega (n, 3) [1/cm] and paths s (n,) [cm]; eq. 1 and its derivative."""
+    """R, H and dH/da, each (n, 3, 3), for omega (n, 3) [1/cm] and paths s (n,) [cm]; eq. 9 and its derivative."""
     a = np.linalg.norm(omega, axis=1)
     n = omega / np.where(a > 0, a, 1.0)[:, None]
     along = n[:, :, None] * n[:, None, :]

@@ -1,6 +1,6 @@
 """One Runge-Kutta-Nystrom step of fourth order around the helix of the field at its start: the reference in NumPy.
 
-    x'' = t' = c lambda t x B(x),   lambda' = f(lambda)                                                          (2)
+    x'' = t' = c lambda t x B(x),   lambda' = f(lambda)                                                         (10)
 
 With omega = c lambda0 B(x0) the motion is t' = t x omega + g with a small g = t x (c lambda B - omega), and by
 variation of constants t(h) = R(h) t + int R(h - u) g du, x(h) = x + H(h) t + int H(h - u) g du, with R and H of
@@ -8,11 +8,11 @@ variation of constants t(h) = R(h) t + int R(h - u) g du, x(h) = x + H(h) t + in
 Anal. 4 (1967) 372):
 
     t2 = R(h/2) t,  t3 = t2 + h/2 g2,  t4 = R(h) t + h R(h/2) g3
-    x(h) = x + H(h) t + h/3 H(h/2) (g2 + g3),   t(h) = R(h) t + h/6 [2 R(h/2) (g2 + g3) + g4]                     (3)
-    error of t = h/6 max(|g4 - R(h/2) (g2 + g3)|, CHANCE |g|)                                                    (4)
+    x(h) = x + H(h) t + h/3 H(h/2) (g2 + g3),   t(h) = R(h) t + h/6 [2 R(h/2) (g2 + g3) + g4]                    (11)
+    error of t = h/6 max(|g4 - R(h/2) (g2 + g3)|, CHANCE |g|)                                                   (12)
 
 g1 = 0. In a constant field a step of any length is exact; for omega = 0 this is the scheme of Lund et al., J.
-Instrum. 4 (2009) P04001. `kernels.step` is the compiled twin, with the derivatives of (3)."""
+Instrum. 4 (2009) P04001. `kernels.step` is the compiled twin, with the derivatives of (11)."""
 
 from collections.abc import Callable
 
@@ -38,7 +38,7 @@ def loss_rate(stopping: FloatArray, qop: FloatArray, mass: float) -> FloatArray:
 
 
 def step(state: FloatArray, h: FloatArray, field: Field, rate: Rate = no_loss) -> tuple[FloatArray, FloatArray]:
-    """Free states (n, 7) after a step h (n,) [cm], eq. 3, and the error of the direction, eq. 4.
+    """Free states (n, 7) after a step h (n,) [cm], eq. 11, and the error of the direction, eq. 12.
 
     `field`: points (n, 3) -> B (n, 3); `rate`: lambda -> lambda'."""
     x, t, lam = state[:, POSITION], state[:, DIRECTION], state[:, LAMBDA]

@@ -205,25 +205,30 @@ def filter_track(track, n, route, hits, det, loss, plan, max_chi2, st, out, stat
 
 @inlined
 def pull_back(S, i, st, j, lam, Lam, A, M):
-    """(lambda, Lambda) behind the hit of stop j to before it: + H^T W (H, -r)."""
-    for a in range(5):
-        M[0, a] = 0.0
+    """(lambda, Lambda) behind the hit of stop j to before it: A^T lambda - H^T W r and A^T Lambda A + H^T W H.
+
+    A is 1 but for its first two columns."""
+    for c in range(2):
+        total = 0.0
         for b in range(5):
-            M[0, a] += A[b, a] * lam[b]
+            total += A[b, c] * lam[b]
+        M[0, c] = total
+    lam[0], lam[1] = M[0, 0], M[0, 1]
     for a in range(5):
-        lam[a] = M[0, a]
-    for a in range(5):
-        for b in range(5):
+        for c in range(2):
             total = 0.0
-            for c in range(5):
-                total += A[c, a] * Lam[c, b]
-            M[a, b] = total
-    for a in range(5):
-        for b in range(5):
+            for b in range(5):
+                total += Lam[a, b] * A[b, c]
+            M[a, c] = total
+    for c in range(2):
+        for d in range(2):
             total = 0.0
-            for c in range(5):
-                total += M[a, c] * A[c, b]
-            Lam[a, b] = total
+            for b in range(5):
+                total += A[b, c] * M[b, d]
+            Lam[c, d] = total
+        for d in range(2, 5):
+            Lam[d, c] = M[d, c]
+            Lam[c, d] = M[d, c]
     P, W, r = S.projection[i], st.W[j], st.r[j]
     for m in range(S.n_measured[i]):
         for q in range(S.n_measured[i]):
@@ -235,7 +240,7 @@ def pull_back(S, i, st, j, lam, Lam, A, M):
 
 @inlined
 def carry_back(F, lam, Lam, M):
-    """(lambda, Lambda) at a stop to the one before: F^T lambda, F^T Lambda F."""
+    """(lambda, Lambda) at a stop to the one before: F^T lambda, F^T Lambda F; Lambda stays symmetric."""
     for a in range(5):
         M[0, a] = 0.0
         for b in range(5):
@@ -246,14 +251,15 @@ def carry_back(F, lam, Lam, M):
         for b in range(5):
             total = 0.0
             for c in range(5):
-                total += F[c, a] * Lam[c, b]
+                total += Lam[a, c] * F[c, b]
             M[a, b] = total
     for a in range(5):
-        for b in range(5):
+        for b in range(a + 1):
             total = 0.0
             for c in range(5):
-                total += M[a, c] * F[c, b]
+                total += F[c, a] * M[c, b]
             Lam[a, b] = total
+            Lam[b, a] = total
 
 
 @inlined
