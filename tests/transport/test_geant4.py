@@ -1,4 +1,4 @@
-"""Iron: the transport against Geant4, whose numbers are in tests/reference/geant4_iron.json with the command that made them.
+"""Iron: the transport against Geant4 (tests/reference/geant4_iron.json, with the command that made it).
 
 Mean trajectories: steps of 0.02 mm. With one step per plate, its default here, Geant4 takes the energy off behind the
 plate and bends too little: at scintillator 15 it is 0.25 cm away from its own limit of small steps."""
@@ -19,12 +19,11 @@ DETECTOR = load_detector(HERE / "plates.toml")
 IONISATION = Settings(energy_loss="ionisation", scattering="none", straggling=False)
 PLANES = 15
 POSITION, MOMENTUM = 0.05, 1e-3  # cm, relative: the claims
-# mu+ loses 0.2 % more than mu- in Geant4 (the Barkas effect), and pi+ as well; Bethe's formula has no charge. Relative to
-# the momentum that is left behind 15 plates that is 0.2 %.
+# mu+ loses 0.2 % more than mu- in Geant4 (the Barkas effect), and pi+ as well; Bethe's formula has no charge
 LIMIT = {"mu+ 2 GeV": 3e-3, "pi+ 2 GeV": 3e-3}
 
 
-def through(p, charge, planes, settings, thickness=0.0):
+def through(p, charge, planes, settings):
     """Tracks along z to planes of DETECTOR by name, one each, from a point without errors."""
     n = len(planes)
     targets = np.array([DETECTOR.layers.index(name) for name in planes])

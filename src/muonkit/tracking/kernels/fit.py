@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.compiled import compiled, inlined, leaf
+from muonkit.core.compiled import compiled, inlined
 from muonkit.tracking.kernels import update
 from muonkit.transport.kernels import frames, noise, slab, travel
 from muonkit.transport.kernels.batch import copy
@@ -162,7 +162,7 @@ def choose_reference(j, st, reference):
             reference[j, a] = st.x[j, a]
 
 
-@leaf
+@inlined
 def filter_track(track, n, route, hits, det, loss, plan, max_chi2, st, out, state, K, L, s):
     """Forward filter over the stops of a route. Returns the number of stops with a state.
 
@@ -299,7 +299,7 @@ def compare(S, i, hits, k, use, xs, Cs, out, r):
         out.hit_chi2[k] = (r[0] * r[0] * v11 - 2 * r[0] * r[1] * v01 + r[1] * r[1] * v00) / det
 
 
-@leaf
+@inlined
 def smooth_track(n, reached, route, hits, det, st, out, lam, Lam, xs, Cs, r, M, keep):
     """From the last stop to the first."""
     S = det.surfaces

@@ -2,7 +2,7 @@
 
 import math
 
-from muonkit.core.compiled import leaf
+from muonkit.core.compiled import inlined
 from muonkit.core.units import ELECTRON_MASS
 from muonkit.transport.kernels import frames, noise, step
 
@@ -14,7 +14,7 @@ BICHSEL_J = 0.2
 STEEPEST = 1e-3  # |n.t| below which a slab does not grow longer
 
 
-@leaf
+@inlined
 def most_probable_shift(xi, p, mass):
     """Mean minus most probable loss [GeV]: w (ln(Tmax/w) - beta^2 - j), w = xi/beta^2; its derivatives by p and by ln
     xi.
@@ -36,7 +36,7 @@ def most_probable_shift(xi, p, mass):
     return shift, slope, shift - width
 
 
-@leaf
+@inlined
 def loss_in(loss, material, xi, length, p, mode):
     """Energy loss [GeV] in a slab; its derivatives by the momentum p [GeV] in front of it and by ln length."""
     S, dS = step.stopping(loss, material, p)
@@ -47,7 +47,7 @@ def loss_in(loss, material, xi, length, p, mode):
     return lost, by_p, by_length
 
 
-@leaf
+@inlined
 def behind(loss, material, xi, length, p, mode):
     """Momentum behind a slab, its derivatives by p and by ln length; -1 if the track stops."""
     m2 = loss.mass * loss.mass
@@ -60,7 +60,7 @@ def behind(loss, material, xi, length, p, mode):
     return q, (p / E - by_p) * after / q, -by_length * after / q
 
 
-@leaf
+@inlined
 def in_front(loss, material, xi, length, p, mode):
     """Momentum in front of a slab behind which it is p: the inverse of `behind` and its derivatives."""
     m2 = loss.mass * loss.mass
@@ -77,7 +77,7 @@ def in_front(loss, material, xi, length, p, mode):
     return q, p / E / under, by_length / under
 
 
-@leaf
+@inlined
 def cross(track, S, i, way, det, loss, plan, s):
     """Cross the matter on surface i in direction `way`: q/p, J and C (both bound to the surface) change.
 
@@ -98,7 +98,7 @@ def cross(track, S, i, way, det, loss, plan, s):
     return True
 
 
-@leaf
+@inlined
 def lose(track, S, i, way, length, across, xi, material, loss, plan, s):
     """Change q/p, C, T and start J anew; False if the track stops. The length of the way changes with the angles."""
     y, C = track.y, track.C
@@ -122,7 +122,7 @@ def lose(track, S, i, way, length, across, xi, material, loss, plan, s):
     return True
 
 
-@leaf
+@inlined
 def lengthened(S, i, y, across, factor, s, row):
     """row += factor d ln(length)/d(bound parameters), length ~ 1/|n.t|."""
     sin = math.sqrt(y[3] * y[3] + y[4] * y[4])
@@ -134,7 +134,7 @@ def lengthened(S, i, y, across, factor, s, row):
         row[0] -= factor * turn / S.radius[i] / across
 
 
-@leaf
+@inlined
 def last_row(row, C, work):
     """C -> F C F^T for a matrix F that is 1 but for its last row."""
     total = 0.0
@@ -149,7 +149,7 @@ def last_row(row, C, work):
     C[4, 4] = total
 
 
-@leaf
+@inlined
 def replace_last(row, T, work):
     """T -> F T for a matrix F that is 1 but for its last row."""
     for j in range(5):
@@ -160,7 +160,7 @@ def replace_last(row, T, work):
         T[4, j] = work[j]
 
 
-@leaf
+@inlined
 def add_angles(y, C, variance):
     """The same scattering in both planes, in (phi, theta)."""
     sin2 = max(y[3] * y[3] + y[4] * y[4], 1e-300)
@@ -168,7 +168,7 @@ def add_angles(y, C, variance):
     C[3, 3] += variance
 
 
-@leaf
+@inlined
 def straggled(xi, p, mass, mode):
     """Variance of q/p [1/GeV^2]: of the whole loss around its mean, or of the Landau core around its mode."""
     E2 = p * p + mass * mass

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.compiled import compiled, inlined, leaf
+from muonkit.core.compiled import compiled, inlined
 from muonkit.detector.kernels.places import locate, material_of
 from muonkit.transport.kernels import frames, noise, step, volumes
 
@@ -103,7 +103,7 @@ def slopes(y, e, det, loss, material, s):
     return step.start(y, e, det, loss, material, True, s.work)
 
 
-@leaf
+@inlined
 def begin_bound(track, S, i, bound, s):
     """Put a track on surface i."""
     frames.to_free(S, i, bound, track.y)
@@ -111,7 +111,7 @@ def begin_bound(track, S, i, bound, s):
     reset(track)
 
 
-@leaf
+@inlined
 def reset(track):
     """Path, angle, depth and total Jacobian of a new track."""
     track.at[:] = 0.0
@@ -121,7 +121,7 @@ def reset(track):
         track.T[i, i] = 1.0
 
 
-@leaf
+@inlined
 def fold(track, s):
     """Carry covariance and total Jacobian to the curvilinear frame here, from which J starts anew."""
     frames.end_curvilinear(track.y, s.k, s.rate[0], s.u, s.v, track.J, s.F)
@@ -130,7 +130,7 @@ def fold(track, s):
     frames.start_curvilinear(track.y, s.u, s.v, track.J)
 
 
-@leaf
+@inlined
 def settle_bound(track, S, i, s):
     """Carry covariance and total Jacobian to the bound parameters of surface i, from which J starts anew."""
     frames.end_bound(S, i, track.y, s.k, s.rate[0], s.n, s.u, s.v, track.J, s.F)
@@ -139,7 +139,7 @@ def settle_bound(track, S, i, s):
     frames.start_bound(S, i, track.y, s.n, s.u, s.v, track.J)
 
 
-@leaf
+@inlined
 def matter(track, h, det, loss, plan, material, s):
     """Noise of a step h in a thick volume, added in the curvilinear frame at its end."""
     y, p = track.y, 1 / abs(track.y[6])
@@ -189,7 +189,7 @@ def attempt(track, h, far, nudge, det, loss, material, plan, s):
     return h
 
 
-@leaf
+@inlined
 def aim(track, h, S, i, nudge, det, loss, material, plan, s):
     """Correct a tried step until it ends on surface i. Returns it and True, or half of it and False if it does not
     get there."""
@@ -210,7 +210,7 @@ def aim(track, h, S, i, nudge, det, loss, material, plan, s):
     return 0.5 * start, False
 
 
-@leaf
+@inlined
 def look_from(end, h, on, w, y):
     """The end of the step that was tried, moved on by `on` [cm], with the direction it has there."""
     t = w.t[3]
@@ -220,7 +220,7 @@ def look_from(end, h, on, w, y):
         end[3 + i] = t[i]
 
 
-@leaf
+@inlined
 def stop_at_face(track, h, aimed, longest, block, part, nudge, det, loss, material, plan, s):
     """Correct a tried step that ends behind a face, or just before the one it aimed at.
 
@@ -261,7 +261,7 @@ def complete(track, h, plan, s):
     track.at[1] += abs(h) * math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
 
 
-@leaf
+@inlined
 def drift(track, d, s):
     """A step so short that the parabola is exact to rounding."""
     y, J, k = track.y, track.J, s.k
@@ -275,7 +275,7 @@ def drift(track, d, s):
     track.at[0] += d
 
 
-@leaf
+@inlined
 def approach(track, S, i, det, loss, material, plan, s):
     """Newton's steps, forwards or backwards, onto a surface that is a small step away."""
     for _ in range(10):
@@ -313,7 +313,7 @@ def ended(track, det, loss, plan):
     return LEFT if outside(det, track.y) else OK
 
 
-@leaf
+@inlined
 def jump(J, y, s):
     """A neighbouring track reaches the face s.n earlier or later and is bent and slowed there by the other volume.
 
@@ -336,7 +336,7 @@ def volume_at(V, y, e):
     return block, part, material_of(V, block, part)
 
 
-@leaf
+@inlined
 def enter(track, ahead, way, plan, s):
     """Go over the last bit in front of a face, and begin to count the matter of the next volume."""
     drift(track, way * (ahead + 0.01 * plan.boundary), s)
@@ -344,7 +344,7 @@ def enter(track, ahead, way, plan, s):
         track.at[2] = 0.0
 
 
-@leaf
+@inlined
 def travel(track, S, target, way, det, loss, plan, s):
     """Move a track to surface `target` of S in direction `way` (+1 forwards, -1 backwards, where energy is gained).
 
