@@ -1,8 +1,8 @@
 """Muons with their covariance through a solenoid map to r = 1.1 m, on one core: against ACTS' Eigen stepper.
 
 Both get the same map, nodes 4 cm apart and linear between them, and the same 0.5 to 100 GeV muons. Accuracy is the
-distance to our own end points with a tolerance a thousand times smaller. ACTS' tolerance cannot be set from Python; ours
-is set so that both are about equally exact. ACTS' time is without the cost of the calls (one per track from Python),
+distance to our own end points with a far smaller tolerance. ACTS' tolerance cannot be set from Python; ours is set so
+that both are about equally exact. ACTS' time is without the cost of the calls (one per track from Python),
 measured with a target 0.1 mm away. Our covariance has the gradient of the field in it, ACTS' has not."""
 
 import argparse

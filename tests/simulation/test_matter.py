@@ -1,4 +1,4 @@
-"""What matter does: against the formulas of the transport, against SciPy's Landau, against collisions counted one by one."""
+"""What matter does: against the formulas of the transport, SciPy's Landau, and collisions counted one by one."""
 
 from dataclasses import replace
 
@@ -212,7 +212,7 @@ def test_scattering_is_the_same_all_round():
 
 
 def moliere(x, material, thickness, p, extended=True):
-    """P(projected angle > x chi_c) of many screened Rutherford scatterings, and chi_c: the logarithm of the characteristic
+    """P(projected angle > x chi_c) of many screened Rutherford scatterings, and chi_c: the log of the characteristic
     function of their sum is -Omega (1 - k chi_a K1(k chi_a)), Omega = chi_c^2/chi_a^2, for nuclei that are points, plus
     the integral of what a form factor takes away."""
     one, beta2 = nuclei((material,)), p**2 / (p**2 + MUON**2)

@@ -1,4 +1,4 @@
-"""Tracks of ACTS' own fast simulation (Fatras), fitted here: the pulls do not come from our simulation's being like our fit."""
+"""Tracks of ACTS' own fast simulation (Fatras), fitted here: a simulation that shares nothing with the fit."""
 
 import numpy as np
 import pytest

@@ -40,7 +40,7 @@ def slab_noise(detector, surface, states):
 
 
 def textbook(detector, hits, start):
-    """Filter around the track of the start, and Rauch, Tung and Striebel's smoother; states and covariances per plane."""
+    """Filter around the track of the start, and Rauch, Tung and Striebel's smoother; states, covariances per plane."""
     n = len(hits)
     values, variances = hits.value.reshape(n, PLANES, 2), hits.variance.reshape(n, PLANES, 2)
     reference = [start.parameters]

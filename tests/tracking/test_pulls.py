@@ -1,6 +1,8 @@
 """100 000 simulated tracks, found and fitted from their hits alone: the fit says how wrong it is.
 
-Gaussian energy losses: the filter knows nothing else. With Landau's tails the width of q/p is told in docs/results.md."""
+Gaussian energy losses: the filter knows nothing else. The width with Landau's tails is told in docs/results.md."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -39,7 +41,7 @@ def test_pulls_have_mean_0_and_width_1_everywhere(sample, axis):
     good = sample.probability > OUTSIDE
     values = getattr(sample, axis)
     edges = MOMENTA if axis == "p" else ETAS
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         pulls = sample.pulls[good & (values >= low) & (values < high)]
         if len(pulls) < 100:
             continue
