@@ -1,8 +1,8 @@
 """Kalman filter and smoother through twelve silicon planes, on one core: against ACTS' fit of the same hits.
 
-Muons of 1 to 20 GeV by ACTS' own fast simulation; both fits include matter and make one pass over the hits, from a start
-with a wide covariance. Ours finds the planes of a track and smooths at every one of them in the same time; ACTS' time is
-that of its C++ alone."""
+Muons of 1 to 20 GeV by ACTS' own fast simulation; both fits include matter and make one pass over the hits, from a
+start with a wide covariance. Ours finds the planes of a track and smooths at every one of them in the same time; ACTS'
+time is that of its C++ alone."""
 
 import argparse
 import json
