@@ -113,9 +113,11 @@ def run(job: Json, variables: dict[str, str]) -> dict[str, Any]:
     """The arrays of one job, done in a process of its own."""
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "out.npz"
+        (Path(directory) / ".geant4_pybind").mkdir()  # geant4_pybind wants it at home, and fails where it is not
         command = [sys.executable, "-m", "tests.oracles.geant4_worker", json.dumps(job), str(out)]
+        home = variables | {"HOME": directory}
         done = subprocess.run(
-            command, cwd=ROOT, env=variables, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+            command, cwd=ROOT, env=home, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
         )
         if done.returncode or not out.exists():
             raise RuntimeError(f"Geant4 ended with {done.returncode}: {done.stderr[-1000:]}")
