@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from muonkit.core.compiled import compiled, inlined, leaf
-from muonkit.transport.kernels import frames, step, travel
+from muonkit.transport.kernels import faces, frames, step, travel
 
 LONGEST = 30.0  # cm
 TURN = 0.1  # rad in one look: the parabola is then right to TURN^2/6 of the step
@@ -53,7 +53,7 @@ def follow(track, det, loss, plan, margin, wanted, seen, found, where, stops, s)
     """Fill `stops` with the surfaces of one track after the one it starts on; returns their number."""
     count, y, S = 0, track.y, det.surfaces
     for _ in range(plan.max_steps):
-        _, _, material = travel.volume_at(det.volumes, y, 10 * plan.boundary)
+        _, _, material = faces.volume_at(det.volumes, y, 10 * plan.boundary)
         if not step.start(y, 0.0, det, loss, material, False, s.work):
             return count
         k = s.k

@@ -26,7 +26,7 @@ class Work(NamedTuple):
     B (3, 3), G (3, 3, 3): field and gradient at the places; M (2, 3, 3, 3): R, H, dH/da of half and of the whole step;
     t (4, 4): direction and lambda of the stages; e (4, 3): c lambda B - omega; g (4, 3); f (4, 2): lambda' and its
     derivative; k (2, 3): t' at start and end; sums (2, 3): R(h/2) g3 and R(h/2)(g2 + g3); by_lambda (7, 3):
-    derivatives of what `try_step` and `move` compute by lambda0, at fixed t."""
+    derivatives of what `try_step` and `move` compute by lambda0, at fixed t; nudge (1,): of the step that was tried."""
 
     B: AnyArray
     G: AnyArray
@@ -38,6 +38,7 @@ class Work(NamedTuple):
     k: AnyArray
     sums: AnyArray
     by_lambda: AnyArray
+    nudge: AnyArray
 
 
 @inlined
@@ -109,7 +110,10 @@ def residual(w, n, place, lam):
 def try_step(y, h, nudge, det, loss, material, want_gradient, w):
     """The stages of a step h [cm] that `start` began; the error of its direction, or -1 outside the field map.
 
-    The end is looked at from `nudge` [cm] before it: the field may jump at the boundary of a thick volume."""
+    With a nudge, the field of the last stage is looked up that far [cm] before the end of the step and not at the
+    classical place, which may lie behind the face of a volume where the field jumps. The step is then of third order
+    in the gradient of the field, and the error is estimated as ever."""
+    w.nudge[0] = nudge
     f, g, t, b0, lam = w.f, w.g, w.t, w.B[0], y[6]
     a = CURVATURE * lam
     R1, H1, R2, H2 = w.M[0, 0], w.M[0, 1], w.M[1, 0], w.M[1, 1]
@@ -130,14 +134,8 @@ def try_step(y, h, nudge, det, loss, material, want_gradient, w):
     put(t[3], times(R2, y[3], y[4], y[5]))
     for i in range(3):
         t[3, i] += h * last[i]
-    x0, x1, x2 = times(H2, y[3], y[4], y[5])
-    q = 0.5 * h * h
-    x0, x1, x2 = (
-        x0 + q * last[0] - nudge * t[3, 0],
-        x1 + q * last[1] - nudge * t[3, 1],
-        x2 + q * last[2] - nudge * t[3, 2],
-    )
-    inside &= field(det.field, y[0] + x0, y[1] + x1, y[2] + x2, w.B[2], w.G[2], want_gradient)
+    x0, x1, x2 = last_place(y, h, nudge, w)
+    inside &= field(det.field, x0, x1, x2, w.B[2], w.G[2], want_gradient)
     loss_rate(loss, material, lam + h * f[2, 0], f[3])
     residual(w, 3, 2, lam + h * f[2, 0])
     if not inside:
@@ -147,6 +145,18 @@ def try_step(y, h, nudge, det, loss, material, want_gradient, w):
         error += abs(g[3, i] - both[i])
         size += abs(g[3, i]) + abs(both[i])
     return abs(h) / 6 * max(error, CHANCE * size)
+
+
+@inlined
+def last_place(y, h, nudge, w):
+    """Where the last stage looks up the field."""
+    t = w.t[3]
+    if nudge != 0.0:
+        x0, x1, x2 = end_position(y, h, w)
+        return x0 - nudge * t[0], x1 - nudge * t[1], x2 - nudge * t[2]
+    x0, x1, x2 = times(w.M[1, 1], y[3], y[4], y[5])
+    q, last = 0.5 * h * h, w.sums[0]
+    return y[0] + x0 + q * last[0], y[1] + x1 + q * last[1], y[2] + x2 + q * last[2]
 
 
 @inlined
@@ -246,9 +256,12 @@ def move_derivatives(J, h, y, norm, want_gradient, w):
         last = plus(times(R1, *g3), lam, row(D, 4))
         xe = plus(plus(x, 1.0, times(H2, *u)), lam, row(D, 1))
         ue = plus(times(R2, *u), lam, row(D, 3))
-        g4 = varied(w, 3, 2, plus(xe, h * h / 2, last), plus(ue, h, last), lam + h * f3, lam, want_gradient)
         both = plus(g2, 1.0, g3)
+        x4 = plus(xe, h * h / 2, last)
         xe = plus(plus(plus(xe, lam, row(D, 6)), h / 3, times(H1, *both)), h / 6, times(H2, *g1))
+        if w.nudge[0] != 0.0:
+            x4 = xe
+        g4 = varied(w, 3, 2, x4, plus(ue, h, last), lam + h * f3, lam, want_gradient)
         turned = plus(times(R1, *both), lam, row(D, 5))
         ue = plus(plus(plus(ue, h / 3, turned), h / 6, g4), h / 6, times(R2, *g1))
         along = ue[0] * t[0] + ue[1] * t[1] + ue[2] * t[2]

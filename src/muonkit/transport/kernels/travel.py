@@ -7,15 +7,15 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import compiled, inlined
-from muonkit.detector.kernels.places import locate, material_of
 from muonkit.transport.kernels import frames, noise, step, volumes
+from muonkit.transport.kernels.faces import GRAZING, jump, stop_at_face, volume_at
 
 OK, LOOPING, OUT_OF_MAP, STOPPED, TANGENT, STEP_LIMIT, NOT_POSITIVE_DEFINITE, LEFT = range(8)
+ON_TARGET = -1  # of `hop`: no status
 ARRIVED = 1e-7  # cm from the target: the rest is a parabola
 LARGEST_TURN = 1.0  # rad in one step: the way to a surface is foreseen as a parabola
 FARTHEST = 500.0  # cm: over which the error of a direction is counted
 SMALLEST = 1e-3  # cm: steps are not cut below this for the sake of the tolerance
-GRAZING = 1e-6  # |n.t| below which a track is tangent to a surface
 
 
 class Plan(NamedTuple):
@@ -86,6 +86,7 @@ def scratch():
         k,
         np.zeros((2, 3)),
         np.zeros((7, 3)),
+        np.zeros(1),
     )
     n, u, v = np.zeros(3), np.zeros(3), np.zeros(3)
     return Scratch(work, np.zeros(7), np.zeros((5, 5)), np.zeros((5, 5)), n, u, v, k[0], f[0])
@@ -211,46 +212,6 @@ def aim(track, h, S, i, nudge, det, loss, material, plan, s):
 
 
 @inlined
-def look_from(end, h, on, w, y):
-    """The end of the step that was tried, moved on by `on` [cm], with the direction it has there."""
-    t = w.t[3]
-    end[0], end[1], end[2] = step.end_position(y, h, w)
-    for i in range(3):
-        end[i] += on * t[i]
-        end[3 + i] = t[i]
-
-
-@inlined
-def stop_at_face(track, h, aimed, longest, block, part, nudge, det, loss, material, plan, s):
-    """Correct a tried step that ends behind a face, or just before the one it aimed at.
-
-    No correction makes the step longer than `longest`. Returns the step, and how far [cm] beyond its end the next
-    volume begins: -1 if it ends within the volume. Faces are looked for from a little way off: no face is at distance
-    0."""
-    V, k, way, end, e = det.volumes, s.k, math.copysign(1.0, h), s.end, plan.boundary
-    for _ in range(8):
-        look_from(end, h, 0.0, s.work, track.y)
-        now = locate(V, end[0], end[1], end[2])
-        inside = now[0] == block and now[1] == part
-        look_from(end, h, -way * e if inside else way * e, s.work, track.y)
-        if inside:
-            ahead = volumes.to_face(V, block, part, end, k, way) - e
-            if not aimed or ahead > 0.1 * abs(h) or abs(h) + ahead > longest:
-                return h, -1.0
-            if ahead < e:
-                return h, max(ahead, 0.0)
-            h += way * ahead
-        else:
-            back = volumes.to_face(V, now[0], now[1], end, k, -way) - e
-            if back < e or abs(h) < e:
-                return h, 0.0
-            aimed = True
-            h -= way * min(back, 0.9 * abs(h))
-        step.try_step(track.y, h, nudge, det, loss, material, plan.gradient, s.work)
-    return h, 0.0
-
-
-@inlined
 def complete(track, h, plan, s):
     """Do the step that was tried, with its derivatives."""
     step.by_lambda(track.y, h, s.work)
@@ -314,29 +275,6 @@ def ended(track, det, loss, plan):
 
 
 @inlined
-def jump(J, y, s):
-    """A neighbouring track reaches the face s.n earlier or later and is bent and slowed there by the other volume.
-
-    The old slopes are those of the end of the last step, the new ones those of the start of the next."""
-    across = s.n[0] * y[3] + s.n[1] * y[4] + s.n[2] * y[5]
-    if abs(across) < GRAZING:
-        return
-    old, new = s.work.k[1], s.k
-    for c in range(5):
-        ds = -(s.n[0] * J[0, c] + s.n[1] * J[1, c] + s.n[2] * J[2, c]) / across
-        for i in range(3):
-            J[3 + i, c] += ds * (old[i] - new[i])
-        J[6, c] += ds * (s.work.f[3, 0] - s.rate[0])
-
-
-@inlined
-def volume_at(V, y, e):
-    """The volume `e` [cm] further on: block, slice and material."""
-    block, part = locate(V, y[0] + e * y[3], y[1] + e * y[4], y[2] + e * y[5])
-    return block, part, material_of(V, block, part)
-
-
-@inlined
 def enter(track, ahead, way, plan, s):
     """Go over the last bit in front of a face, and begin to count the matter of the next volume."""
     drift(track, way * (ahead + 0.01 * plan.boundary), s)
@@ -345,53 +283,67 @@ def enter(track, ahead, way, plan, s):
 
 
 @inlined
+def hop(track, S, target, block, part, material, entered, way, det, loss, plan, s):
+    """One step towards surface `target` (-1: towards nothing), which ends there, at a face or where it must.
+
+    Returns ON_TARGET (less than a small step away from it), OK or the status that ends the track, and the volume that
+    the track is in, with whether it has just entered it."""
+    y, V = track.y, det.volumes
+    thick = V.sides.size > 0
+    nudge = 10 * way * plan.boundary if thick else 0.0
+    if not slopes(y, nudge, det, loss, material, s):
+        return OUT_OF_MAP, block, part, material, entered
+    if entered:
+        jump(track.J, y, s)
+    to_target = math.inf
+    if target >= 0:
+        if abs(frames.distance(S, target, y)) < ARRIVED:
+            return ON_TARGET, block, part, material, entered
+        to_target = frames.reach(S, target, y, s.k, way)
+    to_face = volumes.to_face(V, block, part, y, s.k, way) if thick else math.inf
+    aimed = min(to_target, to_face, limits(track, loss, material, plan, s))
+    h = attempt(track, way * aimed, min(to_target, FARTHEST), nudge, det, loss, material, plan, s)
+    if h == 0.0:
+        return OUT_OF_MAP, block, part, material, entered
+    arriving = abs(h) == to_target
+    if arriving:
+        h, arriving = aim(track, h, S, target, nudge, det, loss, material, plan, s)
+    ahead = -1.0
+    if thick:
+        wanted = h
+        at_face = abs(h) == to_face
+        h, ahead = stop_at_face(track, h, at_face, to_target, block, part, nudge, det, loss, material, plan, s)
+        arriving &= h == wanted
+    complete(track, h, plan, s)
+    if material != 0:
+        matter(track, h, det, loss, plan, material, s)
+    if arriving:
+        return ON_TARGET, block, part, material, False
+    if ahead >= 0:
+        enter(track, ahead, way, plan, s)
+        before, slice_before = block, part
+        block, part, material = volume_at(V, y, 0.0)
+        if block >= 0:
+            volumes.face_normal(V, block, part, y, s.n)
+        elif before >= 0:
+            volumes.face_normal(V, before, slice_before, y, s.n)
+    return ended(track, det, loss, plan), block, part, material, ahead >= 0
+
+
+@inlined
 def travel(track, S, target, way, det, loss, plan, s):
     """Move a track to surface `target` of S in direction `way` (+1 forwards, -1 backwards, where energy is gained).
 
     Ends OK on the surface with k and rate of the arrival in `s`, J not yet settled; or with another status."""
-    y, V = track.y, det.volumes
-    thick = V.sides.size > 0
-    nudge = 10 * way * plan.boundary if thick else 0.0
-    block, part, material = volume_at(V, y, nudge)
+    nudge = 10 * way * plan.boundary if det.volumes.sides.size > 0 else 0.0
+    block, part, material = volume_at(det.volumes, track.y, nudge)
     entered = False
     for _ in range(plan.max_steps):
-        if not slopes(y, nudge, det, loss, material, s):
-            return OUT_OF_MAP
-        if entered:
-            jump(track.J, y, s)
-        if abs(frames.distance(S, target, y)) < ARRIVED:
+        status, block, part, material, entered = hop(
+            track, S, target, block, part, material, entered, way, det, loss, plan, s
+        )
+        if status == ON_TARGET:
             return approach(track, S, target, det, loss, material, plan, s)
-        to_target = frames.reach(S, target, y, s.k, way)
-        to_face = volumes.to_face(V, block, part, y, s.k, way) if thick else math.inf
-        aimed = min(to_target, to_face, limits(track, loss, material, plan, s))
-        far = min(to_target, FARTHEST)
-        h = attempt(track, way * aimed, far, nudge, det, loss, material, plan, s)
-        if h == 0.0:
-            return OUT_OF_MAP
-        arriving = abs(h) == to_target
-        if arriving:
-            h, arriving = aim(track, h, S, target, nudge, det, loss, material, plan, s)
-        ahead = -1.0
-        if thick:
-            at_face = abs(h) == to_face
-            wanted = h
-            h, ahead = stop_at_face(track, h, at_face, to_target, block, part, nudge, det, loss, material, plan, s)
-            arriving &= h == wanted
-        complete(track, h, plan, s)
-        if material != 0:
-            matter(track, h, det, loss, plan, material, s)
-        if arriving:
-            return approach(track, S, target, det, loss, material, plan, s)
-        entered = ahead >= 0
-        if entered:
-            enter(track, ahead, way, plan, s)
-            before, slice_before = block, part
-            block, part, material = volume_at(V, y, 0.0)
-            if block >= 0:
-                volumes.face_normal(V, block, part, y, s.n)
-            elif before >= 0:
-                volumes.face_normal(V, before, slice_before, y, s.n)
-        status = ended(track, det, loss, plan)
         if status != OK:
             return status
     return STEP_LIMIT
