@@ -78,7 +78,7 @@ def test_a_slab_forth_and_back_closes_with_its_derivatives(columns):
 def find(V, points, out):
     """Block and slice of every point."""
     for i in range(len(points)):
-        out[i, 0], out[i, 1] = places.locate(V, points[i, 0], points[i, 1], points[i, 2])
+        out[i, 0], out[i, 1] = places.locate(V, points[i, 0], points[i, 1], points[i, 2], i % V.sides.size)
 
 
 @compiled

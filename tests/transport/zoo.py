@@ -13,7 +13,7 @@ from muonkit.transport.kernels.travel import Loss, Plan
 MUON = 0.1056583755
 FRAME_X = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
 FRAME_Z = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-EXACT = Plan(1e-11, 100_000, 1e4, 0.01, 1e-3, 6.3, 1e-9, True, 1, 0, False)
+EXACT = Plan(1e-11, 100_000, 1e4, 0.01, 1e-3, 6.3, 1e-9, True, 1, 0, False, True)
 BOTTLE = (3.8, -2e-6, 1e-9)  # B0 [T], b [T/cm^2], and a term in z r^2
 
 

@@ -185,7 +185,7 @@ class Volume(Section):
 
     name: str = Field(min_length=1)
     shape: Literal["ring", "polygon"] = "ring"
-    sides: int | None = Field(None, ge=3)
+    sides: int | None = Field(None, ge=3, le=24)
     phi0_deg: float = 0.0
     z0: float = 0.0
     rho: Ranges

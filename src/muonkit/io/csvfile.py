@@ -4,7 +4,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -17,7 +17,9 @@ from muonkit.core.errors import InputError
 from muonkit.io.layout import Layout, Piece, unreadable
 
 INTEGERS = ("run", "luminosityBlock", "event")
+KINDS = dict.fromkeys(INTEGERS, "integer")
 HEADER_BYTES = 1_000_000
+TYPES = {"integer": pa.int64(), "number": pa.float64(), "word": pa.string()}
 
 
 @contextmanager
@@ -64,21 +66,29 @@ def _pieces(stream: IO[bytes], size: int) -> Iterator[Piece]:
         yield Piece(first_row, rows, (begin, position))
 
 
-def read(path: Path, name: str, columns: dict[str, str], start: int, span: tuple[int, int]) -> dict[str, AnyArray]:
-    """Columns (canonical name -> name in the file) of the rows in the bytes `span`; empty fields come as NaN.
+def read(
+    path: Path,
+    name: str,
+    columns: dict[str, str],
+    start: int,
+    span: tuple[int, int],
+    kinds: Mapping[str, str] = KINDS,
+) -> dict[str, AnyArray]:
+    """Columns (canonical name -> name in the file) of the rows in the bytes `span`; empty fields come as NaN. `kinds`
+    by canonical name: integer or word; other columns are numbers.
 
     Raises InputError, with the number of the line, for what is not a number."""
     with opened(path) as stream, guarded(name):
         names = header(stream)
         stream.seek(span[0])
         content = stream.read(span[1] - span[0])
-    kinds = {column: pa.int64() if key in INTEGERS else pa.float64() for key, column in columns.items()}
+    types = {column: TYPES[kinds.get(key, "number")] for key, column in columns.items()}
     try:
         table = pc.read_csv(
             io.BytesIO(content),
             # one thread: only then are the messages about bad rows numbered
             read_options=pc.ReadOptions(column_names=names, use_threads=False),
-            convert_options=pc.ConvertOptions(column_types=kinds, include_columns=list(kinds)),
+            convert_options=pc.ConvertOptions(column_types=types, include_columns=list(types)),
         )
     except pa.ArrowInvalid as error:
         raise InputError(f"{name}: {_explained(str(error), names, start)}") from error

@@ -58,6 +58,7 @@ class Settings:
             LOSS[self.energy_loss],
             SCATTERING[self.scattering],
             self.straggling,
+            True,
         )
 
 

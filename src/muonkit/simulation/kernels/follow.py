@@ -76,7 +76,7 @@ def enter(world, y, s):
     """Find the region just ahead; no leg is under way in it."""
     V, e = world.detector.volumes, events.INSIDE
     s.memo[FREE], s.memo[TODO], s.memo[KNOCK] = y[PATH], 0.0, 0.0
-    block, part = places.locate(V, y[0] + e * y[3], y[1] + e * y[4], y[2] + e * y[5])
+    block, part = places.locate(V, y[0] + e * y[3], y[1] + e * y[4], y[2] + e * y[5], -1)
     material = places.material_of(V, block, part)
     s.region[BLOCK], s.region[SLICE], s.region[MATERIAL] = block, part, material
     if material != 0 and world.rules.scattering == matter.CORE:

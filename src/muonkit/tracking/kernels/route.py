@@ -53,7 +53,7 @@ def follow(track, det, loss, plan, margin, wanted, seen, found, where, stops, s)
     """Fill `stops` with the surfaces of one track after the one it starts on; returns their number."""
     count, y, S = 0, track.y, det.surfaces
     for _ in range(plan.max_steps):
-        _, _, material = faces.volume_at(det.volumes, y, 10 * plan.boundary)
+        _, _, material = faces.volume_at(det.volumes, y, 10 * plan.boundary, -1)
         if not step.start(y, 0.0, det, loss, material, False, s.work):
             return count
         k = s.k

@@ -49,7 +49,7 @@ def free_to_surface(free, cov, target, way, det, loss, plan, end, end_cov, slope
         path[n] = track.at[0]
         if status[n] != travel.OK:
             continue
-        travel.fold(track, s)
+        travel.fold(track, plan, s)
         for i in range(7):
             end[n, i] = track.y[i]
         for i in range(3):

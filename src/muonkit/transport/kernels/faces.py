@@ -10,9 +10,9 @@ GRAZING = 1e-6  # |n.t| below which a track is tangent to a surface
 
 
 @inlined
-def volume_at(V, y, e):
-    """The volume `e` [cm] further on: block, slice and material."""
-    block, part = locate(V, y[0] + e * y[3], y[1] + e * y[4], y[2] + e * y[5])
+def volume_at(V, y, e, hint):
+    """The volume `e` [cm] further on: block, slice and material. `hint`: block to look into first, or -1."""
+    block, part = locate(V, y[0] + e * y[3], y[1] + e * y[4], y[2] + e * y[5], hint)
     return block, part, material_of(V, block, part)
 
 
@@ -36,7 +36,7 @@ def stop_at_face(track, h, aimed, longest, block, part, nudge, det, loss, materi
     V, k, way, end, e = det.volumes, s.k, math.copysign(1.0, h), s.end, plan.boundary
     for _ in range(8):
         look_from(end, h, 0.0, s.work, track.y)
-        now = locate(V, end[0], end[1], end[2])
+        now = locate(V, end[0], end[1], end[2], block)
         inside = now[0] == block and now[1] == part
         look_from(end, h, -way * e if inside else way * e, s.work, track.y)
         if inside:

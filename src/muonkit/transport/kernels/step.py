@@ -96,6 +96,13 @@ def start(y, e, det, loss, material, want_gradient, w):
 
 
 @inlined
+def slopes_at_end(y, loss, material, w):
+    """k and lambda' where the step ends, on its own side of a face."""
+    put(w.k[0], (w.k[1, 0], w.k[1, 1], w.k[1, 2]))
+    loss_rate(loss, material, y[6], w.f[0])
+
+
+@inlined
 def residual(w, n, place, lam):
     """Stage n, whose direction stands in w.t: e = c lambda B - omega and g = t x e."""
     t, e, b, b0 = w.t[n], w.e[n], w.B[place], w.B[0]
@@ -204,6 +211,43 @@ def move(y, h, w):
     y[6] += h / 6 * (f[0, 0] + 2 * f[1, 0] + 2 * f[2, 0] + f[3, 0])
     bend(y, w, 2, w.k[1])
     return norm
+
+
+@inlined
+def without_field(want_gradient, w):
+    """Whether there is neither field nor gradient at the three places of the step."""
+    for place in range(3):
+        for i in range(3):
+            if w.B[place, i] != 0.0:
+                return False
+            if want_gradient:
+                for j in range(3):
+                    if w.G[place, i, j] != 0.0:
+                        return False
+    return True
+
+
+@inlined
+def fly(y, J, h, w):
+    """`move` and `move_derivatives` of a step without field: straight on, with loss."""
+    f = w.f
+    for i in range(3):
+        y[i] += h * y[3 + i]
+        w.k[1, i] = 0.0
+    y[6] += h / 6 * (f[0, 0] + 2 * f[1, 0] + 2 * f[2, 0] + f[3, 0])
+    for c in range(5):
+        for i in range(3):
+            J[i, c] += h * J[3 + i, c]
+        J[6, c] += h / 6 * loss_derivative(f, h, J[6, c])
+
+
+@inlined
+def loss_derivative(f, h, lam):
+    """Six times the mean derivative of lambda' over the step, for a deviation `lam` at its start."""
+    f1 = f[0, 1] * lam
+    f2 = f[1, 1] * (lam + 0.5 * h * f1)
+    f3 = f[2, 1] * (lam + 0.5 * h * f2)
+    return f1 + 2 * f2 + 2 * f3 + f[3, 1] * (lam + h * f3)
 
 
 @inlined

@@ -21,7 +21,7 @@ SMALLEST = 1e-3  # cm: steps are not cut below this for the sake of the toleranc
 class Plan(NamedTuple):
     """Error of a step at the target [cm], most steps, longest step [cm], most of the kinetic energy lost in one step,
     kinetic energy [GeV] at which a track has stopped, angle [rad] after which it loops, width of a boundary [cm];
-    switches."""
+    switches; jacobian: whether the total Jacobian is wanted."""
 
     tolerance: float
     max_steps: int
@@ -34,6 +34,7 @@ class Plan(NamedTuple):
     loss_mode: int
     scattering: int
     straggling: bool
+    jacobian: bool
 
 
 class Loss(NamedTuple):
@@ -123,11 +124,12 @@ def reset(track):
 
 
 @inlined
-def fold(track, s):
-    """Carry covariance and total Jacobian to the curvilinear frame here, from which J starts anew."""
+def fold(track, plan, s):
+    """Carry covariance and, if wanted, total Jacobian to the curvilinear frame here, from which J starts anew."""
     frames.end_curvilinear(track.y, s.k, s.rate[0], s.u, s.v, track.J, s.F)
     noise.sandwich(s.F, track.C, s.M)
-    noise.product(s.F, track.T, s.M[0])
+    if plan.jacobian:
+        noise.product(s.F, track.T, s.M[0])
     frames.start_curvilinear(track.y, s.u, s.v, track.J)
 
 
@@ -141,16 +143,18 @@ def settle_bound(track, S, i, s):
 
 
 @inlined
-def matter(track, h, det, loss, plan, material, s):
-    """Noise of a step h in a thick volume, added in the curvilinear frame at its end."""
-    y, p = track.y, 1 / abs(track.y[6])
+def matter(track, h, before_qop, det, loss, plan, material, s):
+    """Noise of a step h in a thick volume, added in the curvilinear frame at its end.
+
+    The momentum that counts is sqrt(p0 p1): the integral of 1/p^2 over a step in which p falls evenly is h/(p0 p1)."""
+    y, p = track.y, 1 / math.sqrt(track.y[6] * before_qop)
     before = track.at[2]
     track.at[2] += abs(h) / det.materials.X0[material]
     angle = noise.highland(track.at[2], p, loss.mass, plan.scattering)
     angle -= noise.highland(before, p, loss.mass, plan.scattering)
     lost = noise.straggling(det.materials.xi[material] * abs(h), p, loss.mass) if plan.straggling else 0.0
-    slopes(y, 0.0, det, loss, material, s)
-    fold(track, s)
+    step.slopes_at_end(y, loss, material, s.work)
+    fold(track, plan, s)
     noise.add_noise(track.C, max(angle, 0.0), lost, y[6], loss.mass, h)
 
 
@@ -214,9 +218,12 @@ def aim(track, h, S, i, nudge, det, loss, material, plan, s):
 @inlined
 def complete(track, h, plan, s):
     """Do the step that was tried, with its derivatives."""
-    step.by_lambda(track.y, h, s.work)
-    norm = step.move(track.y, h, s.work)
-    step.move_derivatives(track.J, h, track.y, norm, plan.gradient, s.work)
+    if step.without_field(plan.gradient, s.work):
+        step.fly(track.y, track.J, h, s.work)
+    else:
+        step.by_lambda(track.y, h, s.work)
+        norm = step.move(track.y, h, s.work)
+        step.move_derivatives(track.J, h, track.y, norm, plan.gradient, s.work)
     k = s.work.k[1]
     track.at[0] += h
     track.at[1] += abs(h) * math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
@@ -283,28 +290,36 @@ def enter(track, ahead, way, plan, s):
 
 
 @inlined
-def hop(track, S, target, block, part, material, entered, way, det, loss, plan, s):
-    """One step towards surface `target` (-1: towards nothing), which ends there, at a face or where it must.
+def get_ready(track, material, entered, way, det, loss, plan, s):
+    """Slopes at the start of a hop, and the jump of a face that has just been crossed; False outside the field map."""
+    nudge = 10 * way * plan.boundary if det.volumes.sides.size > 0 else 0.0
+    if not slopes(track.y, nudge, det, loss, material, s):
+        return False
+    if entered:
+        jump(track.J, track.y, s)
+    return True
+
+
+@inlined
+def hop(track, S, target, block, part, material, way, det, loss, plan, s):
+    """One step, for which `get_ready` was called, towards surface `target` (-1: towards nothing). It ends there, at a
+    face or where it must.
 
     Returns ON_TARGET (less than a small step away from it), OK or the status that ends the track, and the volume that
     the track is in, with whether it has just entered it."""
     y, V = track.y, det.volumes
     thick = V.sides.size > 0
     nudge = 10 * way * plan.boundary if thick else 0.0
-    if not slopes(y, nudge, det, loss, material, s):
-        return OUT_OF_MAP, block, part, material, entered
-    if entered:
-        jump(track.J, y, s)
     to_target = math.inf
     if target >= 0:
         if abs(frames.distance(S, target, y)) < ARRIVED:
-            return ON_TARGET, block, part, material, entered
+            return ON_TARGET, block, part, material, False
         to_target = frames.reach(S, target, y, s.k, way)
     to_face = volumes.to_face(V, block, part, y, s.k, way) if thick else math.inf
     aimed = min(to_target, to_face, limits(track, loss, material, plan, s))
     h = attempt(track, way * aimed, min(to_target, FARTHEST), nudge, det, loss, material, plan, s)
     if h == 0.0:
-        return OUT_OF_MAP, block, part, material, entered
+        return OUT_OF_MAP, block, part, material, False
     arriving = abs(h) == to_target
     if arriving:
         h, arriving = aim(track, h, S, target, nudge, det, loss, material, plan, s)
@@ -314,19 +329,20 @@ def hop(track, S, target, block, part, material, entered, way, det, loss, plan, 
         at_face = abs(h) == to_face
         h, ahead = stop_at_face(track, h, at_face, to_target, block, part, nudge, det, loss, material, plan, s)
         arriving &= h == wanted
+    before_qop = y[6]
     complete(track, h, plan, s)
     if material != 0:
-        matter(track, h, det, loss, plan, material, s)
+        matter(track, h, before_qop, det, loss, plan, material, s)
     if arriving:
         return ON_TARGET, block, part, material, False
     if ahead >= 0:
         enter(track, ahead, way, plan, s)
-        before, slice_before = block, part
-        block, part, material = volume_at(V, y, 0.0)
+        left_block, left_part = block, part
+        block, part, material = volume_at(V, y, 0.0, block)
         if block >= 0:
             volumes.face_normal(V, block, part, y, s.n)
-        elif before >= 0:
-            volumes.face_normal(V, before, slice_before, y, s.n)
+        elif left_block >= 0:
+            volumes.face_normal(V, left_block, left_part, y, s.n)
     return ended(track, det, loss, plan), block, part, material, ahead >= 0
 
 
@@ -336,12 +352,12 @@ def travel(track, S, target, way, det, loss, plan, s):
 
     Ends OK on the surface with k and rate of the arrival in `s`, J not yet settled; or with another status."""
     nudge = 10 * way * plan.boundary if det.volumes.sides.size > 0 else 0.0
-    block, part, material = volume_at(det.volumes, track.y, nudge)
+    block, part, material = volume_at(det.volumes, track.y, nudge, -1)
     entered = False
     for _ in range(plan.max_steps):
-        status, block, part, material, entered = hop(
-            track, S, target, block, part, material, entered, way, det, loss, plan, s
-        )
+        if not get_ready(track, material, entered, way, det, loss, plan, s):
+            return OUT_OF_MAP
+        status, block, part, material, entered = hop(track, S, target, block, part, material, way, det, loss, plan, s)
         if status == ON_TARGET:
             return approach(track, S, target, det, loss, material, plan, s)
         if status != OK:

@@ -1,0 +1,52 @@
+"""What the muon detector (KLM) saw, and the tracks that come to it, structs of arrays."""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+from muonkit.data.tracks import FreeStates
+
+BARREL, ENDCAP = 0, 1
+BACKWARD, FORWARD = 0, 1
+REGIONS = ("barrel", "endcap")
+SECTIONS = ("bwd", "fwd")
+
+
+@dataclass(frozen=True, slots=True)
+class KLMHits:
+    """Two-dimensional hits. event (k,); region (k,): BARREL or ENDCAP; section (k,): BACKWARD or FORWARD; sector (k,)
+    from 1; layer (k,) from 0; position (k, 3) [cm]; time (k,) [ns]; width (k, 2): strips in the cluster that measures
+    phi, and in the one that measures z (endcap: the two planes)."""
+
+    event: IntArray
+    region: IntArray
+    section: IntArray
+    sector: IntArray
+    layer: IntArray
+    position: FloatArray
+    time: FloatArray
+    width: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def __getitem__(self, rows: AnyArray | slice) -> Self:
+        """The hits selected by a mask, an index array or a slice."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Tracks to be identified: event (n,), track (n,): their numbers; states: at the outermost measured point, with
+    covariance."""
+
+    event: IntArray
+    track: IntArray
+    states: FreeStates
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def __getitem__(self, rows: AnyArray | slice) -> Self:
+        """The tracks selected by a mask, an index array or a slice."""
+        return type(self)(self.event[rows], self.track[rows], self.states[rows])

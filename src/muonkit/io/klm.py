@@ -1,0 +1,230 @@
+"""Tables of identification: tracks with their covariance, and hits of the muon detector, from Parquet, ROOT or CSV.
+
+Both are sorted by event (and, where a file holds several, by experiment and run), so that a piece of the tracks and the
+hits of its events are slices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+from muonkit.core.errors import InputError
+from muonkit.data.klm import REGIONS, SECTIONS, Candidates, KLMHits
+from muonkit.data.tracks import FreeStates
+from muonkit.io import csvfile, parquet, root
+from muonkit.io.layout import Layout, kind_or_fault
+from muonkit.io.names import close
+
+WHOLE = 1 << 62  # rows: a piece that is the whole file
+TRACK_COLUMNS = ("event", "track", "charge", "x", "y", "z", "px", "py", "pz")
+COVARIANCE = "cov"
+SPLIT_COVARIANCE = tuple(f"cov_{i}" for i in range(21))
+RUN_COLUMNS = ("experiment", "run")
+HIT_COLUMNS = ("event", "region", "section", "sector", "layer", "x", "y", "z", "t", "width_phi", "width_z")
+WORDS = {"region": REGIONS, "section": SECTIONS}
+LONG_WORDS = {"backward": "bwd", "forward": "fwd"}
+INTEGERS = ("event", "track", "experiment", "run", "region", "section", "sector", "layer")
+UPPER = np.triu_indices(6)
+
+
+@dataclass(frozen=True, slots=True)
+class KLMFile:
+    """A table: where it is, what messages call it, its names of the canonical columns, its tree (ROOT)."""
+
+    path: Path
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    rows: int
+    span: tuple[int, int] | None
+    tree: str | None = None
+
+
+def open_tracks(path: Path, mapping: Mapping[str, str]) -> KLMFile:
+    """A table of tracks. Raises InputError if it cannot be read or lacks a column."""
+    layout = describe(path)
+    split = COVARIANCE not in layout.columns and mapping.get(COVARIANCE) is None
+    needed = (*TRACK_COLUMNS, *(SPLIT_COVARIANCE if split else (COVARIANCE,)))
+    return _opened(path, layout, needed, RUN_COLUMNS, mapping, "input.track_columns")
+
+
+def open_hits(path: Path, mapping: Mapping[str, str]) -> KLMFile:
+    """A table of hits. Raises InputError if it cannot be read or lacks a column."""
+    return _opened(path, describe(path), HIT_COLUMNS, RUN_COLUMNS, mapping, "input.hit_columns")
+
+
+def describe(path: Path) -> Layout:
+    """What a file says of itself. Raises InputError if it is not there or not a table."""
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file. Correct the path in [input].")
+    kind = kind_or_fault(path, str(path))
+    if kind == "ROOT":
+        return root.describe(path, str(path), WHOLE, None)
+    return (parquet if kind == "Parquet" else csvfile).describe(path, str(path), WHOLE)
+
+
+def _opened(
+    path: Path, layout: Layout, needed: tuple[str, ...], optional: tuple[str, ...], mapping: Mapping[str, str], key: str
+) -> KLMFile:
+    known = (*needed, *optional)
+    faults = [f"{key}: {name}: unknown key; known are {', '.join(known)}" for name in mapping if name not in known]
+    columns = {name: mapping.get(name, name) for name in known}
+    missing = [column for name, column in columns.items() if name in needed and column not in layout.columns]
+    if missing:
+        near = [close(name, layout.columns) for name in missing]
+        meant = ", ".join(
+            f"'{name}'" + (f" (is it '{other}'?)" if other else "") for name, other in zip(missing, near, strict=True)
+        )
+        faults.append(f"{path}: has no column {meant}. Found {', '.join(layout.columns)}. Name them in [{key}].")
+    if faults:
+        raise InputError(faults)
+    found = tuple((name, column) for name, column in columns.items() if column in layout.columns)
+    rows, span = (layout.pieces[0].stop, layout.pieces[0].span) if layout.pieces else (0, None)
+    return KLMFile(path, str(path), found, rows, span, layout.tree)
+
+
+def read_columns(file: KLMFile, start: int, stop: int, only: tuple[str, ...] = ()) -> dict[str, AnyArray]:
+    """Columns of rows [start, stop) by canonical name, all or `only` some. Raises InputError for a damaged file."""
+    columns = {name: column for name, column in file.columns if not only or name in only}
+    if file.rows == 0:
+        return {name: np.zeros(0) for name in columns}
+    if file.tree is not None:
+        return root.read_flat(file.path, file.name, file.tree, columns, slice(start, stop))
+    if file.span is not None:
+        whole = csvfile.read(file.path, file.name, columns, 0, file.span, csv_kinds(columns))
+        return {name: values[start:stop] for name, values in whole.items()}
+    found = parquet.read(file.path, file.name, list(columns.values()), start, stop)
+    return {name: found[column] for name, column in columns.items()}
+
+
+def csv_kinds(columns: Mapping[str, str]) -> dict[str, str]:
+    """Kinds of the columns that are not plain numbers."""
+    return {name: "word" if name in WORDS else "integer" for name in columns if name in INTEGERS}
+
+
+def read_tracks(file: KLMFile, start: int, stop: int) -> Candidates:
+    """Tracks of rows [start, stop). Raises InputError for columns that are not numbers."""
+    columns = read_columns(file, start, stop)
+    n = len(columns["event"])
+    position = np.column_stack([_number(file, columns, name) for name in ("x", "y", "z")])
+    momentum = np.column_stack([_number(file, columns, name) for name in ("px", "py", "pz")])
+    covariance = np.zeros((n, 6, 6))
+    covariance[:, UPPER[0], UPPER[1]] = _upper(file, columns, n)
+    covariance[:, UPPER[1], UPPER[0]] = covariance[:, UPPER[0], UPPER[1]]
+    charge = np.where(_number(file, columns, "charge") < 0, -1.0, 1.0)  # a neutral one is taken as positive
+    states = FreeStates(position, momentum, charge, covariance)
+    return Candidates(_whole(file, columns, "event"), _whole(file, columns, "track"), states)
+
+
+def _upper(file: KLMFile, columns: Mapping[str, AnyArray], n: int) -> FloatArray:
+    """Upper triangles (n, 21) from one column of lists, or from 21 columns."""
+    if COVARIANCE not in columns:
+        return np.column_stack([_number(file, columns, name) for name in SPLIT_COVARIANCE]).reshape(n, 21)
+    rows = columns[COVARIANCE]
+    try:
+        upper = np.asarray(rows.tolist() if rows.dtype == object else rows, dtype=np.float64).reshape(n, -1)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{file.name}: column '{COVARIANCE}' is not 21 numbers in every row. Mend the file."
+        ) from error
+    if n and upper.shape[1] != 21:
+        raise InputError(
+            f"{file.name}: column '{COVARIANCE}' holds {upper.shape[1]} numbers per row; give the 21 of the upper triangle"
+        )
+    return upper.reshape(n, 21)
+
+
+def read_hits(file: KLMFile, start: int, stop: int) -> KLMHits:
+    """Hits of rows [start, stop). Raises InputError for unknown regions or sections, and for what is not a number."""
+    columns = read_columns(file, start, stop)
+    position = np.column_stack([_number(file, columns, name) for name in ("x", "y", "z")])
+    width = np.column_stack([_number(file, columns, name) for name in ("width_phi", "width_z")])
+    return KLMHits(
+        _whole(file, columns, "event"),
+        _words(file, columns["region"], "region"),
+        _words(file, columns["section"], "section"),
+        _whole(file, columns, "sector"),
+        _whole(file, columns, "layer"),
+        position,
+        _number(file, columns, "t"),
+        width,
+    )
+
+
+def _number(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> FloatArray:
+    try:
+        return np.asarray(columns[name], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{file.name}: column '{name}' does not hold numbers. Mend the file.") from error
+
+
+def _whole(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> IntArray:
+    values = _number(file, columns, name) if columns[name].dtype.kind not in "iu" else columns[name]
+    bad: IntArray = np.flatnonzero(~np.isfinite(values) | (np.floor(values) != values))
+    if len(bad):
+        raise InputError(
+            f"{file.name}: column '{name}' is not a whole number in {len(bad)} rows, first in row {bad[0]}; mend it"
+        )
+    return values.astype(np.int64)
+
+
+def _words(file: KLMFile, values: AnyArray, name: str) -> IntArray:
+    """Positions in WORDS[name] of words, or of numbers that are such positions."""
+    words = WORDS[name]
+    if values.dtype.kind in "iuf":
+        return values.astype(np.int64)
+    known = {
+        **{word: i for i, word in enumerate(words)},
+        **{long: words.index(short) for long, short in LONG_WORDS.items() if short in words},
+    }
+    unique, inverse = np.unique(values.astype(str), return_inverse=True)
+    unknown = [word for word in unique if word not in known]
+    if unknown:
+        raise InputError(f"{file.name}: column '{name}': {unknown[0]!r} is not one of {', '.join(words)}; mend it")
+    return np.array([known[word] for word in unique], dtype=np.int64)[inverse]
+
+
+def keys(file: KLMFile, experiment: int, run: int) -> tuple[IntArray, IntArray]:
+    """Experiment, run and event (rows, 3) of every row, and the first rows (k + 1,) of its k events.
+
+    Raises InputError if the rows are not sorted by them."""
+    columns = read_columns(file, 0, file.rows, (*RUN_COLUMNS, "event"))
+    default = {"experiment": experiment, "run": run}
+    rows = np.column_stack(
+        [
+            _whole(file, columns, name) if name in columns else np.full(len(columns["event"]), default.get(name, 0))
+            for name in (*RUN_COLUMNS, "event")
+        ]
+    )
+    step = np.diff(rows, axis=0)
+    first = np.argmax(step != 0, axis=1) if len(step) else np.zeros(0, dtype=np.int64)
+    change = step[np.arange(len(step)), first] if len(step) else np.zeros(0, dtype=np.int64)
+    if np.any(change < 0):
+        row = int(np.flatnonzero(change < 0)[0]) + 1
+        raise InputError(
+            f"{file.name}: row {row} goes back to an earlier event; sort the rows by experiment, run, event"
+        )
+    return rows, np.concatenate(([0], np.flatnonzero(change) + 1, [len(rows)] if len(rows) else []))
+
+
+def table_of(tracks: Candidates, hits: KLMHits) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The two tables as columns, as `read_tracks` and `read_hits` read them."""
+    states = tracks.states
+    x, p = states.position.T, states.momentum.T
+    first: dict[str, Any] = {"event": tracks.event, "track": tracks.track, "charge": states.charge.astype(np.int64)}
+    first |= dict(zip(("x", "y", "z", "px", "py", "pz"), (*x, *p), strict=True))
+    if states.covariance is not None:
+        first[COVARIANCE] = list(states.covariance[:, UPPER[0], UPPER[1]])
+    second: dict[str, Any] = {
+        "event": hits.event,
+        "region": np.array(REGIONS)[hits.region],
+        "section": np.array(SECTIONS)[hits.section],
+        "sector": hits.sector,
+        "layer": hits.layer,
+    }
+    second |= dict(
+        zip(("x", "y", "z", "t", "width_phi", "width_z"), (*hits.position.T, hits.time, *hits.width.T), strict=True)
+    )
+    return first, second

@@ -1,0 +1,1 @@
+"""Muon identification: extrapolation through an instrumented iron yoke, and likelihoods of six species."""

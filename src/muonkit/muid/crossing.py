@@ -1,0 +1,26 @@
+"""What became of a track at a layer, and why a track was not or no longer extrapolated: numbers and words."""
+
+from muonkit.transport import status as transport
+
+NOT_CROSSED, HIT, MISSED, DEAD, CRACK, NO_MATCH, LEFT_REGION, TANGENT = range(8)
+CROSSING = {
+    NOT_CROSSED: "not crossed",
+    HIT: "hit",
+    MISSED: "missed: no hit in this layer",
+    DEAD: "dead: a strip below the point is dead, or there is none",
+    CRACK: "crack: between the sensitive parts of the modules",
+    NO_MATCH: "missed: the nearest hit is too far away",
+    LEFT_REGION: "hit, but the updated track would leave the region: not used",
+    TANGENT: "tangent to the plane: no match",
+}
+
+LOW_PT, OUTSIDE_START, BAD_INPUT, BEAM_PIPE = range(20, 24)
+STATUS = transport.MESSAGE | {
+    transport.OK: "running",
+    transport.LEFT: "left the detector",
+    LOW_PT: "not started: pT is not above the least",
+    OUTSIDE_START: "not started: outside of the detector",
+    BAD_INPUT: "not started: position, momentum or covariance is not finite",
+    BEAM_PIPE: "went into the beam pipe",
+}
+NOT_STARTED = (LOW_PT, OUTSIDE_START, BAD_INPUT, transport.NOT_POSITIVE_DEFINITE)

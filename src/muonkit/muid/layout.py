@@ -1,0 +1,173 @@
+"""Where the planes of the muon detector are: read from the names of a detector's surfaces.
+
+A plane is called REGION/SECTION/SECTOR/LAYER: region barrel or endcap, section bwd or fwd, sector from 1 in the barrel
+(one plane for each side of a polygon, sector 1 first) and 0 in the endcaps (one plane for all quadrants), layer from 0.
+A region is the thick volume in which its planes stand; without one, it is the whole envelope."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray
+from muonkit.core.errors import InputError
+from muonkit.data.klm import BACKWARD, BARREL, ENDCAP, FORWARD, REGIONS, SECTIONS
+from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS
+from muonkit.detector.detector import Detector
+from muonkit.detector.surfaces import CYLINDER
+from muonkit.detector.volumes import NOWHERE, ROUND, locate
+
+MISSING = -1
+MAX_LAYERS = {BARREL: BARREL_LAYERS, ENDCAP: ENDCAP_LAYERS}
+
+
+class LayoutArrays(NamedTuple):
+    """What the kernels see.
+
+    z0 [cm]: between backward and forward; phi0: azimuth of barrel sector 1; barrel (2, sectors, 15), endcap (2, 14):
+    surface by section, sector, layer, or MISSING; barrel_last, endcap_last (2,): outermost layer of a section;
+    barrel_region (4,), endcap_region (2, 4): r_min, r_max, z_min, z_max [cm], z relative to z0; grows (surfaces,):
+    whether the variance of a hit grows with its cluster; holds (slices + 1,): whether planes stand in a slice of a
+    volume, the last: outside of all."""
+
+    z0: float
+    phi0: float
+    barrel: IntArray
+    endcap: IntArray
+    barrel_last: IntArray
+    endcap_last: IntArray
+    barrel_region: FloatArray
+    endcap_region: FloatArray
+    grows: BoolArray
+    holds: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneName:
+    """A plane by its name; section and region as in `data.klm`."""
+
+    surface: int
+    region: int
+    section: int
+    sector: int
+    layer: int
+
+
+def plane_names(detector: Detector) -> list[PlaneName]:
+    """All planes of the muon detector. Raises InputError for a name that does not fit."""
+    planes = []
+    for surface, name in enumerate(detector.layers):
+        if name.partition("/")[0] in REGIONS:
+            planes.append(_plane(surface, name))
+    if not planes:
+        example = "barrel/fwd/{sector}/{n:02d}"
+        raise InputError(f"{detector.name}: no layer belongs to a muon detector; name them like '{example}'")
+    return planes
+
+
+def _plane(surface: int, name: str) -> PlaneName:
+    region, *rest = name.split("/")
+    whole = REGIONS.index(region)
+    if len(rest) != 3 or rest[0] not in SECTIONS or not (rest[1] + rest[2]).isdigit():
+        raise InputError(f"layer '{name}': is not {region}/bwd|fwd/SECTOR/LAYER")
+    sector, layer = int(rest[1]), int(rest[2])
+    if layer >= MAX_LAYERS[whole]:
+        raise InputError(f"layer '{name}': a pattern has room for {region} layers 0 to {MAX_LAYERS[whole] - 1}")
+    if (sector == 0) != (whole == ENDCAP):
+        raise InputError(f"layer '{name}': sectors count from 1 in the barrel; an endcap has one plane, sector 0")
+    return PlaneName(surface, whole, SECTIONS.index(rest[0]), sector, layer)
+
+
+def build_layout(detector: Detector, first_rpc_layer: int) -> LayoutArrays:
+    """The layout of a detector; barrel layers from `first_rpc_layer` on are resistive plate chambers.
+
+    Raises InputError if names or planes do not make sense."""
+    planes = plane_names(detector)
+    if np.any(detector.surfaces.kind[[plane.surface for plane in planes]] == CYLINDER):
+        raise InputError(f"{detector.name}: a muon detector is made of planes and discs, not of cylinders")
+    barrel = [plane for plane in planes if plane.region == BARREL]
+    endcap = [plane for plane in planes if plane.region == ENDCAP]
+    by_sector = np.full((2, max((p.sector for p in barrel), default=1), BARREL_LAYERS), MISSING)
+    by_section = np.full((2, ENDCAP_LAYERS), MISSING)
+    grows = np.zeros(len(detector.layers), dtype=np.bool_)
+    for plane in barrel:
+        by_sector[plane.section, plane.sector - 1, plane.layer] = plane.surface
+        grows[plane.surface] = plane.layer >= first_rpc_layer
+    for plane in endcap:
+        by_section[plane.section, plane.layer] = plane.surface
+    z0, barrel_region = _region(detector, by_sector)
+    ends = [_region(detector, by_section[section]) for section in (BACKWARD, FORWARD)]
+    if not barrel:
+        z0 = next(z for (z, _), row in zip(ends, by_section, strict=True) if np.any(row != MISSING))
+    return LayoutArrays(
+        z0,
+        _first_azimuth(detector, by_sector),
+        by_sector,
+        by_section,
+        np.array([_last(by_sector)] * 2),
+        np.array([_last(row) for row in by_section]),
+        barrel_region,
+        np.stack([region for _, region in ends]),
+        grows,
+        _holds(detector, np.array([plane.surface for plane in planes])),
+    )
+
+
+def _on_planes(detector: Detector, surfaces: IntArray) -> FloatArray:
+    """A point (n, 3) of every surface that is surely within its bounds."""
+    S = detector.surfaces
+    point: FloatArray = S.center[surfaces] + S.bounds[surfaces][:, :1] * S.axes[surfaces, 0]
+    return point
+
+
+def _holds(detector: Detector, surfaces: IntArray) -> BoolArray:
+    V = detector.volumes
+    holds = np.zeros(len(V.material) + 1, dtype=np.bool_)
+    block, part = locate(V, _on_planes(detector, surfaces))
+    holds[np.where(block == NOWHERE, -1, V.first[block] + part)] = True
+    return holds
+
+
+def _last(surfaces: IntArray) -> int:
+    """The outermost layer that exists, -1 if none."""
+    known = np.flatnonzero(np.any(np.atleast_2d(surfaces.reshape(-1, surfaces.shape[-1])) != MISSING, axis=0))
+    return int(known[-1]) if len(known) else -1
+
+
+def _region(detector: Detector, surfaces: IntArray) -> tuple[float, FloatArray]:
+    """z0 and (r_min, r_max, z_min, z_max) of the volume around the planes."""
+    known = surfaces[surfaces != MISSING]
+    r, low, high = detector.envelope
+    if not len(known):
+        return 0.0, np.array([0.0, 0.0, 0.0, 0.0])
+    blocks = {int(block) for block in locate(detector.volumes, _on_planes(detector, known))[0]}
+    if blocks == {NOWHERE}:
+        return 0.0, np.array([0.0, r, low, high])
+    if len(blocks) > 1:
+        names = ", ".join(detector.layers[i] for i in known[:2])
+        raise InputError(f"{detector.name}: the planes of one region ({names}, ...) stand in different volumes")
+    return _box(detector, blocks.pop())
+
+
+def _box(detector: Detector, block: int) -> tuple[float, FloatArray]:
+    V = detector.volumes
+    corner = 1.0 if V.sides[block] == ROUND else 1 / np.cos(np.pi / V.sides[block])
+    box = np.array([V.rho_min[block], V.rho_max[block] * corner, V.z_min[block], V.z_max[block]])
+    return float(V.z0[block]), box
+
+
+def _first_azimuth(detector: Detector, by_sector: IntArray) -> float:
+    """Azimuth of sector 1. Raises InputError if the planes of a sector do not look its way."""
+    sectors = by_sector.shape[1]
+    w = detector.surfaces.axes[by_sector, 2]
+    phi = np.arctan2(w[..., 1], w[..., 0])
+    known = by_sector != MISSING
+    if not np.any(known):
+        return 0.0
+    section, layer = np.argwhere(known[:, 0])[0]
+    first = float(phi[section, 0, layer])
+    wanted = first + 2 * np.pi * np.arange(sectors)[:, None] / sectors
+    off = np.abs(np.angle(np.exp(1j * (phi - wanted)))) > 1e-6
+    if np.any(known & off):
+        raise InputError(f"{detector.name}: barrel sectors must follow each other every {360 / sectors:g} degrees")
+    return first

@@ -1,0 +1,65 @@
+"""Hits, tracks and a compiled door to the kernels of a match."""
+
+import numpy as np
+
+from muonkit.core.compiled import compiled
+from muonkit.data.klm import BARREL, FORWARD, Candidates, KLMHits
+from muonkit.data.tracks import FreeStates
+from muonkit.muid.kernels import match
+from muonkit.muid.kernels.swim import Matrices, update
+from muonkit.transport.kernels import frames, travel
+
+
+def hits(*rows, event=0):
+    """KLMHits of rows (region, section, sector, layer, x, y, z), and if given time, width_phi, width_z."""
+    table = np.array([(*row, *(0.0, 1.0, 1.0)[len(row) - 7 :])[:10] for row in rows], dtype=np.float64).reshape(-1, 10)
+    whole = table[:, :4].astype(np.int64)
+    events = np.full(len(rows), event)
+    return KLMHits(events, *whole.T, table[:, 4:7], table[:, 7], table[:, 8:])
+
+
+def no_hits():
+    return hits()
+
+
+def candidates(position, momentum, charge=-1.0, sigma=(0.1, 0.003), event=0):
+    """Tracks (n, 3) of one event; sigma: of position [cm] and, relative, of momentum."""
+    position, momentum = np.atleast_2d(position).astype(float), np.atleast_2d(momentum).astype(float)
+    n = len(position)
+    p2 = np.sum(momentum**2, axis=1)
+    variance = np.column_stack((np.full((n, 3), sigma[0] ** 2), np.tile(sigma[1] ** 2 * p2, (3, 1)).T))
+    states = FreeStates(position, momentum, np.full(n, charge), variance[:, :, None] * np.eye(6))
+    return Candidates(np.full(n, event), np.arange(n), states)
+
+
+def barrel_row(x, y, z, layer, sector=1, section=FORWARD, **_):
+    return BARREL, section, sector, layer, x, y, z
+
+
+@compiled
+def compiled_update(S, layout, i, j, y, C, hits, k, rules, box, z0):
+    """(kept, chi2) of the update of one track on plane i with hit k on plane j; y (7) and C (5, 5) are changed."""
+    s, track = travel.scratch(), travel.empty_track()
+    m = Matrices(
+        np.zeros((2, 2)),
+        np.zeros((2, 2)),
+        np.zeros(2),
+        np.zeros(2),
+        np.zeros((5, 2)),
+        np.zeros((5, 5)),
+        np.zeros(7),
+    )
+    for a in range(7):
+        track.y[a] = y[a]
+    track.C[:] = C
+    frames.track_axes(track.y, s.u, s.v)
+    match.project(S, j, track.y, s, m.H)
+    match.projected(m.H, track.C, m.P)
+    match.hit_variance(layout, S, j, hits, k, rules, m.V)
+    match.residual(S, j, hits, k, track.y, m.r)
+    chi2 = match.chi_square(m.r, m.P, m.V)[0]
+    kept = update(track, S, i, box, z0, s, m)
+    for a in range(7):
+        y[a] = track.y[a]
+    C[:] = track.C
+    return kept, chi2
