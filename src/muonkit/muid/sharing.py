@@ -48,7 +48,7 @@ def arbitrate(
     settings: MuidSettings,
     channels: swim.ChannelArrays | None = None,
 ) -> Extrapolated:
-    """As `extrapolate`, with every hit given to one track; a track that loses a hit is extrapolated again without it."""
+    """As `extrapolate`, with every hit given to one track; one that loses a hit is extrapolated again without it."""
     found = extrapolate(candidates, hits, detector, settings, channels)
     taken: dict[int, list[int]] = defaultdict(list)
     for _ in range(MAX_ROUNDS):

@@ -1,0 +1,194 @@
+"""The payload KLMLikelihoodParameters: the tables of the likelihood, their sample sizes, where they come from.
+
+In memory plain arrays; in a file one compressed archive of arrays (no pickle) with the version of the schema and a
+sha256 of its content, both checked when it is read. Longitudinal tables of all classes stand one after the other:
+entry i of class c is at first[c] + i."""
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass, field, fields
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+from muonkit.core.errors import InputError
+from muonkit.core.files import atomic
+from muonkit.muid import spline
+from muonkit.muid.hypotheses import SIGNED
+from muonkit.muid.outcome import OUTCOMES, class_index, classes, number_of_entries
+
+NAME, SCHEMA = "KLMLikelihoodParameters", "KLMLikelihoodParameters/1"
+REGIONS, ORDERS = 3, 18  # D and k = ndof/2 = 1 to 18
+HEADER = "header"
+
+
+@cache
+def first_entries() -> IntArray:
+    """Where the longitudinal table of each class starts (classes + 1,)."""
+    lengths = [number_of_entries(*pair) for pair in classes()]
+    first = np.concatenate(([0], np.cumsum(lengths)))
+    first.flags.writeable = False
+    return first
+
+
+def shapes() -> dict[str, tuple[tuple[int, ...], type]]:
+    """Shape and type of every array of the payload."""
+    entries = int(first_entries()[-1])
+    transverse = (SIGNED, REGIONS, ORDERS)
+    return {
+        "longitudinal": ((SIGNED, entries), np.float32),
+        "uncertainty": ((SIGNED, entries), np.float16),
+        "crossed": ((SIGNED, entries), np.uint32),
+        "tracks": ((SIGNED, len(classes())), np.uint32),
+        "log_density": ((*transverse, spline.BINS), np.float64),
+        "threshold": (transverse, np.float64),
+        "scale_x": (transverse, np.float64),
+        "scale_y": (transverse, np.float64),
+        "entries": (transverse, np.uint32),
+    }
+
+
+@dataclass(frozen=True)
+class LikelihoodParameters:
+    """longitudinal (12, entries): probability of a hit in a layer that was crossed, by signed hypothesis; uncertainty:
+    its standard deviation; crossed: tracks behind each entry; tracks (12, 829): tracks in each class; log_density (12,
+    3, 18, 100): of reduced chi2 at bin centres, by hypothesis, region D, k; threshold, scale_x, scale_y (12, 3, 18):
+    of the tail; entries (12, 3, 18): tracks behind each; provenance: whatever describes the making, JSON-able."""
+
+    longitudinal: AnyArray
+    uncertainty: AnyArray
+    crossed: AnyArray
+    tracks: AnyArray
+    log_density: FloatArray
+    threshold: FloatArray
+    scale_x: FloatArray
+    scale_y: FloatArray
+    entries: AnyArray
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        faults = []
+        for name, (shape, kind) in shapes().items():
+            values: AnyArray = np.asarray(getattr(self, name)).astype(kind)
+            object.__setattr__(self, name, values)
+            if values.shape != shape:
+                faults.append(f"{name}: has shape {values.shape}, not {shape}")
+        faults = faults or self._faults()
+        if faults:
+            raise InputError([f"{NAME}: {fault}" for fault in faults])
+
+    def _faults(self) -> list[str]:
+        faults = [
+            f"{name}: holds values that are not finite"
+            for name in shapes()
+            if not np.isfinite(getattr(self, name)).all()
+        ]
+        if not faults and not np.all((self.longitudinal >= 0) & (self.longitudinal <= 1)):
+            faults.append("longitudinal: holds values that are no probabilities, not between 0 and 1")
+        if not faults and not (np.all(self.scale_x > 0) and np.all(self.scale_y > 0)):
+            faults.append("scale_x, scale_y: must be above 0")
+        return faults
+
+    @cached_property
+    def splines(self) -> FloatArray:
+        """Coefficients (12, 3, 18, 100, 4) of the transverse densities."""
+        return spline.coefficients(self.log_density)
+
+    def longitudinal_by_id(self, code: int) -> FloatArray:
+        """Table with an id of `longitudinal_id`. Raises InputError if there is none."""
+        last, outcome, hypothesis = code & 15, (code >> 4) & 127, code >> 11
+        known = outcome < OUTCOMES and hypothesis < SIGNED
+        position = int(class_index()[outcome, last]) if known else -1
+        if position < 0:
+            raise InputError(f"{NAME}: no longitudinal table has the id {code}")
+        first = first_entries()
+        return self.longitudinal[hypothesis, first[position] : first[position + 1]].astype(np.float64)
+
+    def transverse_by_id(self, code: int) -> FloatArray:
+        """Log densities (100,) with an id of `transverse_id`. Raises InputError if there is none."""
+        ndof, D, hypothesis = code & 63, (code >> 6) & 3, code >> 8
+        if not (2 <= ndof <= 2 * ORDERS and ndof % 2 == 0 and D < REGIONS and hypothesis < SIGNED):
+            raise InputError(f"{NAME}: no transverse table has the id {code}")
+        values: FloatArray = self.log_density[hypothesis, D, ndof // 2 - 1]
+        return values
+
+    def to_bytes(self) -> bytes:
+        """The payload as the content of a file; the same payload gives the same bytes."""
+        header = {"schema": SCHEMA, "provenance": self.provenance, "checksum": self.checksum()}
+        stream = io.BytesIO()
+        arrays = {name: getattr(self, name) for name in shapes()}
+        text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
+        np.savez_compressed(stream, allow_pickle=False, **{HEADER: text}, **arrays)
+        return stream.getvalue()
+
+    def checksum(self) -> str:
+        """sha256 of arrays and provenance."""
+        digest = hashlib.sha256(json.dumps(self.provenance, sort_keys=True).encode())
+        for name in shapes():
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
+        return digest.hexdigest()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, name: str = NAME) -> Self:
+        """The payload in a file's content; `name` is what messages call it. Raises InputError for a foreign schema, a
+        wrong checksum, and arrays that are missing or make no sense."""
+        arrays, header = _unpacked(content, name)
+        if header.get("schema") != SCHEMA:
+            raise InputError(f"{name}: has schema {header.get('schema')}, this version reads {SCHEMA}; build it again")
+        missing = [wanted for wanted in shapes() if wanted not in arrays]
+        if missing:
+            raise InputError(f"{name}: lacks {', '.join(missing)}. Copy or build it again.")
+        try:
+            payload = cls(**{wanted: arrays[wanted] for wanted in shapes()}, provenance=header["provenance"])
+        except InputError as error:
+            raise InputError([f"{name}: {fault}" for fault in error.faults]) from None
+        if payload.checksum() != header["checksum"]:
+            raise InputError(f"{name}: its content does not have the checksum that it names. Copy or build it again.")
+        return payload
+
+    def save(self, path: Path) -> None:
+        """Write a file, atomically."""
+        with atomic(path) as temporary:
+            temporary.write_bytes(self.to_bytes())
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a file. Raises InputError if it is not there or not whole."""
+        if not path.is_file():
+            raise InputError(
+                f"{path}: there is no such payload. Correct the path, or build it with `muonkit pdfs build`."
+            )
+        return cls.from_bytes(path.read_bytes(), str(path))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LikelihoodParameters):
+            return NotImplemented
+        return all(np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+
+    __hash__ = object.__hash__
+
+
+def _unpacked(content: bytes, name: str) -> tuple[dict[str, AnyArray], dict[str, Any]]:
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = dict(archive)
+        header = json.loads(bytes(arrays.pop(HEADER)))
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, UnicodeDecodeError) as error:
+        raise InputError(f"{name}: is not a payload, or is damaged. Copy or build it again.") from error
+    return arrays, header
+
+
+def longitudinal_id(last: int, outcome: int, hypothesis: int) -> int:
+    """4 bits of the last layer, 7 of the outcome, then the signed hypothesis."""
+    return last + (outcome << 4) + (hypothesis << 11)
+
+
+def transverse_id(ndof: int, D: int, hypothesis: int) -> int:
+    """6 bits of ndof, 2 of the region, then the signed hypothesis."""
+    return ndof + (D << 6) + (hypothesis << 8)
