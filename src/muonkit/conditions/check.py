@@ -1,0 +1,114 @@
+"""Is the store whole? Every payload has its file, every file its checksum, every row its partner, every run one answer.
+
+A writer that was killed leaves at most a file without a row: harmless, and told as a note, not as a fault."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from sqlalchemy import Connection, select, text
+from sqlalchemy.sql import exists
+
+from muonkit.conditions import queries
+from muonkit.conditions.database import Database
+from muonkit.conditions.files import UNFINISHED, PayloadFiles, age
+from muonkit.conditions.iov import overlapping
+from muonkit.conditions.payload import Payload
+from muonkit.conditions.tables import entries, global_tags, names, payloads
+
+OURS = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Lines of text: what must be mended, and what is only worth knowing."""
+
+    faults: list[str]
+    notes: list[str]
+
+
+def examine(database: Database, files: PayloadFiles) -> Findings:
+    """Look at everything, without changing it; reads every payload."""
+    present = list(files.all())  # before the rows: a writer at work must not look like a fault
+    faults, kept = database.read(lambda connection: (list(_table_faults(connection)), queries.all_payloads(connection)))
+    faults += [line for payload in kept for line in _file_faults(files, payload)]
+    return Findings(faults, [_note(path) for path in _without_row(present, kept)])
+
+
+def remove_leftovers(database: Database, files: PayloadFiles, older_than: float) -> list[Path]:
+    """Remove files of killed writers whose last change is `older_than` [s] ago; return them. Other files stay."""
+
+    def work(connection: Connection) -> list[Path]:
+        # a writer inserts its row, looks for its file, commits: all before this lock, or all after this transaction
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("LOCK TABLE payloads IN SHARE ROW EXCLUSIVE MODE"))
+        left = _without_row(files.all(), queries.all_payloads(connection))
+        removed = [path for path in left if _made_by_writer(path) and age(path) > older_than]
+        for path in removed:
+            path.unlink(missing_ok=True)
+        if removed:
+            queries.record(connection, "clean", f"removed {len(removed)} files without a row")
+        return removed
+
+    return database.write(work)
+
+
+def _file_faults(files: PayloadFiles, payload: Payload) -> list[str]:
+    return files.fault(payload.checksum, str(payload))
+
+
+def _without_row(present: Iterator[Path] | list[Path], kept: list[Payload]) -> list[Path]:
+    known = {payload.checksum for payload in kept}
+    return [path for path in present if path.name not in known]
+
+
+def _made_by_writer(path: Path) -> bool:
+    return path.name.startswith(UNFINISHED) or (
+        OURS.fullmatch(path.name) is not None and path.parent.name == path.name[:2]
+    )
+
+
+def _note(path: Path) -> str:
+    if _made_by_writer(path):
+        return f"{path}: no row points to it, left by a writer that was killed; --clean removes it after an hour"
+    return f"{path}: does not belong among the payload files; move it away"
+
+
+def _table_faults(connection: Connection) -> Iterator[str]:
+    if connection.dialect.name == "sqlite":
+        found = connection.execute(text("PRAGMA integrity_check")).scalars()
+        yield from (f"SQLite: {line}; bring the database back from a backup" for line in found if line != "ok")
+    yield from _orphans(connection)
+    yield from _gaps(connection)
+    yield from _overlaps(connection)
+
+
+def _orphans(connection: Connection) -> Iterator[str]:
+    """Rows that point to nothing; the database prevents them as long as its guards are on."""
+    of_payload = exists().where(payloads.c.name == entries.c.name, payloads.c.revision == entries.c.revision)
+    for tag, name, revision in connection.execute(
+        select(entries.c.tag, entries.c.name, entries.c.revision).where(~of_payload)
+    ):
+        yield f"global tag {tag!r}: its entry {name} revision {revision} has no payload"
+    of_tag = exists().where(global_tags.c.name == entries.c.tag)
+    for tag in connection.scalars(select(entries.c.tag).where(~of_tag).distinct()):
+        yield f"entries of global tag {tag!r}: there is no such tag"
+    of_name = exists().where(names.c.name == payloads.c.name)
+    for name in connection.scalars(select(payloads.c.name).where(~of_name).distinct()):
+        yield f"payloads {name!r}: the name is not in the table of names"
+
+
+def _gaps(connection: Connection) -> Iterator[str]:
+    for name, group in groupby(queries.all_payloads(connection), key=lambda payload: payload.name):
+        revisions = [payload.revision for payload in group]
+        if revisions != list(range(1, len(revisions) + 1)):
+            yield f"payload {name}: its revisions {revisions} are not 1 to {len(revisions)}"
+
+
+def _overlaps(connection: Connection) -> Iterator[str]:
+    for tag in queries.all_tags(connection):
+        for name, group in groupby(queries.entries_of(connection, tag.name), key=lambda entry: entry.name):
+            for one, other in overlapping([entry.iov for entry in group]):
+                yield f"global tag {tag.name!r}: {name} has overlapping intervals of validity {one} and {other}"

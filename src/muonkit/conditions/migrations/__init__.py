@@ -1,0 +1,1 @@
+"""How a store of an older muonkit becomes one of this: one file per step in `versions`, run by Alembic."""

@@ -1,0 +1,320 @@
+"""The store of conditions: what calibration makes, kept for the runs it holds for, so that an analysis can say years
+later which numbers it used.
+
+Payloads never change: new content is a new revision. A global tag says which revision holds for which runs; once
+published it never changes either. Bytes live in files named by their SHA-256, everything else in an SQL database: the
+file is on disk before the row that names it is visible, so that no reader ever meets half a payload.
+
+    with create_store("conditions") as store:
+        payload = store.add("KLMLikelihoodParameters", content, schema="KLMLikelihoodParameters/1")
+        store.create_tag("data_2026a")
+        store.tag("data_2026a", payload.name, payload.revision, IoV.parse("0,0,-1,-1"))
+        store.publish("data_2026a")
+
+A store may be used by threads; a new process opens its own."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, update
+
+from muonkit.conditions import check, database, queries, schema
+from muonkit.conditions.check import Findings
+from muonkit.conditions.database import Database
+from muonkit.conditions.files import PayloadFiles
+from muonkit.conditions.iov import IoV
+from muonkit.conditions.payload import AuditRow, Entry, GlobalTag, Payload, State
+from muonkit.conditions.rules import check_comment, check_name, check_schema, whole
+from muonkit.conditions.tables import global_tags
+from muonkit.core.errors import InputError
+
+PAYLOADS = "payloads"  # the folder of the files, beside the SQLite file
+LEFTOVER_AGE_S = 3600
+
+
+def open_store(location: str | Path, payloads: Path | None = None) -> "Store":
+    """The store in a folder, or at a PostgreSQL URL with its folder of payload files.
+
+    Raises InputError if there is none, or if its schema is not the one this software knows."""
+    files = _files(location, payloads)
+    url = database.is_url(location)
+    if not url and not (Path(location) / database.FILE).is_file():
+        raise InputError(f"{location}: there is no store of conditions; make one: {_create(str(location))}")
+    if not files.root.is_dir():
+        raise InputError(_no_folder(files))
+    opened = database.server(str(location)) if url else database.sqlite(Path(location))
+    store = Store(opened, files)
+    try:
+        opened.read(lambda connection: schema.require_latest(connection, opened.shown, _create(opened.shown)))
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def create_store(location: str | Path, payloads: Path | None = None) -> "Store":
+    """As `open_store`, made if absent, migrated if its schema is older. Raises InputError if it cannot be."""
+    files = _files(location, payloads)
+    opened = database.server(str(location)) if database.is_url(location) else database.new_sqlite(Path(location))
+    store = Store(opened, files)
+    try:
+        opened.write(lambda connection: _upgrade(connection, opened.shown))
+        _make_folder(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open store; use `open_store` or `create_store`. All verbs raise InputError, one line per fault."""
+
+    database: Database
+    files: PayloadFiles
+
+    def add(self, name: str, content: bytes, schema: str, comment: str = "") -> Payload:
+        """Keep `content` as the next revision of `name`; the same content again gives the revision it has.
+
+        `schema`: kind of content and its version, KIND/VERSION."""
+        check_name("payload", name)
+        check_schema(schema)
+        check_comment(comment)
+        if not content:
+            raise InputError(f"payload {name}: the content is empty")
+        checksum = self.files.write(content)
+        fields: dict[str, str | int] = {
+            "name": name,
+            "checksum": checksum,
+            "size": len(content),
+            "schema": schema,
+            "comment": comment,
+        }
+
+        def work(connection: Connection) -> Payload:
+            queries.lock_name(connection, name)
+            known = queries.payload_of(connection, name, checksum)
+            payload = known or queries.insert_payload(connection, fields)
+            if not self.files.path(checksum).exists():  # `check --clean` came between
+                self.files.write(content)
+            if not known:
+                queries.record(connection, "add", f"{payload}, {schema}, {checksum}")
+            return payload
+
+        payload = self.database.write(work)
+        if payload.schema != schema:
+            raise InputError(
+                f"{payload}: has the same content, but with schema {payload.schema}, not {schema}; a payload never "
+                "changes: give that schema, or write the new schema into the content"
+            )
+        return payload
+
+    def read(self, payload: Payload | Entry) -> bytes:
+        """The content, verified by its checksum."""
+        return self.files.read(payload.checksum, str(payload))
+
+    def payloads(self, name: str | None = None) -> list[Payload]:
+        """All payloads, or those of one name, by revision."""
+        return self.database.read(lambda connection: queries.all_payloads(connection, name))
+
+    def create_tag(self, tag: str, comment: str = "") -> None:
+        """A new, open global tag."""
+        check_name("global tag", tag)
+        check_comment(comment)
+
+        def work(connection: Connection) -> None:
+            if queries.tag_named(connection, tag) or not queries.insert_tag(connection, tag, comment):
+                raise InputError(f"global tag {tag!r} exists already; choose another name")
+            queries.record(connection, "create tag", tag)
+
+        self.database.write(work)
+
+    def tags(self) -> list[GlobalTag]:
+        """All global tags."""
+        return self.database.read(queries.all_tags)
+
+    def tag(self, tag: str, name: str, revision: int, iov: IoV) -> Entry:
+        """In the open global tag, let this payload hold for these runs. Intervals of one name may not overlap."""
+        number = whole("revision", revision, 1)
+
+        def work(connection: Connection) -> Entry:
+            _changeable(connection, tag)
+            entry = Entry(name, number, iov, _known(connection, name, number).checksum)
+            other = queries.entry_meeting(connection, tag, name, iov)
+            if other:
+                raise InputError(
+                    f"global tag {tag!r}: {entry} for {iov} overlaps revision {other.revision} for {other.iov}; "
+                    "choose an interval beside it"
+                )
+            queries.insert_entry(connection, tag, entry)
+            queries.record(connection, "tag", f"{tag}: {entry} for {iov}")
+            return entry
+
+        return self.database.write(work)
+
+    def publish(self, tag: str) -> None:
+        """Freeze an open global tag, after the files of all its payloads are found whole."""
+        verified = self.entries(tag)  # most reading is done before the lock, so that writers need not wait
+        self._verify(tag, verified)
+
+        def work(connection: Connection) -> None:
+            _changeable(connection, tag)
+            found = queries.entries_of(connection, tag)
+            if not found:
+                raise InputError(f"global tag {tag!r} has no entries; tag a payload before publishing")
+            self._verify(tag, [entry for entry in found if entry not in verified])
+            _set_state(connection, tag, "published")
+            queries.record(connection, "publish", f"{tag}, {len(found)} entries")
+
+        self.database.write(work)
+
+    def invalidate(self, tag: str) -> None:
+        """Mark a global tag as not to be used; nothing brings it back."""
+
+        def work(connection: Connection) -> None:
+            if _tag(connection, tag, lock=True).state == "invalid":
+                raise InputError(f"global tag {tag!r} is invalid already; there is nothing to do")
+            _set_state(connection, tag, "invalid")
+            queries.record(connection, "invalidate", tag)
+
+        self.database.write(work)
+
+    def entries(self, tag: str) -> list[Entry]:
+        """What the global tag holds, by name and interval."""
+
+        def work(connection: Connection) -> list[Entry]:
+            _tag(connection, tag)
+            return queries.entries_of(connection, tag)
+
+        return self.database.read(work)
+
+    def find(self, tag: str, name: str, experiment: int, run: int) -> Payload:
+        """The payload of this name that holds for this run, by the global tag."""
+        experiment, run = whole("experiment", experiment), whole("run", run)
+
+        def work(connection: Connection) -> Payload:
+            if _tag(connection, tag).state == "invalid":
+                raise InputError(f"global tag {tag!r} is invalid: it must not be used; choose another")
+            found = queries.entry_meeting(connection, tag, name, IoV(experiment, run, experiment, run))
+            if found is None:
+                raise InputError(_missing(connection, tag, name, f"experiment {experiment}, run {run}"))
+            return _known(connection, name, found.revision)
+
+        return self.database.read(work)
+
+    def history(self) -> list[AuditRow]:
+        """Every change of the store, oldest first."""
+        return self.database.read(queries.all_history)
+
+    def examine(self) -> Findings:
+        """Faults and notes, apart; reads every payload."""
+        return check.examine(self.database, self.files)
+
+    def check(self) -> list[str]:
+        """Faults, then harmless leftovers as lines that start with "note: "; empty if all is well."""
+        found = self.examine()
+        return [*found.faults, *(f"note: {line}" for line in found.notes)]
+
+    def clean(self, older_than: float = LEFTOVER_AGE_S) -> list[Path]:
+        """Remove the files that killed writers left more than `older_than` [s] ago; return them."""
+        return check.remove_leftovers(self.database, self.files, older_than)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _verify(self, tag: str, entries: list[Entry]) -> None:
+        faults = [line for entry in entries for line in self.files.fault(entry.checksum, str(entry))]
+        if faults:
+            raise InputError([f"global tag {tag!r} is not published:", *faults])
+
+
+def _files(location: str | Path, payloads: Path | None) -> PayloadFiles:
+    """Raises InputError if a URL comes without a folder of files, or a folder with another one."""
+    if not database.is_url(location):
+        if payloads is not None:
+            raise InputError(f"{location}: a store in a folder has its payload files there; leave --payloads away")
+        return PayloadFiles(Path(location) / PAYLOADS)
+    if payloads is None:
+        kind = str(location).partition("://")[0]
+        raise InputError(f"{kind}://...: a store on a server needs a folder for its payload files; add --payloads DIR")
+    return PayloadFiles(payloads)
+
+
+def _make_folder(store: Store) -> None:
+    """Raises InputError where a folder has been lost, or is a slip of the pen: a new one would hide that."""
+    if not store.files.root.is_dir() and store.payloads():
+        raise InputError(_no_folder(store.files))
+    store.files.make()
+
+
+def _no_folder(files: PayloadFiles) -> str:
+    return f"{files.root}: there is no such folder of payload files; bring it back, or name the right one"
+
+
+def _create(shown: str) -> str:
+    """The command that makes or migrates the store at this place."""
+    return f"muonkit conditions create {shown}" + (" --payloads DIR" if database.is_url(shown) else "")
+
+
+def _upgrade(connection: Connection, shown: str) -> None:
+    before, after = schema.upgrade(connection, shown)
+    if before < after:
+        queries.record(connection, "migrate" if before else "create", f"schema {before} to {after}")
+
+
+def _tag(connection: Connection, tag: str, *, lock: bool = False) -> GlobalTag:
+    found = queries.tag_named(connection, tag, lock=lock)
+    if found is None:
+        there_are = _suggest(tag, [known.name for known in queries.all_tags(connection)])
+        raise InputError(f"global tag {tag!r}: there is no such tag; {there_are}")
+    return found
+
+
+def _changeable(connection: Connection, tag: str) -> None:
+    """Lock a tag that is open. Raises InputError if it is not."""
+    state = _tag(connection, tag, lock=True).state
+    if state != "open":
+        raise InputError(f"global tag {tag!r} is {state} and never changes again; make a new tag")
+
+
+def _set_state(connection: Connection, tag: str, state: State) -> None:
+    connection.execute(update(global_tags).where(global_tags.c.name == tag).values(state=state))
+
+
+def _known(connection: Connection, name: str, revision: int) -> Payload:
+    found = queries.payload_at(connection, name, revision)
+    if found:
+        return found
+    there_are = queries.all_payloads(connection, name)
+    if there_are:
+        raise InputError(f"payload {name}: there is no revision {revision}; the last is {there_are[-1].revision}")
+    names = sorted({payload.name for payload in queries.all_payloads(connection)})
+    raise InputError(f"payload {name!r}: there is no such name; {_suggest(name, names)}")
+
+
+def _missing(connection: Connection, tag: str, name: str, where: str) -> str:
+    entries = queries.entries_of(connection, tag)
+    intervals = [f"revision {entry.revision} for {entry.iov}" for entry in entries if entry.name == name]
+    if intervals:
+        return f"global tag {tag!r}: no {name} for {where}; there are {'; '.join(intervals)}. Tag one for this run."
+    names = sorted({entry.name for entry in entries})
+    return f"global tag {tag!r}: no {name} for {where}, nor for any other; {_suggest(name, names)}"
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"there are {', '.join(known)}" if known else "there are none yet"
