@@ -12,7 +12,7 @@ from muonkit.data.muid import concatenate
 from muonkit.muid import spline
 from muonkit.muid.builder import MuidBuilder
 from muonkit.muid.hypotheses import HYPOTHESES, from_pdg, signed_number
-from muonkit.muid.likelihood import LikelihoodSettings, likelihood, reference
+from muonkit.muid.likelihood import LikelihoodSettings, likelihood, prepared, reference
 from muonkit.muid.longitudinal import longitudinal
 from muonkit.muid.payload import first_entries
 from muonkit.muid.toy import toy_payload
@@ -70,6 +70,7 @@ def test_rule_1_11_the_spline_is_smooth_and_ends_with_the_cubic_of_four_points()
     np.testing.assert_allclose(slope, c[1:98, 1], rtol=1e-11, atol=1e-10)
     np.testing.assert_allclose(c[:97, 2] + 3 * h * c[:97, 3], c[1:98, 2], rtol=1e-11, atol=1e-9)
     assert c[0, 3] == pytest.approx(np.diff(y[:4], 3)[0] / (6 * h**3), rel=1e-9)
+    assert c[97, 3] == pytest.approx(np.diff(y[95:99], 3)[0] / (6 * h**3), rel=1e-6)  # of differences of 1e-15
     assert np.all(c[99, 1:] == 0)
 
 
@@ -190,6 +191,24 @@ def test_rule_1_10_outcomes_and_layers_out_of_range_have_density_0():
         assert likelihood(track, TOY).junk[0]
 
 
+@pytest.mark.parametrize("chi2", [np.nan, np.inf, -np.inf])
+def test_a_chi2_that_is_no_number_is_junk_and_not_a_likelihood(chi2):
+    track = with_chi2(chi2, 3)
+    for found in (likelihood(track, TOY, IMPROVED), reference(track, TOY, IMPROVED)):
+        assert found.junk[0]
+        assert np.all(found.log_pdf == -np.inf)
+
+
+@pytest.mark.parametrize(
+    "change", [{"outcome": 1}, {"outcome": 4}, {"outcome": 16}, {"barrel_ext_layer": -2}, {"endcap_ext_layer": -2}]
+)
+def test_rule_1_10_an_outcome_that_contradicts_the_last_layers_has_density_0_and_is_junk(change):
+    track = replace(one(barrel=3, endcap=5), **{name: np.array([value]) for name, value in change.items()})
+    for found in (likelihood(track, TOY, IMPROVED), reference(track, TOY, IMPROVED)):
+        assert found.junk[0]
+        assert np.all(found.log_pdf == -np.inf)
+
+
 def test_edge_rule_20_an_unknown_efficiency_is_taken_as_1_and_reported():
     efficiency = np.ones(29)
     efficiency[2] = np.nan
@@ -249,6 +268,15 @@ def test_edge_rule_13_each_charge_has_its_own_tables():
     assert signed_number("e", 1) == from_pdg(-11) == 0
 
 
+def test_rule_1_2_charge_0_has_the_tables_of_the_positive_one():
+    lopsided = replace(TOY, longitudinal=TOY.longitudinal * (1 - 0.1 * (np.arange(12) % 2))[:, None])
+    neutral, positive, negative = (one(barrel=5, charge=charge) for charge in (0.0, 1.0, -1.0))
+    for how in (likelihood, reference):
+        assert np.array_equal(how(neutral, lopsided).log_pdf, how(positive, lopsided).log_pdf)
+        assert not np.array_equal(how(neutral, lopsided).log_pdf, how(negative, lopsided).log_pdf)
+    assert signed_number("mu", 0) == signed_number("mu", 1)
+
+
 SETTINGS = [
     LikelihoodSettings(),
     IMPROVED,
@@ -282,6 +310,18 @@ def test_a_track_does_not_depend_on_its_neighbours():
     assert len(concatenate([tracks[:10], tracks[10:30]])) == 30
 
 
+def test_order_of_the_tracks_does_not_matter():
+    tracks, order = many(300, seed=7), np.random.default_rng(1).permutation(300)
+    assert np.array_equal(
+        likelihood(tracks[order], TOY).log_pdf, likelihood(tracks, TOY).log_pdf[order], equal_nan=True
+    )
+
+
+def test_a_payload_is_prepared_once():
+    assert prepared(TOY, 0.0) is prepared(TOY, 0.0)
+    assert prepared(TOY, 0.0) is not prepared(TOY, 1e-5)
+
+
 def test_a_muon_looks_like_a_muon_and_a_pion_like_a_pion():
     """All 15 layers: 15 ln(0.97/0.29) + 0.295 x 105 = 49."""
     muon = likelihood(one(barrel=14, escaped=True), TOY).log_pdf[0]
@@ -313,6 +353,15 @@ def test_a_builder_of_another_particle_is_refused():
 def test_an_unknown_mode_is_refused():
     with pytest.raises(InputError, match=r"likelihood\.mode: 'better' is neither"):
         LikelihoodSettings.of("better")
+
+
+def test_settings_that_make_no_sense_are_refused_with_a_line_each():
+    with pytest.raises(InputError) as caught:
+        LikelihoodSettings(first_bin="cut", last_layer="none", floor=0.7, junk=0.0)
+    lines = str(caught.value).split("\n")
+    assert [line.split(":")[0] for line in lines] == [
+        f"likelihood.{key}" for key in ("first_bin", "last_layer", "floor", "junk")
+    ]
 
 
 def test_toy_response_falls_with_the_layers_that_are_crossed():

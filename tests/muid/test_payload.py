@@ -13,6 +13,7 @@ from muonkit.muid.outcome import (
     classes,
     ext_layer,
     hit_layer,
+    is_consistent,
     last_layer,
     number_of_entries,
     number_of_last_layers,
@@ -49,6 +50,17 @@ def test_rule_1_9_there_are_829_classes_per_hypothesis():
     assert [class_index()[pair] for pair in classes()] == list(range(829))
 
 
+def test_rule_1_9_outcome_and_last_layers_are_consistent_only_as_outcome_makes_them():
+    b, e, escaped, forward = (
+        v.ravel() for v in np.meshgrid(range(-2, 16), range(-2, 15), (False, True), (False, True))
+    )
+    possible = (b >= -1) & (b < 15) & (e >= -1) & ((b >= 0) | (e >= 0))
+    made = {*zip(outcome(b, e, escaped, forward)[possible], b[possible], e[possible], strict=True)}
+    codes, b, e = (v.ravel() for v in np.meshgrid(range(1, 67), range(-2, 15), range(-2, 15)))
+    wanted = [triple in made for triple in zip(codes, b, e, strict=True)]
+    assert np.array_equal(is_consistent(codes, b, e), wanted)
+
+
 def test_rule_1_9_last_layer_and_region_are_those_of_the_endcap_if_there_is_one():
     b, e = np.array([7, -1, 4]), np.array([-1, 9, 2])
     assert last_layer(b, e).tolist() == [7, 9, 2]
@@ -78,13 +90,18 @@ def test_rule_1_13_tables_are_found_by_their_ids():
     assert np.array_equal(TOY.transverse_by_id(transverse_id(36, 2, 11)), TOY.log_density[11, 2, 17])
 
 
-@pytest.mark.parametrize("wrong", [longitudinal_id(14, 1, 0), longitudinal_id(0, 67, 0), longitudinal_id(0, 1, 12)])
+@pytest.mark.parametrize(
+    "wrong",
+    [longitudinal_id(14, 1, 0), longitudinal_id(0, 67, 0), longitudinal_id(0, 1, 12), longitudinal_id(0, 1, -1)],
+)
 def test_a_missing_longitudinal_id_is_named(wrong):
     with pytest.raises(InputError, match=f"no longitudinal table has the id {wrong}"):
         TOY.longitudinal_by_id(wrong)
 
 
-@pytest.mark.parametrize("wrong", [transverse_id(38, 0, 0), transverse_id(3, 0, 0), transverse_id(2, 3, 0)])
+@pytest.mark.parametrize(
+    "wrong", [transverse_id(38, 0, 0), transverse_id(3, 0, 0), transverse_id(2, 3, 0), transverse_id(2, 0, -1)]
+)
 def test_a_missing_transverse_id_is_named(wrong):
     with pytest.raises(InputError, match=f"no transverse table has the id {wrong}"):
         TOY.transverse_by_id(wrong)
@@ -141,7 +158,7 @@ def rewritten(**changes):
         (rewritten(threshold=TOY.threshold + 1), "does not have the checksum"),
         (rewritten(tracks=None), "lacks tracks"),
         (rewritten(log_density=np.zeros((12, 3, 18, 99))), r"log_density: has shape \(12, 3, 18, 99\)"),
-        (rewritten(longitudinal=TOY.longitudinal + 0.5), "no probabilities"),
+        (rewritten(longitudinal=TOY.longitudinal + 0.5), "longitudinal: holds values that are not between 0 and 1"),
         (rewritten(scale_x=TOY.scale_x * np.nan), "scale_x: holds values that are not finite"),
         (TOY.to_bytes()[:5000], "is not a payload, or is damaged"),
         (b"", "is not a payload, or is damaged"),
@@ -151,6 +168,49 @@ def rewritten(**changes):
 def test_a_foreign_or_damaged_payload_is_refused_with_its_name(content, fault):
     with pytest.raises(InputError, match=f"(?s)mine.npz: .*{fault}"):
         LikelihoodParameters.from_bytes(content, "mine.npz")
+
+
+def refusal(content):
+    """The message that refuses a content; that it is the toy's, if it is."""
+    try:
+        found = LikelihoodParameters.from_bytes(content, "mine.npz")
+    except InputError as error:
+        return str(error)
+    return "mine.npz: unchanged" if found == TOY else "another payload"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_payload_with_changed_bytes_is_refused_or_unchanged(seed):
+    rng, compressed = np.random.default_rng(seed), TOY.to_bytes()
+    plain = rewritten()
+    headers = [i for i in range(len(plain)) if plain[i : i + 6] == b"\x93NUMPY"]
+    for trial in range(40):
+        content = bytearray(plain if trial % 2 else compressed)
+        where = rng.choice(headers) + rng.integers(0, 120) if trial % 2 else rng.integers(0, len(content))
+        content[where] ^= 1 << rng.integers(0, 8)
+        assert refusal(bytes(content)).startswith("mine.npz: ")
+
+
+@pytest.mark.parametrize("header", [b"[1]", b"5", b"{}", b'{"schema": "KLMLikelihoodParameters/1"}'])
+def test_a_header_that_lacks_something_is_refused(header):
+    with np.load(io.BytesIO(TOY.to_bytes())) as archive:
+        arrays = dict(archive) | {"header": np.frombuffer(header, dtype=np.uint8)}
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    with pytest.raises(InputError, match=r"its header is no table|has schema None|lacks provenance, checksum"):
+        LikelihoodParameters.from_bytes(stream.getvalue())
+
+
+def test_every_array_that_makes_no_sense_has_its_line():
+    with pytest.raises(InputError) as caught:
+        replace(TOY, tracks=TOY.tracks - 1.0 * TOY.tracks.max() - 1, scale_x=TOY.scale_x.astype(str), uncertainty=[2.0])
+    lines = str(caught.value).split("\n")
+    assert [line.split(": ")[1] for line in lines] == ["uncertainty", "tracks", "scale_x"]
+
+
+def test_the_arrays_of_a_payload_cannot_be_changed_behind_what_is_prepared():
+    with pytest.raises(ValueError, match="read-only"):
+        TOY.longitudinal[0, 0] = 0.5
 
 
 def test_a_pickle_is_never_run():

@@ -377,3 +377,12 @@ def test_hits_and_tracks_are_symmetric_under_charge_and_reflection():
     other = extrapolate(replace(candidates(*BARREL_TRACK), states=mirrored), no_hits(), BELLE2).layers
     np.testing.assert_allclose(other.local[0, :15], one.local[0, :15] * [-1, 1], atol=1e-6)
     np.testing.assert_allclose(other.covariance[0, :15], one.covariance[0, :15] * [1, -1, 1], rtol=1e-6, atol=1e-8)
+
+
+def test_a_track_does_not_depend_on_those_before_it():
+    where = candidates([-58.4, 13.6, 86.9], [-0.452, 0.245, 0.732])
+    again = replace(where, event=np.zeros(3, int), track=np.arange(3), states=where.states[np.zeros(3, int)])
+    layers = extrapolate(again, no_hits(), BELLE2).layers
+    for row in (1, 2):
+        assert np.array_equal(layers.covariance[row], layers.covariance[0], equal_nan=True)
+        assert np.array_equal(layers.position[row], layers.position[0], equal_nan=True)

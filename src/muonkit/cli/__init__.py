@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from muonkit import __version__
-from muonkit.cli import apply, calibrate, detector, doctor, open_data, report, simulate, validate
+from muonkit.cli import apply, calibrate, conditions, detector, doctor, identify, open_data, report, simulate, validate
 from muonkit.core.errors import InputError, PhysicsError
 
-COMMANDS = (simulate, calibrate, apply, validate, report, open_data, detector, doctor)
+COMMANDS = (simulate, calibrate, apply, validate, report, open_data, identify, conditions, detector, doctor)
 
 
 def parser() -> argparse.ArgumentParser:

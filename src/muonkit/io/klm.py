@@ -123,17 +123,17 @@ def _upper(file: KLMFile, columns: Mapping[str, AnyArray], n: int) -> FloatArray
     if COVARIANCE not in columns:
         return np.column_stack([_number(file, columns, name) for name in SPLIT_COVARIANCE]).reshape(n, 21)
     rows = columns[COVARIANCE]
+    if n == 0:
+        return np.zeros((0, 21))
     try:
         upper = np.asarray(rows.tolist() if rows.dtype == object else rows, dtype=np.float64).reshape(n, -1)
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{file.name}: column '{COVARIANCE}' is not 21 numbers in every row. Mend the file."
-        ) from error
-    if n and upper.shape[1] != 21:
-        raise InputError(
-            f"{file.name}: column '{COVARIANCE}' holds {upper.shape[1]} numbers per row; give the 21 of the upper triangle"
-        )
-    return upper.reshape(n, 21)
+        what = f"{file.name}: column '{COVARIANCE}' does not hold 21 numbers in every row; mend it"
+        raise InputError(what) from error
+    if upper.shape[1] != 21:
+        found = f"{upper.shape[1]} numbers per row, not the 21 of the upper triangle"
+        raise InputError(f"{file.name}: column '{COVARIANCE}' holds {found}; mend it")
+    return upper
 
 
 def read_hits(file: KLMFile, start: int, stop: int) -> KLMHits:

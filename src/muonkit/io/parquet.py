@@ -56,4 +56,4 @@ def rows(file: Any, columns: Sequence[str] | None, start: int, stop: int) -> Any
     edges = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
     groups = np.flatnonzero((edges[:-1] < stop) & (edges[1:] > start))
     table = file.read_row_groups(groups.tolist(), columns=columns, use_threads=False)
-    return table.slice(start - int(edges[groups[0]]), stop - start)
+    return table.slice(start - int(edges[groups[0]]), stop - start) if len(groups) else table

@@ -1,11 +1,12 @@
-"""Dimuon tables out: Parquet, ROOT TTree or CSV by the ending of the name, table by table, so that what is in
-memory is one of them."""
+"""Tables out: Parquet, ROOT TTree or CSV by the ending of the name, table by table, so that what is in memory is one of
+them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
@@ -27,20 +28,23 @@ def write_dimuons(path: Path, tables: Iterator[Dimuons]) -> int:
     """Write all pairs, atomically, and return their number. The first table decides on the columns.
 
     Raises InputError for an unknown ending, when there is no table, or when a later one has other columns."""
+    return write_tables(path, map(columns, tables))
+
+
+def write_tables(path: Path, tables: Iterator[Columns]) -> int:
+    """As `write_dimuons`, for columns; where a masked array is masked, nothing is written (ROOT: NaN)."""
     kind = kind_or_fault(path, str(path))
     first = next(tables, None)
     if first is None:
         raise InputError(f"{path}: there is nothing to write")
-    names = list(columns(first))
-    pairs = 0
-    with atomic(path) as temporary, WRITERS[kind](temporary, columns(first)) as write:
-        for table in chain([first], tables):
-            content = columns(table)
-            if list(content) != names:
-                raise InputError(f"{path}: tables differ in their columns ({', '.join(set(names) ^ set(content))})")
+    rows = 0
+    with atomic(path) as temporary, WRITERS[kind](temporary, first) as write:
+        for content in chain([first], tables):
+            if list(content) != list(first):
+                raise InputError(f"{path}: tables differ in their columns ({', '.join(set(first) ^ set(content))})")
             write(content)
-            pairs += len(table)
-    return pairs
+            rows += len(next(iter(content.values())))
+    return rows
 
 
 def columns(table: Dimuons) -> dict[str, AnyArray]:
@@ -81,10 +85,20 @@ def _csv(path: Path, first: Columns) -> Iterator[Write]:
 
 @contextmanager
 def _root(path: Path, first: Columns) -> Iterator[Write]:
+    def plain(content: Columns) -> Columns:
+        return {name: _filled(column) for name, column in content.items()}
+
     with uproot.recreate(path) as file:
         # by name: assignment to file[...] would write an RNTuple
-        tree = file.mktree(TREE, {name: column.dtype for name, column in first.items()})
-        yield tree.extend
+        tree = file.mktree(TREE, {name: column.dtype for name, column in plain(first).items()})
+        yield lambda content: tree.extend(plain(content))
+
+
+def _filled(column: AnyArray) -> AnyArray:
+    """A column without mask: what is masked is NaN."""
+    if isinstance(column, np.ma.MaskedArray):
+        return np.ma.filled(column.astype(np.float64), np.nan)
+    return column
 
 
 WRITERS: dict[str, Callable[[Path, Columns], AbstractContextManager[Write]]] = {

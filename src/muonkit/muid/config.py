@@ -1,18 +1,19 @@
 """`muonkit identify`: its configuration."""
 
+from dataclasses import replace
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from muonkit.core.config import Section
-from muonkit.muid.extrapolate import MuidSettings
+from muonkit.muid.extrapolate import TRANSPORT, MuidSettings
 from muonkit.muid.likelihood import LikelihoodSettings
-from muonkit.transport.propagate import Settings
 
 
 class IdentifyInput(Section):
     """Tables of tracks and hits, sorted by event; names of their columns where they differ; experiment and run of all
-    rows where the tables do not say; tracks per chunk."""
+    rows where the tables do not say; tracks per chunk; what is too much for one event; share of bad hits that is
+    tolerated."""
 
     tracks: str
     hits: str
@@ -21,7 +22,9 @@ class IdentifyInput(Section):
     experiment: int = Field(0, ge=0)
     run: int = Field(0, ge=0)
     chunk_size: int = Field(20_000, ge=1)
+    max_tracks_per_event: int = Field(10_000, ge=1)
     max_hits_per_event: int = Field(100_000, ge=1)
+    max_bad_share: float = Field(0.01, ge=0, le=1)
 
 
 class ConditionsChoice(Section):
@@ -56,8 +59,7 @@ class MuidChoice(Section):
     def settings(self) -> MuidSettings:
         """The same for `extrapolate`."""
         own = self.model_dump(exclude={"scattering", "straggling", "arbitrate"})
-        transport = Settings(tolerance=1e-2, max_loss=0.1, scattering=self.scattering, straggling=self.straggling)
-        return MuidSettings(**own, transport=transport)
+        return MuidSettings(**own, transport=replace(TRANSPORT, scattering=self.scattering, straggling=self.straggling))
 
 
 class LikelihoodChoice(Section):

@@ -167,12 +167,23 @@ def arrange(hits: KLMHits, track_event: IntArray, layout: LayoutArrays) -> tuple
 
 def check_hits(hits: KLMHits, layout: LayoutArrays) -> None:
     """Raises InputError, one line per kind of fault, for hits that are not finite or not on a module."""
-    measured = np.column_stack((hits.position, hits.time, hits.width))
-    faults = _faults("are not finite", np.asarray(~np.isfinite(measured).all(axis=1)))
-    faults += _faults("have a cluster of less than one strip", np.asarray((hits.width < 1).any(axis=1)))
-    faults += _faults("are in a region, section, sector or layer that does not exist", ~_on_module(hits, layout))
+    faults = []
+    for what, bad in hit_faults(hits, layout).items():
+        rows = np.flatnonzero(bad)
+        if len(rows):
+            faults.append(f"hits: {len(rows)} of {len(bad)} {what}, the first in row {rows[0]}; remove them")
     if faults:
         raise InputError(faults)
+
+
+def hit_faults(hits: KLMHits, layout: LayoutArrays) -> dict[str, BoolArray]:
+    """Kind of fault -> the hits (k,) that have it."""
+    measured = np.column_stack((hits.position, hits.time, hits.width))
+    return {
+        "are not finite": np.asarray(~np.isfinite(measured).all(axis=1)),
+        "have a cluster of less than one strip": np.asarray((hits.width < 1).any(axis=1)),
+        "are in a region, section, sector or layer that does not exist": ~_on_module(hits, layout),
+    }
 
 
 def _on_module(hits: KLMHits, layout: LayoutArrays) -> BoolArray:
@@ -188,11 +199,6 @@ def _on_module(hits: KLMHits, layout: LayoutArrays) -> BoolArray:
     )
     on_module: BoolArray = possible & (there != MISSING)
     return on_module
-
-
-def _faults(what: str, bad: BoolArray) -> list[str]:
-    rows = np.flatnonzero(bad)
-    return [f"hits: {len(rows)} of {len(bad)} {what}, the first in row {rows[0]}; remove them"] if len(rows) else []
 
 
 def empty(n: int) -> swim.Out:

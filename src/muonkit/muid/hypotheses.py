@@ -13,12 +13,12 @@ LEPTONS = ("e", "mu")
 
 
 def signed_number(name: str, charge: float) -> int:
-    """Number 0 to 11 of a signed hypothesis: e+ e- d dbar p pbar pi+ pi- K+ K- mu+ mu-."""
-    return POSITIVE[name] + (0 if charge > 0 else 1)
+    """Number 0 to 11 of a signed hypothesis: e+ e- d dbar p pbar pi+ pi- K+ K- mu+ mu-; charge 0 counts as positive."""
+    return POSITIVE[name] + (1 if charge < 0 else 0)
 
 
 def signed_numbers(charge: FloatArray) -> IntArray:
-    """Numbers (n, 6) of HYPOTHESES for tracks of this charge (n,)."""
+    """Numbers (n, 6) of HYPOTHESES for tracks of this charge (n,); 0 counts as positive."""
     positive = np.array([POSITIVE[name] for name in HYPOTHESES])
     return positive + (charge < 0)[:, None]
 

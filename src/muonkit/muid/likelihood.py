@@ -37,6 +37,19 @@ class LikelihoodSettings:
     keep_junk: bool = False
     junk: float = JUNK
 
+    def __post_init__(self) -> None:
+        faults = []
+        if self.first_bin not in FIRST_BINS:
+            faults.append(f"likelihood.first_bin: {self.first_bin!r} is none of {', '.join(FIRST_BINS)}")
+        if self.last_layer not in ("faithful", "strict"):
+            faults.append(f"likelihood.last_layer: {self.last_layer!r} is neither 'faithful' nor 'strict'")
+        if not 0 <= self.floor < 0.5:
+            faults.append(f"likelihood.floor: {self.floor} is no small probability; take 0, or 1e-5")
+        if not self.junk > 0:
+            faults.append(f"likelihood.junk: {self.junk} is not above 0; take {JUNK}")
+        if faults:
+            raise InputError(faults)
+
     @classmethod
     def of(cls, mode: str, first_bin: FirstBin | None = None, last_layer: LastLayer | None = None) -> Self:
         """`faithful` does what the code of Muid does, `improved` what it should; keys that are given override the
@@ -71,7 +84,7 @@ def likelihood(
     tracks: MuidTracks, payload: LikelihoodParameters, settings: LikelihoodSettings = LikelihoodSettings()
 ) -> Likelihoods:
     """Likelihoods of all tracks. Outcome 0 gives NaN and is not junk; a combination of outcome and last layer that
-    does not exist has density 0 for all and is junk."""
+    does not exist, or chi2 that is negative or not finite, has density 0 for all and is junk."""
     n = len(tracks)
     log_pdf, probability, junk = np.zeros((n, 6)), np.zeros((n, 6)), np.zeros(n, dtype=np.bool_)
     kernel.likelihoods(
@@ -107,7 +120,7 @@ def reference(
 
 @lru_cache(maxsize=8)
 def prepared(payload: LikelihoodParameters, floor: float) -> kernel.Tables:
-    """The payload as the kernel sees it; kept for as long as the payload object is in use."""
+    """The payload as the kernel sees it; kept for the eight last used."""
     order = np.concatenate((signed_numbers(np.array([1.0])), signed_numbers(np.array([-1.0]))))
     p = kernel.side_by_side(np.clip(payload.longitudinal.astype(np.float64), floor, 1 - floor), order)
     with np.errstate(divide="ignore"):

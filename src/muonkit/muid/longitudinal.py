@@ -12,7 +12,7 @@ import numpy as np
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS, LAYERS, MuidTracks
 from muonkit.muid.hypotheses import signed_numbers
-from muonkit.muid.outcome import LAST_LAYERS, OUTCOMES, OVERLAP_STOP_FORWARD, class_index, last_layer
+from muonkit.muid.outcome import LAST_LAYERS, OUTCOMES, OVERLAP_STOP_FORWARD, class_index, is_consistent, last_layer
 from muonkit.muid.payload import LikelihoodParameters, first_entries
 
 OUTERMOST_BARREL, OUTERMOST_FORWARD, OUTERMOST_BACKWARD = 14, 13, 11
@@ -23,6 +23,7 @@ def classes_of(tracks: MuidTracks) -> IntArray:
     last = last_layer(tracks.barrel_ext_layer, tracks.endcap_ext_layer)
     known = (tracks.outcome > 0) & (tracks.outcome < OUTCOMES) & (last >= 0) & (last < LAST_LAYERS)
     known &= (tracks.barrel_ext_layer < BARREL_LAYERS) & (tracks.endcap_ext_layer < ENDCAP_LAYERS)
+    known &= is_consistent(tracks.outcome, tracks.barrel_ext_layer, tracks.endcap_ext_layer)
     return np.where(known, class_index()[np.where(known, tracks.outcome, 0), np.where(known, last, 0)], -1)
 
 
@@ -53,22 +54,28 @@ def longitudinal(
     """ln P (n, 6) for HYPOTHESES of the tracks' charge, eq. 18; -inf for a combination that does not exist.
 
     An unknown efficiency counts as 1. floor: probabilities are kept from 0 and 1 by it."""
+    total = contributions(tracks, payload, strict, floor).sum(axis=1)
+    return np.where(classes_of(tracks)[:, None] < 0, -np.inf, total)
+
+
+def contributions(
+    tracks: MuidTracks, payload: LikelihoodParameters, strict: bool = False, floor: float = 0.0
+) -> FloatArray:
+    """The terms (n, LAYERS, 6) of eq. 18; 0 for layers that do not count."""
     position, hypothesis = classes_of(tracks), signed_numbers(tracks.charge)
     first = first_entries()[np.maximum(position, 0)]
-    total = np.where(position < 0, -np.inf, 0.0)[:, None] * np.ones(6)
-    last = np.where(
-        np.arange(LAYERS) < BARREL_LAYERS, tracks.barrel_ext_layer[:, None], tracks.endcap_ext_layer[:, None]
-    )
+    terms = np.zeros((len(tracks), LAYERS, 6))
     for bit in range(LAYERS):
-        layer = bit if bit < BARREL_LAYERS else bit - BARREL_LAYERS
-        used = (position >= 0) & (tracks.ext_layer_pattern >> bit & 1 == 1) & (layer <= last[:, bit])
+        in_barrel = bit < BARREL_LAYERS
+        last = tracks.barrel_ext_layer if in_barrel else tracks.endcap_ext_layer
+        layer = bit if in_barrel else bit - BARREL_LAYERS
+        used = (position >= 0) & (tracks.ext_layer_pattern >> bit & 1 == 1) & (layer <= last)
         hit = tracks.hit_layer_pattern >> bit & 1 == 1
-        entry = np.where(used, first + bit, 0)
-        p = payload.longitudinal[hypothesis, entry[:, None]].astype(np.float64)
+        missed = used & ~hit & miss_counts(tracks, bit, strict)
+        p = payload.longitudinal[hypothesis, np.where(used, first + bit, 0)[:, None]].astype(np.float64)
         p = np.clip(p, floor, 1 - floor)
         efficiency = np.nan_to_num(tracks.efficiency[:, bit], nan=1.0)[:, None]
         with np.errstate(divide="ignore"):
-            total += np.where((used & hit)[:, None], np.log(p), 0.0)
-            missed = used & ~hit & miss_counts(tracks, bit, strict)
-            total += np.where(missed[:, None], np.log1p(-np.where(missed[:, None], p * efficiency, 0.0)), 0.0)
-    return total
+            with_hit, without = np.log(p), np.log1p(-np.where(missed[:, None], p * efficiency, 0.0))
+        terms[:, bit] = np.where((used & hit)[:, None], with_hit, np.where(missed[:, None], without, 0.0))
+    return terms

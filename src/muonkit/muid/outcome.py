@@ -55,6 +55,14 @@ def hit_layer(barrel_ext: IntArray, barrel_hit: IntArray, endcap_hit: IntArray) 
     return np.where(endcap_hit < 0, barrel_hit, barrel_ext + endcap_hit + 1)
 
 
+def is_consistent(code: IntArray, barrel: IntArray, endcap: IntArray) -> BoolArray:
+    """Whether outcomes (n,) and last layers b, e (n,) belong to one track: `outcome` gives no others."""
+    behind = code >= OVERLAP_STOP_FORWARD
+    only_barrel = (code == STOP_BARREL) | (code == EXIT_BARREL)
+    wanted = np.where(behind, (code - OVERLAP_STOP_FORWARD) % BARREL_LAYERS, -1)
+    return np.asarray(np.where(only_barrel, (barrel >= 0) & (endcap == -1), (barrel == wanted) & (endcap >= 0)))
+
+
 def number_of_last_layers(code: int) -> int:
     """How many last layers, from 0, an outcome may have."""
     if code <= NOT_REACHED:

@@ -24,9 +24,11 @@ LEAST = 1e-9  # reduced chi2: below, ln x is that of this
 
 
 def transverse(tracks: MuidTracks, payload: LikelihoodParameters, first_bin: str = "faithful") -> FloatArray:
-    """ln f (n, 6) for HYPOTHESES of the tracks' charge, eq. 19; 0 without degrees of freedom, -inf for chi2 < 0."""
+    """ln f (n, 6) for HYPOTHESES of the tracks' charge, eq. 19; 0 without degrees of freedom, else -inf for chi2
+    that is negative or not finite."""
     k = np.maximum(tracks.ndof // 2, 1)[:, None]
-    x = np.maximum(tracks.chi2 / np.maximum(tracks.ndof, 1), 0.0)[:, None]
+    possible = (tracks.chi2 >= 0) & np.isfinite(tracks.chi2)
+    x = (np.where(possible, tracks.chi2, 0.0) / np.maximum(tracks.ndof, 1))[:, None]
     D = region(tracks.barrel_ext_layer, tracks.endcap_ext_layer)[:, None]
     place = signed_numbers(tracks.charge), D, np.minimum(k, ORDERS) - 1
     with np.errstate(divide="ignore"):
@@ -35,7 +37,7 @@ def transverse(tracks: MuidTracks, payload: LikelihoodParameters, first_bin: str
     if first_bin != "faithful":
         body = np.where(x < WIDTH / 2, below_first(x, k, payload, place, first_bin), body)
     density = np.where((k > ORDERS) | (x > payload.threshold[place]), in_tail, body)
-    density = np.where(tracks.chi2[:, None] < 0, -np.inf, density)
+    density = np.where(possible[:, None], density, -np.inf)
     return np.where(tracks.ndof[:, None] <= 0, 0.0, density)
 
 
@@ -43,7 +45,7 @@ def tail(x: FloatArray, k: FloatArray, scale_x: FloatArray, scale_y: FloatArray)
     """Eq. 19; x^0 = 1 also for x = 0."""
     scaled = x * scale_x * k
     power = np.where(k > 1, (k - 1) * np.log(np.where(k > 1, scaled, 1.0)), 0.0)
-    return np.log(scale_y) + power - scaled
+    return np.asarray(np.log(scale_y) + power - scaled)
 
 
 def spline_value(x: FloatArray, c: FloatArray) -> FloatArray:
@@ -56,8 +58,8 @@ def below_first(
     x: FloatArray, k: FloatArray, payload: LikelihoodParameters, place: tuple[IntArray, ...], how: str
 ) -> FloatArray:
     """ln f below the first bin centre x0, `clamp` or `power`."""
-    value = payload.log_density[(*place, 0)]
+    value: FloatArray = payload.log_density[(*place, 0)]
     if how == "clamp":
         return value
     x0 = WIDTH / 2
-    return value + (k - 1) * np.log(np.maximum(x, LEAST) / x0) - k * payload.scale_x[place] * (x - x0)
+    return np.asarray(value + (k - 1) * np.log(np.maximum(x, LEAST) / x0) - k * payload.scale_x[place] * (x - x0))

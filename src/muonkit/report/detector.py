@@ -38,9 +38,9 @@ def longitudinal(detector: Detector) -> Figure:
     """r against z: volumes by material, surfaces with sensors and without, rays of equal eta."""
     figure, axes = _wide()
     _, z_min, z_max = detector.envelope
-    r_max = _reach(detector)
+    r_max = reach(detector)
     for block in range(len(detector.blocks)):
-        _longitudinal_block(axes, detector, block)
+        longitudinal_block(axes, detector, block)
     surfaces = detector.surfaces
     lines = [_in_rz(detector, i) for i in range(len(detector.layers))]
     _draw(axes, lines, surfaces.n_measured > 0)
@@ -50,7 +50,7 @@ def longitudinal(detector: Detector) -> Figure:
     axes.set_xlabel("z [cm]")
     axes.set_ylabel("r [cm]")
     head(axes, detector.title, r"along the beam, with rays of equal $\eta$")
-    _legend(axes, detector)
+    legend(axes, detector)
     return figure
 
 
@@ -59,18 +59,18 @@ def transverse(detector: Detector, z: float) -> Figure:
     """y against x of what there is at z [cm]."""
     figure = Figure(figsize=(6.2, 6.4), layout="constrained")
     axes = figure.add_subplot(aspect="equal")
-    reach = _reach(detector)
+    r_max = reach(detector)
     for block in range(len(detector.blocks)):
-        _transverse_block(axes, detector, block, z)
+        transverse_block(axes, detector, block, z)
     spans = [span(detector, i) for i in range(len(detector.layers))]
     chosen = [i for i, (low, high) in enumerate(spans) if low <= z <= high]
     _draw(axes, [_in_xy(detector, i) for i in chosen], detector.surfaces.n_measured[chosen] > 0)
-    axes.set_xlim(-reach, reach)
-    axes.set_ylim(-reach, reach)
+    axes.set_xlim(-r_max, r_max)
+    axes.set_ylim(-r_max, r_max)
     axes.set_xlabel("x [cm]")
     axes.set_ylabel("y [cm]")
     head(axes, detector.title, f"across the beam, z = {z:.3g} cm")
-    _legend(axes, detector)
+    legend(axes, detector)
     return figure
 
 
@@ -99,7 +99,7 @@ def _wide() -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def _reach(detector: Detector) -> float:
+def reach(detector: Detector) -> float:
     """The largest r worth showing."""
     return 1.02 * detector.envelope[0]
 
@@ -110,7 +110,7 @@ def colour(detector: Detector, material: int) -> str:
     return PLAIN.get(name) or PALE[material % len(PALE)]
 
 
-def _longitudinal_block(axes: Axes, detector: Detector, block: int) -> None:
+def longitudinal_block(axes: Axes, detector: Detector, block: int) -> None:
     volumes = detector.volumes
     z0, edges = float(volumes.z0[block]), edges_of(volumes, block)
     for low, high, material in zip(edges[:-1], edges[1:], materials_of(volumes, block), strict=True):
@@ -123,7 +123,7 @@ def _longitudinal_block(axes: Axes, detector: Detector, block: int) -> None:
         )
 
 
-def _transverse_block(axes: Axes, detector: Detector, block: int, z: float) -> None:
+def transverse_block(axes: Axes, detector: Detector, block: int, z: float) -> None:
     volumes = detector.volumes
     z_here = z - volumes.z0[block]
     if not volumes.z_min[block] <= z_here < volumes.z_max[block]:
@@ -216,7 +216,7 @@ def _rays(axes: Axes, z: tuple[float, float], r_max: float) -> None:
         )  # fmt: skip
 
 
-def _legend(axes: Axes, detector: Detector) -> None:
+def legend(axes: Axes, detector: Detector) -> None:
     used = [m for m in dict.fromkeys(detector.volumes.material.tolist()) if colour(detector, m) != "white"]
     for material in used:
         name = detector.materials[material].name.replace("_", " ")

@@ -8,6 +8,7 @@ from muonkit.core.particles import LABEL, PDG_ID
 # nothing made here is called "CMS" or "Belle II" alone: those names belong to their collaborations
 SAMPLE = {"dimuon": "Dimuon input", "cms-csv": "CMS Open Data", "nanoaod": "NanoAOD input"}
 RESONANCE = {"jpsi": "J/ψ", "psi2s": "ψ(2S)", "upsilon1s": "\N{GREEK CAPITAL LETTER UPSILON}(1S)", "z": "Z"}
+SPECIES = {"e": "e", "mu": "μ", "pi": "π", "K": "K", "p": "p", "d": "d"}
 AXIS = {
     "eta_plus": "η of μ⁺",
     "eta_minus": "η of μ⁻",

@@ -48,12 +48,14 @@ class Columns(NamedTuple):
 
 @inlined
 def class_of(t, c, n):
-    """Class of track n, -1 if it has none."""
+    """Class of track n, -1 if it has none: also where outcome and last layers contradict each other."""
     b, e, code = c.barrel[n], c.endcap[n], c.outcome[n]
     if code <= 0 or code >= OUTCOMES or b >= BARREL_LAYERS or e >= LAYERS - BARREL_LAYERS:
         return -1
-    last = e if e >= 0 else b
-    return t.class_index[code, last] if last >= 0 else -1
+    if code == 1 or code == 3:
+        return t.class_index[code, b] if b >= 0 and e == -1 else -1
+    behind = (code - OVERLAP) % BARREL_LAYERS if code >= OVERLAP else -1
+    return t.class_index[code, e] if b == behind and e >= 0 else -1
 
 
 @inlined
@@ -97,7 +99,7 @@ def add_transverse(t, c, n, side, first_bin, total):
     """Add ln f of the reduced chi2."""
     if c.ndof[n] <= 0:
         return
-    if c.chi2[n] < 0:
+    if not 0 <= c.chi2[n] < math.inf:
         for h in range(6):
             total[h] = -math.inf
         return
@@ -154,7 +156,7 @@ def likelihoods(t, c, strict, first_bin, log_junk, keep_junk, log_pdf, probabili
                 total[h] = math.nan
                 probability[n, h] = math.nan
             continue
-        position, side = class_of(t, c, n), 0 if c.charge[n] > 0 else 1
+        position, side = class_of(t, c, n), 1 if c.charge[n] < 0 else 0
         for h in range(6):
             total[h] = 0.0 if position >= 0 else -math.inf
         if position >= 0:

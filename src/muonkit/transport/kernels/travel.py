@@ -335,15 +335,17 @@ def hop(track, S, target, block, part, material, way, det, loss, plan, s):
         matter(track, h, before_qop, det, loss, plan, material, s)
     if arriving:
         return ON_TARGET, block, part, material, False
+    entered = False
     if ahead >= 0:
         enter(track, ahead, way, plan, s)
         left_block, left_part = block, part
         block, part, material = volume_at(V, y, 0.0, block)
+        entered = block >= 0 or left_block >= 0  # or it stopped at the edge of a side, in empty space
         if block >= 0:
             volumes.face_normal(V, block, part, y, s.n)
         elif left_block >= 0:
             volumes.face_normal(V, left_block, left_part, y, s.n)
-    return ended(track, det, loss, plan), block, part, material, ahead >= 0
+    return ended(track, det, loss, plan), block, part, material, entered
 
 
 @inlined

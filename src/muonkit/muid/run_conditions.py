@@ -1,0 +1,88 @@
+"""What identification needs to know of a run: the payload of the likelihood, dead channels, efficiencies."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from muonkit.conditions.store import Store, open_store
+from muonkit.core.errors import InputError
+from muonkit.muid import payload as likelihood
+from muonkit.muid.channels import (
+    EFFICIENCY_SCHEMA,
+    STATUS_SCHEMA,
+    ChannelStatus,
+    StripEfficiency,
+    read_efficiency,
+    read_status,
+)
+from muonkit.muid.payload import LikelihoodParameters
+
+Run = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class PayloadNames:
+    """Names of the payloads in a store; None: not looked for, everything works."""
+
+    likelihood: str = likelihood.NAME
+    channel_status: str | None = None
+    strip_efficiency: str | None = None
+
+
+@dataclass(frozen=True)
+class RunConditions:
+    """The payloads of a run, and the names and revisions they have."""
+
+    payload: LikelihoodParameters
+    status: ChannelStatus | None = None
+    efficiency: StripEfficiency | None = None
+    sources: tuple[str, ...] = ()
+
+
+def from_store(
+    location: str, payloads: Path | None, tag: str, names: PayloadNames, runs: Iterable[Run]
+) -> dict[Run, RunConditions]:
+    """The conditions of all runs (experiment, run). Raises InputError with a line for everything that is missing, by
+    run."""
+    found: dict[Run, RunConditions] = {}
+    faults: list[str] = []
+    with open_store(location, payloads) as store:
+        reader = _Reader(store, tag, {})
+        for run in runs:
+            try:
+                found[run] = reader.conditions(names, run)
+            except InputError as error:
+                faults += error.faults
+    if faults:
+        raise InputError(dict.fromkeys(faults))
+    return found
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads each payload once, however many runs it holds for."""
+
+    store: Store
+    tag: str
+    known: dict[str | None, Any]
+
+    def conditions(self, names: PayloadNames, run: Run) -> RunConditions:
+        wanted = (
+            (names.likelihood, likelihood.SCHEMA, LikelihoodParameters.from_bytes),
+            (names.channel_status, STATUS_SCHEMA, read_status),
+            (names.strip_efficiency, EFFICIENCY_SCHEMA, read_efficiency),
+        )
+        labels = [None if name is None else self.read(name, schema, parse, run) for name, schema, parse in wanted]
+        found: list[Any] = [None if label is None else self.known[label] for label in labels]
+        return RunConditions(found[0], found[1], found[2], tuple(label for label in labels if label is not None))
+
+    def read(self, name: str, schema: str, parse: Callable[[bytes, str], Any], run: Run) -> str:
+        """Read what holds for a run, if it is not known yet; what it is called."""
+        payload = self.store.find(self.tag, name, *run)
+        label = f"{payload.name} revision {payload.revision}"
+        if payload.schema != schema:
+            raise InputError(f"{label}: has schema {payload.schema}, this version reads {schema}")
+        if label not in self.known:
+            self.known[label] = parse(self.store.read(payload), label)
+        return label

@@ -1,0 +1,131 @@
+"""What identification reads: files, pieces of whole events, the conditions of their runs. All faults are found before
+the work begins."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from muonkit.core.arrays import IntArray
+from muonkit.core.errors import InputError
+from muonkit.detector.detector import load_detector, shipped
+from muonkit.io.klm import KLMFile, keys, open_hits, open_tracks, read_columns
+from muonkit.muid.config import ConditionsChoice, Identify
+from muonkit.muid.identify import Identification
+from muonkit.muid.layout import build_layout
+from muonkit.muid.payload import LikelihoodParameters
+from muonkit.muid.run_conditions import PayloadNames, Run, RunConditions, from_store
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows [start, stop) of the tracks, those of the hits of their events, and the run."""
+
+    tracks: tuple[int, int]
+    hits: tuple[int, int]
+    run: Run
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a process needs to identify a piece."""
+
+    tracks: KLMFile
+    hits: KLMFile
+    how: Identification
+    conditions: dict[Run, RunConditions]
+    pieces: tuple[Piece, ...]
+    files: tuple[Path, ...]
+
+
+def prepare(config: Identify, base: Path) -> Job:
+    """Open and check everything. Raises InputError with a line for every fault."""
+    known = config.detector in shipped()
+    detector = load_detector(config.detector if known else base / config.detector)
+    how = Identification(detector, config.muid.settings(), config.likelihood.settings(), config.muid.arbitrate)
+    build_layout(detector, how.muid.first_rpc_layer)
+    choice = config.input
+    tracks = open_tracks(base / choice.tracks, choice.track_columns)
+    hits = open_hits(base / choice.hits, choice.hit_columns)
+    pieces = cut(config, tracks, hits)
+    runs = sorted({piece.run for piece in pieces})
+    payload = [base / config.payload] if config.payload else []
+    return Job(tracks, hits, how, conditions(config, base, runs), pieces, (tracks.path, hits.path, *payload))
+
+
+def conditions(config: Identify, base: Path, runs: list[Run]) -> dict[Run, RunConditions]:
+    """The conditions of every run, from the payload file or the store."""
+    if config.payload is not None:
+        only = RunConditions(LikelihoodParameters.load(base / config.payload), sources=(config.payload,))
+        return dict.fromkeys(runs, only)
+    choice = config.conditions
+    assert choice is not None  # the configuration has one of the two
+    names = PayloadNames(choice.likelihood, choice.channel_status, choice.strip_efficiency)
+    return from_store(*_place(choice, base), choice.tag, names, runs)
+
+
+def _place(choice: ConditionsChoice, base: Path) -> tuple[str, Path | None]:
+    payloads = None if choice.payloads is None else base / choice.payloads
+    return (choice.location if "://" in choice.location else str(base / choice.location)), payloads
+
+
+def cut(config: Identify, tracks: KLMFile, hits: KLMFile) -> tuple[Piece, ...]:
+    """Pieces of whole events of one run, about input.chunk_size tracks each."""
+    choice = config.input
+    rows, first = keys(tracks, choice.experiment, choice.run)
+    of_hits, first_hit = keys(hits, choice.experiment, choice.run)
+    _check_sizes(tracks, rows, first, choice.max_tracks_per_event, "tracks", "max_tracks_per_event")
+    _check_sizes(hits, of_hits, first_hit, choice.max_hits_per_event, "hits", "max_hits_per_event")
+    _check_twins(tracks, rows)
+    if not len(rows):  # one piece, so that the output has its columns
+        return (Piece((0, 0), (0, 0), (choice.experiment, choice.run)),)
+    starts = _starts(rows, first, choice.chunk_size)
+    return tuple(_piece(rows, of_hits, start, stop) for start, stop in pairwise(starts))
+
+
+def _starts(rows: IntArray, first: IntArray, size: int) -> list[int]:
+    """First rows of the pieces, and the end."""
+    starts = [0]
+    run_change = np.flatnonzero(np.any(np.diff(rows[:, :2], axis=0) != 0, axis=1)) + 1
+    edges = set(run_change.tolist())
+    for begin, end in pairwise(first.tolist()):
+        if begin > starts[-1] and (begin in edges or end - starts[-1] > size):
+            starts.append(begin)
+    return [*starts, len(rows)]
+
+
+def _piece(rows: IntArray, of_hits: IntArray, start: int, stop: int) -> Piece:
+    low, high = (_position(of_hits, rows[row], side) for row, side in ((start, "left"), (stop - 1, "right")))
+    return Piece((start, stop), (low, high), (int(rows[start, 0]), int(rows[start, 1])))
+
+
+def _position(rows: IntArray, key: IntArray, side: str) -> int:
+    """Where a key would stand among sorted rows of experiment, run and event."""
+    low, high = 0, len(rows)
+    for column in range(3):
+        part = rows[low:high, column]
+        begin, end = np.searchsorted(part, key[column], "left"), np.searchsorted(part, key[column], "right")
+        low, high = low + int(begin), low + int(end)
+    return low if side == "left" else high
+
+
+def _check_sizes(file: KLMFile, rows: IntArray, first: IntArray, most: int, what: str, key: str) -> None:
+    sizes = np.diff(first)
+    if len(sizes) and sizes.max() > most:
+        event = rows[first[np.argmax(sizes)], 2]
+        raise InputError(
+            f"{file.name}: event {event} has {sizes.max()} {what}, more than input.{key} = {most}; is it one event?"
+        )
+
+
+def _check_twins(tracks: KLMFile, rows: IntArray) -> None:
+    number = read_columns(tracks, 0, tracks.rows, ("track",))["track"]
+    table = np.column_stack((rows, number))
+    unique, count = np.unique(table, axis=0, return_counts=True)
+    if len(unique) < len(table):
+        event, track = unique[count > 1][0, 2:]
+        more = len(table) - len(unique)
+        raise InputError(
+            f"{tracks.name}: track {track} of event {event} stands twice ({more} rows too many); remove them"
+        )
