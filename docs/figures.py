@@ -13,9 +13,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from muonkit.detector.detector import directions, load_detector, material_budget
+from muonkit.muid.explain import tell
+from muonkit.muid.identify import Identification
+from muonkit.muid.run_conditions import RunConditions
+from muonkit.muid.toy import toy_payload
 from muonkit.report import detector as pictures
+from muonkit.report.muid import event_picture
 
-IMAGES = Path(__file__).parent / "images"
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
 INJECTED = Path(__file__).parents[1] / "examples" / "default" / "jpsi-data.toml"
 FACTOR = {"A": (1e3, "$A$ [$10^{-3}$]"), "e": (1e3, "$e$ [MeV]"), "M": (1e5, "$M$ [$10^{-5}$ GeV$^{-1}$]")}
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#8a8f98"
@@ -92,9 +98,26 @@ def detectors() -> None:
         figure.savefig(IMAGES / f"detector-{name}.png", dpi=130)
 
 
+def explained() -> None:
+    """One simulated muon of 2 GeV in the barrel, identified with the toy payload."""
+    sys.path.insert(0, str(ROOT))
+    from tests.muid.samples import BELLE2, muons
+
+    candidates, hits, truth = muons(300)
+    p = np.linalg.norm(truth.momentum, axis=1)
+    chosen = int(np.argmin(np.abs(p - 2) + 9 * (np.abs(truth.momentum[:, 2]) > 0.5)))
+    own = hits[hits.event == chosen]
+    how, conditions = Identification(BELLE2), RunConditions(toy_payload())
+    story = tell(candidates[chosen : chosen + 1], 0, own, how, conditions)
+    title = f"{BELLE2.title} simulation, {p[chosen]:.1f} GeV muon"
+    figure = event_picture(BELLE2, story, own, candidates.states.position[chosen], title)
+    figure.savefig(IMAGES / "identify-explained.png", dpi=110)
+
+
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     detectors()
+    explained()
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     for folder, draw in {"jpsi": default, "real": real}.items():
         if out and (out / folder).exists():

@@ -37,6 +37,7 @@ def test_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             for line in text.strip().splitlines():
                 assert main(shlex.split(line)[1:]) == 0, line
     assert abs(names["closure"]["after"]["mean"] - 1) < 3 * names["closure"]["after"]["mean_error"]
+    assert min(names["identified"]["p_mu"]) > 0.9
     pull, ratio = names["pull"](names["tracks"]), names["ratio"]
     assert abs(pull.mean()) < 3 / len(pull) ** 0.5
     assert abs(pull.std() - 1) < 3 / (2 * len(pull)) ** 0.5
@@ -57,6 +58,31 @@ def test_every_key_of_the_configuration_is_documented() -> None:
     for section, field in Calibrate.model_fields.items():
         for key in field.annotation.model_fields:  # type: ignore[union-attr]
             assert f"{section}.{key}" in text or f"`{key}`" in text or f"`{section}.*`" in text, f"{section}.{key}"
+
+
+def test_every_key_of_an_identification_is_documented() -> None:
+    from muonkit.muid.config import ConditionsChoice, Identify, IdentifyInput, LikelihoodChoice, MuidChoice
+
+    page = (ROOT / "docs" / "formats.md").read_text().partition("## Configuration of `identify`")[2]
+    nested = {
+        "input": IdentifyInput,
+        "conditions": ConditionsChoice,
+        "muid": MuidChoice,
+        "likelihood": LikelihoodChoice,
+    }
+    keys = [f"{name}.{key}" for name, section in nested.items() for key in section.model_fields]
+    for key in [*keys, *(key for key in Identify.model_fields if key not in nested)]:
+        assert f"`{key}`" in page, key
+
+
+def test_every_status_of_an_identification_is_documented() -> None:
+    from muonkit.muid import crossing
+
+    text = (ROOT / "docs" / "formats.md").read_text()
+    for name in ("LOW_PT", "OUTSIDE_START", "BAD_INPUT", "BEAM_PIPE"):
+        code = getattr(crossing, name)
+        assert f"| {code} | `{name}`" in text
+        assert crossing.STATUS[code] in text
 
 
 def test_example_of_a_detector_loads_and_its_distortions_are_undone(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ quadrant, sector 1 to 4 counted like azimuth from x, y > 0) from the middle of t
 and |y| for plane 1. Their pitch follows from the resolution of the plane, w = sigma sqrt(12), and for resistive plate
 chambers, whose single strips have a variance of 0.60 and 0.55 of w^2/12, from that. Both payloads are JSON."""
 
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -21,6 +21,9 @@ from muonkit.muid.layout import LayoutArrays, PlaneName, plane_names
 STATUS_SCHEMA, EFFICIENCY_SCHEMA = "KLMChannelStatus/1", "KLMStripEfficiency/1"
 RPC_SHARE = (0.60, 0.55)  # of w^2/12, the variance of single strips
 QUADRANTS = 4
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Module(Section):
@@ -42,7 +45,7 @@ class DeadStrips(Module):
 class Efficiency(Module):
     """Efficiencies of the two readout planes."""
 
-    planes: tuple[float, float]
+    planes: tuple[Share, Share]
 
 
 class ChannelStatus(Section):

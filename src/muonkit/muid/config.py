@@ -66,7 +66,7 @@ class LikelihoodChoice(Section):
     """Which variant of the likelihood, see `LikelihoodSettings`; keys given here override the mode."""
 
     mode: Literal["faithful", "improved"] = "faithful"
-    first_bin: Literal["faithful", "clamp"] | None = None
+    first_bin: Literal["faithful", "clamp", "power"] | None = None
     last_layer: Literal["faithful", "strict"] | None = None
 
     def settings(self) -> LikelihoodSettings:
