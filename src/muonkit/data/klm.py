@@ -10,6 +10,8 @@ BARREL, ENDCAP = 0, 1
 BACKWARD, FORWARD = 0, 1
 REGIONS = ("barrel", "endcap")
 SECTIONS = ("bwd", "fwd")
+LEFT, STOPPED, DECAYED, INTERACTED = range(4)
+FATES = ("left", "stopped", "decayed", "interacted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,27 @@ class Candidates:
     def __getitem__(self, rows: AnyArray | slice) -> Self:
         """The tracks selected by a mask, an index array or a slice."""
         return type(self)(self.event[rows], self.track[rows], self.states[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class KLMTruth:
+    """What a simulated track truly is, kept apart from what identification reads. event (n,), track (n,): its numbers;
+    pdg_id (n,), signed; position (n, 3) [cm] and momentum (n, 3) [GeV] where the particle begins; fate (n,): how it
+    ended, LEFT the detector, STOPPED, DECAYED in flight or INTERACTED with a nucleus, at end (n, 3) [cm]; soft (n,)
+    [GeV]: summed momentum of electrons, neutrinos and photons that it decayed into or radiated at once."""
+
+    event: IntArray
+    track: IntArray
+    pdg_id: IntArray
+    position: FloatArray
+    momentum: FloatArray
+    fate: IntArray
+    end: FloatArray
+    soft: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def __getitem__(self, rows: AnyArray | slice) -> Self:
+        """The tracks selected by a mask, an index array or a slice."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))

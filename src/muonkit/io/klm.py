@@ -12,7 +12,7 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
-from muonkit.data.klm import REGIONS, SECTIONS, Candidates, KLMHits
+from muonkit.data.klm import FATES, REGIONS, SECTIONS, Candidates, KLMHits, KLMTruth
 from muonkit.data.tracks import FreeStates
 from muonkit.io import csvfile, parquet, root
 from muonkit.io.layout import Layout, kind_or_fault
@@ -24,9 +24,13 @@ COVARIANCE = "cov"
 SPLIT_COVARIANCE = tuple(f"cov_{i}" for i in range(21))
 RUN_COLUMNS = ("experiment", "run")
 HIT_COLUMNS = ("event", "region", "section", "sector", "layer", "x", "y", "z", "t", "width_phi", "width_z")
-WORDS = {"region": REGIONS, "section": SECTIONS}
+TRUTH_COLUMNS = (
+    *("event", "track", "pdg_id", "x", "y", "z", "px", "py", "pz"),
+    *("fate", "end_x", "end_y", "end_z", "soft_p"),
+)
+WORDS = {"region": REGIONS, "section": SECTIONS, "fate": FATES}
 LONG_WORDS = {"backward": "bwd", "forward": "fwd"}
-INTEGERS = ("event", "track", "experiment", "run", "region", "section", "sector", "layer")
+INTEGERS = ("event", "track", "pdg_id", "experiment", "run", "region", "section", "sector", "layer", "fate")
 UPPER = np.triu_indices(6)
 
 
@@ -53,6 +57,11 @@ def open_tracks(path: Path, mapping: Mapping[str, str]) -> KLMFile:
 def open_hits(path: Path, mapping: Mapping[str, str]) -> KLMFile:
     """A table of hits. Raises InputError if it cannot be read or lacks a column."""
     return _opened(path, describe(path), HIT_COLUMNS, RUN_COLUMNS, mapping, "input.hit_columns")
+
+
+def open_truth(path: Path) -> KLMFile:
+    """A table of what simulated tracks are. Raises InputError if it cannot be read or lacks a column."""
+    return _opened(path, describe(path), TRUTH_COLUMNS, (), {}, "input")
 
 
 def describe(path: Path) -> Layout:
@@ -153,6 +162,18 @@ def read_hits(file: KLMFile, start: int, stop: int) -> KLMHits:
     )
 
 
+def read_truth(file: KLMFile, start: int, stop: int) -> KLMTruth:
+    """Truth of rows [start, stop). Raises InputError for unknown fates, and for what is not a number."""
+    columns = read_columns(file, start, stop)
+    three = {
+        prefix: np.column_stack([_number(file, columns, prefix + name) for name in ("x", "y", "z")])
+        for prefix in ("", "p", "end_")
+    }
+    event, track, pdg_id = (_whole(file, columns, name) for name in ("event", "track", "pdg_id"))
+    fate, soft = _words(file, columns["fate"], "fate"), _number(file, columns, "soft_p")
+    return KLMTruth(event, track, pdg_id, three[""], three["p"], fate, three["end_"], soft)
+
+
 def _number(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> FloatArray:
     try:
         return np.asarray(columns[name], dtype=np.float64)
@@ -228,3 +249,11 @@ def table_of(tracks: Candidates, hits: KLMHits) -> tuple[dict[str, Any], dict[st
         zip(("x", "y", "z", "t", "width_phi", "width_z"), (*hits.position.T, hits.time, *hits.width.T), strict=True)
     )
     return first, second
+
+
+def truth_table(truth: KLMTruth) -> dict[str, Any]:
+    """The table of truth as columns, as `read_truth` reads them."""
+    columns = {"event": truth.event, "track": truth.track, "pdg_id": truth.pdg_id}
+    columns |= dict(zip(("x", "y", "z", "px", "py", "pz"), (*truth.position.T, *truth.momentum.T), strict=True))
+    columns |= {"fate": np.array(FATES)[truth.fate]}
+    return columns | dict(zip(("end_x", "end_y", "end_z", "soft_p"), (*truth.end.T, truth.soft), strict=True))
