@@ -17,3 +17,4 @@ MATCH_PULL_WIDTH = 0.05
 REDUCED_CHI2 = 0.05  # mean of chi2/ndof of muons against 1
 EXTRAPOLATED = (0.3, 0.1)  # mean position against Geant4 [cm], or in sigma, whichever is larger
 EXTRAPOLATED_SPREAD = 0.05  # predicted against Geant4's
+EXTRAPOLATED_LOSS = 0.01  # of the momentum lost: mean trajectory through the yoke against Geant4

@@ -2,12 +2,15 @@
 
 import importlib
 import json
+from importlib.util import find_spec
 
 import pytest
 
+needs_geant4 = pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="geant4_pybind is not installed")
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["likelihood"])
+@pytest.mark.parametrize("name", ["likelihood", pytest.param("extrapolate", marks=needs_geant4)])
 def test_results_agree_before_speed_is_told(name, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", [name, "--quick"])
     importlib.import_module(f"benchmarks.{name}").main()

@@ -8,7 +8,7 @@ import pytest
 from muonkit.core.errors import InputError
 from muonkit.data.klm import DECAYED, LEFT, Candidates, KLMHits, KLMTruth
 from muonkit.data.tracks import FreeStates
-from muonkit.io.klm import open_truth, read_truth, table_of, truth_table
+from muonkit.io.klm import read_truth, table_of, truth_table
 from muonkit.io.samples import open_sample, sample_files
 from muonkit.io.tables import write_tables
 
