@@ -8,8 +8,8 @@ import numpy as np
 from muonkit.data.klm import ENDCAP, Candidates, KLMHits
 from muonkit.data.tracks import FreeStates
 from muonkit.detector.detector import load_detector
+from muonkit.detector.planes import plane_names
 from muonkit.detector.surfaces import to_global
-from muonkit.muid.layout import plane_names
 from muonkit.simulation.digitise import Readout
 from muonkit.simulation.gun import Gun
 from muonkit.simulation.tracks import simulate_tracks

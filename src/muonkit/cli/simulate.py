@@ -1,4 +1,4 @@
-"""`muonkit simulate dimuons CONFIG.toml -o FILE`"""
+"""`muonkit simulate dimuons|klm CONFIG.toml -o FILE`"""
 
 import argparse
 from pathlib import Path
@@ -7,11 +7,18 @@ from typing import Any
 
 def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("simulate", help="make samples with known truth")
-    what = parser.add_subparsers(dest="what", required=True, metavar="dimuons")
+    what = parser.add_subparsers(dest="what", required=True, metavar="dimuons|klm")
     dimuons = what.add_parser("dimuons", parents=[common, work], help="J/psi, psi(2S), Upsilon or Z to two muons")
     dimuons.add_argument("config", type=Path, metavar="CONFIG.toml")
     dimuons.add_argument("-o", dest="out", type=Path, required=True, metavar="FILE", help=".parquet, .root or .csv")
     dimuons.set_defaults(run=run)
+    klm = what.add_parser("klm", parents=[common, work], help="tracks and hits of a muon detector, for identification")
+    klm.add_argument("config", type=Path, metavar="CONFIG.toml")
+    help_out = (
+        "NAME.parquet, .root or .csv: becomes NAME.tracks.parquet, NAME.hits.parquet, NAME.truth.parquet, NAME.json"
+    )
+    klm.add_argument("-o", dest="out", type=Path, required=True, metavar="FILE", help=help_out)
+    klm.set_defaults(run=run_klm)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -22,3 +29,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     with runner(options.jobs, options.scheduler, talk()) as work:
         pairs = simulate_dimuons(options.config, options.out, work)
     return {"file": str(options.out), "pairs": pairs, "text": f"{options.out}: {pairs} pairs"}
+
+
+def run_klm(options: argparse.Namespace) -> dict[str, Any]:
+    from muonkit.pipelines.simulate_klm import simulate_klm
+    from muonkit.run.progress import talk
+    from muonkit.run.runner import runner
+
+    with runner(options.jobs, options.scheduler, talk()) as work:
+        result = simulate_klm(options.config, options.out, work)
+    text = f"{result['files'][0]}: {result['tracks']} tracks of {result['events']} events, {result['hits']} hits"
+    return result | {"text": text}

@@ -15,11 +15,11 @@ from muonkit.core.config import Section
 from muonkit.core.errors import InputError
 from muonkit.data.klm import BARREL, REGIONS, SECTIONS
 from muonkit.detector.detector import Detector
+from muonkit.detector.planes import RPC_SHARE, PlaneName, plane_names
 from muonkit.muid.kernels.swim import ChannelArrays
-from muonkit.muid.layout import LayoutArrays, PlaneName, plane_names
+from muonkit.muid.layout import LayoutArrays
 
 STATUS_SCHEMA, EFFICIENCY_SCHEMA = "KLMChannelStatus/1", "KLMStripEfficiency/1"
-RPC_SHARE = (0.60, 0.55)  # of w^2/12, the variance of single strips
 QUADRANTS = 4
 
 

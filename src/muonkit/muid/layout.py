@@ -1,24 +1,21 @@
-"""Where the planes of the muon detector are: read from the names of a detector's surfaces.
+"""Where the planes of the muon detector are, for the kernels.
 
-A plane is called REGION/SECTION/SECTOR/LAYER: region barrel or endcap, section bwd or fwd, sector from 1 in the barrel
-(one plane for each side of a polygon, sector 1 first) and 0 in the endcaps (one plane for all quadrants), layer from 0.
 A region is the thick volume in which its planes stand; without one, it is the whole envelope."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
-from muonkit.data.klm import BACKWARD, BARREL, ENDCAP, FORWARD, REGIONS, SECTIONS
+from muonkit.data.klm import BACKWARD, BARREL, ENDCAP, FORWARD
 from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS
 from muonkit.detector.detector import Detector
+from muonkit.detector.planes import plane_names
 from muonkit.detector.surfaces import CYLINDER
 from muonkit.detector.volumes import NOWHERE, ROUND, locate
 
 MISSING = -1
-MAX_LAYERS = {BARREL: BARREL_LAYERS, ENDCAP: ENDCAP_LAYERS}
 
 
 class LayoutArrays(NamedTuple):
@@ -40,42 +37,6 @@ class LayoutArrays(NamedTuple):
     endcap_region: FloatArray
     grows: BoolArray
     holds: BoolArray
-
-
-@dataclass(frozen=True, slots=True)
-class PlaneName:
-    """A plane by its name; section and region as in `data.klm`."""
-
-    surface: int
-    region: int
-    section: int
-    sector: int
-    layer: int
-
-
-def plane_names(detector: Detector) -> list[PlaneName]:
-    """All planes of the muon detector. Raises InputError for a name that does not fit."""
-    planes = []
-    for surface, name in enumerate(detector.layers):
-        if name.partition("/")[0] in REGIONS:
-            planes.append(_plane(surface, name))
-    if not planes:
-        example = "barrel/fwd/{sector}/{n:02d}"
-        raise InputError(f"{detector.name}: no layer belongs to a muon detector; name them like '{example}'")
-    return planes
-
-
-def _plane(surface: int, name: str) -> PlaneName:
-    region, *rest = name.split("/")
-    whole = REGIONS.index(region)
-    if len(rest) != 3 or rest[0] not in SECTIONS or not (rest[1] + rest[2]).isdigit():
-        raise InputError(f"layer '{name}': is not {region}/bwd|fwd/SECTOR/LAYER")
-    sector, layer = int(rest[1]), int(rest[2])
-    if layer >= MAX_LAYERS[whole]:
-        raise InputError(f"layer '{name}': a pattern has room for {region} layers 0 to {MAX_LAYERS[whole] - 1}")
-    if (sector == 0) != (whole == ENDCAP):
-        raise InputError(f"layer '{name}': sectors count from 1 in the barrel; an endcap has one plane, sector 0")
-    return PlaneName(surface, whole, SECTIONS.index(rest[0]), sector, layer)
 
 
 def build_layout(detector: Detector, first_rpc_layer: int) -> LayoutArrays:

@@ -1,0 +1,42 @@
+"""`muonkit simulate klm`: its configuration."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from muonkit.core.config import Section
+from muonkit.simulation.gun import Gun
+from muonkit.simulation.klm.readout import KLMReadout
+from muonkit.simulation.klm.start import Tracker
+
+
+class Generate(Section):
+    """One primary per event; chunk_size decides how the work is cut, for Geant4 also the random numbers."""
+
+    events: int = Field(ge=1)
+    seed: int = Field(1, ge=0)
+    engine: Literal["fast", "geant4"] = "fast"
+    chunk_size: int = Field(5000, ge=1)
+
+
+class Geant4Choice(Section):
+    """data: folder with a directory for each of Geant4's data sets, if the environment does not name them; step [mm]:
+    longest in matter; cut [mm]: range of the production cuts; least [MeV]: kinetic energy below which secondaries are
+    dropped, and neutrons [MeV]."""
+
+    data: str | None = None
+    step: float = Field(10.0, gt=0)
+    cut: float = Field(10.0, gt=0)
+    least: float = Field(1.0, ge=0)
+    neutrons: float = Field(5.0, ge=0)
+
+
+class SimulateKLM(Section):
+    """All of it."""
+
+    generate: Generate
+    gun: Gun
+    detector: str = "belle2"
+    tracker: Tracker = Tracker()
+    readout: KLMReadout = KLMReadout()
+    geant4: Geant4Choice = Geant4Choice()

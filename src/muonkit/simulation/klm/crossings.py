@@ -1,0 +1,65 @@
+"""What both engines leave: crossings of sensors by charged particles, and the truth of every primary."""
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+
+from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+from muonkit.detector.detector import Detector
+from muonkit.detector.surfaces import DISC, PLANE
+
+
+@dataclass(frozen=True, slots=True)
+class Crossings:
+    """track (k,): row of the primary; surface (k,); position (k, 3) [cm]; momentum (k, 3) [GeV]; mass (k,) [GeV]; time
+    (k,) [ns]; sorted by track."""
+
+    track: IntArray
+    surface: IntArray
+    position: FloatArray
+    momentum: FloatArray
+    mass: FloatArray
+    time: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.track)
+
+    def __getitem__(self, rows: AnyArray | slice) -> Self:
+        """The crossings selected by a mask, an index array or a slice."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """crossings of n primaries; begin (n, 6): position [cm] and momentum [GeV] of the charged particle that leaves the
+    tracker, charge (n,) its charge, 0 if there is none; fate (n,), end (n, 3) [cm], soft (n,) [GeV]: see `KLMTruth`."""
+
+    crossings: Crossings
+    begin: FloatArray
+    charge: FloatArray
+    fate: IntArray
+    end: FloatArray
+    soft: FloatArray
+
+
+def from_rows(track: IntArray, surface: IntArray, rows: FloatArray) -> Crossings:
+    """From the numbers of an engine: position, momentum, mass, time (k, 8 or more)."""
+    return Crossings(track, surface, rows[:, :3].copy(), rows[:, 3:6].copy(), rows[:, 6].copy(), rows[:, 7].copy())
+
+
+def surface_at(detector: Detector, position: FloatArray) -> IntArray:
+    """The sensor in whose bounds each point (k, 3) lies, -1 for none."""
+    S = detector.surfaces
+    found = np.full(len(position), -1)
+    for i in np.flatnonzero((S.n_measured > 0) & ((S.kind == PLANE) | (S.kind == DISC))):
+        local = (position - S.center[i]) @ S.axes[i].T
+        near = np.abs(local[:, 2]) < 1e-3
+        if S.kind[i] == DISC:
+            r = np.hypot(local[:, 0], local[:, 1])
+            near &= (r >= S.bounds[i, 0]) & (r <= S.bounds[i, 1])
+        else:
+            low, high = S.bounds[i, [0, 2]], S.bounds[i, [1, 3]]
+            near &= np.all((local[:, :2] >= low) & (local[:, :2] <= high), axis=1)
+        found[near] = i
+    return found
