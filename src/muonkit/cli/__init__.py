@@ -10,10 +10,34 @@ from collections.abc import Sequence
 from typing import Any
 
 from muonkit import __version__
-from muonkit.cli import apply, calibrate, conditions, detector, doctor, identify, open_data, report, simulate, validate
+from muonkit.cli import (
+    apply,
+    calibrate,
+    conditions,
+    detector,
+    doctor,
+    identify,
+    open_data,
+    performance,
+    report,
+    simulate,
+    validate,
+)
 from muonkit.core.errors import InputError, PhysicsError
 
-COMMANDS = (simulate, calibrate, apply, validate, report, open_data, identify, conditions, detector, doctor)
+COMMANDS = (
+    simulate,
+    calibrate,
+    apply,
+    validate,
+    report,
+    open_data,
+    identify,
+    performance,
+    conditions,
+    detector,
+    doctor,
+)
 
 
 def parser() -> argparse.ArgumentParser:

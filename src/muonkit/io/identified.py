@@ -1,0 +1,135 @@
+"""Tables that `muonkit identify` wrote, joined with the truth of their tracks on (event, track)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from muonkit.core.arrays import AnyArray, IntArray
+from muonkit.core.errors import InputError
+from muonkit.data.klm import KLMTruth
+from muonkit.io import csvfile
+from muonkit.io.klm import KLMFile, csv_kinds, describe, open_truth, read_columns, read_truth
+from muonkit.io.names import close
+
+KEY = ("event", "track")
+FLAGS = ("is_forward", "junk", "efficiency_missing")
+WHOLE = ("status", *KEY)  # never empty
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A table and the truth of its tracks; rows (n,): of the truth, for every row of the table; unused: tracks of the
+    truth that the table does not have."""
+
+    table: KLMFile
+    truth: KLMFile
+    rows: IntArray
+    unused: int
+
+
+def open_identified(path: Path, columns: tuple[str, ...]) -> KLMFile:
+    """A table with these columns. Raises InputError if it cannot be read or lacks one."""
+    layout = describe(path)
+    missing = [name for name in columns if name not in layout.columns]
+    if missing:
+        near = [(name, close(name, layout.columns)) for name in missing]
+        meant = ", ".join(f"'{name}'" + (f" (is it '{other}'?)" if other else "") for name, other in near)
+        found = ", ".join(layout.columns)
+        raise InputError(f"{path}: has no column {meant}. Found {found}. Give a table of `muonkit identify`.")
+    rows, span = (layout.pieces[0].stop, layout.pieces[0].span) if layout.pieces else (0, None)
+    return KLMFile(path, str(path), tuple((name, name) for name in columns), rows, span, layout.tree)
+
+
+def join(identified: Path, truth: Path, columns: tuple[str, ...]) -> Joined:
+    """Open both and find every track's truth. Raises InputError for tracks without truth, or that stand twice."""
+    table, other = open_identified(identified, columns), open_truth(truth)
+    wanted, known = (_keys(file) for file in (table, other))
+    rows = np.arange(len(wanted)) if np.array_equal(wanted, known) else _places(wanted, known)
+    lost: IntArray = np.flatnonzero(rows < 0)
+    if len(lost):
+        event, track = wanted[lost[0]]
+        raise InputError(
+            f"{table.name}: {len(lost)} of {len(wanted)} tracks are not in {other.name}, first track {track} of event "
+            f"{event}. Give the truth of the same sample."
+        )
+    return Joined(table, other, rows, len(known) - len(wanted))
+
+
+def _keys(file: KLMFile) -> IntArray:
+    """event and track (n, 2). Raises InputError for a track that stands twice."""
+    columns = read_columns(file, 0, file.rows, KEY)
+    keys = np.column_stack([_whole(file, columns[name], name) for name in KEY])
+    order = np.lexsort(keys.T[::-1])
+    twice = np.flatnonzero(np.all(np.diff(keys[order], axis=0) == 0, axis=1))
+    if len(twice):
+        event, track = keys[order[twice[0]]]
+        raise InputError(
+            f"{file.name}: track {track} of event {event} stands twice ({len(twice)} rows too many); remove them"
+        )
+    return keys
+
+
+def _whole(file: KLMFile, values: AnyArray, name: str) -> IntArray:
+    try:
+        numbers = np.asarray(values, dtype=np.int64 if values.dtype.kind in "iu" else np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{file.name}: column '{name}' does not hold numbers. Mend the file.") from error
+    if not np.all(np.isfinite(numbers) & (np.floor(numbers) == numbers)):
+        raise InputError(f"{file.name}: column '{name}' is not a whole number in every row; mend it")
+    return numbers.astype(np.int64)
+
+
+def _places(wanted: IntArray, known: IntArray) -> IntArray:
+    """Row (n,) among `known` (m, 2) of each key of `wanted` (n, 2); -1 where there is none. Keys are unique."""
+    both = np.concatenate((known, wanted))
+    order = np.lexsort(both.T[::-1])  # stable: the known one stands first
+    sorted_keys = both[order]
+    same = np.zeros(len(both), dtype=np.bool_)
+    same[1:] = np.all(sorted_keys[1:] == sorted_keys[:-1], axis=1)
+    places = np.full(len(wanted), -1)
+    second = np.flatnonzero(same)
+    places[order[second] - len(known)] = order[second - 1]
+    return places
+
+
+def pieces(joined: Joined, size: int) -> Iterator[tuple[dict[str, AnyArray], KLMTruth]]:
+    """Columns and truth, row by row the same tracks, `size` at a time; NaN where nothing was computed."""
+    for start in range(0, len(joined.rows), size):
+        rows = joined.rows[start : start + size]
+        first, last = int(rows.min()), int(rows.max()) + 1
+        truth = read_truth(joined.truth, first, last)[rows - first]
+        yield numbers(joined.table, start, start + len(rows)), truth
+
+
+def numbers(file: KLMFile, start: int, stop: int) -> dict[str, AnyArray]:
+    """Columns of rows [start, stop) as numbers, NaN where nothing stands. Raises InputError for anything else."""
+    found = {}
+    for name, values in _read(file, start, stop).items():
+        try:
+            found[name] = _whole(file, values, name) if name in WHOLE else _number(values, name)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{file.name}: column '{name}' does not hold numbers. Mend the file.") from error
+    return found
+
+
+def _read(file: KLMFile, start: int, stop: int) -> dict[str, AnyArray]:
+    """As `read_columns`; in CSV flags are words."""
+    if file.span is None or file.rows == 0:
+        return read_columns(file, start, stop)
+    columns = dict(file.columns)
+    kinds = csv_kinds(columns) | {name: "word" for name in FLAGS if name in columns}
+    whole = csvfile.read(file.path, file.name, columns, 0, file.span, kinds)
+    return {name: values[start:stop] for name, values in whole.items()}
+
+
+def _number(values: AnyArray, name: str) -> AnyArray:
+    """As floats; flags as they come from Parquet (True, False, None) and CSV (words)."""
+    if name in FLAGS and values.dtype.kind in "OU":
+        words = {True: 1.0, False: 0.0, "true": 1.0, "false": 0.0, None: np.nan, "": np.nan}
+        try:
+            return np.array([words[value] for value in values.tolist()])
+        except KeyError as error:
+            raise ValueError(name) from error
+    return np.asarray(values, dtype=np.float64)

@@ -1,0 +1,23 @@
+"""Confusion matrix of six species: true species against the most probable one."""
+
+import numpy as np
+
+from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.muid.hypotheses import HYPOTHESES
+from muonkit.muid.performance.fine import count
+from muonkit.muid.performance.known import KnownTracks
+
+COLUMNS = (*HYPOTHESES, "none")
+
+
+def confusion(tracks: KnownTracks) -> IntArray:
+    """Numbers of tracks (6, 7): rows true, columns with the largest p_*, at last those without probabilities."""
+    unknown = np.isnan(tracks.probability).any(axis=1)
+    best = np.argmax(np.nan_to_num(tracks.probability), axis=1)
+    return count((len(HYPOTHESES), len(COLUMNS)), tracks.species, np.where(unknown, len(HYPOTHESES), best))
+
+
+def shares(matrix: IntArray) -> FloatArray:
+    """Rows that sum to 1; NaN for a species without tracks."""
+    total = matrix.sum(axis=1, keepdims=True)
+    return np.where(total > 0, matrix / np.maximum(total, 1), np.nan)

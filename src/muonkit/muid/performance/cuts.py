@@ -1,0 +1,73 @@
+"""Cuts on Delta that give a wanted muon efficiency, by p and theta.
+
+In every bin the quantile of the muons' Delta, with the error that follows from the binomial error of an efficiency:
+half the distance of the quantiles at efficiency -+ sqrt(eff (1 - eff)/n). A bin with too few muons takes the cut of all
+theta at this p, if these are too few as well that of all tracks; `status` says so. Where too many muons have no score
+at all the efficiency cannot be had: then the cut is the lowest edge, which only these fail."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.muid.performance.fine import CELLS, Fine, above, count, upper_quantile
+from muonkit.muid.performance.known import KnownTracks
+from muonkit.muid.performance.rates import place
+
+MEASURED, FROM_P, FROM_ALL, UNREACHABLE = range(4)
+STATUS = ("measured", "few muons: from all theta", "few muons: from all tracks", "not reachable")
+
+
+@dataclass(frozen=True, slots=True)
+class CutTable:
+    """For one efficiency, by p and theta: cut, error, status (np, nt); edges; muons (np, nt) in the bin."""
+
+    efficiency: float
+    p_edges: FloatArray
+    theta_edges: FloatArray
+    cut: FloatArray
+    error: FloatArray
+    status: IntArray
+    muons: IntArray
+
+
+def count_cuts(
+    tracks: KnownTracks, signal: int, p_edges: tuple[float, ...], theta_edges: tuple[float, ...], fine: Fine
+) -> IntArray:
+    """Fine histograms (np, nt, CELLS) of the signal's Delta, of one piece."""
+    muons = tracks[tracks.species == signal]
+    shape = (len(p_edges) - 1, len(theta_edges) - 1, CELLS)
+    return count(shape, place(muons.p, p_edges), place(muons.theta, theta_edges), fine.index(muons.scores[:, 0]))
+
+
+def cut_table(
+    counts: IntArray, efficiency: float, p_edges: FloatArray, theta_edges: FloatArray, fine: Fine, least: int
+) -> CutTable:
+    """The cuts of all bins; a bin needs `least` muons for a cut of its own."""
+    shape = counts.shape[:2]
+    cut, error, status = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    for where in np.ndindex(shape):
+        chosen, status[where] = _enough(counts, where[0], where[1], least)
+        cut[where], error[where] = quantile(chosen, efficiency, fine)
+        if above(chosen)[0] < efficiency:
+            status[where] = UNREACHABLE
+    return CutTable(efficiency, p_edges, theta_edges, cut, error, status, counts.sum(axis=-1))
+
+
+def _enough(counts: IntArray, i: int, j: int, least: int) -> tuple[IntArray, int]:
+    """The histogram of a bin, or of the smallest sum that holds enough, and which it is."""
+    choices = (counts[i, j], counts[i].sum(axis=0), counts.sum(axis=(0, 1)))
+    for level, choice in enumerate(choices[:2]):
+        if choice.sum() >= least:
+            return choice, level
+    return choices[2], FROM_ALL
+
+
+def quantile(counts: IntArray, efficiency: float, fine: Fine) -> tuple[float, float]:
+    """The cut that `efficiency` of the entries pass, and its error; lowest edge and 0 without entries."""
+    n = int(counts.sum())
+    if n == 0:
+        return fine.low, 0.0
+    sigma = np.sqrt(efficiency * (1 - efficiency) / n)
+    tight, loose = (upper_quantile(counts, np.clip(efficiency + s, 0, 1), fine) for s in (-sigma, sigma))
+    return upper_quantile(counts, efficiency, fine), (tight - loose) / 2
