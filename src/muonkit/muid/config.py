@@ -75,7 +75,8 @@ class LikelihoodChoice(Section):
 
 
 class Identify(Section):
-    """`muonkit identify`: the payload is a file, or comes from [conditions]."""
+    """`muonkit identify`: the payload is a file, "default" for the one that comes with muonkit (also if nothing is
+    given), or comes from [conditions]."""
 
     input: IdentifyInput
     detector: str = "belle2"
@@ -86,6 +87,6 @@ class Identify(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.payload is None) == (self.conditions is None):
-            raise ValueError("payload: give a file, or a section [conditions], and not both")
+        if self.payload is not None and self.conditions is not None:
+            raise ValueError("payload: give a file, or a section [conditions], not both")
         return self

@@ -14,8 +14,8 @@ from muonkit.io.klm import KLMFile, keys, open_hits, open_tracks, read_columns
 from muonkit.muid.config import ConditionsChoice, Identify
 from muonkit.muid.identify import Identification
 from muonkit.muid.layout import build_layout
-from muonkit.muid.payload import LikelihoodParameters
 from muonkit.muid.run_conditions import PayloadNames, Run, RunConditions, from_store
+from muonkit.muid.shipped import DEFAULT, payload_of
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ def prepare(config: Identify, base: Path) -> Job:
     hits = open_hits(base / choice.hits, choice.hit_columns)
     pieces = cut(config, tracks, hits)
     runs = sorted({piece.run for piece in pieces})
-    payload = [base / config.payload] if config.payload else []
+    payload = [base / config.payload] if config.payload not in (None, DEFAULT) else []
     return Job(tracks, hits, how, conditions(config, base, runs), pieces, (tracks.path, hits.path, *payload))
 
 
 def conditions(config: Identify, base: Path, runs: list[Run]) -> dict[Run, RunConditions]:
     """The conditions of every run, from the payload file or the store."""
-    if config.payload is not None:
-        only = RunConditions(LikelihoodParameters.load(base / config.payload), sources=(config.payload,))
+    if config.conditions is None:
+        name = config.payload or DEFAULT
+        only = RunConditions(payload_of(name, base), sources=(name,))
         return dict.fromkeys(runs, only)
     choice = config.conditions
-    assert choice is not None  # the configuration has one of the two
     names = PayloadNames(choice.likelihood, choice.channel_status, choice.strip_efficiency)
     return from_store(*_place(choice, base), choice.tag, names, runs)
 

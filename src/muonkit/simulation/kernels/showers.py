@@ -232,6 +232,19 @@ def follow(world, y, s, dice, track, out):
 
 
 @leaf
+def leave_tracker(world, y, s, dice, track, out):
+    """An electron from where it begins to the end of the tracker."""
+    kind = int(y[KIND])
+    particle = matter.Particle(world.kinds.mass[kind], world.kinds.spin[kind])
+    for _ in range(MAX_STEPS):
+        h = min(cascade.LONGEST, cascade.to_start(world, y) + cascade.NUDGE)
+        cascade.drift(world, y, h, 0, -1, h, world.kinds.charge[kind], particle, s, dice, track, out)
+        cascade.out_of_tracker(world, y, out)
+        if y[INSIDE] == 0:
+            return
+
+
+@leaf
 def inwards(world, y):
     """Whether a neutral goes back towards the beams: what it may hit is far from where the track is looked for."""
     return world.kinds.charge[int(y[KIND])] == 0 and y[0] * y[3] + y[1] * y[4] + y[2] * y[5] < 0
@@ -249,6 +262,8 @@ def track_all(world, s, dice, track, out):
             y[c] = s.stack[s.used[0], c]
         if not primary and inwards(world, y):
             continue
+        if y[INSIDE] > 0 and y[KIND] >= PHOTON:
+            leave_tracker(world, y, s, dice, track, out)
         if y[KIND] >= PHOTON:
             shower(world, y, s, dice, track, out)
             end = INTERACTED

@@ -38,9 +38,9 @@ PLAIN = KLMReadout()
 class Fired(NamedTuple):
     """Strips first to last (k,) of one plane in a module, at a time [ns]."""
 
-    module: IntArray
-    first: IntArray
-    last: IntArray
+    module: AnyArray
+    first: AnyArray
+    last: AnyArray
     time: FloatArray
 
 

@@ -1,0 +1,39 @@
+"""`muonkit pdfs build|show`"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+SPECIES = ("e", "mu", "pi", "K", "p", "d")
+
+
+def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser("pdfs", help="make the PDFs of the likelihood from samples; look into a payload")
+    what = parser.add_subparsers(dest="what", required=True, metavar="build|show")
+    build = what.add_parser("build", parents=[common, work], help="simulated samples -> payload")
+    build.add_argument("config", type=Path, metavar="CONFIG.toml")
+    build.add_argument("-o", dest="out", type=Path, required=True, metavar="PAYLOAD.npz", help="and PAYLOAD.html")
+    build.set_defaults(run=run_build)
+    show = what.add_parser("show", parents=[common], help="what a payload says")
+    show.add_argument("payload", metavar="PAYLOAD.npz", help="a file, or `default` for the one that comes with muonkit")
+    show.add_argument("--species", choices=SPECIES, default="mu")
+    show.add_argument("--charge", type=int, choices=(1, -1), default=1)
+    show.add_argument("--outcome", type=int, help="print the table of this outcome ...")
+    show.add_argument("--last", type=int, help="... and this last layer")
+    show.set_defaults(run=run_show)
+
+
+def run_build(options: argparse.Namespace) -> dict[str, Any]:
+    from muonkit.pipelines.pdfs import build_pdfs
+    from muonkit.run.progress import talk
+    from muonkit.run.runner import runner
+
+    with runner(options.jobs, options.scheduler, talk()) as work:
+        result = build_pdfs(options.config, options.out, work)
+    return result | {"text": f"{result['file']}: {result['text']}\n{result['page']}"}
+
+
+def run_show(options: argparse.Namespace) -> dict[str, Any]:
+    from muonkit.pipelines.pdfs_show import show
+
+    return show(options.payload, options.species, options.charge, options.outcome, options.last)

@@ -1,0 +1,28 @@
+"""Counts -> the payload."""
+
+from typing import Any
+
+from muonkit.muid.build import longitudinal, transverse
+from muonkit.muid.build.config import Build
+from muonkit.muid.build.count import Counts, check
+from muonkit.muid.payload import LikelihoodParameters
+
+
+def build(counts: Counts, config: Build, provenance: dict[str, Any]) -> LikelihoodParameters:
+    """The payload; the same counts give the same bytes. Raises InputError if a hypothesis has no tracks."""
+    check(counts)
+    p, error = longitudinal.tables(counts, config.longitudinal)
+    chi2 = transverse.tables(counts.chi2, config.transverse)
+    told = {
+        "tracks": counts.seen.tolist(),
+        "selected": counts.selected.sum(axis=1).tolist(),
+        "with holes": counts.with_holes.sum(axis=1).tolist(),
+        "selection": config.selection.model_dump(mode="json"),
+        "longitudinal": config.longitudinal.model_dump(mode="json"),
+        "transverse": config.transverse.model_dump(mode="json"),
+        "muid": config.muid.model_dump(mode="json"),
+    }
+    return LikelihoodParameters(
+        longitudinal=p, uncertainty=error, crossed=counts.crossed, tracks=counts.tracks,
+        entries=counts.chi2.sum(axis=3), provenance=provenance | told, **chi2,
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+"""`muonkit pdfs build`: its configuration."""
+
+from pydantic import Field
+
+from muonkit.core.config import Section
+from muonkit.muid.config import MuidChoice
+
+Range = tuple[float, float]
+
+
+class BuildInput(Section):
+    """Samples of `muonkit simulate klm`, files or globs; tracks per chunk."""
+
+    samples: tuple[str, ...] = Field(min_length=1)
+    chunk_size: int = Field(20_000, ge=1)
+
+
+class BuildSelection(Section):
+    """max_soft [GeV]: of muons, momentum of electrons, photons and neutrinos that they decayed into or radiated; cracks
+    [deg]: true polar angles that are left out; chimney_theta, chimney_phi [deg]: both left out together; ndof below
+    max_ndof."""
+
+    max_soft: float = Field(0.05, ge=0)
+    cracks: tuple[Range, ...] = ((31.5, 33.1), (126.9, 128.4))
+    chimney_theta: Range = (110.0, 125.0)
+    chimney_phi: Range = (60.0, 120.0)
+    max_ndof: int = Field(40, ge=2)
+
+
+class LongitudinalFit(Section):
+    """pseudo: tracks that the profile of the whole outcome counts for beside those of a class; sigmas: within so many
+    the fitted profile replaces the counted one; least: fewer hits are replaced as well; caps of predictions for
+    overlaps, muons and others."""
+
+    pseudo: float = Field(1.0, gt=0)
+    sigmas: float = Field(3.0, gt=0)
+    least: int = Field(2, ge=0)
+    muon_cap: float = Field(0.95, gt=0, lt=1)
+    other_cap: float = Field(2 / 3, gt=0, lt=1)
+
+
+class TransverseFit(Section):
+    """entries: fewer take scale_x from the nearest k that has them; enough: fewer have no histogram, only the gamma
+    density; pseudo: tracks that the gamma density counts for beside the histogram; peak_share: the tail begins where
+    the histogram falls below that share of its maximum."""
+
+    entries: int = Field(50, ge=1)
+    enough: int = Field(500, ge=1)
+    pseudo: float = Field(50.0, gt=0)
+    peak_share: float = Field(0.1, gt=0, lt=1)
+
+
+class Build(Section):
+    """All of it."""
+
+    input: BuildInput
+    detector: str = "belle2"
+    muid: MuidChoice = MuidChoice()
+    selection: BuildSelection = BuildSelection()
+    longitudinal: LongitudinalFit = LongitudinalFit()
+    transverse: TransverseFit = TransverseFit()
