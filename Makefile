@@ -1,13 +1,16 @@
-# make run   set up and run the main job: ends with the path of report.html
+# make run   set up and run the main jobs: calibration, then identification; end with the paths of their pages
 # make test  set up and pass lint, types, import layers and tests
 # make real  calibrate on CMS Open Data 2010, validate on the Z of 2011 (data in ../shared/data)
 # make figures  the figures of the documentation
+# make payload      simulate 2.2 million tracks and build the payload that comes with muonkit
+# make classifier   train the classifier that comes with muonkit (after `make payload`)
+# make performance  efficiency and fake rates of both with 640 000 tracks of their own
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= out
 JOBS ?= 2
 
-.PHONY: run real figures test lint fast clean lock
+.PHONY: run real figures payload classifier performance test lint fast clean lock
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "muonkit needs Python 3.11 or newer"'
@@ -23,11 +26,38 @@ run: .venv/installed
 	$(BIN)/muonkit calibrate $(OUT)/calibrate.toml -o $(OUT)/jpsi --jobs $(JOBS)
 	$(BIN)/muonkit validate $(OUT)/validate-z.toml --corrections $(OUT)/jpsi/corrections.json.gz -o $(OUT)/jpsi/validation --jobs $(JOBS)
 	$(BIN)/muonkit report $(OUT)/jpsi
+	mkdir -p $(OUT)/muid
+	cp examples/muid/quick/*.toml $(OUT)/muid/
+	for s in mu pi; do \
+	  $(BIN)/muonkit simulate klm $(OUT)/muid/$$s.toml -o $(OUT)/muid/$$s.parquet --jobs $(JOBS) && \
+	  $(BIN)/muonkit identify $(OUT)/muid/identify-$$s.toml -o $(OUT)/muid/$$s.identified.parquet --jobs $(JOBS) || exit $$?; \
+	done
+	$(BIN)/muonkit performance $(OUT)/muid/performance.toml -o $(OUT)/muid/performance
 
 real: .venv/installed
 	$(BIN)/muonkit calibrate examples/cms-open-data-2010.toml -o $(OUT)/real --jobs $(JOBS)
 	$(BIN)/muonkit validate examples/cms-open-data-2011-z.toml --corrections $(OUT)/real/corrections.json.gz -o $(OUT)/real/validation --jobs $(JOBS)
 	$(BIN)/muonkit report $(OUT)/real
+
+payload: .venv/installed
+	mkdir -p $(OUT)/payload
+	cp examples/muid/*.toml $(OUT)/payload/
+	for s in mu pi K p d e; do \
+	  $(BIN)/muonkit simulate klm $(OUT)/payload/$$s.toml -o $(OUT)/payload/$$s.parquet --jobs $(JOBS) || exit $$?; \
+	done
+	$(BIN)/muonkit pdfs build $(OUT)/payload/pdfs.toml -o $(OUT)/payload/default_payload.npz --jobs $(JOBS)
+
+classifier: .venv/installed
+	$(BIN)/muonkit classifier train $(OUT)/payload/classifier.toml -o $(OUT)/payload/default_classifier.npz --jobs $(JOBS)
+
+performance: .venv/installed
+	mkdir -p $(OUT)/validation
+	cp examples/muid/validation/*.toml $(OUT)/validation/
+	for s in mu pi K p d e; do \
+	  $(BIN)/muonkit simulate klm $(OUT)/validation/$$s.toml -o $(OUT)/validation/$$s.parquet --jobs $(JOBS) && \
+	  $(BIN)/muonkit identify $(OUT)/validation/identify-$$s.toml -o $(OUT)/validation/$$s.identified.parquet --jobs $(JOBS) || exit $$?; \
+	done
+	$(BIN)/muonkit performance $(OUT)/validation/performance.toml -o $(OUT)/validation/performance
 
 figures: run real
 	$(BIN)/python docs/figures.py $(OUT)

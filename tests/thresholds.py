@@ -26,3 +26,4 @@ FINE_BIN = 0.1  # rounding of quantiles: the width of a bin of Delta
 NORM = 2e-3  # integral of a transverse density against 1: a cubic spline through 100 points of a gamma density
 CLOSURE_PULL_BIAS = 0.1  # PDFs made of tracks drawn from known ones: mean pull
 CLOSURE_PULL_WIDTH = 0.1  # their width against 1
+CLASSIFIER_EXPORT = 1e-6  # probabilities of an exported classifier against those of the library

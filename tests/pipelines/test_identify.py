@@ -230,7 +230,10 @@ def test_a_million_tracks_of_one_event_are_refused_in_one_line(folder, capsys):
     ("arguments", "fault"),
     [
         ({"tracks": "nowhere.parquet"}, "there is no such file"),
-        ({"payload": ""}, "payload: give a file, or a section [conditions]"),
+        (
+            {"payload": 'payload = "toy.npz"', "more": '[conditions]\nlocation = "here"\ntag = "t"'},
+            "payload: give a file, or a section [conditions], not both",
+        ),
         ({"payload": 'payload = "nowhere.npz"'}, "there is no such payload"),
         ({"more": "[muid]\nmax_sigm = 3"}, "muid.max_sigm: unknown key; did you mean 'max_sigma'?"),
         ({"more": '[input.track_columns]\nxx = "x"'}, "input.track_columns: xx: unknown key"),

@@ -13,6 +13,7 @@ from muonkit import __version__
 from muonkit.cli import (
     apply,
     calibrate,
+    classifier,
     conditions,
     detector,
     doctor,
@@ -36,6 +37,7 @@ COMMANDS = (
     identify,
     pdfs,
     performance,
+    classifier,
     conditions,
     detector,
     doctor,

@@ -76,12 +76,13 @@ class LikelihoodChoice(Section):
 
 class Identify(Section):
     """`muonkit identify`: the payload is a file, "default" for the one that comes with muonkit (also if nothing is
-    given), or comes from [conditions]."""
+    given), or comes from [conditions]. classifier: a file, or "default": adds the column classifier_mu."""
 
     input: IdentifyInput
     detector: str = "belle2"
     payload: str | None = None
     conditions: ConditionsChoice | None = None
+    classifier: str | None = None
     muid: MuidChoice = MuidChoice()
     likelihood: LikelihoodChoice = LikelihoodChoice()
 

@@ -8,6 +8,8 @@ from muonkit.core.arrays import AnyArray
 from muonkit.data.klm import Candidates, KLMHits
 from muonkit.detector.detector import Detector
 from muonkit.muid.channels import build_channels
+from muonkit.muid.classifier.features import features
+from muonkit.muid.classifier.model import Model
 from muonkit.muid.crossing import NOT_STARTED
 from muonkit.muid.extrapolate import Extrapolated, MuidSettings, extrapolate, hit_faults
 from muonkit.muid.hypotheses import HYPOTHESES
@@ -26,12 +28,14 @@ Columns = dict[str, AnyArray]
 
 @dataclass(frozen=True)
 class Identification:
-    """How tracks are identified; arbitrated: hits that several tracks match are given to one."""
+    """How tracks are identified; arbitrated: hits that several tracks match are given to one; classifier: adds its
+    probability of a muon."""
 
     detector: Detector
     muid: MuidSettings = MuidSettings()
     likelihood: LikelihoodSettings = LikelihoodSettings()
     arbitrated: bool = False
+    classifier: Model | None = None
 
 
 def identify(candidates: Candidates, hits: KLMHits, how: Identification, conditions: RunConditions) -> Columns:
@@ -40,7 +44,14 @@ def identify(candidates: Candidates, hits: KLMHits, how: Identification, conditi
     Raises InputError for hits that cannot be; see `usable`."""
     found = extrapolated(candidates, hits, how, conditions)
     likelihoods = likelihood(found.tracks, conditions.payload, how.likelihood)
-    return columns(candidates, found, likelihoods)
+    table = columns(candidates, found, likelihoods)
+    return table if how.classifier is None else table | classified(candidates, hits, found, how.classifier)
+
+
+def classified(candidates: Candidates, hits: KLMHits, found: Extrapolated, model: Model) -> Columns:
+    """The column of the classifier, NaN for tracks that do not reach the muon detector."""
+    p = model.probability(features(candidates, hits, found))
+    return {"classifier_mu": np.where(found.tracks.outcome == NOT_REACHED, np.nan, p)}
 
 
 def extrapolated(candidates: Candidates, hits: KLMHits, how: Identification, conditions: RunConditions) -> Extrapolated:

@@ -1,13 +1,15 @@
-"""The payload that comes with the package, and the name by which it is called."""
+"""The payload and the classifier that come with the package, and the name by which they are called."""
 
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from muonkit.core.errors import InputError
+from muonkit.muid.classifier.model import Model
 from muonkit.muid.payload import LikelihoodParameters
 
 DEFAULT = "default"
 FILE = "default_payload.npz"
+CLASSIFIER = "default_classifier.npz"
 
 
 def default_payload() -> LikelihoodParameters:
@@ -21,3 +23,11 @@ def default_payload() -> LikelihoodParameters:
 def payload_of(name: str, base: Path) -> LikelihoodParameters:
     """The default one by its name, or a file below `base`. Raises InputError if it cannot be read."""
     return default_payload() if name == DEFAULT else LikelihoodParameters.load(base / name)
+
+
+def classifier_of(name: str, base: Path) -> Model:
+    """The classifier that comes with the package, or a file below `base`. Raises InputError if it cannot be read."""
+    if name != DEFAULT:
+        return Model.load(base / name)
+    with as_file(files("muonkit.muid").joinpath(CLASSIFIER)) as path:
+        return Model.load(path)

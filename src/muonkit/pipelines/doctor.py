@@ -16,7 +16,7 @@ from muonkit.core import random
 from muonkit.core.kinematics import MuonArrays, mass
 from muonkit.core.units import MUON_MASS
 
-EXTRAS = ("dask", "generators", "geant4", "oracles")
+EXTRAS = ("dask", "generators", "geant4", "classifier", "postgresql", "oracles")
 PHILOX_1_2 = 0.2996269638247443  # the first number of stream(1, 2); another one means other simulated events
 GIGABYTE = 1e9
 

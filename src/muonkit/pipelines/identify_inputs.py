@@ -15,7 +15,7 @@ from muonkit.muid.config import ConditionsChoice, Identify
 from muonkit.muid.identify import Identification
 from muonkit.muid.layout import build_layout
 from muonkit.muid.run_conditions import PayloadNames, Run, RunConditions, from_store
-from muonkit.muid.shipped import DEFAULT, payload_of
+from muonkit.muid.shipped import DEFAULT, classifier_of, payload_of
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,10 @@ def prepare(config: Identify, base: Path) -> Job:
     """Open and check everything. Raises InputError with a line for every fault."""
     known = config.detector in shipped()
     detector = load_detector(config.detector if known else base / config.detector)
-    how = Identification(detector, config.muid.settings(), config.likelihood.settings(), config.muid.arbitrate)
+    classifier = None if config.classifier is None else classifier_of(config.classifier, base)
+    how = Identification(
+        detector, config.muid.settings(), config.likelihood.settings(), config.muid.arbitrate, classifier
+    )
     build_layout(detector, how.muid.first_rpc_layer)
     choice = config.input
     tracks = open_tracks(base / choice.tracks, choice.track_columns)

@@ -9,6 +9,7 @@ from muonkit.io.identified import Joined, join
 from muonkit.muid.payload import LikelihoodParameters
 from muonkit.muid.performance.config import Performance, PerformanceInput
 from muonkit.muid.performance.known import needed
+from muonkit.muid.shipped import DEFAULT, payload_of
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,10 @@ def open_inputs(config: Performance, base: Path) -> Inputs:
                 faults += error.faults
     payload, files = None, [file.path for one in joined for file in (one.table, one.truth)]
     if config.payload is not None:
-        files.append(base / config.payload.file)
+        name = config.payload.file
+        files += [] if name == DEFAULT else [base / name]
         try:
-            payload = LikelihoodParameters.load(files[-1])
+            payload = payload_of(name, base)
         except InputError as error:
             faults += error.faults
     if faults:

@@ -1,0 +1,48 @@
+"""`muonkit classifier train|evaluate`"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:
+    parser = commands.add_parser("classifier", help="train a classifier on all layers; compare it with the likelihood")
+    what = parser.add_subparsers(dest="what", required=True, metavar="train|evaluate")
+    train = what.add_parser(
+        "train", parents=[common, work], help="samples -> classifier (needs the extra `classifier`)"
+    )
+    train.add_argument("config", type=Path, metavar="CONFIG.toml")
+    train.add_argument("-o", dest="out", type=Path, required=True, metavar="MODEL.npz")
+    train.set_defaults(run=run_train)
+    evaluate = what.add_parser("evaluate", parents=[common, work], help="fake rates beside those of the likelihood")
+    evaluate.add_argument("config", type=Path, metavar="CONFIG.toml")
+    evaluate.add_argument(
+        "--model", type=Path, action="append", required=True, metavar="MODEL.npz", help="may be repeated"
+    )
+    evaluate.add_argument("-o", dest="out", type=Path, metavar="OUT.json")
+    evaluate.set_defaults(run=run_evaluate)
+
+
+def run_train(options: argparse.Namespace) -> dict[str, Any]:
+    from muonkit.pipelines.classifier import train_classifier
+    from muonkit.run.progress import talk
+    from muonkit.run.runner import runner
+
+    with runner(options.jobs, options.scheduler, talk()) as work:
+        return train_classifier(options.config, options.out, work)
+
+
+def run_evaluate(options: argparse.Namespace) -> dict[str, Any]:
+    import json
+
+    from muonkit.core.files import atomic
+    from muonkit.pipelines.classifier import evaluate_classifier
+    from muonkit.run.progress import talk
+    from muonkit.run.runner import runner
+
+    with runner(options.jobs, options.scheduler, talk()) as work:
+        result = evaluate_classifier(options.config, options.model, work)
+    if options.out is not None:
+        with atomic(options.out) as temporary:
+            temporary.write_text(json.dumps({k: v for k, v in result.items() if k != "text"}, indent=1) + "\n")
+    return result

@@ -1,0 +1,1 @@
+"""Beyond the likelihood: a classifier that sees every layer, and all layers together."""

@@ -1,0 +1,67 @@
+"""`muonkit classifier train|evaluate`: their configuration."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from muonkit.core.config import Section
+from muonkit.muid.config import MuidChoice
+
+Range = tuple[float, float]
+
+
+class ClassifierInput(Section):
+    """Samples of `muonkit simulate klm`, files or globs; tracks per chunk; at most so many tracks of every species are
+    kept in memory."""
+
+    samples: tuple[str, ...] = Field(min_length=1)
+    chunk_size: int = Field(20_000, ge=1)
+    most: int = Field(400_000, ge=100)
+
+
+class Training(Section):
+    """signal, background: species; p [GeV]: measured momenta of the tracks that are used; trees: of the boosting, with
+    so many leaves, each at the learning rate; hidden: layers of the network, trained for so many epochs; seed."""
+
+    model: Literal["trees", "network"] = "trees"
+    signal: str = "mu"
+    background: str = "pi"
+    p: Range = (0.5, 6.0)
+    trees: int = Field(500, ge=1)
+    leaves: int = Field(63, ge=2)
+    learning_rate: float = Field(0.06, gt=0)
+    hidden: tuple[int, ...] = (64, 32)
+    epochs: int = Field(25, ge=1)
+    seed: int = Field(1, ge=0)
+
+
+class Train(Section):
+    """All of `train`. Tracks are dealt out by their event number: six tenths to the training, two tenths to the
+    calibration, two tenths to neither."""
+
+    input: ClassifierInput
+    detector: str = "belle2"
+    muid: MuidChoice = MuidChoice()
+    training: Training = Training()
+
+
+class Evaluation(Section):
+    """p [GeV] (true), bins of it; efficiency of the signal at which fake rates are compared; bootstrap samples; seed;
+    unseen: only the two tenths of the tracks that a training on the same files does not use."""
+
+    p: Range = (0.7, 5.0)
+    p_edges: tuple[float, ...] = (0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
+    efficiency: float = Field(0.9, gt=0, lt=1)
+    toys: int = Field(200, ge=2)
+    seed: int = Field(1, ge=0)
+    unseen: bool = True
+
+
+class Evaluate(Section):
+    """All of `evaluate`."""
+
+    input: ClassifierInput
+    detector: str = "belle2"
+    muid: MuidChoice = MuidChoice()
+    payload: str = "default"
+    evaluation: Evaluation = Evaluation()

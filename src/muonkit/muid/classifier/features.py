@@ -1,0 +1,98 @@
+"""What the classifier sees of a track: numbers of the whole track, then of every layer. Never the truth.
+
+Of the whole: measured p, pT [GeV], cos theta, charge; region D, whether it escaped, last barrel and endcap layers,
+layers crossed, hit, missed before the last hit, the longest run of them, last crossed less last hit layer, chi2 and
+ndof. Of a layer: 1 hit, 0 crossed without, -1 not crossed; chi2 of the hit; strips in the clusters; the nearest hit's
+pull, also if it did not match; hits of the event within CLOSE and within NEAR of the predicted point, and anywhere in
+the layer. NaN where there is nothing."""
+
+import numpy as np
+
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray
+from muonkit.data.klm import Candidates, KLMHits
+from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidLayers, MuidTracks
+from muonkit.muid.crossing import HIT
+from muonkit.muid.extrapolate import Extrapolated
+from muonkit.muid.outcome import ext_layer, hit_layer, region
+
+CLOSE, NEAR, ANYWHERE = 15.0, 50.0, 1e9  # cm
+DISTANCES = (CLOSE, NEAR, ANYWHERE)
+TRACK_NAMES = (
+    *("p", "pt", "cos_theta", "charge", "region", "escaped", "barrel_ext_layer", "endcap_ext_layer"),
+    *("crossed", "hits", "gaps", "longest_gap", "layers_after_last_hit", "chi2", "ndof"),
+)
+LAYER_NAMES = ("state", "chi2", "width_phi", "width_z", "pull", "close", "near", "in_layer")
+NAMES = (*TRACK_NAMES, *(f"{name}_{bit}" for name in LAYER_NAMES for bit in range(LAYERS)))
+STOPPED = (1, 2, 5)  # outcomes, and 7 to 36
+
+
+def features(candidates: Candidates, hits: KLMHits, found: Extrapolated) -> FloatArray:
+    """Features (n, len(NAMES)), float32, of tracks (n)."""
+    whole = np.stack(of_tracks(candidates, found.tracks), axis=1)
+    layers = np.concatenate(of_layers(candidates, hits, found), axis=1)
+    return np.concatenate((whole, layers), axis=1).astype(np.float32)
+
+
+def of_tracks(candidates: Candidates, tracks: MuidTracks) -> list[FloatArray]:
+    """TRACK_NAMES, each (n,)."""
+    momentum = candidates.states.momentum
+    p, pt = np.linalg.norm(momentum, axis=1), np.hypot(momentum[:, 0], momentum[:, 1])
+    b, e = tracks.barrel_ext_layer, tracks.endcap_ext_layer
+    escaped = (tracks.outcome > 0) & ~np.isin(tracks.outcome, STOPPED) & ((tracks.outcome < 7) | (tracks.outcome > 36))
+    crossed, hit = bits(tracks.ext_layer_pattern), bits(tracks.hit_layer_pattern)
+    gaps, longest = holes(crossed, hit)
+    last = hit_layer(b, tracks.barrel_hit_layer, tracks.endcap_hit_layer)
+    columns = p, pt, momentum[:, 2] / p, candidates.states.charge, region(b, e), escaped, b, e
+    counts = crossed.sum(axis=1), hit.sum(axis=1), gaps, longest, ext_layer(b, e) - last, tracks.chi2, tracks.ndof
+    return [np.asarray(column, dtype=np.float64) for column in (*columns, *counts)]
+
+
+def bits(pattern: IntArray) -> BoolArray:
+    """Patterns (n,) as (n, LAYERS)."""
+    return np.asarray(pattern[:, None] >> np.arange(LAYERS) & 1 == 1)
+
+
+def holes(crossed: BoolArray, hit: BoolArray) -> tuple[IntArray, IntArray]:
+    """Number (n,) of crossed layers without a hit in front of the last hit, and the longest run of them."""
+    behind = np.flip(np.logical_or.accumulate(np.flip(hit, axis=1), axis=1), axis=1)
+    hole = crossed & ~hit & behind
+    run, longest = np.zeros((2, len(hit)), dtype=np.int64)
+    for bit in range(LAYERS):
+        run = np.where(hole[:, bit], run + 1, np.where(crossed[:, bit], 0, run))
+        longest = np.maximum(longest, run)
+    return hole.sum(axis=1), longest
+
+
+def of_layers(candidates: Candidates, hits: KLMHits, found: Extrapolated) -> list[FloatArray]:
+    """LAYER_NAMES, each (n, LAYERS)."""
+    layers = found.layers
+    matched = layers.outcome == HIT
+    state = np.where(bits(found.tracks.ext_layer_pattern), matched.astype(float), -1.0)
+    nearest = layers.hit >= 0
+    width = np.full((*nearest.shape, 2), np.nan)
+    width[nearest] = hits.width[layers.hit[nearest]]
+    with np.errstate(invalid="ignore"):
+        pull = np.sqrt(np.sum(layers.residual**2 / layers.variance, axis=2))
+    chi2 = np.where(matched, layers.chi2, np.nan)
+    return [state, chi2, width[:, :, 0], width[:, :, 1], pull, *near(candidates, hits, layers)]
+
+
+def near(candidates: Candidates, hits: KLMHits, layers: MuidLayers) -> list[FloatArray]:
+    """Numbers, each (n, LAYERS), of hits of a track's event and layer within DISTANCES of its predicted point."""
+    order = np.argsort(candidates.event, kind="stable")
+    event = candidates.event[order]
+    low, high = np.searchsorted(event, hits.event, "left"), np.searchsorted(event, hits.event, "right")
+    row = np.repeat(np.arange(len(hits)), high - low)
+    first = np.repeat(low - (np.cumsum(high - low) - (high - low)), high - low)
+    track = order[np.arange(len(row)) + first]
+    bit = hits.layer[row] + BARREL_LAYERS * hits.region[row]
+    with np.errstate(invalid="ignore"):
+        distance = np.linalg.norm(layers.position[track, bit] - hits.position[row], axis=1)
+    return [counted(layers, track, bit, distance < most) for most in DISTANCES]
+
+
+def counted(layers: MuidLayers, track: IntArray, bit: IntArray, chosen: BoolArray) -> FloatArray:
+    """How many of the chosen hits every track has in every layer (n, LAYERS); NaN in layers that it does not reach."""
+    count = np.zeros(layers.outcome.shape)
+    np.add.at(count, (track[chosen], bit[chosen]), 1)
+    return np.where(np.isnan(layers.momentum), np.nan, count)

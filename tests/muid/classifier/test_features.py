@@ -1,0 +1,81 @@
+"""Features against plain loops; none of them knows the truth."""
+
+import numpy as np
+import pytest
+from tests.muid.samples import BELLE2, muons
+
+from muonkit.data.muid import BARREL_LAYERS, LAYERS
+from muonkit.muid.classifier.features import CLOSE, LAYER_NAMES, NAMES, NEAR, features, holes
+from muonkit.muid.crossing import HIT
+from muonkit.muid.extrapolate import extrapolate
+
+N = 200
+
+
+@pytest.fixture(scope="module")
+def made():
+    candidates, hits, _ = muons(N)
+    found = extrapolate(candidates, hits, BELLE2)
+    return candidates, hits, found, features(candidates, hits, found)
+
+
+def column(X, name):
+    return X[:, NAMES.index(name)]
+
+
+def test_every_feature_has_a_name_and_a_column(made):
+    X = made[3]
+    assert X.shape == (len(made[0]), len(NAMES))
+    assert len(set(NAMES)) == len(NAMES) == 15 + len(LAYER_NAMES) * LAYERS
+    assert X.dtype == np.float32
+
+
+def test_features_of_the_track_are_those_of_a_plain_loop(made):
+    candidates, _, found, X = made
+    for i in range(0, N, 7):
+        px, py, pz = candidates.states.momentum[i]
+        crossed = [bit for bit in range(LAYERS) if found.tracks.ext_layer_pattern[i] >> bit & 1]
+        hit = [bit for bit in crossed if found.tracks.hit_layer_pattern[i] >> bit & 1]
+        gaps = [bit for bit in crossed if bit not in hit and hit and bit < hit[-1]]
+        expected = {"p": np.sqrt(px**2 + py**2 + pz**2), "pt": np.hypot(px, py), "crossed": len(crossed)}
+        expected |= {"hits": len(hit), "gaps": len(gaps), "ndof": found.tracks.ndof[i]}
+        for name, value in expected.items():
+            assert column(X, name)[i] == pytest.approx(value, rel=1e-6), name
+
+
+def test_features_of_layers_are_those_of_a_plain_loop(made):
+    candidates, hits, found, X = made
+    for i in range(0, N, 11):
+        for bit in range(LAYERS):
+            layers = found.layers
+            is_hit = layers.outcome[i, bit] == HIT
+            assert (column(X, f"state_{bit}")[i] == 1) == is_hit
+            assert np.isnan(column(X, f"chi2_{bit}")[i]) != is_hit
+            mine = (hits.event == candidates.event[i]) & (hits.layer + BARREL_LAYERS * hits.region == bit)
+            if np.isnan(layers.momentum[i, bit]):
+                assert np.isnan(column(X, f"near_{bit}")[i])
+            else:
+                distance = np.linalg.norm(hits.position[mine] - layers.position[i, bit], axis=1)
+                assert column(X, f"close_{bit}")[i] == np.sum(distance < CLOSE)
+                assert column(X, f"near_{bit}")[i] == np.sum(distance < NEAR)
+                assert column(X, f"in_layer_{bit}")[i] == np.sum(mine)
+
+
+def test_holes_and_their_longest_run():
+    crossed = np.array([[1, 1, 1, 1, 1, 1, 0, 0]] * 4 + [[1, 1, 0, 1, 1, 1, 1, 1]], dtype=bool)
+    hit = np.array(
+        [[1, 1, 1, 1, 1, 1, 0, 0], [1, 0, 0, 1, 0, 1, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0],
+         [1, 0, 0, 0, 0, 0, 0, 1]], dtype=bool
+    )  # fmt: skip
+    pad = np.zeros((5, LAYERS - 8), dtype=bool)
+    gaps, longest = holes(np.hstack((crossed, pad)), np.hstack((hit, pad)))
+    assert gaps.tolist() == [0, 3, 0, 0, 5]
+    assert longest.tolist() == [0, 2, 0, 0, 5]
+
+
+def test_features_of_a_track_do_not_depend_on_the_others(made):
+    candidates, hits, found, X = made
+    rows = np.arange(0, N, 3)
+    again = extrapolate(candidates[rows], hits, BELLE2)
+    np.testing.assert_array_equal(features(candidates[rows], hits, again), X[rows])
+    assert len(found.tracks) == len(candidates)
