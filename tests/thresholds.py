@@ -27,3 +27,6 @@ NORM = 2e-3  # integral of a transverse density against 1: a cubic spline throug
 CLOSURE_PULL_BIAS = 0.1  # PDFs made of tracks drawn from known ones: mean pull
 CLOSURE_PULL_WIDTH = 0.1  # their width against 1
 CLASSIFIER_EXPORT = 1e-6  # probabilities of an exported classifier against those of the library
+FAST_LAYERS = {"d": 0.2}  # layers with hits, fast engine against Geant4: 0.1, deuterons apart
+FAST_ELECTRONS = 0.15  # leakage of electrons
+MUON_FREQUENCY, PION_FREQUENCY = 0.02, 0.25  # matched hits of Geant4 against the published: absolute, relative
