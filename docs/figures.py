@@ -1,8 +1,10 @@
-"""`make figures`: the figures of the documentation, from finished runs of the default and of the open-data examples.
+"""`make figures`: the figures of the documentation, from finished runs of the default and of the open-data examples,
+and of `make performance`.
 
-Without a folder of runs (`python docs/figures.py`): the pictures of the detectors alone."""
+Without a folder of runs (`python docs/figures.py`): the pictures of detectors and tables alone."""
 
 import json
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -16,8 +18,10 @@ from muonkit.detector.detector import directions, load_detector, material_budget
 from muonkit.muid.explain import tell
 from muonkit.muid.identify import Identification
 from muonkit.muid.run_conditions import RunConditions
+from muonkit.muid.shipped import default_payload
 from muonkit.muid.toy import toy_payload
 from muonkit.report import detector as pictures
+from muonkit.report import pdfs
 from muonkit.report.muid import event_picture
 
 ROOT = Path(__file__).parents[1]
@@ -114,14 +118,32 @@ def explained() -> None:
     figure.savefig(IMAGES / "identify-explained.png", dpi=110)
 
 
+def tables() -> None:
+    """The payload that comes with muonkit: probabilities of hits, and densities of reduced chi2."""
+    payload = default_payload()
+    for name, pair in {"barrel": (3, 14), "forward": (4, 13), "overlap": pdfs.fullest_overlap(payload)}.items():
+        pdfs.longitudinal(payload, *pair).savefig(IMAGES / f"pdfs-{name}.png", dpi=110)
+    for ndof in pdfs.NDOF:
+        pdfs.reduced_chi2(payload, None, "pi", ndof).savefig(IMAGES / f"pdfs-chi2-{ndof}.png", dpi=110)
+
+
+def performance(folder: Path) -> None:
+    """Figures of `make performance`."""
+    for name in ("efficiency_p", "efficiency_theta", "efficiency_phi", "inefficiency_map", "delta_boxes", "diff_layer"):
+        shutil.copy(folder / f"{name}.png", IMAGES / f"muid-{name.replace('_', '-')}.png")
+
+
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     detectors()
     explained()
+    tables()
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     for folder, draw in {"jpsi": default, "real": real}.items():
         if out and (out / folder).exists():
             draw(out / folder)
+    if out and (out / "validation" / "performance").exists():
+        performance(out / "validation" / "performance")
 
 
 if __name__ == "__main__":

@@ -38,6 +38,9 @@ def test_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 assert main(shlex.split(line)[1:]) == 0, line
     assert abs(names["closure"]["after"]["mean"] - 1) < 3 * names["closure"]["after"]["mean_error"]
     assert min(names["identified"]["p_mu"]) > 0.9
+    found = {name: row["passed"] / row["total"] for name, row in names["overall"].items() if row["total"]}
+    assert found["mu"] > 0.9
+    assert found["pi"] < 0.15
     pull, ratio = names["pull"](names["tracks"]), names["ratio"]
     assert abs(pull.mean()) < 3 / len(pull) ** 0.5
     assert abs(pull.std() - 1) < 3 / (2 * len(pull)) ** 0.5
@@ -75,6 +78,29 @@ def test_every_key_of_an_identification_is_documented() -> None:
         assert f"`{key}`" in page, key
 
 
+@pytest.mark.parametrize("command", ["simulate klm", "pdfs build", "classifier", "performance"])
+def test_every_key_of_samples_tables_and_performance_is_documented(command: str) -> None:
+    from muonkit.muid.build.config import Build
+    from muonkit.muid.classifier.config import Evaluate, Train
+    from muonkit.muid.performance.config import Performance
+    from muonkit.simulation.klm.config import SimulateKLM
+
+    models = {"simulate klm": [SimulateKLM], "pdfs build": [Build], "classifier": [Train, Evaluate]}
+    page = (
+        (ROOT / "docs" / "formats.md")
+        .read_text()
+        .partition(f"## Configuration of `{command}`")[2]
+        .partition("\n## ")[0]
+    )
+    assert page
+    for model in models.get(command, [Performance]):
+        for section, field in model.model_fields.items():
+            nested = getattr(field.annotation, "model_fields", {})
+            for key in nested if section not in ("gun", "muid") and f"{section}." in page else ():
+                assert f"{section}.{key}" in page or f"`{key}`" in page, f"{section}.{key}"
+            assert section in page
+
+
 def test_every_status_of_an_identification_is_documented() -> None:
     from muonkit.muid import crossing
 
@@ -88,7 +114,7 @@ def test_every_status_of_an_identification_is_documented() -> None:
 def test_example_of_a_detector_loads_and_its_distortions_are_undone(tmp_path: Path) -> None:
     names: dict[str, Any] = {}
     for language, text in blocks(ROOT / "docs" / "formats.md"):
-        if language == "toml":
+        if language == "toml" and text.startswith("# example.toml"):
             (tmp_path / "example.toml").write_text(text)
         elif language == "python":
             exec(compile(text, "formats.md", "exec"), names)

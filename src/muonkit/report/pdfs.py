@@ -69,9 +69,9 @@ def finish(axes: Axes, payload: LikelihoodParameters, outcome: int, last: int) -
     axes.set_ylim(2e-3, 1.6)
     axes.set_xlabel("layer (endcap layers from 15)")
     axes.set_ylabel("probability of a hit")
-    axes.legend(loc="lower left", ncols=2)
     n = int(payload.tracks[signed_number("mu", 1), class_index()[outcome, last]])
-    head(axes, "Simulation", f"{what(outcome)}, last layer {last}; {n} μ⁺")
+    axes.legend(loc="lower left", ncols=2, title=f"{what(outcome)},\nlast layer {last}; {n} μ⁺", title_fontsize=8.5)
+    head(axes, "Simulation")
 
 
 def what(outcome: int) -> str:
@@ -83,14 +83,17 @@ def what(outcome: int) -> str:
 
 
 @styled
-def reduced_chi2(payload: LikelihoodParameters, counts: Counts, species: str, ndof: int) -> Figure:
-    """Histogram of reduced chi2 of a species in the barrel, the density of the payload, the threshold and the ideal."""
+def reduced_chi2(payload: LikelihoodParameters, counts: Counts | None, species: str, ndof: int) -> Figure:
+    """Histogram of reduced chi2 of a species in the barrel, if counts are there, the density of the payload, where its
+    tail begins, and the ideal."""
     figure = sized()
     axes = figure.add_subplot()
     k, h = ndof // 2, signed_number(species, 1)
-    n = counts.chi2[h, BARREL_ONLY, k - 1]
-    total, width = max(int(n.sum()), 1), EDGES[1]
-    axes.step(EDGES[:-1], n[:-1] / total / width, where="post", color=GREY, lw=1, label=f"{total} {SPECIES[species]}⁺")
+    if counts is not None:
+        n = counts.chi2[h, BARREL_ONLY, k - 1]
+        total, width = max(int(n.sum()), 1), EDGES[1]
+        label = f"{total} {SPECIES[species]}⁺"
+        axes.step(EDGES[:-1], n[:-1] / total / width, where="post", color=GREY, lw=1, label=label)
     density = np.exp(payload.log_density[h, BARREL_ONLY, k - 1])
     axes.plot(CENTRES, density, color=SHOWN[species], label="PDF")
     axes.plot(CENTRES, gamma.pdf(CENTRES, k, scale=1 / k), "--", color=GREY, label="ideal χ²")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,17 +74,20 @@ def is_stand_in(environment: Mapping[str, str]) -> bool:
 def run(job: Job, folder: Path | None = None) -> dict[str, AnyArray]:
     """The arrays of `worker.run`, and `version` and `stand_in`. Raises InputError, see `data_sets`; RuntimeError if
     Geant4 fails."""
+    return launch("worker", {name: getattr(job, name) for name in job.__dataclass_fields__}, folder)
+
+
+def launch(module: str, job: Mapping[str, Any], folder: Path | None) -> dict[str, AnyArray]:
+    """What a module of this room makes of a job, in a process of its own. Raises as `run`."""
     with tempfile.TemporaryDirectory() as directory:
         scratch = Path(directory)
         environment = data_sets(folder, scratch)
         (scratch / ".geant4_pybind").mkdir()  # geant4_pybind wants it at home, and fails where it is not
         place, out = scratch / "job.npz", scratch / "out.npz"
-        np.savez(place, **{name: getattr(job, name) for name in job.__dataclass_fields__})
-        command = [sys.executable, "-m", "muonkit.simulation.geant4.worker", str(place), str(out)]
+        np.savez(place, **job)
+        command = [sys.executable, "-m", f"muonkit.simulation.geant4.{module}", str(place), str(out)]
         home = environment | {"HOME": directory, "NUMBA_CACHE_DIR": cache()}
-        done = subprocess.run(
-            command, env=home, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, cwd=Path.cwd()
-        )
+        done = subprocess.run(command, env=home, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
         if done.returncode or not out.exists():
             raise RuntimeError(f"Geant4 ended with {done.returncode}: {(done.stdout + done.stderr)[-1500:]}")
         with np.load(out, allow_pickle=False) as arrays:

@@ -6,9 +6,6 @@ photons and neutral kaons above thresholds. Short-lived products decay here."""
 
 import argparse
 import json
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray, FloatArray
 from muonkit.core.files import atomic
-from muonkit.simulation.geant4.engine import cache, data_sets, is_stand_in
+from muonkit.simulation.geant4.engine import launch
 from muonkit.simulation.interactions import KINETIC, MATERIALS, PROJECTILES, SCHEMA, THRESHOLD, Products
 
 GEANT4_NAMES = {"iron": "G4_Fe", "CsI": "G4_CESIUM_IODIDE"}
@@ -82,19 +79,9 @@ def shot(material: str, events: int, keep: int, seed: int, folder: Path | None) 
     """The arrays of `targets.run`."""
     codes, kinetic = beams(events)
     kept = np.arange(len(codes)) % events < keep
-    with tempfile.TemporaryDirectory() as directory:
-        scratch = Path(directory)
-        environment = data_sets(folder, scratch)
-        (scratch / ".geant4_pybind").mkdir()
-        job, out = scratch / "job.npz", scratch / "out.npz"
-        np.savez(job, material=GEANT4_NAMES[material], codes=codes, kinetic=kinetic, keep=kept, seed=seed)
-        command = [sys.executable, "-m", "muonkit.simulation.geant4.targets", str(job), str(out)]
-        home = environment | {"HOME": directory, "NUMBA_CACHE_DIR": cache()}
-        done = subprocess.run(command, env=home, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-        if done.returncode or not out.exists():
-            raise RuntimeError(f"Geant4 ended with {done.returncode}: {done.stderr[-1500:]}")
-        with np.load(out) as arrays:
-            return dict(arrays) | {"stand_in": np.array(is_stand_in(environment))}
+    name = GEANT4_NAMES[material]
+    job = {"material": name, "codes": codes, "kinetic": kinetic, "keep": kept, "seed": seed}
+    return launch("targets", job, folder)
 
 
 def lengths(found: dict[str, AnyArray], events: int, density: float) -> dict[str, FloatArray]:

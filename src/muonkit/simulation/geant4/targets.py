@@ -4,16 +4,13 @@
 JOB: material (of Geant4), codes (n,) and kinetic (n,) [GeV] of the primaries, keep (n,): whether what the interaction
 makes is wanted, seed. Primaries lose no energy and are not deflected but by nuclei."""
 
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 import geant4_pybind as g4
 import numpy as np
 
 from muonkit.core.arrays import AnyArray
-from muonkit.simulation.geant4.actions import Actions, definition
+from muonkit.simulation.geant4.actions import Actions, definition, serve
 
 OFF = ("hIoni", "ionIoni", "msc", "CoulombScat", "Decay", "hBrems", "hPairProd", "StepLimiter")
 
@@ -115,13 +112,5 @@ def run(job: dict[str, AnyArray]) -> dict[str, Any]:
     return {"way": ways.way, "elastic": ways.elastic, "kicks": ways.kicks, "products": rows}
 
 
-def main() -> None:
-    with np.load(Path(sys.argv[1]), allow_pickle=False) as archive:
-        job = dict(archive)
-    np.savez(Path(sys.argv[2]), version=str(g4.G4Version), **run(job))
-    sys.stdout.flush()
-    os._exit(0)  # the interpreter crashes when it takes Geant4 apart
-
-
 if __name__ == "__main__":
-    main()
+    serve(run)

@@ -3,9 +3,6 @@
 JOB: detector (a name or path), states (n, 6), codes (n,), seed, and the numbers of `Settings`. Where the data sets are
 must be in the environment before this is loaded."""
 
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 import geant4_pybind as g4
@@ -13,7 +10,7 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray
 from muonkit.detector.detector import load_detector
-from muonkit.simulation.geant4.actions import CROSSING, Actions, Fates, Gun, Recorder, Secondaries
+from muonkit.simulation.geant4.actions import CROSSING, Actions, Fates, Gun, Recorder, Secondaries, serve
 from muonkit.simulation.geant4.world import Options, World
 
 LATEST = 200.0  # ns: neutrons are not followed beyond
@@ -71,13 +68,5 @@ def commands(*lines: str) -> None:
             raise RuntimeError(f"Geant4 refuses {line}: {status}")
 
 
-def main() -> None:
-    with np.load(Path(sys.argv[1]), allow_pickle=False) as archive:
-        job = dict(archive)
-    np.savez(Path(sys.argv[2]), version=str(g4.G4Version), **run(job))
-    sys.stdout.flush()
-    os._exit(0)  # the interpreter crashes when it takes Geant4 apart
-
-
 if __name__ == "__main__":
-    main()
+    serve(run)
