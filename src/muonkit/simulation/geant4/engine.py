@@ -72,8 +72,8 @@ def is_stand_in(environment: Mapping[str, str]) -> bool:
 
 
 def run(job: Job, folder: Path | None = None) -> dict[str, AnyArray]:
-    """The arrays of `worker.run`, and `version` and `stand_in`. Raises InputError, see `data_sets`; RuntimeError if
-    Geant4 fails."""
+    """The arrays of `worker.run`, and `version` and `stand_in`. Raises InputError, see `data_sets`, and if Geant4
+    fails."""
     return launch("worker", {name: getattr(job, name) for name in job.__dataclass_fields__}, folder)
 
 
@@ -89,7 +89,8 @@ def launch(module: str, job: Mapping[str, Any], folder: Path | None) -> dict[str
         home = environment | {"HOME": directory, "NUMBA_CACHE_DIR": cache()}
         done = subprocess.run(command, env=home, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
         if done.returncode or not out.exists():
-            raise RuntimeError(f"Geant4 ended with {done.returncode}: {(done.stdout + done.stderr)[-1500:]}")
+            said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-1:]
+            raise InputError(f"engine: Geant4 ended with {done.returncode}: {' '.join(said)}")
         with np.load(out, allow_pickle=False) as arrays:
             return dict(arrays) | {"stand_in": np.array(is_stand_in(environment))}
 

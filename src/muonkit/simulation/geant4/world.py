@@ -177,11 +177,12 @@ class World(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         self.slabs.append(volume)
 
     def limit(self, world: Any) -> None:
-        """Steps in matter, and everywhere the way and the time that a track may take: some would circle for ever."""
+        """Steps in matter and where the field may end within one; and everywhere the way and the time that a track may
+        take: some would circle for ever."""
         free = g4.G4UserLimits(1 * g4.km, LONGEST * g4.cm, LATEST * g4.ns)
         short = g4.G4UserLimits(self.options.step * g4.mm, LONGEST * g4.cm, LATEST * g4.ns)
         self.keep += [free, short]
-        world.SetUserLimits(free)
+        world.SetUserLimits(short if self.options.step > 0 else free)
         for part in self.slices:
             tight = self.options.step > 0 and part.volume.GetName() != "tracker"
             part.volume.SetUserLimits(short if tight else free)
