@@ -41,7 +41,7 @@ def remembered(
 def save(path: Path, arrays: Arrays) -> None:
     """Write arrays atomically."""
     with atomic(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
+        np.savez(stream, allow_pickle=False, **arrays)
 
 
 def load(path: Path) -> dict[str, npt.NDArray[Any]]:

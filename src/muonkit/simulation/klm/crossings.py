@@ -7,7 +7,7 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.detector.detector import Detector
-from muonkit.detector.surfaces import DISC, PLANE
+from muonkit.detector.surfaces import DISC, PLANE, inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,5 @@ def surface_at(detector: Detector, position: FloatArray) -> IntArray:
     found = np.full(len(position), -1)
     for i in np.flatnonzero((S.n_measured > 0) & ((S.kind == PLANE) | (S.kind == DISC))):
         local = (position - S.center[i]) @ S.axes[i].T
-        near = np.abs(local[:, 2]) < 1e-3
-        if S.kind[i] == DISC:
-            r = np.hypot(local[:, 0], local[:, 1])
-            near &= (r >= S.bounds[i, 0]) & (r <= S.bounds[i, 1])
-        else:
-            low, high = S.bounds[i, [0, 2]], S.bounds[i, [1, 3]]
-            near &= np.all((local[:, :2] >= low) & (local[:, :2] <= high), axis=1)
-        found[near] = i
+        found[(np.abs(local[:, 2]) < 1e-3) & inside(S, np.full(len(local), i), local[:, :2])] = i
     return found

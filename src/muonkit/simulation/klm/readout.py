@@ -9,7 +9,7 @@ from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.config import Section
 from muonkit.data.klm import BARREL, ENDCAP, KLMHits
 from muonkit.detector.detector import Detector
-from muonkit.detector.surfaces import to_global, to_local
+from muonkit.detector.surfaces import inside, to_global, to_local
 from muonkit.simulation.draws import uniforms
 from muonkit.simulation.kernels import philox
 from muonkit.simulation.klm.crossings import Crossings
@@ -53,7 +53,11 @@ def read_out(
     ordinal = np.arange(len(crossings)) - np.searchsorted(crossings.track, crossings.track)
     u = uniforms(seed, philox.DIGITS, first + crossings.track, SENSOR_DRAWS, ordinal)
     local = to_local(detector.surfaces, crossings.surface, crossings.position)
-    module = crossings.track * _stride(detector) + crossings.surface * QUADRANTS + quadrant(crossings, M)
+    module = (
+        crossings.track * _stride(detector)
+        + crossings.surface * QUADRANTS
+        + quadrant(crossings.surface, crossings.position, M)
+    )
     phi, z = (clusters(fired(crossings, detector, M, local, module, u, readout, p)) for p in (0, 1))
     hits = combined(phi, z, detector, M, first)
     return hits if readout.noise == 0 else with_noise(hits, detector, M, n, seed, readout, first)
@@ -63,11 +67,11 @@ def _stride(detector: Detector) -> int:
     return len(detector.layers) * QUADRANTS
 
 
-def quadrant(crossings: Crossings, M: Modules) -> IntArray:
+def quadrant(surface: IntArray, position: FloatArray, M: Modules) -> IntArray:
     """0 to 3 like azimuth in the endcaps, 0 in the barrel (k,)."""
-    x, y = crossings.position[:, 0], crossings.position[:, 1]
+    x, y = position[:, 0], position[:, 1]
     turn = np.where(y >= 0, np.where(x >= 0, 0, 1), np.where(x < 0, 2, 3))
-    return np.where(M.region[crossings.surface] == ENDCAP, turn, 0)
+    return np.where(M.region[surface] == ENDCAP, turn, 0)
 
 
 def seen(crossings: Crossings, detector: Detector, M: Modules, readout: KLMReadout) -> BoolArray:
@@ -181,10 +185,8 @@ def with_noise(
     strip = [np.floor(rng.random(len(event)) * strips(detector, M, surface, p)) for p in (0, 1)]
     local = np.stack([M.low[surface, p] + M.pitch[surface, p] * (strip[p] + 0.5) for p in (0, 1)], axis=1)
     position = to_global(detector.surfaces, surface, local)
-    r, bounds = np.hypot(*position[:, :2].T), detector.surfaces.bounds[surface]
-    kept = (M.region[surface] == BARREL) | ((r >= bounds[:, 0]) & (r <= bounds[:, 1]))
-    x, y = position[:, 0], position[:, 1]
-    quarter = np.where(y >= 0, np.where(x >= 0, 0, 1), np.where(x < 0, 2, 3))
+    kept = (M.region[surface] == BARREL) | inside(detector.surfaces, surface, local)
+    quarter = quadrant(surface, position, M)
     time, width = rng.uniform(*readout.gate, len(event)), np.ones((len(event), 2))
     noise = hits_of(first + event, surface, quarter, position, time, width, M)[kept]
     both = KLMHits(*(np.concatenate((getattr(hits, f), getattr(noise, f))) for f in KLMHits.__slots__))
