@@ -12,6 +12,7 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, FloatArray
 from muonkit.data.klm import DECAYED, INTERACTED, LEFT, STOPPED
 from muonkit.simulation.geant4.world import START
+from muonkit.simulation.kernels import walls
 
 CROSSING = 9  # numbers: position [cm], momentum [GeV], mass [GeV], time [ns], charge
 SOFT = (11, -11, 12, -12, 14, -14, 16, -16, 22)
@@ -21,11 +22,12 @@ NEUTRINOS = (12, -12, 14, -14, 16, -16)
 
 class Recorder(g4.G4VSensitiveDetector):  # type: ignore[misc]
     """Crossings of charged particles: event, surface, and numbers (CROSSING); and the first of the primary, or of what
-    it decayed into, at the end of the tracker."""
+    it decayed into, at the end of the tracker (can: radius and both ends in z [cm]), or the primary where it decayed,
+    if it had come further than what was left: the longer part of the way is the track that is seen."""
 
-    def __init__(self, events: int) -> None:
+    def __init__(self, events: int, can: tuple[float, float, float]) -> None:
         super().__init__("planes")
-        self.event = -1
+        self.event, self.can, self.settled = -1, can, -1
         self.where: list[tuple[int, int]] = []
         self.rows: list[tuple[float, ...]] = []
         self.start = np.full((events, CROSSING), np.nan)
@@ -43,10 +45,20 @@ class Recorder(g4.G4VSensitiveDetector):  # type: ignore[misc]
         return True
 
     def begin(self, point: Any) -> None:
+        if self.settled == self.event:
+            return
         row = self.start[self.event]
         values = state(point)
         if np.isnan(row[0]) or np.dot(values[3:6], values[3:6]) > np.dot(row[3:6], row[3:6]):
             row[:] = values
+
+    def decayed(self, point: Any, way: float) -> None:
+        """The primary decays here, having come a way [cm]."""
+        values = state(point)
+        p = np.linalg.norm(values[3:6])
+        y = np.array([*values[:3], *(np.array(values[3:6]) / p)])
+        if np.isnan(self.start[self.event, 0]) and way > walls.to_can(y, *self.can):
+            self.start[self.event], self.settled = values, self.event
 
 
 def state(point: Any) -> tuple[float, ...]:
@@ -99,6 +111,8 @@ class Fates(g4.G4UserTrackingAction):  # type: ignore[misc]
         process = step.GetPostStepPoint().GetProcessDefinedStep()
         name = "" if process is None else str(process.GetProcessName())
         self.fate[self.recorder.event] = fate(name, step.GetPreStepPoint().GetKineticEnergy())
+        if self.fate[self.recorder.event] == DECAYED:
+            self.recorder.decayed(step.GetPostStepPoint(), track.GetTrackLength() / g4.cm)
 
 
 def fate(process: str, kinetic: float) -> int:

@@ -20,8 +20,9 @@ def run(job: dict[str, AnyArray]) -> dict[str, Any]:
     """The arrays of a job."""
     n = len(job["codes"])
     manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.Serial)
-    recorder = Recorder(n)
-    options = Options(float(job["step"]), start=tuple(job["start"].tolist()), field=str(job["field"]))
+    can = tuple(job["start"].tolist())
+    recorder = Recorder(n, can)
+    options = Options(float(job["step"]), start=can, field=str(job["field"]))
     world, physics = World(load_detector(str(job["detector"])), options, recorder), physics_list(float(job["neutrons"]))
     manager.SetUserInitialization(world)
     manager.SetUserInitialization(physics[0])

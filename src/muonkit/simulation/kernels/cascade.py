@@ -15,7 +15,7 @@ from muonkit.core.compiled import compiled, leaf
 from muonkit.core.units import CURVATURE
 from muonkit.detector.detector import DetectorArrays
 from muonkit.detector.kernels import field
-from muonkit.simulation.kernels import matter, philox, walls
+from muonkit.simulation.kernels import geometry, matter, philox, walls
 
 P, TIME, LIFE, INELASTIC, ELASTIC, KIND, PRIMARY, INSIDE, SIZE = 6, 7, 8, 9, 10, 11, 12, 13, 14
 MU, PI, K, PROTON, NEUTRON, K_LONG, DEUTERON, PHOTON, ELECTRON = 0, 2, 4, 6, 8, 9, 10, 12, 13
@@ -186,21 +186,10 @@ def cross(world, slice_, x0, x1, x2, y, track, out):
             continue
         u = g0 / (g0 - g1)
         p0, p1, p2 = x0 + u * (y[0] - x0), x1 + u * (y[1] - x1), x2 + u * (y[2] - x2)
-        if in_bounds(S, i, p0, p1, p2):
+        if geometry.within(S, i, (p0, p1, p2)):
             note(world, y, p0, p1, p2, i, track, out)
             found += 1
     return found
-
-
-@leaf
-def in_bounds(S, i, p0, p1, p2):
-    """Whether a point of surface i, a plane or a disc, is in its bounds."""
-    d0, d1, d2 = p0 - S.center[i, 0], p1 - S.center[i, 1], p2 - S.center[i, 2]
-    u = d0 * S.axes[i, 0, 0] + d1 * S.axes[i, 0, 1] + d2 * S.axes[i, 0, 2]
-    v = d0 * S.axes[i, 1, 0] + d1 * S.axes[i, 1, 1] + d2 * S.axes[i, 1, 2]
-    if S.kind[i] == 2:
-        return S.bounds[i, 0] <= math.sqrt(u * u + v * v) <= S.bounds[i, 1]
-    return S.bounds[i, 0] <= u <= S.bounds[i, 1] and S.bounds[i, 2] <= v <= S.bounds[i, 3]
 
 
 @leaf
@@ -220,8 +209,16 @@ def note(world, y, p0, p1, p2, surface, track, out):
 @leaf
 def to_start(world, y):
     """Straight path to the end of the tracker, from inside."""
-    r, z0, z1 = world.start[0], world.start[1], world.start[2]
-    return min(walls.round_wall(y, 0.0, r), walls.between(y[2], y[5], z0, z1))
+    return walls.to_can(y, world.start[0], world.start[1], world.start[2])
+
+
+@leaf
+def begin(world, y, b):
+    """Write down where the track that is seen begins."""
+    kind = int(y[KIND])
+    b[0], b[1], b[2] = y[0], y[1], y[2]
+    b[3], b[4], b[5] = y[P] * y[3], y[P] * y[4], y[P] * y[5]
+    b[6], b[7], b[8] = world.kinds.mass[kind], y[TIME], world.kinds.charge[kind]
 
 
 @leaf
@@ -234,10 +231,14 @@ def out_of_tracker(world, y, out):
     y[INSIDE] = 0.0
     b = out.begin
     if y[PRIMARY] > 0 and (b[8] == 0 or y[P] ** 2 > b[3] ** 2 + b[4] ** 2 + b[5] ** 2):
-        kind = int(y[KIND])
-        b[0], b[1], b[2] = y[0], y[1], y[2]
-        b[3], b[4], b[5] = y[P] * y[3], y[P] * y[4], y[P] * y[5]
-        b[6], b[7], b[8] = world.kinds.mass[kind], y[TIME], world.kinds.charge[kind]
+        begin(world, y, b)
+
+
+@leaf
+def mostly_measured(world, y):
+    """Whether a particle in the tracker has come further than it is, straight on, to the end."""
+    m = world.kinds.mass[int(y[KIND])]
+    return y[INSIDE] > 0 and y[TIME] * LIGHT * y[P] / math.sqrt(y[P] ** 2 + m * m) > to_start(world, y)
 
 
 @leaf

@@ -7,7 +7,7 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.compiled import compiled, leaf
 from muonkit.detector.kernels import places
-from muonkit.simulation.kernels import cascade, matter, philox, walls
+from muonkit.simulation.kernels import cascade, geometry, matter, philox, walls
 from muonkit.simulation.kernels.cascade import (
     DECAYED,
     DEUTERON,
@@ -53,9 +53,13 @@ SECOND_SHARE = 0.2  # of the crossings of a shower the depth of which varies fro
 
 @leaf
 def decay(world, y, s, dice, out):
-    """A muon, pion or kaon decays; what is lost to neutrinos, electrons and photons is noted for a primary."""
+    """A muon, pion or kaon decays; what is lost to neutrinos, electrons and photons is noted for a primary. Of the two
+    parts of its way through the tracker the longer one is the track that is seen."""
     kind = int(y[KIND])
     sign, primary, n = kind & 1, y[PRIMARY] > 0, s.used[0]
+    if primary and cascade.mostly_measured(world, y):
+        cascade.begin(world, y, out.begin)
+        y[INSIDE] = 0.0
     if kind - sign == PI:
         two_body(world, y, MU + sign, 0.0, s, dice, primary)
     elif kind - sign == K:
@@ -152,7 +156,7 @@ def splash(world, slice_, x0, x1, x2, y, mean, depth, dice, track, out):
         q2 = p2 + a * S.axes[surface, 0, 2] + b * S.axes[surface, 1, 2]
         kind, p = y[KIND], y[P]
         y[KIND], y[P] = ELECTRON, world.showers.critical
-        if cascade.in_bounds(S, surface, q0, q1, q2):
+        if geometry.within(S, surface, (q0, q1, q2)):
             cascade.note(world, y, q0, q1, q2, surface, track, out)
         y[KIND], y[P] = kind, p
         count += philox.exponential(dice)

@@ -68,3 +68,9 @@ def flat_wall(V, block, y, r0, r1):
     if 0 <= enter < leave:
         return enter
     return max(out, 0.0)
+
+
+@leaf
+def to_can(y, r, z0, z1):
+    """Path to the end of a can of radius r between z0 and z1, from inside."""
+    return min(round_wall(y, 0.0, r), between(y[2], y[5], z0, z1))
