@@ -3,7 +3,7 @@
 # make real  calibrate on CMS Open Data 2010, validate on the Z of 2011 (data in ../shared/data)
 # make figures  the figures of the documentation
 # make payload      simulate 2.2 million tracks and build the payload that comes with muonkit
-# make classifier   train the classifier that comes with muonkit (after `make payload`)
+# make classifier   simulate 3 million tracks and train the classifier that comes with muonkit
 # make performance  efficiency and fake rates of both with 640 000 tracks of their own
 PYTHON ?= python3
 BIN := .venv/bin
@@ -48,7 +48,12 @@ payload: .venv/installed
 	$(BIN)/muonkit pdfs build $(OUT)/payload/pdfs.toml -o $(OUT)/payload/default_payload.npz --jobs $(JOBS)
 
 classifier: .venv/installed
-	$(BIN)/muonkit classifier train $(OUT)/payload/classifier.toml -o $(OUT)/payload/default_classifier.npz --jobs $(JOBS)
+	mkdir -p $(OUT)/classifier
+	cp examples/muid/classifier/*.toml $(OUT)/classifier/
+	for s in mu pi; do \
+	  $(BIN)/muonkit simulate klm $(OUT)/classifier/$$s.toml -o $(OUT)/classifier/$$s.parquet --jobs $(JOBS) || exit $$?; \
+	done
+	$(BIN)/muonkit classifier train $(OUT)/classifier/classifier.toml -o $(OUT)/classifier/default_classifier.npz --jobs $(JOBS)
 
 performance: .venv/installed
 	mkdir -p $(OUT)/validation

@@ -1,5 +1,7 @@
 """Features against plain loops; none of them knows the truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.muid.samples import BELLE2, muons
@@ -26,7 +28,7 @@ def column(X, name):
 def test_every_feature_has_a_name_and_a_column(made):
     X = made[3]
     assert X.shape == (len(made[0]), len(NAMES))
-    assert len(set(NAMES)) == len(NAMES) == 15 + len(LAYER_NAMES) * LAYERS
+    assert len(set(NAMES)) == len(NAMES) == 19 + len(LAYER_NAMES) * LAYERS
     assert X.dtype == np.float32
 
 
@@ -59,6 +61,43 @@ def test_features_of_layers_are_those_of_a_plain_loop(made):
                 assert column(X, f"close_{bit}")[i] == np.sum(distance < CLOSE)
                 assert column(X, f"near_{bit}")[i] == np.sum(distance < NEAR)
                 assert column(X, f"in_layer_{bit}")[i] == np.sum(mine)
+
+
+def test_bend_is_the_part_of_the_pull_in_azimuth_times_the_charge(made):
+    candidates, hits, found, X = made
+    seen = 0
+    for i, bit in np.argwhere(found.layers.hit >= 0)[::13]:
+        x, y, _ = found.layers.position[i, bit]
+        off = hits.position[found.layers.hit[i, bit]] - found.layers.position[i, bit]
+        azimuth = np.array([-y, x, 0]) / np.hypot(x, y)
+        expected = candidates.states.charge[i] * column(X, f"pull_{bit}")[i] * (off @ azimuth) / np.linalg.norm(off)
+        assert column(X, f"bend_{bit}")[i] == pytest.approx(expected, rel=1e-5, abs=1e-6)
+        seen += 1
+    assert seen > 50
+
+
+def test_bends_lean_to_neither_side_for_muons_and_to_one_where_the_momentum_is_less(made):
+    candidates, hits, _, X = made
+    bend = column(X, "mean_bend")
+    assert abs(bend.mean()) < 4 * bend.std() / np.sqrt(N)
+    faster = replace(candidates, states=replace(candidates.states, momentum=1.3 * candidates.states.momentum))
+    leaning = column(features(faster, hits, extrapolate(faster, hits, BELLE2)), "mean_bend")
+    assert abs(leaning.mean()) > 4 * leaning.std() / np.sqrt(N)
+
+
+def test_all_near_is_the_sum_over_layers(made):
+    X = made[3]
+    near = np.stack([column(X, f"near_{bit}") for bit in range(LAYERS)], axis=1)
+    np.testing.assert_allclose(column(X, "all_near"), np.nansum(near, axis=1))
+
+
+def test_momentum_at_the_last_hit_is_that_predicted_there(made):
+    found, X = made[2:]
+    for i in range(N):
+        hit = np.flatnonzero(found.layers.outcome[i] == HIT)
+        left = found.layers.momentum[i, hit[-1]] if len(hit) else np.nan
+        assert column(X, "p_at_last_hit")[i] == pytest.approx(left, rel=1e-6, nan_ok=True)
+        assert column(X, "share_at_last_hit")[i] == pytest.approx(left / column(X, "p")[i], rel=1e-5, nan_ok=True)
 
 
 def test_holes_and_their_longest_run():

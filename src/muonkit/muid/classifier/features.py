@@ -2,9 +2,11 @@
 
 Of the whole: measured p, pT [GeV], cos theta, charge; region D, whether it escaped, last barrel and endcap layers,
 layers crossed, hit, missed before the last hit, the longest run of them, last crossed less last hit layer, chi2 and
-ndof. Of a layer: 1 hit, 0 crossed without, -1 not crossed; chi2 of the hit; strips in the clusters; the nearest hit's
-pull, also if it did not match; hits of the event within CLOSE and within NEAR of the predicted point, and anywhere in
-the layer. NaN where there is nothing."""
+ndof; mean bend of the matched hits, hits of the event within NEAR of all predicted points, momentum predicted at the
+last hit, and its share of p. Of a layer: 1 hit, 0 crossed without, -1 not crossed; chi2 of the hit; strips in the
+clusters; the nearest hit's pull, also if it did not match, and its part in azimuth times the charge, the bend: behind
+less momentum than was measured it leans to one side; hits of the event within CLOSE and within NEAR of the predicted
+point, and anywhere in the layer. NaN where there is nothing."""
 
 import numpy as np
 
@@ -20,21 +22,23 @@ DISTANCES = (CLOSE, NEAR, ANYWHERE)
 TRACK_NAMES = (
     *("p", "pt", "cos_theta", "charge", "region", "escaped", "barrel_ext_layer", "endcap_ext_layer"),
     *("crossed", "hits", "gaps", "longest_gap", "layers_after_last_hit", "chi2", "ndof"),
+    *("mean_bend", "all_near", "p_at_last_hit", "share_at_last_hit"),
 )
-LAYER_NAMES = ("state", "chi2", "width_phi", "width_z", "pull", "close", "near", "in_layer")
+LAYER_NAMES = ("state", "chi2", "width_phi", "width_z", "pull", "bend", "close", "near", "in_layer")
 NAMES = (*TRACK_NAMES, *(f"{name}_{bit}" for name in LAYER_NAMES for bit in range(LAYERS)))
 STOPPED = (1, 2, 5)  # outcomes, and 7 to 36
 
 
 def features(candidates: Candidates, hits: KLMHits, found: Extrapolated) -> FloatArray:
     """Features (n, len(NAMES)), float32, of tracks (n)."""
-    whole = np.stack(of_tracks(candidates, found.tracks), axis=1)
-    layers = np.concatenate(of_layers(candidates, hits, found), axis=1)
-    return np.concatenate((whole, layers), axis=1).astype(np.float32)
+    layers = of_layers(candidates, hits, found)
+    whole = of_tracks(candidates, found.tracks)
+    whole += [*summed(layers), *at_last_hit(layers, found.layers.momentum, whole[TRACK_NAMES.index("p")])]
+    return np.concatenate((np.stack(whole, axis=1), *layers), axis=1).astype(np.float32)
 
 
 def of_tracks(candidates: Candidates, tracks: MuidTracks) -> list[FloatArray]:
-    """TRACK_NAMES, each (n,)."""
+    """TRACK_NAMES but the last four, each (n,)."""
     momentum = candidates.states.momentum
     p, pt = np.linalg.norm(momentum, axis=1), np.hypot(momentum[:, 0], momentum[:, 1])
     b, e = tracks.barrel_ext_layer, tracks.endcap_ext_layer
@@ -74,7 +78,36 @@ def of_layers(candidates: Candidates, hits: KLMHits, found: Extrapolated) -> lis
     with np.errstate(invalid="ignore"):
         pull = np.sqrt(np.sum(layers.residual**2 / layers.variance, axis=2))
     chi2 = np.where(matched, layers.chi2, np.nan)
-    return [state, chi2, width[:, :, 0], width[:, :, 1], pull, *near(candidates, hits, layers)]
+    bend = pull * leaning(candidates, hits, layers)
+    return [state, chi2, width[:, :, 0], width[:, :, 1], pull, bend, *near(candidates, hits, layers)]
+
+
+def summed(layers: list[FloatArray]) -> list[FloatArray]:
+    """mean_bend and all_near, each (n,)."""
+    state, bend, near = (layers[LAYER_NAMES.index(name)] for name in ("state", "bend", "near"))
+    matched = state == 1
+    mean = np.sum(np.where(matched, bend, 0.0), axis=1) / np.maximum(matched.sum(axis=1), 1)
+    return [mean, np.nansum(near, axis=1)]
+
+
+def at_last_hit(layers: list[FloatArray], momentum: FloatArray, p: FloatArray) -> list[FloatArray]:
+    """p_at_last_hit and share_at_last_hit, each (n,), from the momentum (n, LAYERS) predicted at the layers."""
+    matched = layers[LAYER_NAMES.index("state")] == 1
+    last = LAYERS - 1 - np.argmax(np.flip(matched, axis=1), axis=1)
+    left = np.where(matched.any(axis=1), momentum[np.arange(len(p)), last], np.nan)
+    return [left, left / p]
+
+
+def leaning(candidates: Candidates, hits: KLMHits, layers: MuidLayers) -> FloatArray:
+    """Part (n, LAYERS), -1 to 1, in azimuth, times the charge, of the way from predicted points to the nearest hits."""
+    part = np.full(layers.hit.shape, np.nan)
+    track, bit = np.nonzero(layers.hit >= 0)
+    point = layers.position[track, bit]
+    off = hits.position[layers.hit[track, bit]] - point
+    across = point[:, 0] * off[:, 1] - point[:, 1] * off[:, 0]
+    size = np.hypot(point[:, 0], point[:, 1]) * np.linalg.norm(off, axis=1)
+    part[track, bit] = candidates.states.charge[track] * across / np.maximum(size, 1e-12)
+    return part
 
 
 def near(candidates: Candidates, hits: KLMHits, layers: MuidLayers) -> list[FloatArray]:
