@@ -33,9 +33,7 @@ def run_train(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def run_evaluate(options: argparse.Namespace) -> dict[str, Any]:
-    import json
-
-    from muonkit.core.files import atomic
+    from muonkit.core.files import write_json
     from muonkit.pipelines.classifier import evaluate_classifier
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
@@ -43,6 +41,5 @@ def run_evaluate(options: argparse.Namespace) -> dict[str, Any]:
     with runner(options.jobs, options.scheduler, talk()) as work:
         result = evaluate_classifier(options.config, options.model, work)
     if options.out is not None:
-        with atomic(options.out) as temporary:
-            temporary.write_text(json.dumps({k: v for k, v in result.items() if k != "text"}, indent=1) + "\n")
+        write_json(options.out, {key: value for key, value in result.items() if key != "text"})
     return result

@@ -85,11 +85,17 @@ def lines(name: str, row: dict[str, Any]) -> str:
     """A line of text for a momentum bin."""
     scores = {key: value for key, value in row.items() if isinstance(value, dict)}
     told = [
-        f"{key} {100 * v['fake_rate']:.2f} % [{100 * v['low']:.2f}, {100 * v['high']:.2f}], "
-        f"ratio {v['ratio']:.3f} [{v['ratio_low']:.3f}, {v['ratio_high']:.3f}]"
+        f"{key} {100 * v['fake_rate']:.2f} % [{100 * v['low']:.2f}, {100 * v['high']:.2f}]" + ratio_text(v)
         for key, v in scores.items()
     ]
     return f"p {name} GeV, {row['signal']} mu, {row['background']} pi: " + "; ".join(told)
+
+
+def ratio_text(row: dict[str, float | None]) -> str:
+    """Of a score to the first, nothing where that one has no fakes."""
+    if row["ratio"] is None:
+        return ""
+    return f", ratio {row['ratio']:.3f} [{row['ratio_low']:.3f}, {row['ratio_high']:.3f}]"
 
 
 def opened(patterns: tuple[str, ...], base: Path) -> list[Sample]:

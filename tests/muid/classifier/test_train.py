@@ -126,6 +126,15 @@ def test_fake_rates_of_gaussians_are_those_of_the_normal_distribution():
     assert found["b"]["ratio_low"] == found["b"]["ratio_high"] == 1.0
 
 
+def test_a_ratio_to_no_fakes_at_all_is_not_told():
+    apart, mixed = np.arange(200.0), np.tile([0.0, 1.0], 100)
+    found = compare({"apart": apart, "mixed": mixed}, np.arange(200) >= 100, 0.9, 20, 1)
+    assert found["apart"]["fake_rate"] == 0.0
+    assert found["mixed"]["fake_rate"] > 0.5
+    assert [found[name]["ratio"] for name in ("apart", "mixed")] == [None, None]
+    assert found["mixed"]["ratio_low"] is None
+
+
 def test_equal_scores_count_in_proportion():
     s, b = np.array([0.0] * 50 + [1.0] * 50), np.array([0.0] * 80 + [1.0] * 20)
     assert cut_for(s, 0.75) == 0.0

@@ -27,7 +27,7 @@ def compare(
     scores: dict[str, FloatArray], signal: BoolArray, efficiency: float, toys: int, seed: int
 ) -> dict[str, Any]:
     """Fake rate of every score with its interval (68 %, bootstrap of signal and background, so that the error of the
-    cut is in it), and the ratio of all to the first."""
+    cut is in it), and the ratio of all to the first, None where that is 0."""
     rng = np.random.default_rng(seed)
     names, s, b = list(scores), np.flatnonzero(signal), np.flatnonzero(~signal)
     if not (len(s) and len(b)):
@@ -38,18 +38,18 @@ def compare(
 
     found = np.array(rates(s, b))
     spread = np.array([rates(rng.choice(s, len(s)), rng.choice(b, len(b))) for _ in range(toys)])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio, ratios = found / found[0], spread / spread[:, :1]
     result: dict[str, Any] = {"signal": len(s), "background": len(b), "efficiency": efficiency}
     for i, name in enumerate(names):
         low, high = np.quantile(spread[:, i], LEVELS)
-        ratio_low, ratio_high = np.nanquantile(ratios[:, i], LEVELS)
-        result[name] = {
-            "fake_rate": float(found[i]),
-            "low": float(low),
-            "high": float(high),
-            "ratio": float(ratio[i]),
-            "ratio_low": float(ratio_low),
-            "ratio_high": float(ratio_high),
-        }
+        result[name] = {"fake_rate": float(found[i]), "low": float(low), "high": float(high)}
+        result[name] |= ratio_to_first(found[[i, 0]], spread[:, [i, 0]])
     return result
+
+
+def ratio_to_first(found: FloatArray, spread: FloatArray) -> dict[str, float | None]:
+    """Ratio of two rates (2,) and its interval from toys (m, 2); None where the second is 0."""
+    ratios = spread[spread[:, 1] > 0]
+    if found[1] == 0 or not len(ratios):
+        return dict.fromkeys(("ratio", "ratio_low", "ratio_high"))
+    low, high = np.quantile(ratios[:, 0] / ratios[:, 1], LEVELS)
+    return {"ratio": float(found[0] / found[1]), "ratio_low": float(low), "ratio_high": float(high)}
