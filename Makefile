@@ -1,4 +1,5 @@
 # make run   set up and run the main jobs: calibration, then identification; end with the paths of their pages
+# make calibration, make identification  one of the two
 # make test  set up and pass lint, types, import layers and tests
 # make real  calibrate on CMS Open Data 2010, validate on the Z of 2011 (data in ../shared/data)
 # make figures  the figures of the documentation
@@ -10,7 +11,7 @@ BIN := .venv/bin
 OUT ?= out
 JOBS ?= 2
 
-.PHONY: run real figures payload classifier performance test lint fast clean lock
+.PHONY: run calibration identification real figures payload classifier performance test lint fast clean lock
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "muonkit needs Python 3.11 or newer"'
@@ -19,6 +20,11 @@ JOBS ?= 2
 	touch $@
 
 run: .venv/installed
+	$(MAKE) --no-print-directory --jobs=2 calibration identification
+	@echo $(OUT)/jpsi/report.html
+	@echo $(OUT)/muid/performance/performance.html
+
+calibration: .venv/installed
 	$(BIN)/muonkit simulate dimuons examples/default/jpsi-data.toml -o $(OUT)/jpsi-data.parquet --jobs $(JOBS)
 	$(BIN)/muonkit simulate dimuons examples/default/jpsi-simulation.toml -o $(OUT)/jpsi-simulation.parquet --jobs $(JOBS)
 	$(BIN)/muonkit simulate dimuons examples/default/z-data.toml -o $(OUT)/z-data.parquet --jobs $(JOBS)
@@ -26,11 +32,14 @@ run: .venv/installed
 	$(BIN)/muonkit calibrate $(OUT)/calibrate.toml -o $(OUT)/jpsi --jobs $(JOBS)
 	$(BIN)/muonkit validate $(OUT)/validate-z.toml --corrections $(OUT)/jpsi/corrections.json.gz -o $(OUT)/jpsi/validation --jobs $(JOBS)
 	$(BIN)/muonkit report $(OUT)/jpsi
+
+# one process: most of its first run is the compilation of kernels, beside the calibration
+identification: .venv/installed
 	mkdir -p $(OUT)/muid
 	cp examples/muid/quick/*.toml $(OUT)/muid/
 	for s in mu pi; do \
-	  $(BIN)/muonkit simulate klm $(OUT)/muid/$$s.toml -o $(OUT)/muid/$$s.parquet --jobs $(JOBS) && \
-	  $(BIN)/muonkit identify $(OUT)/muid/identify-$$s.toml -o $(OUT)/muid/$$s.identified.parquet --jobs $(JOBS) || exit $$?; \
+	  $(BIN)/muonkit simulate klm $(OUT)/muid/$$s.toml -o $(OUT)/muid/$$s.parquet --jobs 1 && \
+	  $(BIN)/muonkit identify $(OUT)/muid/identify-$$s.toml -o $(OUT)/muid/$$s.identified.parquet --jobs 1 || exit $$?; \
 	done
 	$(BIN)/muonkit performance $(OUT)/muid/performance.toml -o $(OUT)/muid/performance
 
