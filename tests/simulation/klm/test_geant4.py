@@ -104,3 +104,18 @@ def test_in_the_forward_endcap_pions_are_too_many_by_one_factor_in_all_layers():
     mean = np.average(ratio, weights=(ratio * error) ** -2)
     assert 1.4 < mean < 2.0
     assert np.all(np.abs(ratio / mean - 1) < 0.1 + SIGMAS * error)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("p", [(1.5, 2.5), (2.5, 3.5), (3.5, 5.0)])
+def test_muons_hardly_lose_hits_with_depth_in_the_middle_of_the_forward_endcap(p):
+    """The published frequencies fall from 0.957 to 0.908; neither spectrum nor edges can be the cause."""
+    chosen = config("mu", "fast", 6)
+    gun = chosen.gun.model_copy(update={"p": p, "theta": tuple(np.radians([27, 40]))})
+    muons = counted(simulate_piece(chosen.model_copy(update={"gun": gun}), "belle2", None, N // 2, 0))
+    found, _ = share(muons["matched"][FORWARD[0]])
+    published_fall, fall = (
+        np.polyfit(range(1, 14), f[1:], 1)[0] for f in (published("MuonPlus", *FORWARD[1:], 14), found)
+    )
+    assert -0.005 < published_fall < -0.003
+    assert abs(fall) < abs(published_fall) / 4
