@@ -26,13 +26,13 @@ theta = [0.4, 2.5]
 """
 
 
-def simulated(folder, name="s", jobs=1, **changes):
+def simulated(folder, name="s", jobs=1, ending="parquet", **changes):
     values = {"events": 300, "engine": "fast", "chunk": 100, "particle": "pi", "more": ""} | changes
     (folder / f"{name}.toml").write_text(CONFIG.format(**values))
     code = main(
-        ["simulate", "klm", str(folder / f"{name}.toml"), "-o", str(folder / f"{name}.parquet"), "--jobs", str(jobs)]
+        ["simulate", "klm", str(folder / f"{name}.toml"), "-o", str(folder / f"{name}.{ending}"), "--jobs", str(jobs)]
     )
-    return code, folder / f"{name}.parquet"
+    return code, folder / f"{name}.{ending}"
 
 
 def tables(path):
@@ -57,6 +57,16 @@ def test_the_sample_is_the_same_whatever_the_jobs_and_the_pieces(tmp_path, capsy
     for other in others:
         same(one, other)
     assert "300 tracks of 300 events" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "root"])
+def test_the_sample_is_the_same_in_every_kind_of_file(tmp_path, capsys, ending):
+    codes_and_paths = [simulated(tmp_path, "a"), simulated(tmp_path, "b", ending=ending)]
+    assert [code for code, _ in codes_and_paths] == [0, 0]
+    one, other = (tables(path)[0] for _, path in codes_and_paths)
+    same(one, other)
+    np.testing.assert_array_equal(one[0].states.covariance, other[0].states.covariance)
+    capsys.readouterr()
 
 
 def test_identification_takes_what_comes_out(tmp_path, capsys):

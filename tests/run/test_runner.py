@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from muonkit.core.errors import InputError
-from muonkit.run.checkpoint import load, remembered, save
+from muonkit.run.checkpoint import load, remembered, save, unfinished
 from muonkit.run.progress import lines
 from muonkit.run.runner import runner
 
@@ -48,6 +48,31 @@ def test_what_was_done_is_not_done_again(tmp_path: Path) -> None:
     again = values(remembered(map, tmp_path, "sums")(counting, range(6)))
     assert again == values(map(square, range(6)))
     assert calls == [0, 1, 2, 3, 3, 4, 5]
+
+
+def test_a_result_that_another_run_keeps_meanwhile_does_not_move_the_others(tmp_path: Path) -> None:
+    def meddling(x: int) -> dict[str, np.ndarray]:
+        if x == 1:
+            save(tmp_path / "sums-00003.npz", square(3))
+        return square(x)
+
+    assert values(remembered(map, tmp_path, "sums")(meddling, range(6))) == values(map(square, range(6)))
+
+
+def test_one_run_at_a_time_keeps_its_work_beside_an_output(tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    with (
+        unfinished(out, "state") as folder,
+        pytest.raises(InputError, match="another run is writing it"),
+        unfinished(out, "state"),
+    ):
+        pass
+    assert not folder.exists()
+    with pytest.raises(KeyboardInterrupt), unfinished(out, "state"):
+        raise KeyboardInterrupt
+    assert folder.exists()
+    with unfinished(out, "state") as again:
+        assert again == folder
 
 
 def test_a_broken_write_leaves_no_half_file(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from muonkit.core.errors import InputError
 
 
 @contextmanager
@@ -18,6 +20,14 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_output(out: Path, inputs: Iterable[Path] = ()) -> None:
+    """Raises InputError if `out` is a folder, or one of the files that are read."""
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; give the name of a file")
+    if out.exists() and any(out.samefile(path) for path in inputs):
+        raise InputError(f"{out}: would overwrite its own input. Give another name.")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -22,6 +22,12 @@ def digest_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def state_of(config_text: str, inputs: Iterable[Path], *more: str) -> str:
+    """Names what a result depends on: this version, the configuration, input files as they are now, and more."""
+    files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in inputs]
+    return digest(repr((version("muonkit"), config_text, files, more)))
+
+
 def describe(config_text: str, inputs: Iterable[Path] = ()) -> dict[str, Any]:
     """What a reader of a result needs to make it again."""
     return {

@@ -32,6 +32,7 @@ WORDS = {"region": REGIONS, "section": SECTIONS, "fate": FATES}
 LONG_WORDS = {"backward": "bwd", "forward": "fwd"}
 INTEGERS = ("event", "track", "pdg_id", "experiment", "run", "region", "section", "sector", "layer", "fate")
 UPPER = np.triu_indices(6)
+PLACES = 1 << 31  # more than there are modules anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def open_hits(path: Path, mapping: Mapping[str, str]) -> KLMFile:
 
 def open_truth(path: Path) -> KLMFile:
     """A table of what simulated tracks are. Raises InputError if it cannot be read or lacks a column."""
-    return _opened(path, describe(path), TRUTH_COLUMNS, (), {}, "input")
+    return _opened(path, describe(path), TRUTH_COLUMNS, RUN_COLUMNS, {}, "input")
 
 
 def describe(path: Path) -> Layout:
@@ -122,7 +123,10 @@ def read_tracks(file: KLMFile, start: int, stop: int) -> Candidates:
     covariance = np.zeros((n, 6, 6))
     covariance[:, UPPER[0], UPPER[1]] = _upper(file, columns, n)
     covariance[:, UPPER[1], UPPER[0]] = covariance[:, UPPER[0], UPPER[1]]
-    charge = np.where(_number(file, columns, "charge") < 0, -1.0, 1.0)  # a neutral one is taken as positive
+    charge = _number(file, columns, "charge")
+    charge = np.where(
+        np.isfinite(charge), np.where(charge < 0, -1.0, 1.0), np.nan
+    )  # a neutral one is taken as positive
     states = FreeStates(position, momentum, charge, covariance)
     return Candidates(_whole(file, columns, "event"), _whole(file, columns, "track"), states)
 
@@ -152,10 +156,10 @@ def read_hits(file: KLMFile, start: int, stop: int) -> KLMHits:
     width = np.column_stack([_number(file, columns, name) for name in ("width_phi", "width_z")])
     return KLMHits(
         _whole(file, columns, "event"),
-        _words(file, columns["region"], "region"),
-        _words(file, columns["section"], "section"),
-        _whole(file, columns, "sector"),
-        _whole(file, columns, "layer"),
+        _words(file, columns, "region"),
+        _words(file, columns, "section"),
+        _place(file, columns, "sector"),
+        _place(file, columns, "layer"),
         position,
         _number(file, columns, "t"),
         width,
@@ -170,7 +174,7 @@ def read_truth(file: KLMFile, start: int, stop: int) -> KLMTruth:
         for prefix in ("", "p", "end_")
     }
     event, track, pdg_id = (_whole(file, columns, name) for name in ("event", "track", "pdg_id"))
-    fate, soft = _words(file, columns["fate"], "fate"), _number(file, columns, "soft_p")
+    fate, soft = _words(file, columns, "fate"), _number(file, columns, "soft_p")
     return KLMTruth(event, track, pdg_id, three[""], three["p"], fate, three["end_"], soft)
 
 
@@ -191,20 +195,30 @@ def _whole(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> IntArra
     return values.astype(np.int64)
 
 
-def _words(file: KLMFile, values: AnyArray, name: str) -> IntArray:
+def _place(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> IntArray:
+    """As `_whole`, but -1, where nothing can be, for what is not a whole number."""
+    values = _number(file, columns, name)
+    return np.where((np.abs(values) < PLACES) & (np.floor(values) == values), values, -1).astype(np.int64)
+
+
+def _words(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> IntArray:
     """Positions in WORDS[name] of words, or of numbers that are such positions."""
+    if columns[name].dtype.kind in "iuf":
+        return _place(file, columns, name)
+    try:
+        return _positions(columns[name], name)
+    except KeyError as error:
+        known = ", ".join(WORDS[name])
+        raise InputError(f"{file.name}: column '{name}': '{error.args[0]}' is not one of {known}; mend it") from None
+
+
+def _positions(values: AnyArray, name: str) -> IntArray:
+    """Positions of words in WORDS[name]. Raises KeyError for the first unknown one."""
     words = WORDS[name]
-    if values.dtype.kind in "iuf":
-        return values.astype(np.int64)
-    known = {
-        **{word: i for i, word in enumerate(words)},
-        **{long: words.index(short) for long, short in LONG_WORDS.items() if short in words},
-    }
+    known = {word: i for i, word in enumerate(words)}
+    known |= {long: words.index(short) for long, short in LONG_WORDS.items() if short in words}
     unique, inverse = np.unique(values.astype(str), return_inverse=True)
-    unknown = [word for word in unique if word not in known]
-    if unknown:
-        raise InputError(f"{file.name}: column '{name}': {unknown[0]!r} is not one of {', '.join(words)}; mend it")
-    return np.array([known[word] for word in unique], dtype=np.int64)[inverse]
+    return np.array([known[str(word)] for word in unique], dtype=np.int64)[inverse]
 
 
 def keys(file: KLMFile, experiment: int, run: int) -> tuple[IntArray, IntArray]:
@@ -227,7 +241,8 @@ def keys(file: KLMFile, experiment: int, run: int) -> tuple[IntArray, IntArray]:
         raise InputError(
             f"{file.name}: row {row} goes back to an earlier event; sort the rows by experiment, run, event"
         )
-    return rows, np.concatenate(([0], np.flatnonzero(change) + 1, [len(rows)] if len(rows) else []))
+    first_rows = np.concatenate(([0], np.flatnonzero(change) + 1, [len(rows)]))
+    return rows, first_rows if len(rows) else first_rows[:1]
 
 
 def table_of(tracks: Candidates, hits: KLMHits) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -237,7 +252,7 @@ def table_of(tracks: Candidates, hits: KLMHits) -> tuple[dict[str, Any], dict[st
     first: dict[str, Any] = {"event": tracks.event, "track": tracks.track, "charge": states.charge.astype(np.int64)}
     first |= dict(zip(("x", "y", "z", "px", "py", "pz"), (*x, *p), strict=True))
     if states.covariance is not None:
-        first[COVARIANCE] = list(states.covariance[:, UPPER[0], UPPER[1]])
+        first[COVARIANCE] = states.covariance[:, UPPER[0], UPPER[1]]
     second: dict[str, Any] = {
         "event": hits.event,
         "region": np.array(REGIONS)[hits.region],
@@ -249,6 +264,11 @@ def table_of(tracks: Candidates, hits: KLMHits) -> tuple[dict[str, Any], dict[st
         zip(("x", "y", "z", "t", "width_phi", "width_z"), (*hits.position.T, hits.time, *hits.width.T), strict=True)
     )
     return first, second
+
+
+def numbered(columns: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    """Columns with positions in WORDS in place of words."""
+    return {name: _positions(values, name) if name in WORDS else values for name, values in columns.items()}
 
 
 def truth_table(truth: KLMTruth) -> dict[str, Any]:

@@ -63,7 +63,21 @@ def _muon(prefix: str, muon: MuonArrays) -> dict[str, AnyArray]:
 
 
 def _arrow(content: Columns) -> "pa.Table":
-    return pa.table({name: pa.array(column) for name, column in content.items()})
+    return pa.table({name: _arrow_column(column) for name, column in content.items()})
+
+
+def _arrow_column(column: AnyArray) -> "pa.Array":
+    if column.ndim == 1:
+        return pa.array(column)
+    return pa.array(list(column), type=pa.list_(pa.from_numpy_dtype(column.dtype)))
+
+
+def _flat(content: Columns) -> Columns:
+    """Columns of lists as NAME_0, NAME_1 ..., a number each."""
+    out: dict[str, AnyArray] = {}
+    for name, column in content.items():
+        out |= {f"{name}_{i}": part for i, part in enumerate(column.T)} if column.ndim == 2 else {name: column}
+    return out
 
 
 @contextmanager
@@ -78,9 +92,9 @@ def _csv(path: Path, first: Columns) -> Iterator[Write]:
     # pyarrow would quote the header, as few other writers of numbers do
     options = pc.WriteOptions(include_header=False)
     with pa.output_stream(path, compression=compression) as stream:
-        stream.write((",".join(first) + "\n").encode())
-        with pc.CSVWriter(stream, _arrow(first).schema, write_options=options) as writer:
-            yield lambda content: writer.write_table(_arrow(content))
+        stream.write((",".join(_flat(first)) + "\n").encode())
+        with pc.CSVWriter(stream, _arrow(_flat(first)).schema, write_options=options) as writer:
+            yield lambda content: writer.write_table(_arrow(_flat(content)))
 
 
 @contextmanager
@@ -90,7 +104,9 @@ def _root(path: Path, first: Columns) -> Iterator[Write]:
 
     with uproot.recreate(path) as file:
         # by name: assignment to file[...] would write an RNTuple
-        tree = file.mktree(TREE, {name: column.dtype for name, column in plain(first).items()})
+        tree = file.mktree(
+            TREE, {name: np.dtype((column.dtype, column.shape[1:])) for name, column in plain(first).items()}
+        )
         yield lambda content: tree.extend(plain(content))
 
 

@@ -1,6 +1,5 @@
 """Simulated samples -> the payload of the likelihood, piece by piece; a killed run goes on where it stopped."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +13,7 @@ from muonkit.core.arrays import AnyArray
 from muonkit.core.config import load, read_text
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
-from muonkit.core.provenance import digest
+from muonkit.core.provenance import state_of
 from muonkit.detector.detector import Detector, load_detector, shipped
 from muonkit.io.klm import keys, read_hits, read_tracks, read_truth
 from muonkit.io.samples import Sample, open_sample, sample_files
@@ -24,7 +23,7 @@ from muonkit.muid.build.count import Counts, check, count, nothing
 from muonkit.muid.extrapolate import extrapolate
 from muonkit.muid.payload import LikelihoodParameters
 from muonkit.report.pdfs import page
-from muonkit.run.checkpoint import remembered
+from muonkit.run.checkpoint import remembered, unfinished
 from muonkit.run.runner import Runner
 
 
@@ -40,27 +39,19 @@ class Piece:
 def build_pdfs(config_path: Path, out: Path, runner: Runner) -> dict[str, Any]:
     """Write the payload to `out` and a page about it beside it. Raises InputError for samples that cannot be used."""
     config, base = load(config_path, Build), config_path.parent
-    detector = load_detector(config.detector if config.detector in shipped() else base / config.detector)
+    own = [] if config.detector in shipped() else [base / config.detector]
+    detector = load_detector(own[0] if own else config.detector)
     samples = [open_sample(path) for path in found(config.input.samples, base)]
     pieces = [piece for sample in samples for piece in cut(sample, config.input.chunk_size)]
-    parts = remembered_in(out, read_text(config_path), samples)
-    counts = counted(config, detector, pieces, parts, runner)
-    check(counts)
-    payload = build(counts, config, provenance(samples))
-    payload.save(out)
-    shutil.rmtree(parts)
+    files = [file.path for sample in samples for file in (sample.tracks, sample.hits, sample.truth)]
+    with unfinished(out, state_of(read_text(config_path), files + own)) as parts:
+        counts = counted(config, detector, pieces, parts, runner)
+        check(counts)
+        payload = build(counts, config, provenance(samples))
+        payload.save(out)
     with atomic(out.with_suffix(".html")) as temporary:
         temporary.write_text(page(payload, counts, out.name))
     return told(payload, counts) | {"file": str(out), "page": str(out.with_suffix(".html"))}
-
-
-def remembered_in(out: Path, text: str, samples: list[Sample]) -> Path:
-    """Where counts of pieces are kept until the payload is written; other inputs have another place."""
-    files = [file.path for sample in samples for file in (sample.tracks, sample.hits, sample.truth)]
-    state = digest(text + repr([(str(path), path.stat().st_mtime_ns) for path in files]))
-    parts = out.with_name(f".{out.name}.{state[:16]}")
-    parts.mkdir(parents=True, exist_ok=True)
-    return parts
 
 
 def counted(config: Build, detector: Detector, pieces: list[Piece], parts: Path, runner: Runner) -> Counts:

@@ -9,7 +9,7 @@ from typing import Any
 
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_text
-from muonkit.core.provenance import digest
+from muonkit.core.provenance import state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +47,4 @@ def claim(out: Path, config_text: str, inputs: Iterable[Path]) -> Workspace:
             f"{out}: holds the run of another configuration ({kept}); choose another -o, or remove the folder"
         )
     write_text(kept, config_text)
-    states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in inputs]
-    return Workspace(out, out / ".parts" / digest(config_text + repr(states))[:16])
+    return Workspace(out, out / ".parts" / state_of(config_text, inputs)[:16])

@@ -2,18 +2,36 @@
 
 Results are flat mappings of names to arrays (`np.savez`, no pickle); the caller turns them into its own types."""
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock, Timeout
 
+from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Item = TypeVar("Item")
 Map = Callable[[Callable[[Item], Arrays], Iterable[Item]], Iterable[Arrays]]
+
+
+@contextmanager
+def unfinished(out: Path, state: str) -> Iterator[Path]:
+    """A folder beside `out` for the results of pieces, removed if the block succeeds. `state` names all that they
+    depend on: another state has another folder. Raises InputError while another run is at the same work."""
+    folder = out.with_name(f".{out.name}.{state[:16]}")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            yield folder
+            shutil.rmtree(folder)
+    except Timeout:
+        raise InputError(f"{out}: another run is writing it; wait for its end, or stop it and start again") from None
 
 
 def remembered(
@@ -24,9 +42,10 @@ def remembered(
     def remembering(function: Callable[[Item], Arrays], items: Iterable[Item]) -> Iterator[Arrays]:
         work = list(items)
         paths = [folder / f"{name}-{i:05d}.npz" for i in range(len(work))]
-        made = iter(run(function, [item for item, path in zip(work, paths, strict=True) if not path.exists()]))
-        for path in paths:
-            if path.exists():
+        kept = [path.exists() for path in paths]
+        made = iter(run(function, [item for item, there in zip(work, kept, strict=True) if not there]))
+        for path, there in zip(paths, kept, strict=True):
+            if there:
                 yield load(path)
             else:
                 result = next(made)
