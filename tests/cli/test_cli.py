@@ -24,6 +24,12 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert command in shown
 
 
+def test_a_reader_that_leaves_is_no_fault() -> None:
+    command = f"{sys.executable} -m muonkit detector list; echo $? >&2"
+    shown = subprocess.run(["bash", "-c", f"({command}) | true"], capture_output=True, text=True, check=True)
+    assert shown.stderr.split() == ["0"]
+
+
 def test_doctor_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 0
     assert all(check["ok"] for check in json.loads(capsys.readouterr().out)["checks"])

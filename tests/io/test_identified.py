@@ -77,6 +77,21 @@ def test_csv_and_root_give_what_parquet_gives(folder, kind):
         np.testing.assert_array_equal(found[name], expected[name])
 
 
+def with_run(table, run):
+    n = table.num_rows
+    return table.append_column("experiment", pa.array([1] * n)).append_column("run", pa.array([run] * n))
+
+
+def test_tables_of_several_runs_are_joined_by_run_where_both_have_it(folder):
+    for name, order in (("truth", (1, 2)), ("identified", (2, 1))):
+        table = read(folder / f"mu.{name}.parquet")
+        pq.write_table(pa.concat_tables([with_run(table, run) for run in order]), folder / f"runs_{name}.parquet")
+    joined = join(folder / "runs_identified.parquet", folder / "runs_truth.parquet", COLUMNS)
+    np.testing.assert_array_equal(joined.rows, [*range(N, 2 * N), *range(N)])
+    (line,) = faults(folder, "runs_identified.parquet")
+    assert "stands twice" in line
+
+
 def faults(folder, table, truth="mu.truth.parquet"):
     with pytest.raises(InputError) as error:
         list(pieces(join(folder / table, folder / truth, COLUMNS), 100))

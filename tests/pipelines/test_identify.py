@@ -5,14 +5,13 @@ import shutil
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
-import uproot
 from tests.muid.samples import BELLE2, muons
+from tests.pipelines.identifying import N, changed, identified, prepared, run, write
 
-from muonkit.cli import main
-from muonkit.io.klm import table_of
+from muonkit.io.klm import numbered, table_of
+from muonkit.io.tables import write_tables
 from muonkit.muid.crossing import LOW_PT
 from muonkit.muid.extrapolate import extrapolate
 from muonkit.muid.hypotheses import HYPOTHESES
@@ -20,39 +19,10 @@ from muonkit.muid.likelihood import likelihood
 from muonkit.muid.sharing import shared_hits
 from muonkit.muid.toy import toy_payload
 
-N = 300
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Tables of tracks and hits, a payload and a configuration."""
-    path = tmp_path_factory.mktemp("identify")
-    tracks, hits = table_of(*muons(N)[:2])
-    pq.write_table(pa.table(tracks), path / "tracks.parquet")
-    pq.write_table(pa.table(hits), path / "hits.parquet")
-    toy_payload().save(path / "toy.npz")
-    write(path)
-    return path
-
-
-def write(
-    path, name="identify.toml", tracks="tracks.parquet", hits="hits.parquet", more="", payload='payload = "toy.npz"'
-):
-    text = f'{payload}\n[input]\ntracks = "{tracks}"\nhits = "{hits}"\nchunk_size = 100\n{more}\n'
-    (path / name).write_text(text)
-    return path / name
-
-
-def run(capsys, *arguments):
-    code = main(["identify", *(str(a) for a in arguments)])
-    out, err = capsys.readouterr()
-    return code, out, err.strip().splitlines()
-
-
-def identified(folder, capsys, out, *options, config="identify.toml"):
-    code, text, err = run(capsys, folder / config, "-o", folder / out, "--json", *options)
-    assert code == 0, err
-    return json.loads(text)
+    return prepared(tmp_path_factory.mktemp("identify"))
 
 
 def test_the_table_holds_what_the_api_computes(folder, capsys):
@@ -112,32 +82,14 @@ def test_a_killed_run_goes_on_where_it_stopped(folder, capsys, monkeypatch):
 
 def test_csv_and_root_tables_give_what_parquet_gives(folder, capsys):
     tracks, hits = table_of(*muons(N)[:2])
-    upper = np.array(tracks.pop("cov"))
-    flat = tracks | {f"cov_{i}": upper[:, i] for i in range(21)}
-    pc.write_csv(pa.table(flat), folder / "tracks.csv")
-    pc.write_csv(pa.table(hits), folder / "hits.csv")
-    with uproot.recreate(folder / "tracks.root") as file:
-        file.mktree("tracks", {"cov": ("f8", (21,)), **{k: v.dtype for k, v in tracks.items()}}).extend(
-            {"cov": upper, **tracks}
-        )
-    numbers = hits | {
-        "region": (hits["region"] == "endcap").astype(int),
-        "section": (hits["section"] == "fwd").astype(int),
-    }
-    with uproot.recreate(folder / "hits.root") as file:
-        file.mktree("hits", {k: v.dtype for k, v in numbers.items()}).extend(numbers)
+    for kind in ("csv", "root"):
+        write_tables(folder / f"tracks.{kind}", iter([tracks]))
+        write_tables(folder / f"hits.{kind}", iter([numbered(hits) if kind == "root" else hits]))
     identified(folder, capsys, "parquet.csv")
     for kind in ("csv", "root"):
         write(folder, f"{kind}.toml", tracks=f"tracks.{kind}", hits=f"hits.{kind}")
         identified(folder, capsys, f"from_{kind}.csv", config=f"{kind}.toml")
         assert (folder / f"from_{kind}.csv").read_bytes() == (folder / "parquet.csv").read_bytes()
-
-
-def changed(folder, name, **columns):
-    """A copy of the tracks with other columns."""
-    table = pq.read_table(folder / "tracks.parquet").to_pydict()
-    pq.write_table(pa.table(table | columns), folder / name)
-    return name
 
 
 def test_bad_tracks_have_a_status_and_hurt_no_other(folder, capsys):
@@ -343,8 +295,8 @@ def test_explain_tells_every_layer_and_draws(folder, capsys):
     ("which", "out", "fault"),
     [
         ("1:99", "x.png", "has no such tracks"),
-        ("0", "x.png", "such tracks; give EVENT:TRACK"),
-        ("a:b", "x.png", "two whole numbers"),
+        ("0", "x.png", "300 such tracks; give [[EXPERIMENT:]RUN:]EVENT:TRACK"),
+        ("a:b", "x.png", "whole numbers"),
         ("1:0", "x.csv", "draws a picture"),
     ],
 )

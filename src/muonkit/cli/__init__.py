@@ -5,8 +5,10 @@ stdout is the result, stderr the talk. Exit codes: 0 done; 1 a physics check fai
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from muonkit import __version__
@@ -71,10 +73,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(options, error.faults, 2)
     except KeyboardInterrupt:
         return _fail(options, ["interrupted; the same command goes on from here"], 3)
+    except BrokenProcessPool:
+        line = "a process of --jobs was ended from outside (out of memory?); the same command goes on from here"
+        return _fail(options, [line], 3)
     except PhysicsError as error:
         return _fail(options, [str(error)], 1)
-    print(json.dumps(result) if options.json else result.get("text", ""))
+    except OSError as error:
+        return _fail(
+            options,
+            [f"{error.filename or 'file system'}: {error.strerror or error}; mend it, or choose another place"],
+            2,
+        )
+    _tell(json.dumps(result) if options.json else result.get("text", ""))
     return int(result.get("exit_code", 0))
+
+
+def _tell(text: str) -> None:
+    """Print a result; a reader that has left (`| head`) is no fault."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(options: argparse.Namespace, lines: list[str], code: int) -> int:

@@ -12,7 +12,9 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     parser.add_argument("config", type=Path, metavar="CONFIG.toml")
     parser.add_argument("-o", dest="out", type=Path, required=True, metavar="FILE")
     parser.add_argument(
-        "--explain", metavar="[EVENT:]TRACK", help="tell of one track, layer by layer, and draw it to -o FILE.png"
+        "--explain",
+        metavar="[[[EXPERIMENT:]RUN:]EVENT:]TRACK",
+        help="tell of one track, layer by layer, and draw it to -o FILE.png",
     )
     parser.set_defaults(run=run)
 

@@ -1,4 +1,5 @@
-"""Tables that `muonkit identify` wrote, joined with the truth of their tracks on (event, track)."""
+"""Tables that `muonkit identify` wrote, joined with the truth of their tracks on (event, track), and on experiment and
+run where both have them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,12 +11,12 @@ from muonkit.core.arrays import AnyArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import KLMTruth
 from muonkit.io import csvfile
-from muonkit.io.klm import KLMFile, csv_kinds, describe, open_truth, read_columns, read_truth
+from muonkit.io.klm import RUN_COLUMNS, KLMFile, csv_kinds, describe, open_truth, read_columns, read_truth
 from muonkit.io.names import close
 
 KEY = ("event", "track")
 FLAGS = ("is_forward", "junk", "efficiency_missing")
-WHOLE = ("status", *KEY)  # never empty
+WHOLE = ("status", *RUN_COLUMNS, *KEY)  # never empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +40,19 @@ def open_identified(path: Path, columns: tuple[str, ...]) -> KLMFile:
         found = ", ".join(layout.columns)
         raise InputError(f"{path}: has no column {meant}. Found {found}. Give a table of `muonkit identify`.")
     rows, span = (layout.pieces[0].stop, layout.pieces[0].span) if layout.pieces else (0, None)
-    return KLMFile(path, str(path), tuple((name, name) for name in columns), rows, span, layout.tree)
+    known = (*(name for name in RUN_COLUMNS if name in layout.columns), *columns)
+    return KLMFile(path, str(path), tuple((name, name) for name in known), rows, span, layout.tree)
 
 
 def join(identified: Path, truth: Path, columns: tuple[str, ...]) -> Joined:
     """Open both and find every track's truth. Raises InputError for tracks without truth, or that stand twice."""
     table, other = open_identified(identified, columns), open_truth(truth)
-    wanted, known = (_keys(file) for file in (table, other))
+    names = tuple(name for name in (*RUN_COLUMNS, *KEY) if {(name, name)} <= set(table.columns) & set(other.columns))
+    wanted, known = (_keys(file, names) for file in (table, other))
     rows = np.arange(len(wanted)) if np.array_equal(wanted, known) else _places(wanted, known)
     lost: IntArray = np.flatnonzero(rows < 0)
     if len(lost):
-        event, track = wanted[lost[0]]
+        event, track = wanted[lost[0], -2:]
         raise InputError(
             f"{table.name}: {len(lost)} of {len(wanted)} tracks are not in {other.name}, first track {track} of event "
             f"{event}. Give the truth of the same sample."
@@ -57,14 +60,14 @@ def join(identified: Path, truth: Path, columns: tuple[str, ...]) -> Joined:
     return Joined(table, other, rows, len(known) - len(wanted))
 
 
-def _keys(file: KLMFile) -> IntArray:
-    """event and track (n, 2). Raises InputError for a track that stands twice."""
-    columns = read_columns(file, 0, file.rows, KEY)
-    keys = np.column_stack([_whole(file, columns[name], name) for name in KEY])
+def _keys(file: KLMFile, names: tuple[str, ...]) -> IntArray:
+    """The columns `names`, event and track last (n, k). Raises InputError for a track that stands twice."""
+    columns = read_columns(file, 0, file.rows, names)
+    keys = np.column_stack([_whole(file, columns[name], name) for name in names])
     order = np.lexsort(keys.T[::-1])
     twice = np.flatnonzero(np.all(np.diff(keys[order], axis=0) == 0, axis=1))
     if len(twice):
-        event, track = keys[order[twice[0]]]
+        event, track = keys[order[twice[0]], -2:]
         raise InputError(
             f"{file.name}: track {track} of event {event} stands twice ({len(twice)} rows too many); remove them"
         )
@@ -82,7 +85,7 @@ def _whole(file: KLMFile, values: AnyArray, name: str) -> IntArray:
 
 
 def _places(wanted: IntArray, known: IntArray) -> IntArray:
-    """Row (n,) among `known` (m, 2) of each key of `wanted` (n, 2); -1 where there is none. Keys are unique."""
+    """Row (n,) among `known` (m, k) of each key of `wanted` (n, k); -1 where there is none. Keys are unique."""
     both = np.concatenate((known, wanted))
     order = np.lexsort(both.T[::-1])  # stable: the known one stands first
     sorted_keys = both[order]

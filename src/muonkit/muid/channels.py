@@ -34,6 +34,11 @@ class Module(Section):
     sector: int = Field(ge=1)
     layer: int = Field(ge=0)
 
+    @property
+    def place(self) -> str:
+        """As the planes of a detector are called."""
+        return f"{self.region}/{self.section}/{self.sector}/{self.layer:02d}"
+
 
 class DeadStrips(Module):
     """Strips that do not work, of plane 0 (phi; endcap: x) or 1 (z; endcap: y)."""
@@ -118,8 +123,7 @@ def _find(planes: Planes, module: Module) -> tuple[PlaneName, int]:
     quadrant = 0 if region == BARREL else module.sector
     plane = planes.get((region, section, module.sector if region == BARREL else 0, module.layer))
     if plane is None or quadrant > QUADRANTS:
-        where = f"{module.region}/{module.section}/{module.sector}/{module.layer:02d}"
-        raise InputError(f"channels: there is no module {where} in this detector")
+        raise InputError(f"channels: there is no module {module.place} in this detector")
     return plane, quadrant
 
 
@@ -129,7 +133,8 @@ def _dead(detector: Detector, layout: LayoutArrays, planes: Planes, dead: DeadSt
     pitch, count, start = strip_layout(detector, layout, plane.surface, dead.plane)
     if strips.min() < 1 or strips.max() > count:
         name = detector.layers[plane.surface]
-        raise InputError(f"channels: {name}: plane {dead.plane} has strips 1 to {count}, not {int(strips.max())}")
+        wrong = ", ".join(str(strip) for strip in dead.strips if not 1 <= strip <= count)
+        raise InputError(f"channels: {name}: plane {dead.plane} has strips 1 to {count}, not {wrong}")
     low = start + (strips - 1) * pitch
     constant = [np.full(len(strips), float(value)) for value in (plane.surface, quadrant, dead.plane)]
     return (*constant, low, low + pitch)
@@ -153,6 +158,8 @@ def _efficiencies(detector: Detector, planes: Planes, efficiency: StripEfficienc
     values = np.full(shape, np.nan)
     for one in efficiency.modules:
         plane, quadrant = _find(planes, one)
+        if not np.isnan(values[plane.surface, quadrant]):
+            raise InputError(f"channels: {one.place} has two efficiencies; keep one")
         values[plane.surface, quadrant] = one.planes[0] * one.planes[1]
     return values
 

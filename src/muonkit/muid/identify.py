@@ -23,6 +23,7 @@ COMPUTED = (
     *("outcome", "is_forward", "ext_layer_pattern", "hit_layer_pattern", "barrel_ext_layer", "endcap_ext_layer"),
     *("barrel_hit_layer", "endcap_hit_layer", "chi2", "ndof"),
 )
+KNOWN = ("experiment", "run", "event", "track", "status")  # of every track
 Columns = dict[str, AnyArray]
 
 
@@ -88,7 +89,7 @@ def masked(table: Columns) -> Columns:
     unknown = {"junk": bad | (table["outcome"] == NOT_REACHED)}
     out = {}
     for name, values in table.items():
-        if name in ("event", "track", "status"):
+        if name in KNOWN:
             out[name] = values
         elif values.dtype.kind == "f":
             out[name] = np.where(bad, np.nan, values)

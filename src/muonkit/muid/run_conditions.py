@@ -50,10 +50,8 @@ def from_store(
     with open_store(location, payloads) as store:
         reader = _Reader(store, tag, {})
         for run in runs:
-            try:
-                found[run] = reader.conditions(names, run)
-            except InputError as error:
-                faults += error.faults
+            found[run], lacking = reader.conditions(names, run)
+            faults += lacking
     if faults:
         raise InputError(dict.fromkeys(faults))
     return found
@@ -67,15 +65,23 @@ class _Reader:
     tag: str
     known: dict[str | None, Any]
 
-    def conditions(self, names: PayloadNames, run: Run) -> RunConditions:
-        wanted = (
+    def conditions(self, names: PayloadNames, run: Run) -> tuple[RunConditions, list[str]]:
+        """What holds for a run, and a line for everything that is missing."""
+        wanted: tuple[tuple[str | None, str, Callable[[bytes, str], Any]], ...] = (
             (names.likelihood, likelihood.SCHEMA, LikelihoodParameters.from_bytes),
             (names.channel_status, STATUS_SCHEMA, read_status),
             (names.strip_efficiency, EFFICIENCY_SCHEMA, read_efficiency),
         )
-        labels = [None if name is None else self.read(name, schema, parse, run) for name, schema, parse in wanted]
+        labels: list[str | None] = [None] * len(wanted)
+        faults: list[str] = []
+        for i, (name, schema, parse) in enumerate(wanted):
+            try:
+                labels[i] = None if name is None else self.read(name, schema, parse, run)
+            except InputError as error:
+                faults += error.faults
         found: list[Any] = [None if label is None else self.known[label] for label in labels]
-        return RunConditions(found[0], found[1], found[2], tuple(label for label in labels if label is not None))
+        sources = tuple(label for label in labels if label is not None)
+        return RunConditions(found[0], found[1], found[2], sources), faults
 
     def read(self, name: str, schema: str, parse: Callable[[bytes, str], Any], run: Run) -> str:
         """Read what holds for a run, if it is not known yet; what it is called."""

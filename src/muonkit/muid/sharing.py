@@ -15,8 +15,6 @@ from muonkit.muid.crossing import HIT
 from muonkit.muid.extrapolate import Extrapolated, MuidSettings, extrapolate
 from muonkit.muid.kernels import swim
 
-MAX_ROUNDS = 29  # a track loses at least one hit in each: it has no more layers
-
 
 def matched(layers: MuidLayers) -> tuple[IntArray, IntArray, IntArray]:
     """Track, layer bit and row of the hit (m,) of all hits that updated a track."""
@@ -51,7 +49,7 @@ def arbitrate(
     """As `extrapolate`, with every hit given to one track; one that loses a hit is extrapolated again without it."""
     found = extrapolate(candidates, hits, detector, settings, channels)
     taken: dict[int, list[int]] = defaultdict(list)
-    for _ in range(MAX_ROUNDS):
+    while True:  # there is an end: in each round a track loses a hit for ever
         track, hit = losers(found.layers)
         if not len(track):
             return found
@@ -62,7 +60,6 @@ def arbitrate(
         event = np.arange(len(again))
         new = extrapolate(Candidates(event, event, candidates.states[again]), own, detector, settings, channels)
         _replace(found, again, new, rows)
-    return found
 
 
 def _without(hits: KLMHits, events: IntArray, taken: Sequence[Sequence[int]]) -> tuple[KLMHits, IntArray]:

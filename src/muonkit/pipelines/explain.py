@@ -8,29 +8,30 @@ import numpy as np
 from muonkit.core.arrays import AnyArray
 from muonkit.core.config import load
 from muonkit.core.errors import InputError
-from muonkit.core.files import atomic
-from muonkit.io.klm import read_columns, read_hits, read_tracks
-from muonkit.muid.config import Identify
+from muonkit.core.files import atomic, check_output
+from muonkit.io.klm import KLMFile, keys, read_columns, read_hits, read_tracks
+from muonkit.muid.config import Identify, IdentifyInput
 from muonkit.muid.crossing import STATUS
 from muonkit.muid.explain import LayerStory, Story, tell
 from muonkit.muid.hypotheses import HYPOTHESES
 from muonkit.muid.identify import usable
-from muonkit.pipelines.identify_inputs import Job, Piece, prepare
+from muonkit.pipelines.identify_inputs import Job, Piece, opened, prepare
 from muonkit.report.muid import event_picture
 
 PICTURES = (".png", ".pdf", ".svg")
 
 
 def explain(config_path: Path, which: str, out: Path) -> dict[str, Any]:
-    """Tell of track `which` ("EVENT:TRACK", or "TRACK" where that is one only) and draw it to `out`.
+    """Tell of track `which` ("EXPERIMENT:RUN:EVENT:TRACK", or less where that is one only), drawn to `out`.
 
     Raises InputError if there is no such track, or several, or `out` is no picture."""
     if out.suffix not in PICTURES:
         raise InputError(f"{out}: --explain draws a picture; give -o a name that ends in {', '.join(PICTURES)}")
-    config = load(config_path, Identify)
-    job = prepare(config, config_path.parent)
-    row = _row(job, which)
-    piece = next(piece for piece in job.pieces if piece.tracks[0] <= row < piece.tracks[1])
+    config, base = load(config_path, Identify), config_path.parent
+    row = _row(opened(config.input, base)[0], config.input, which)
+    job = prepare(config, base, row)
+    check_output(out, (config_path, *job.files))
+    piece = job.pieces[0]
     story, hits, candidate = _told(job, piece, row)
     title = f"{job.how.detector.title}: event {candidate.event[0]}, track {candidate.track[0]}"
     figure = event_picture(job.how.detector, story, hits, candidate.states.position[0], title)
@@ -39,19 +40,22 @@ def explain(config_path: Path, which: str, out: Path) -> dict[str, Any]:
     return {"layers": [_as_json(layer) for layer in story.layers], "figure": str(out), "text": _text(story, title, out)}
 
 
-def _row(job: Job, which: str) -> int:
+def _row(tracks: KLMFile, choice: IdentifyInput, which: str) -> int:
     """The row of the track in the table."""
-    event, _, track = which.rpartition(":")
-    if not track.lstrip("-").isdigit() or not (event.lstrip("-") or "0").isdigit():
-        raise InputError(f"--explain {which}: give EVENT:TRACK, two whole numbers")
-    columns = read_columns(job.tracks, 0, job.tracks.rows, ("event", "track"))
-    found = columns["track"] == int(track)
-    if event:
-        found &= columns["event"] == int(event)
-    rows = np.flatnonzero(found)
+    try:
+        wanted = [int(number) for number in which.split(":")]
+    except ValueError:
+        wanted = []
+    if not 1 <= len(wanted) <= 4:
+        raise InputError(f"--explain {which}: give [[[EXPERIMENT:]RUN:]EVENT:]TRACK, whole numbers")
+    number = read_columns(tracks, 0, tracks.rows, ("track",))["track"]
+    table = np.column_stack((keys(tracks, choice.experiment, choice.run)[0], number))
+    rows = np.flatnonzero(np.all(table[:, -len(wanted) :] == wanted, axis=1))
     if len(rows) != 1:
-        number = "no" if not len(rows) else str(len(rows))
-        raise InputError(f"--explain {which}: {job.tracks.name} has {number} such tracks; give EVENT:TRACK of one")
+        count = str(len(rows) or "no")
+        raise InputError(
+            f"--explain {which}: {tracks.name} has {count} such tracks; give [[EXPERIMENT:]RUN:]EVENT:TRACK of one"
+        )
     return int(rows[0])
 
 
