@@ -64,6 +64,12 @@ def test_a_note_that_is_not_json_is_refused(tmp_path):
         open_sample(tmp_path / "pions.parquet")
 
 
+def test_a_dot_in_the_name_of_a_sample_belongs_to_the_name(tmp_path):
+    files = sample_files(tmp_path / "s0.5.csv.gz")
+    names = ["s0.5.tracks.csv.gz", "s0.5.hits.csv.gz", "s0.5.truth.csv.gz", "s0.5.json"]
+    assert [path.name for path in files] == names
+
+
 def test_a_sample_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match=r"none\.tracks\.parquet: there is no such file"):
         open_sample(tmp_path / "none.parquet")

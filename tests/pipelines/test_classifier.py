@@ -8,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from muonkit.cli import main
+from muonkit.muid.classifier.model import Model
+from muonkit.muid.shipped import classifier_of
 
 SAMPLE = """
 [generate]
@@ -81,6 +83,23 @@ def test_faults_are_one_line(folder, capsys, text, fault):
     (folder / "bad.toml").write_text(text)
     assert main(["classifier", "train", str(folder / "bad.toml"), "-o", str(folder / "bad.npz")]) == 2
     assert fault in capsys.readouterr().err
+
+
+def test_a_classifier_of_other_species_or_of_a_taken_name_is_refused(folder, capsys):
+    shipped = classifier_of("default", folder)
+    training = shipped.about["training"]
+    kaons = Model(shipped.kind, shipped.arrays, shipped.about | {"training": training | {"signal": "K"}})
+    kaons.save(folder / "kaons.npz")
+    shipped.save(folder / "likelihood.npz")
+    (folder / "k.toml").write_text(
+        'classifier = "kaons.npz"\n[input]\ntracks = "mu.tracks.parquet"\nhits = "mu.hits.parquet"'
+    )
+    assert main(["identify", str(folder / "k.toml"), "-o", str(folder / "k.parquet")]) == 2
+    assert "kaons.npz: finds K, not mu" in capsys.readouterr().err
+    for name, fault in (("kaons", "tells K from pi, not mu from pi"), ("likelihood", "name 'likelihood' is taken")):
+        arguments = ["--model", str(folder / f"{name}.npz"), "-o", str(folder / "k.json")]
+        assert main(["classifier", "evaluate", str(folder / "evaluate.toml"), *arguments]) == 2
+        assert fault in capsys.readouterr().err
 
 
 def test_a_missing_classifier_is_told(folder, capsys):

@@ -89,9 +89,20 @@ def test_faults_are_one_line(folder, capsys, text, fault):
     assert not (folder / "bad.npz").exists()
 
 
+def test_a_class_that_no_track_reached_is_shown_too(built, capsys):
+    assert main(["pdfs", "show", str(built), "--outcome", "66", "--last", "11", "--species", "e", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["table"]
+    assert {row["crossed"] for row in rows} == {0}
+    assert all(row["p"] > 0 for row in rows)
+
+
 @pytest.mark.parametrize(
     ("more", "fault"),
-    [(["--outcome", "67"], "--outcome 67"), (["--outcome", "3", "--last", "15"], "--last 15")],
+    [
+        (["--outcome", "67"], "--outcome 67"),
+        (["--outcome", "3", "--last", "15"], "--last 15"),
+        (["--last", "3"], "give --outcome too"),
+    ],
 )
 def test_tables_that_do_not_exist_are_told(built, capsys, more, fault):
     assert main(["pdfs", "show", str(built), *more]) == 2

@@ -168,6 +168,8 @@ def test_the_command_prints_the_rates(folder, capsys):
         ("input = []\n", ["input: names no tables"]),
         ("cutz = [1]\n" + INPUT.format("a"), ["cutz: unknown key; did you mean 'cuts'?"]),
         ("cuts = [0, 0]\n" + INPUT.format("a"), ["cuts: a value stands twice"]),
+        ("efficiencies = [0.9, 0.9000001]\n" + INPUT.format("a"), ["efficiencies: a value stands twice, to six"]),
+        (INPUT.format("a") + INPUT.format("a"), ["a.identified.parquet: is named twice in [[input]]"]),
         ('background = "mu"\n' + INPUT.format("a"), ["background: is 'mu' too"]),
         (INPUT.format("a") + "[selection]\np = [5, 1]\n", ["selection.p: range must rise"]),
         (INPUT.format("a") + "[binning]\nphi = [0, 400]\n", ["binning.phi: edges span 400 deg"]),

@@ -26,6 +26,15 @@ def _rising(edges: tuple[float, ...]) -> tuple[float, ...]:
 Edges = Annotated[tuple[float, ...], AfterValidator(_rising)]
 
 
+def _range(pair: tuple[float, float]) -> tuple[float, float]:
+    if not pair[0] < pair[1]:
+        raise ValueError(f"range must rise, but {pair[0]:g} is followed by {pair[1]:g}")
+    return pair
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_range)]
+
+
 class Section(BaseModel):
     """A table of the configuration: frozen, and without unknown keys."""
 

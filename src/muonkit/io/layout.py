@@ -37,6 +37,11 @@ def kind_of(path: Path) -> str | None:
     return next((kind for ending, kind in ENDINGS.items() if path.name.lower().endswith(ending)), None)
 
 
+def ending_of(path: Path) -> str:
+    """What of the name tells the kind, the longest that fits; nothing if it is another."""
+    return max((ending for ending in ENDINGS if path.name.lower().endswith(ending)), key=len, default="")
+
+
 def kind_or_fault(path: Path, name: str) -> str:
     """As `kind_of`. Raises InputError for other endings."""
     kind = kind_of(path)

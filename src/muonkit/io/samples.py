@@ -10,7 +10,7 @@ import numpy as np
 
 from muonkit.core.errors import InputError
 from muonkit.io.klm import KLMFile, open_hits, open_tracks, open_truth, read_columns
-from muonkit.io.layout import kind_or_fault
+from muonkit.io.layout import ending_of, kind_or_fault
 
 
 class SampleFiles(NamedTuple):
@@ -36,8 +36,9 @@ class Sample:
 def sample_files(path: Path) -> SampleFiles:
     """The files for which NAME.parquet, NAME.root or NAME.csv stands. Raises InputError for another ending."""
     kind_or_fault(path, str(path))
-    stem, dot, ending = path.name.partition(".")
-    tracks, hits, truth = (path.with_name(f"{stem}.{part}{dot}{ending}") for part in ("tracks", "hits", "truth"))
+    at = len(path.name) - len(ending_of(path))
+    stem, ending = path.name[:at], path.name[at:]
+    tracks, hits, truth = (path.with_name(f"{stem}.{part}{ending}") for part in ("tracks", "hits", "truth"))
     return SampleFiles(tracks, hits, truth, path.with_name(f"{stem}.json"))
 
 

@@ -9,6 +9,8 @@ from muonkit.core.config import Section
 from muonkit.muid.extrapolate import TRANSPORT, MuidSettings
 from muonkit.muid.likelihood import LikelihoodSettings
 
+Hypothesis = Literal["e", "mu", "pi", "K", "p", "d"]
+
 
 class IdentifyInput(Section):
     """Tables of tracks and hits, sorted by event; names of their columns where they differ; experiment and run of all

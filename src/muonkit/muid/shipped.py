@@ -26,8 +26,12 @@ def payload_of(name: str, base: Path) -> LikelihoodParameters:
 
 
 def classifier_of(name: str, base: Path) -> Model:
-    """The classifier that comes with the package, or a file below `base`. Raises InputError if it cannot be read."""
+    """The classifier that comes with the package, or a file below `base`. Raises InputError if it cannot be read, or
+    does not find muons."""
     if name != DEFAULT:
-        return Model.load(base / name)
+        model = Model.load(base / name)
+        if model.species[0] != "mu":
+            raise InputError(f"{base / name}: finds {model.species[0]}, not mu. Train one with training.signal = 'mu'.")
+        return model
     with as_file(files("muonkit.muid").joinpath(CLASSIFIER)) as path:
         return Model.load(path)

@@ -46,7 +46,7 @@ def train_classifier(config_path: Path, out: Path, runner: Runner) -> dict[str, 
     """Write the classifier. Raises InputError for samples that cannot be used."""
     config, base = load(config_path, Train), config_path.parent
     choice, samples = config.training, opened(config.input.samples, base)
-    wanted = [choice.signal, choice.background]
+    wanted: list[str] = [choice.signal, choice.background]
     known = collected(config, detector_of(config.detector, base), samples, runner, None, wanted)
     measured = known.X[:, NAMES.index("p")]
     used = (known.p > 0) & (measured >= choice.p[0]) & (measured <= choice.p[1]) & (crossed(known))
@@ -65,12 +65,12 @@ def evaluate_classifier(config_path: Path, models: list[Path], runner: Runner) -
     """Fake rates at equal efficiency of the likelihood and of classifiers, on the same tracks."""
     config, base = load(config_path, Evaluate), config_path.parent
     choice, payload = config.evaluation, payload_of(config.payload, base)
-    samples = opened(config.input.samples, base)
+    samples, loaded = opened(config.input.samples, base), loaded_models(models)
     known = collected(config, detector_of(config.detector, base), samples, runner, payload, ["mu", "pi"])
     used = (known.p >= choice.p[0]) & (known.p <= choice.p[1]) & (crossed(known))
     if choice.unseen:
         used &= unseen(known.event)
-    scores = {"likelihood": known.delta} | {path.stem: Model.load(path).score(known.X) for path in models}
+    scores = {"likelihood": known.delta} | {name: model.score(known.X) for name, model in loaded.items()}
     muon = known.species == HYPOTHESES.index("mu")
     edges = choice.p_edges
     bins = {f"{low:g}-{high:g}": used & (known.p >= low) & (known.p < high) for low, high in pairwise(edges)}
@@ -79,6 +79,19 @@ def evaluate_classifier(config_path: Path, models: list[Path], runner: Runner) -
         for name, rows in ({"all": used} | bins).items()
     }
     return {"p": choice.p, "bins": result, "text": "\n".join(lines(name, row) for name, row in result.items())}
+
+
+def loaded_models(paths: list[Path]) -> dict[str, Model]:
+    """Name -> classifier. Raises InputError for one that does not tell mu from pi, and for names that are taken."""
+    names = ["likelihood", *(path.stem for path in paths)]
+    faults = [f"{path}: the name '{path.stem}' is taken; rename it" for path in paths if names.count(path.stem) > 1]
+    models = {path.stem: Model.load(path) for path in paths}
+    for path, model in zip(paths, (models[path.stem] for path in paths), strict=True):
+        if model.species != ("mu", "pi"):
+            faults.append(f"{path}: tells {' from '.join(model.species)}, not mu from pi; give another")
+    if faults:
+        raise InputError(faults)
+    return models
 
 
 def lines(name: str, row: dict[str, Any]) -> str:

@@ -21,6 +21,8 @@ def show(name: str, species: str, charge: int, outcome: int | None, last: int | 
     lines = [f"checksum {payload.checksum()[:16]}, made by {payload.provenance.get('made by', 'nobody knows')}"]
     lines += [f"tracks: {', '.join(f'{n} {who}' for who, n in tracks.items())}"]
     result: dict[str, Any] = {"checksum": payload.checksum(), "tracks": tracks, "provenance": payload.provenance}
+    if outcome is None and last is not None:
+        raise InputError(f"--last {last}: is one of an outcome; give --outcome too")
     if outcome is not None:
         rows = table(payload, signed_number(species, charge), outcome, last)
         lines += [f"{layer:>10} {p:8.4f} +- {e:.4f} of {n}" for layer, p, e, n in rows]
@@ -47,5 +49,5 @@ def table(
     return [
         (f"{'barrel' if i < BARREL_LAYERS else 'endcap'} {i % BARREL_LAYERS}", float(p), float(e), int(n))
         for i, (p, e, n) in enumerate(zip(*columns, numbers, strict=True))
-        if n > 0
+        if n > 0 or p > 0
     ]

@@ -43,6 +43,10 @@ def open_inputs(config: Performance, base: Path) -> Inputs:
                 joined.append(join(*pair, needed(config)))
             except InputError as error:
                 faults += error.faults
+    tables = [one.table.path.resolve() for one in joined]
+    faults += [
+        f"{path}: is named twice in [[input]]; keep one" for path in sorted({p for p in tables if tables.count(p) > 1})
+    ]
     payload, files = None, [file.path for one in joined for file in (one.table, one.truth)]
     if config.payload is not None:
         name = config.payload.file

@@ -129,8 +129,9 @@ def test_events_read_out_in_pieces_are_the_same():
 def test_noise_is_poisson_and_lies_in_modules():
     nothing = crossing(RPC, [0.0, 100.0])[:0]
     hits = read_out(nothing, BELLE2, 3000, 1, KLMReadout(noise=2.0))
-    share = 1 - (26 / 266) * (1 - np.pi / 4 * (1 - (132.5 / 329) ** 2))  # squares around the 26 discs have corners
-    assert abs(len(hits) - 6000 * share) < 4 * np.sqrt(6000)
+    assert abs(len(hits) - 6000) < 4 * np.sqrt(6000)
+    share = 26 * 4 / (26 * 4 + 240)  # of the modules: quadrants of discs, sectors of the barrel's layers
+    assert abs(np.mean(hits.region == ENDCAP) - share) < 4 * np.sqrt(share * (1 - share) / 6000)
     assert np.all(np.diff(hits.event) >= 0)
     assert np.mean(surface_at(BELLE2, hits.position) >= 0) > 0.98  # the last strip of a plane may be cut
 

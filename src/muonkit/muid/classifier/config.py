@@ -1,13 +1,11 @@
 """`muonkit classifier train|evaluate`: their configuration."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from muonkit.core.config import Section
-from muonkit.muid.config import MuidChoice
-
-Range = tuple[float, float]
+from muonkit.core.config import Edges, Range, Section
+from muonkit.muid.config import Hypothesis, MuidChoice
 
 
 class ClassifierInput(Section):
@@ -24,15 +22,21 @@ class Training(Section):
     so many leaves, each at the learning rate; hidden: layers of the network, trained for so many epochs; seed."""
 
     model: Literal["trees", "network"] = "trees"
-    signal: str = "mu"
-    background: str = "pi"
+    signal: Hypothesis = "mu"
+    background: Hypothesis = "pi"
     p: Range = (0.5, 6.0)
     trees: int = Field(500, ge=1)
     leaves: int = Field(63, ge=2)
     learning_rate: float = Field(0.06, gt=0)
-    hidden: tuple[int, ...] = (64, 32)
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (64, 32)
     epochs: int = Field(25, ge=1)
     seed: int = Field(1, ge=0)
+
+    @model_validator(mode="after")
+    def _two_species(self) -> Self:
+        if self.signal == self.background:
+            raise ValueError(f"background: is '{self.signal}' too; name another species")
+        return self
 
 
 class Train(Section):
@@ -50,7 +54,7 @@ class Evaluation(Section):
     unseen: only the two tenths of the tracks that a training on the same files does not use."""
 
     p: Range = (0.7, 5.0)
-    p_edges: tuple[float, ...] = (0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
+    p_edges: Edges = (0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
     efficiency: float = Field(0.9, gt=0, lt=1)
     toys: int = Field(200, ge=2)
     seed: int = Field(1, ge=0)

@@ -33,6 +33,12 @@ class Model:
     arrays: dict[str, AnyArray]
     about: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def species(self) -> tuple[str, str]:
+        """Signal and background of the training."""
+        training = self.about.get("training", {})
+        return training.get("signal", "mu"), training.get("background", "pi")
+
     def score(self, X: FloatArray) -> FloatArray:
         """Log odds (n,) of features (n, len(NAMES))."""
         X = np.ascontiguousarray(X, dtype=np.float64)

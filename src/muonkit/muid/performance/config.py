@@ -5,21 +5,14 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
-from muonkit.core.config import Edges, Section
-from muonkit.muid.config import LikelihoodChoice
+from muonkit.core.config import Edges, Range, Section
+from muonkit.muid.config import Hypothesis, LikelihoodChoice
 
-Hypothesis = Literal["e", "mu", "pi", "K", "p", "d"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 def _equal(low: float, high: float, bins: int) -> tuple[float, ...]:
     return tuple(np.linspace(low, high, bins + 1).round(12).tolist())
-
-
-def _range(pair: tuple[float, float]) -> tuple[float, float]:
-    if not pair[0] < pair[1]:
-        raise ValueError(f"range must rise, but {pair[0]:g} is followed by {pair[1]:g}")
-    return pair
 
 
 def _within_a_turn(edges: tuple[float, ...]) -> tuple[float, ...]:
@@ -28,7 +21,6 @@ def _within_a_turn(edges: tuple[float, ...]) -> tuple[float, ...]:
     return edges
 
 
-Range = Annotated[tuple[float, float], AfterValidator(_range)]
 Turn = Annotated[Edges, AfterValidator(_within_a_turn)]
 
 
@@ -114,8 +106,8 @@ class Performance(Section):
             raise ValueError(f"background: is '{self.signal}' too; name another species")
         for name in ("cuts", "efficiencies"):
             values = getattr(self, name)
-            if len(set(values)) != len(values):
-                raise ValueError(f"{name}: a value stands twice")
+            if len({f"{value:g}" for value in values}) != len(values):  # as results name them
+                raise ValueError(f"{name}: a value stands twice, to six digits")
         columns = [choice.column for choice in self.score]
         if len(set(columns)) != len(columns):
             raise ValueError("score: a column stands twice")

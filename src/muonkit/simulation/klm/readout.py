@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
-from muonkit.core.config import Section
+from muonkit.core.config import Range, Section
 from muonkit.data.klm import BARREL, ENDCAP, KLMHits
 from muonkit.detector.detector import Detector
 from muonkit.detector.surfaces import inside, to_global, to_local
@@ -27,7 +27,7 @@ class KLMReadout(Section):
     rpc_efficiency: float = Field(0.99, ge=0, le=1)
     scintillator_efficiency: float = Field(0.98, ge=0, le=1)
     threshold: float = Field(3e-4, ge=0)
-    gate: tuple[float, float] = (0.0, 150.0)
+    gate: Range = (0.0, 150.0)
     noise: float = Field(0.0, ge=0)
     first_rpc_layer: int = Field(2, ge=0)
 
@@ -174,6 +174,18 @@ def hits_of(
     )
 
 
+def _anywhere(rng: np.random.Generator, detector: Detector, M: Modules, surface: IntArray) -> FloatArray:
+    """Crossings (k, 2) of strips in modules, those outside of an endcap's disc drawn again."""
+    local, missing = np.zeros((len(surface), 2)), np.arange(len(surface))
+    while len(missing):
+        where = surface[missing]
+        for p in (0, 1):
+            strip = np.floor(rng.random(len(where)) * strips(detector, M, where, p))
+            local[missing, p] = M.low[where, p] + M.pitch[where, p] * (strip + 0.5)
+        missing = missing[(M.region[where] == ENDCAP) & ~inside(detector.surfaces, where, local[missing])]
+    return local
+
+
 def with_noise(
     hits: KLMHits, detector: Detector, M: Modules, n: int, seed: int, readout: KLMReadout, first: int
 ) -> KLMHits:
@@ -181,13 +193,13 @@ def with_noise(
     rng = np.random.default_rng([seed, first, philox.DIGITS])
     count = rng.poisson(readout.noise, n)
     event = np.repeat(np.arange(n), count)
-    surface = rng.choice(np.flatnonzero(M.layer >= 0), len(event))
-    strip = [np.floor(rng.random(len(event)) * strips(detector, M, surface, p)) for p in (0, 1)]
-    local = np.stack([M.low[surface, p] + M.pitch[surface, p] * (strip[p] + 0.5) for p in (0, 1)], axis=1)
+    sensors = np.flatnonzero(M.layer >= 0)
+    modules = np.where(M.region[sensors] == ENDCAP, QUADRANTS, 1)  # a disc has four
+    surface = rng.choice(sensors, len(event), p=modules / modules.sum())
+    local = _anywhere(rng, detector, M, surface)
     position = to_global(detector.surfaces, surface, local)
-    kept = (M.region[surface] == BARREL) | inside(detector.surfaces, surface, local)
     quarter = quadrant(surface, position, M)
     time, width = rng.uniform(*readout.gate, len(event)), np.ones((len(event), 2))
-    noise = hits_of(first + event, surface, quarter, position, time, width, M)[kept]
+    noise = hits_of(first + event, surface, quarter, position, time, width, M)
     both = KLMHits(*(np.concatenate((getattr(hits, f), getattr(noise, f))) for f in KLMHits.__slots__))
     return both[np.argsort(both.event, kind="stable")]

@@ -5,7 +5,7 @@ from pydantic import Field
 from scipy.special import ndtri
 
 from muonkit.core.arrays import FloatArray, IntArray
-from muonkit.core.config import Section
+from muonkit.core.config import Range, Section
 from muonkit.data.tracks import FreeStates
 from muonkit.simulation.draws import uniforms
 from muonkit.simulation.kernels import philox
@@ -18,7 +18,7 @@ class Tracker(Section):
     direction [rad] across the track, and relative momentum."""
 
     r: float = Field(112.0, gt=0)
-    z: tuple[float, float] = (-80.0, 155.0)
+    z: Range = (-80.0, 155.0)
     position: float = Field(0.03, gt=0)
     direction: float = Field(1.5e-3, gt=0)
     momentum: float = Field(4e-3, gt=0)
