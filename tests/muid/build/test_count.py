@@ -83,6 +83,13 @@ def test_pions_keep_their_decays():
     assert count(one(), pion, ALL).selected.sum() == 1
 
 
+def test_tracks_with_holes_of_both_regions_count_where_they_cross():
+    counts = count(one(9, 2, 5, holes=(1,)), muon(), ALL)
+    assert counts.tracks.sum() == 1
+    assert counts.crossed.sum() == 3 + 6 - 1
+    assert counts.with_holes.sum() == 0
+
+
 def test_tracks_with_holes_count_for_chi2_only_and_are_told():
     counts = count(one(holes=(4,)), muon(), ALL)
     assert counts.crossed.sum() == 0

@@ -73,6 +73,29 @@ def test_overlaps_come_back_and_fall_for_all_but_muons(rich):
             assert np.all(np.diff(p[h, entries[15:]]) <= 1e-12)
 
 
+@pytest.mark.parametrize("species", ["mu", "pi"])
+def test_overlaps_of_few_tracks_are_near_the_truth_and_say_how_near(species):
+    h = signed_number(species, 1)
+    overlaps = [pair for pair in classes() if pair[0] >= 7]
+    used = np.concatenate([np.r_[rows(*pair)[: (pair[0] - 7) % 15 + 1], rows(*pair)[15:]] for pair in overlaps])
+    true = PAYLOAD.longitudinal[h, used].astype(float)
+    for tracks, within in ((2, 0.05), (20, 0.04), (200, 0.02)):
+        p, error = (table[h, used] for table in tables(binomial(PAYLOAD, tracks), FIT))
+        assert np.sqrt(np.mean((p - true) ** 2)) < within
+        assert np.mean(((p - true) / error) ** 2) < 2
+        assert np.sqrt(np.mean(error**2)) < 6 * np.sqrt(np.mean((p - true) ** 2))
+
+
+def test_a_single_track_does_not_make_the_table_of_its_class():
+    counts, h = binomial(PAYLOAD, 200), signed_number("mu", 1)
+    entries = rows(17, 4)
+    counts.crossed[h, entries], counts.hit[h, entries] = 1, 0
+    p, error = tables(counts, FIT)
+    used = np.r_[entries[:11], entries[15:]]
+    assert np.all(p[h, used] > 0.3)
+    assert np.all(error[h, used] > 0.05)
+
+
 def test_a_peak_that_is_no_exponential_is_kept():
     counts = binomial(PAYLOAD, RICH)
     h, layer = signed_number("pi", 1), rows(3, 14)[7]

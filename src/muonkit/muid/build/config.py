@@ -29,12 +29,15 @@ class BuildSelection(Section):
 
 class LongitudinalFit(Section):
     """pseudo: tracks that the profile of the whole outcome counts for beside those of a class; sigmas: within so many
-    the fitted profile replaces the counted one; least: fewer hits are replaced as well; caps of predictions for
-    overlaps, muons and others."""
+    the fitted profile replaces the counted one; least: fewer hits are replaced as well; overlap: the
+    same for the profile of a group of overlaps, whose scale in a class is known as from overlap_hits hits; caps of
+    predictions for overlaps, muons and others."""
 
     pseudo: float = Field(1.0, gt=0)
     sigmas: float = Field(3.0, gt=0)
     least: int = Field(2, ge=0)
+    overlap: float = Field(30.0, gt=0)
+    overlap_hits: float = Field(10.0, gt=0)
     muon_cap: float = Field(0.95, gt=0, lt=1)
     other_cap: float = Field(2 / 3, gt=0, lt=1)
 

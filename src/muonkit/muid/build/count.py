@@ -12,7 +12,7 @@ from muonkit.muid.additive import Additive
 from muonkit.muid.build.config import BuildSelection
 from muonkit.muid.hypotheses import HYPOTHESES, SIGNED, from_pdg
 from muonkit.muid.longitudinal import classes_of
-from muonkit.muid.outcome import OUTCOMES, classes, number_of_entries, region
+from muonkit.muid.outcome import OUTCOMES, OVERLAP_STOP_FORWARD, classes, number_of_entries, region
 from muonkit.muid.payload import ORDERS, REGIONS, first_entries
 from muonkit.muid.spline import BINS, WIDTH
 
@@ -23,8 +23,8 @@ MUONS = (10, 11)  # signed numbers
 class Counts(Additive):
     """By signed hypothesis: hit, crossed (12, entries), of the payload's longitudinal tables; tracks (12, classes);
     chi2 (12, REGIONS, ORDERS, BINS + 1): reduced chi2, the last bin all above; selected, with_holes (12, OUTCOMES):
-    tracks that were selected, and those of them that are not in the longitudinal counts because a layer is missing;
-    seen (12,): all tracks."""
+    tracks that were selected, and those of them that saw one region and are not in the longitudinal counts because a
+    layer is missing; seen (12,): all tracks."""
 
     hit: IntArray
     crossed: IntArray
@@ -83,7 +83,7 @@ def count(tracks: MuidTracks, truth: KLMTruth, selection: BuildSelection) -> Cou
     kept = selected(tracks, truth, selection)
     chosen, hypothesis = tracks[kept], hypothesis[kept]
     np.add.at(total.selected, (hypothesis, chosen.outcome), 1)
-    whole = without_holes(chosen)
+    whole = without_holes(chosen) | (chosen.outcome >= OVERLAP_STOP_FORWARD)
     np.add.at(total.with_holes, (hypothesis[~whole], chosen.outcome[~whole]), 1)
     _longitudinal(total, chosen[whole], hypothesis[whole])
     _transverse(total, chosen, hypothesis)

@@ -6,8 +6,9 @@ In classes that saw only one region, layers that are neither the innermost nor t
 
 fitted to hits among crossings (binomial likelihood); the fit replaces what was counted where both agree or hits are
 few. A class with few tracks leans on the profile of all last layers of its outcome, which counts as `pseudo` tracks.
-Behind the barrel the profile of each part is that of tracks that saw only this part, scaled, averaged with what was
-counted."""
+Behind the barrel the profile of each part is that of all classes of a group (which leans on tracks that saw only this
+part), scaled to the hits of the class, beside what was counted: Beta distributions throughout, since most of these
+classes hold a few tracks. Tracks with holes in their layers count there, as most muons of these classes have some."""
 
 from dataclasses import dataclass
 
@@ -45,7 +46,6 @@ START = {  # A, B per layer, by place of the signed hypothesis: with these the f
 LIMITS = ((1e-5, 0.9999), (-0.05, 4.0))  # of A, of B
 LEAST = 1e-5  # probabilities stay that far from 0 and 1
 OVERLAP_ENDCAPS = (STOP_FORWARD, STOP_BACKWARD, EXIT_FORWARD, EXIT_BACKWARD)
-FEW = 0.2  # hits where there are none, in the scale of an overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,14 @@ def tables(counts: Counts, fit: LongitudinalFit) -> tuple[FloatArray, FloatArray
     for hypothesis in range(SIGNED):
         hit, crossed = counts.hit[hypothesis], counts.crossed[hypothesis]
         single = {pair: single_region(hypothesis, pair, hit, crossed, fit) for pair in classes() if pair[0] < 7}
+        groups = [overlap_references(hypothesis, group, hit, crossed, fit) for group in range(len(OVERLAP_ENDCAPS))]
         for place, pair in enumerate(classes()):
             rows = slice(*first_entries()[place : place + 2])
-            whole = single[pair] if pair in single else overlap(hypothesis, pair, hit[rows], crossed[rows], single, fit)
+            if pair in single:
+                whole = single[pair]
+            else:
+                group = (pair[0] - OVERLAP_STOP_FORWARD) // BARREL_LAYERS
+                whole = overlap(hypothesis, pair, hit[rows], crossed[rows], groups[group], fit)
             p[hypothesis, rows], error[hypothesis, rows] = whole.p, whole.error
     return np.clip(p, LEAST, 1 - LEAST), error
 
@@ -166,39 +171,56 @@ def fitted(
     return new
 
 
+def overlap_references(
+    hypothesis: int, group: int, hit: IntArray, crossed: IntArray, fit: LongitudinalFit
+) -> tuple[FloatArray, FloatArray]:
+    """Profiles (15,) that all classes of a group have in common, in the barrel and in the endcap: that of tracks that
+    saw one region only, scaled, beside what was counted."""
+    found = []
+    for part, outcome in enumerate((EXIT_BARREL, OVERLAP_ENDCAPS[group])):
+        single = pooled(outcome, hit, crossed, START[hypothesis // 2 * 2])
+        h, n = group_counts(group, part, hit), group_counts(group, part, crossed)
+        scale = (h.sum() + 1) / (np.sum(n * single) + 1)
+        found.append(counted(h, n, np.clip(scale * single, LEAST, 1 - LEAST), fit.overlap).p)
+    return found[0], found[1]
+
+
+def group_counts(group: int, part: int, values: IntArray) -> FloatArray:
+    """Sums (15,) by layer over all classes of a group of the barrel (part 0) or endcap (part 1) layers."""
+    total = np.zeros(BARREL_LAYERS)
+    for pair in classes():
+        if (pair[0] - OVERLAP_STOP_FORWARD) // BARREL_LAYERS != group or pair[0] < OVERLAP_STOP_FORWARD:
+            continue
+        rows = values[rows_of(*pair)]
+        b = (pair[0] - OVERLAP_STOP_FORWARD) % BARREL_LAYERS
+        mine = rows[: b + 1] if part == 0 else rows[BARREL_LAYERS:]
+        total[: len(mine)] += mine
+    return total
+
+
 def overlap(
-    hypothesis: int, pair: tuple[int, int], hit: IntArray, crossed: IntArray, single: dict[tuple[int, int], Profile],
+    hypothesis: int, pair: tuple[int, int], hit: IntArray, crossed: IntArray, references: tuple[FloatArray, FloatArray],
     fit: LongitudinalFit,
 ) -> Profile:  # fmt: skip
     """The table of a class that saw barrel and endcap: entries of barrel layers beyond the last one say nothing."""
-    outcome, last = pair
-    group, b = divmod(outcome - OVERLAP_STOP_FORWARD, BARREL_LAYERS)
-    barrel = single[(EXIT_BARREL, b)]
-    endcap = single[(OVERLAP_ENDCAPS[group], last)]
+    b = (pair[0] - OVERLAP_STOP_FORWARD) % BARREL_LAYERS
     cap = fit.muon_cap if hypothesis in MUONS else fit.other_cap
     p, error = np.full(len(hit), 0.5), np.full(len(hit), 0.5)
-    references = (slice(0, b + 1), barrel.p), (slice(BARREL_LAYERS, None), endcap.p[BARREL_LAYERS:])
-    for rows, reference in references:
-        part = scaled(hit[rows].astype(np.float64), crossed[rows].astype(np.float64), reference, cap)
-        p[rows] = part.p if hypothesis in MUONS else falling(part)
-        error[rows] = part.error
+    for rows, reference in zip((slice(0, b + 1), slice(BARREL_LAYERS, None)), references, strict=True):
+        h, n = hit[rows].astype(np.float64), crossed[rows].astype(np.float64)
+        found = scaled(h, n, reference[: len(h)], cap, fit)
+        p[rows] = found.p if hypothesis in MUONS else falling(found)
+        error[rows] = found.error
     return Profile(p, error)
 
 
-def scaled(h: FloatArray, n: FloatArray, reference: FloatArray, cap: float) -> Profile:
-    """Counts averaged with the reference, scaled to the same sum; weights are the inverse variances, the reference is
-    as good as its scale."""
-    expected = float(np.sum(reference * n))
-    total = float(h.sum()) if h.sum() > 0 else FEW
-    if expected == 0:
-        return Profile(np.minimum(reference, cap), np.sqrt(reference * (1 - reference) / 2))
-    scale = total / expected
-    prediction = np.clip(scale * reference, LEAST, cap)
-    relative = 1 / np.sqrt(max(total, 1.0))
-    mine = counted(h, n, prediction, 1.0)
-    w_counted, w_reference = 1 / np.maximum(mine.error, 1e-6) ** 2, 1 / (relative * prediction) ** 2
-    p = (w_counted * mine.p + w_reference * prediction) / (w_counted + w_reference)
-    return Profile(p, 1 / np.sqrt(w_counted + w_reference))
+def scaled(h: FloatArray, n: FloatArray, reference: FloatArray, cap: float, fit: LongitudinalFit) -> Profile:
+    """Beta distributions of hits among crossings, with the reference, scaled, as a prior that counts as `overlap`
+    tracks. The scale has a Gamma distribution around 1, as wide as that of `overlap_hits` hits."""
+    total = h.sum() + fit.overlap_hits
+    prediction = np.clip(reference * total / (np.sum(reference * n) + fit.overlap_hits), LEAST, cap)
+    mine, share = counted(h, n, prediction, fit.overlap), fit.overlap / (n + fit.overlap)
+    return Profile(mine.p, np.hypot(mine.error, share * prediction / np.sqrt(total)))
 
 
 def falling(profile: Profile) -> FloatArray:
