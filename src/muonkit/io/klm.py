@@ -124,9 +124,8 @@ def read_tracks(file: KLMFile, start: int, stop: int) -> Candidates:
     covariance[:, UPPER[0], UPPER[1]] = _upper(file, columns, n)
     covariance[:, UPPER[1], UPPER[0]] = covariance[:, UPPER[0], UPPER[1]]
     charge = _number(file, columns, "charge")
-    charge = np.where(
-        np.isfinite(charge), np.where(charge < 0, -1.0, 1.0), np.nan
-    )  # a neutral one is taken as positive
+    sign = np.where(charge < 0, -1.0, 1.0)  # a neutral one is taken as positive
+    charge = np.where(np.isfinite(charge), sign, np.nan)
     states = FreeStates(position, momentum, charge, covariance)
     return Candidates(_whole(file, columns, "event"), _whole(file, columns, "track"), states)
 

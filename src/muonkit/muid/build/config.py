@@ -2,10 +2,8 @@
 
 from pydantic import Field
 
-from muonkit.core.config import Section
+from muonkit.core.config import Range, Section
 from muonkit.muid.config import MuidChoice
-
-Range = tuple[float, float]
 
 
 class BuildInput(Section):
@@ -29,9 +27,9 @@ class BuildSelection(Section):
 
 class LongitudinalFit(Section):
     """pseudo: tracks that the profile of the whole outcome counts for beside those of a class; sigmas: within so many
-    the fitted profile replaces the counted one; least: fewer hits are replaced as well; overlap: the
-    same for the profile of a group of overlaps, whose scale in a class is known as from overlap_hits hits; caps of
-    predictions for overlaps, muons and others."""
+    the fitted profile replaces the counted one; least: fewer hits are replaced as well; overlap: tracks that the profile
+    of a group of overlaps counts for, and overlap_hits: hits that its scale counts for; caps of predictions for
+    overlaps, muons and others."""
 
     pseudo: float = Field(1.0, gt=0)
     sigmas: float = Field(3.0, gt=0)
