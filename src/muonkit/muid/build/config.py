@@ -27,8 +27,8 @@ class BuildSelection(Section):
 
 class LongitudinalFit(Section):
     """pseudo: tracks that the profile of the whole outcome counts for beside those of a class; sigmas: within so many
-    the fitted profile replaces the counted one; least: fewer hits are replaced as well; overlap: tracks that the profile
-    of a group of overlaps counts for, and overlap_hits: hits that its scale counts for; caps of predictions for
+    the fitted profile replaces the counted one; least: fewer hits are replaced as well; overlap: tracks that the
+    profile of a group of overlaps counts for, and overlap_hits: hits that its scale counts for; caps of predictions for
     overlaps, muons and others."""
 
     pseudo: float = Field(1.0, gt=0)
