@@ -5,7 +5,7 @@ import pytest
 from tests.muid.performance.test_fine import FINE, filled
 
 from muonkit.muid.performance import cuts_file
-from muonkit.muid.performance.cuts import FROM_ALL, FROM_P, MEASURED, UNREACHABLE, cut_table
+from muonkit.muid.performance.cuts import FROM_ALL, FROM_P, MEASURED, NEAREST, UNREACHABLE, cut_table
 from muonkit.muid.performance.fine import CELLS
 
 P, THETA = np.array([0.5, 1.0, 2.0, 5.0]), np.array([15.0, 60.0, 150.0])
@@ -50,6 +50,17 @@ def test_realised_efficiency_is_the_wanted_one_and_tighter_cuts_keep_fewer():
     assert cuts[0] > cuts[1] > cuts[2]
     for wanted, cut in zip((0.8, 0.9, 0.95), cuts, strict=True):
         assert np.mean(score > cut) == pytest.approx(wanted, abs=5e-3)
+
+
+@pytest.mark.parametrize(("wanted", "reached"), [(0.95, 0.96), (0.88, 0.86), (0.6, 0.56), (0.5, 0.5)])
+def test_where_many_muons_have_one_value_the_nearest_efficiency_is_taken_and_told(wanted, reached):
+    """4 % lie below, 10 % at 2.03, 30 % at 6.07, the others above."""
+    rng = np.random.default_rng(2)
+    score = np.r_[rng.normal(-10, 1, 400), np.full(1000, 2.03), np.full(3000, 6.07), rng.normal(20, 3, 5600)]
+    found = cut_table(filled(score)[None, None], wanted, P[[0, 3]], THETA[[0, 2]], FINE, 50)
+    assert np.mean(score > found.cut[0, 0]) == pytest.approx(reached, abs=2e-3)
+    assert found.reached[0, 0] == pytest.approx(np.mean(score > found.cut[0, 0]), abs=2e-3)
+    assert found.status[0, 0] == (MEASURED if wanted == reached else NEAREST)
 
 
 def test_correctionlib_gives_the_same_cuts(tmp_path):

@@ -3,7 +3,9 @@
 In every bin the quantile of the muons' Delta, with the error that follows from the binomial error of an efficiency:
 half the distance of the quantiles at efficiency -+ sqrt(eff (1 - eff)/n). A bin with too few muons takes the cut of all
 theta at this p, if these are too few as well that of all tracks; `status` says so. Where too many muons have no score
-at all the efficiency cannot be had: then the cut is the lowest edge, which only these fail."""
+at all the efficiency cannot be had: then the cut is the lowest edge, which only these fail. Soft muons have but a few
+values of Delta: where more than COARSE of them share one that the cut would split, it goes to the side whose efficiency
+is nearer. `reached` is the efficiency that a cut has."""
 
 from dataclasses import dataclass
 
@@ -14,13 +16,17 @@ from muonkit.muid.performance.fine import CELLS, Fine, above, count, upper_quant
 from muonkit.muid.performance.known import KnownTracks
 from muonkit.muid.performance.rates import place
 
-MEASURED, FROM_P, FROM_ALL, UNREACHABLE = range(4)
-STATUS = ("measured", "few muons: from all theta", "few muons: from all tracks", "not reachable")
+MEASURED, FROM_P, FROM_ALL, UNREACHABLE, NEAREST = range(5)
+STATUS = (
+    *("measured", "few muons: from all theta", "few muons: from all tracks", "not reachable"),
+    "many muons at one value: the nearest",
+)
+COARSE, MANY = 0.01, 10  # share and number of the muons in one fine bin
 
 
 @dataclass(frozen=True, slots=True)
 class CutTable:
-    """For one efficiency, by p and theta: cut, error, status (np, nt); edges; muons (np, nt) in the bin."""
+    """For one efficiency, by p and theta: cut, error, status, reached (np, nt); edges; muons (np, nt) in the bin."""
 
     efficiency: float
     p_edges: FloatArray
@@ -28,6 +34,7 @@ class CutTable:
     cut: FloatArray
     error: FloatArray
     status: IntArray
+    reached: FloatArray
     muons: IntArray
 
 
@@ -45,13 +52,28 @@ def cut_table(
 ) -> CutTable:
     """The cuts of all bins; a bin needs `least` muons for a cut of its own."""
     shape = counts.shape[:2]
-    cut, error, status = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    cut, error, reached = (np.zeros(shape) for _ in range(3))
+    status = np.zeros(shape, dtype=np.int64)
     for where in np.ndindex(shape):
         chosen, status[where] = _enough(counts, where[0], where[1], least)
         cut[where], error[where] = quantile(chosen, efficiency, fine)
         if above(chosen)[0] < efficiency:
             status[where] = UNREACHABLE
-    return CutTable(efficiency, p_edges, theta_edges, cut, error, status, counts.sum(axis=-1))
+        elif (side := nearer_side(chosen, efficiency, fine)) is not None:
+            cut[where], status[where] = side, status[where] or NEAREST
+        reached[where] = np.interp(cut[where], fine.edges, above(chosen))
+    return CutTable(efficiency, p_edges, theta_edges, cut, error, status, reached, counts.sum(axis=-1))
+
+
+def nearer_side(counts: IntArray, efficiency: float, fine: Fine) -> float | None:
+    """The edge with the nearer efficiency of the fine bin in which the cut lies, if many share this bin."""
+    passed = above(counts)
+    after = int(np.searchsorted(-passed, -efficiency, "right"))
+    sides = np.clip([after - 1, after], 0, len(passed) - 1)
+    inside = passed[sides[0]] - passed[sides[1]]
+    if inside <= COARSE or inside * counts.sum() < MANY:
+        return None
+    return float(fine.edges[sides[np.argmin(np.abs(passed[sides] - efficiency))]])
 
 
 def _enough(counts: IntArray, i: int, j: int, least: int) -> tuple[IntArray, int]:

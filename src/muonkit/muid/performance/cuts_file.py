@@ -1,8 +1,10 @@
 """Cuts as correctionlib JSON (schema 2): what analysts load, in Python or C++, without this package.
 
-`cut`         efficiency (text, as in the configuration), p [GeV], theta [deg] -> Delta must be above it
-`cut_error`   the same -> its statistical error
-`cut_status`  the same -> 0 measured in this bin, 1 taken from all theta at this p, 2 from all tracks, 3 not reachable
+`cut`             efficiency (text, as in the configuration), p [GeV], theta [deg] -> Delta must be above it
+`cut_error`       the same -> its statistical error
+`cut_efficiency`  the same -> the share of muons that pass it
+`cut_status`      the same -> 0 measured in this bin, 1 taken from all theta at this p, 2 from all tracks, 3 not
+                  reachable, 4 many muons have one value of Delta: the nearest efficiency
 Outside of the edges evaluation is an error: nothing is clamped silently."""
 
 import gzip
@@ -26,6 +28,7 @@ INPUTS = [
 MEANING = {
     "cut": ("least ln L difference", "a track is identified if Delta > cut"),
     "cut_error": ("statistical error", "of the cut"),
+    "cut_efficiency": ("efficiency of the cut", "share of the muons that pass it"),
     "cut_status": ("origin of the cut", "; ".join(f"{i} {word}" for i, word in enumerate(STATUS))),
 }
 
@@ -37,7 +40,7 @@ def key(efficiency: float) -> str:
 
 def content(tables: Sequence[CutTable], signal: str, background: str) -> dict[str, Any]:
     """The correction set."""
-    columns = {"cut": "cut", "cut_error": "error", "cut_status": "status"}
+    columns = {"cut": "cut", "cut_error": "error", "cut_efficiency": "reached", "cut_status": "status"}
     return {
         "schema_version": 2,
         "description": f"cuts on Delta = ln L({signal}) - ln L({background}) of muon identification",
@@ -89,7 +92,7 @@ def _compare(path: Path, table: CutTable) -> None:
 
 
 def evaluate(path: Path, name: str, efficiency: float, p: FloatArray, theta: FloatArray) -> FloatArray:
-    """Values (n,) of `cut`, `cut_error` or `cut_status` from a file."""
+    """Values (n,) of a correction, see above, from a file."""
     import correctionlib
 
     loaded = correctionlib.CorrectionSet.from_string(gzip.decompress(path.read_bytes()).decode())

@@ -171,7 +171,7 @@ def cut_tables(counts: Counts, config: Performance) -> list[CutTable]:
 def cuts_of(table: CutTable) -> Content:
     """A table of cuts, rows by p."""
     content: Content = {"efficiency": table.efficiency, "meaning_of_status": list(STATUS)}
-    columns = ("p_edges", "theta_edges", "cut", "error", "status", "muons")
+    columns = ("p_edges", "theta_edges", "cut", "error", "status", "reached", "muons")
     return content | {name: getattr(table, name).tolist() for name in columns}
 
 
