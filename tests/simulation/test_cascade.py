@@ -8,6 +8,7 @@ from tests.thresholds import CHI2_FLATNESS
 from muonkit.detector.detector import load_detector
 from muonkit.detector.volumes import locate
 from muonkit.simulation.draws import key_of
+from muonkit.simulation.interactions import CODES
 from muonkit.simulation.kernels import cascade, philox, showers, walls
 from muonkit.simulation.kernels.cascade import KIND, PRIMARY, SIZE, STACK, P
 from muonkit.simulation.klm import fast
@@ -130,3 +131,44 @@ def test_what_happens_to_one_depends_on_its_number_only():
     later = whole.crossings[whole.crossings.track >= 30]
     np.testing.assert_array_equal(later.position, half.crossings.position)
     assert len(later) > 50
+
+
+def stopped(code, n=400):
+    """Codes and kinetic energies of what comes of n particles that stop in the iron."""
+    world = fast.world(BELLE2, START)
+    iron = [material.name for material in BELLE2.materials].index("iron")
+    events = []
+    for i in range(n):
+        s, y = scratch(), np.zeros(SIZE)
+        y[5], y[P], y[KIND] = 1.0, 0.001, CODES.index(code)
+        assert showers.stop(world, y, iron, s, dice(i), EMPTY) == cascade.STOPPED
+        made = s.stack[: s.used[0]]
+        mass = world.kinds.mass[made[:, KIND].astype(int)]
+        kinetic = np.hypot(made[:, P], mass) - mass
+        events.append([(CODES[int(kind)], T) for kind, T in zip(made[:, KIND], kinetic, strict=True)])
+    return events
+
+
+def test_stopped_antiprotons_annihilate_into_no_more_than_two_masses():
+    events = stopped(-2212)
+    mesons = [sum(abs(code) == 211 for code, _ in event) for event in events]
+    assert 2 < np.mean(mesons) < 4  # charged pions of an annihilation: 3, less what the nucleus keeps
+    rest = {211: 0.13957, -211: 0.13957, 321: 0.49368, -321: 0.49368, 130: 0.49761}
+    energy = [
+        sum(T + rest.get(code, 0.0) for code, T in event if code not in (2212, 2112, 1000010020)) for event in events
+    ]
+    assert max(energy) < 2 * 0.93827 * 1.1
+    assert np.mean(energy) > 1.0
+
+
+def test_stopped_kaons_are_captured_or_decay_by_charge():
+    positive, negative = stopped(321), stopped(-321)
+    muons = [T for event in positive for code, T in event if code == -13]
+    assert abs(len(muons) / len(positive) - 0.668) < 4 * np.sqrt(0.668 * 0.332 / len(positive))
+    np.testing.assert_allclose(muons, 0.1525, atol=3e-4)  # of K -> mu nu at rest
+    assert not any(code in (13, -13) for event in negative for code, _ in event)
+    assert sum(len(event) > 0 for event in negative) > 0.5 * len(negative)
+
+
+def test_stopped_protons_leave_nothing():
+    assert not any(stopped(2212, 50))

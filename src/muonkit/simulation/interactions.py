@@ -13,30 +13,39 @@ from muonkit.core.errors import InputError
 from muonkit.detector.material import Material
 from muonkit.simulation.kernels import cascade
 
-SCHEMA = "interactions/1"
+SCHEMA = "interactions/2"
 MATERIALS = ("iron", "CsI")
 MASS_NUMBER = {"iron": 55.845, "CsI": 129.9}
 KINETIC = np.array([0.03, 0.06, 0.1, 0.16, 0.25, 0.4, 0.6, 0.9, 1.35, 2.0, 3.0, 4.5, 7.0])  # GeV
-PROJECTILES = np.array([211, -211, 321, -321, 2212, -2212, 2112, 130, 1000010020, -1000010020])
+PROJECTILES = np.array([211, -211, 321, -321, 2212, -2212, 2112, 130, 1000010020, -1000010020, -2112])
 CODES = (  # of cascade's kinds
     *(-13, 13, 211, -211, 321, -321, 2212, -2212, 2112, 130),
-    *(1000010020, -1000010020, 22, -11, 11),
+    *(1000010020, -1000010020, -2112, 22, -11, 11),
 )
 THRESHOLD = {  # GeV of kinetic energy
     211: 0.01, -211: 0.01, 321: 0.01, -321: 0.01, 2212: 0.012, -2212: 0.012, 2112: 0.025, -2112: 0.025,
     130: 0.04, 1000010020: 0.02, 22: 0.03, 11: 0.03, -11: 0.03, 13: 0.01, -13: 0.01,
 }  # fmt: skip
 HEAVY = 90.0  # mass number from which caesium iodide stands for a material
-ANTINEUTRON, NEUTRON = -2112, 2112
+ABSORBED = (211, -211, -321)  # mesons that a nucleus may swallow
 
 
 class Products(NamedTuple):
-    """first (k + 1,): where the products of each interaction stand; code, share of the kinetic energy, cosine."""
+    """first (k + 1,): where the products of each interaction stand; code, share of the energy available (kinetic, and
+    `release`), cosine."""
 
     first: AnyArray
     code: AnyArray
     share: AnyArray
     cosine: AnyArray
+
+
+def release(code: int) -> float:
+    """Rest energy [GeV] that an interaction can set free: of absorbed mesons, and of antibaryons with a nucleon."""
+    from particle import Particle
+
+    mass = float(Particle.from_pdgid(code).mass or 0) / 1000
+    return mass if code in ABSORBED else 2 * mass if code < -2000 else 0.0
 
 
 @cache
@@ -69,8 +78,10 @@ def library(materials: tuple[Material, ...]) -> cascade.Library:
         scale = material.density * (MASS_NUMBER[name] / max(mean_mass_number(material), 1)) ** (1 / 3)
         inelastic[i, kinds], elastic[i, kinds] = (scale / arrays[f"{name} {what}"] for what in ("inelastic", "elastic"))
         kick[i, kinds] = arrays[f"{name} kick"]
+    free = np.zeros(cascade.KINDS)
+    free[kinds] = [release(code) for code in PROJECTILES.tolist()]
     first, *products = joined(arrays, kinds)
-    return cascade.Library(KINETIC, inelastic, elastic, kick, family, first, *products)
+    return cascade.Library(KINETIC, inelastic, elastic, kick, free, family, first, *products)
 
 
 def mean_mass_number(material: Material) -> float:
@@ -95,6 +106,6 @@ def joined(arrays: dict[str, AnyArray], kinds: list[int]) -> tuple[AnyArray, ...
         columns.append(table)
         start += len(table.code)
     codes, which = np.unique(np.concatenate([table.code for table in columns]), return_inverse=True)
-    kinds_of = np.array([CODES.index(NEUTRON if c == ANTINEUTRON else c) for c in codes.tolist()], dtype=np.int8)
+    kinds_of = np.array([CODES.index(c) for c in codes.tolist()], dtype=np.int8)
     share, cosine = (np.concatenate([getattr(t, name) for t in columns]) for name in ("share", "cosine"))
     return first, kinds_of[which], share.astype(np.float32), cosine.astype(np.float32)

@@ -41,7 +41,7 @@ def test_layers_have_hits_as_often_as_in_geant4(name):
     ours, f = share(fast(name), "seen", "events")
     many = np.array(REFERENCE[name]["seen"]) > 100
     assert many.sum() > 8
-    allowed = FAST_LAYERS.get(name, 0.1) + SIGMAS * np.hypot(e, f)[many]
+    allowed = FAST_LAYERS + SIGMAS * np.hypot(e, f)[many]
     assert np.all(np.abs(ours[many] / geant4[many] - 1) < allowed)
 
 

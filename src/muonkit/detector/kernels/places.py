@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from muonkit.core.compiled import inlined, leaf
+from muonkit.core.compiled import inlined
 
 MAX_SIDES = 24
 # unit vectors at half turns of the sides: row n, column 2 s for side s of n, 2 s + 1 for the edge behind it; the
@@ -25,7 +25,7 @@ def towards(V, b, half):
     return c * c0 - s * s0, s * c0 + c * s0
 
 
-@leaf
+@inlined
 def facing(V, b, x, y):
     """The side of polygon block b that looks towards (x, y), and the distance from the axis along its normal."""
     phi0 = V.phi0[b]
@@ -40,7 +40,7 @@ def facing(V, b, x, y):
     return side, rho
 
 
-@leaf
+@inlined
 def rho_of(V, b, x, y):
     """Distance from the axis: hypot(x, y), or the distance that makes a polygon a circle."""
     if V.sides[b] == 0:
@@ -68,7 +68,7 @@ def slice_in(V, b, x, y, z):
     return low - V.first[b] - b
 
 
-@leaf
+@inlined
 def locate(V, x, y, z, hint):
     """Block and slice that hold the point; (-1, -1) outside all of them. Block `hint`, if not -1, is tried first."""
     if hint >= 0:
@@ -82,7 +82,7 @@ def locate(V, x, y, z, hint):
     return -1, -1
 
 
-@leaf
+@inlined
 def material_of(V, block, part):
     """Index of the material; 0 outside."""
     return 0 if block < 0 else V.material[V.first[block] + part]

@@ -2,7 +2,7 @@
 
 Geant4 sends every hadron into iron and into caesium iodide at a grid of kinetic energies. Kept are mean free paths, the
 kick of elastic scattering, and what some hundred inelastic interactions each gave: charged particles, neutrons,
-photons and neutral kaons above thresholds. Short-lived products decay here."""
+photons and neutral kaons above thresholds, after the decay of what is short-lived."""
 
 import argparse
 import json
@@ -14,59 +14,10 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, FloatArray
 from muonkit.core.files import atomic
 from muonkit.simulation.geant4.engine import launch
-from muonkit.simulation.interactions import KINETIC, MATERIALS, PROJECTILES, SCHEMA, THRESHOLD, Products
+from muonkit.simulation.interactions import KINETIC, MATERIALS, PROJECTILES, SCHEMA, THRESHOLD, Products, release
 
 GEANT4_NAMES = {"iron": "G4_Fe", "CsI": "G4_CESIUM_IODIDE"}
 DENSITY = {"iron": 7.874, "CsI": 4.51}  # g/cm3, of Geant4's
-DECAYS = {  # PDG code: (probability, code, code), the first charged mode that is met in cumulated order
-    111: ((1.0, 22, 22),),
-    310: ((0.692, 211, -211), (1.0, 111, 111)),
-    3122: ((0.641, 2212, -211), (1.0, 2112, 111)),
-    3222: ((0.516, 2212, 111), (1.0, 2112, 211)),
-    3112: ((1.0, 2112, -211),),
-    3212: ((1.0, 3122, 22),),
-    221: ((0.72, 22, 22), (1.0, 211, -211)),
-}
-
-
-def mass(code: int) -> float:
-    """GeV."""
-    from particle import Particle
-
-    return float(Particle.from_pdgid(code).mass or 0) / 1000
-
-
-def settled(code: int, kinetic: float, cosine: float, rng: np.random.Generator) -> list[tuple[int, float, float]]:
-    """A product, or what it decays into at once: codes, kinetic energies, cosines to the beam."""
-    if code not in DECAYS:
-        return [(code, kinetic, cosine)]
-    u = rng.random()
-    _, *daughters = next(mode for mode in DECAYS[code] if u < mode[0])
-    out = []
-    for daughter, (T, c) in zip(daughters, two_body(code, kinetic, cosine, daughters, rng), strict=True):
-        out += settled(daughter, T, c, rng)
-    return out
-
-
-def two_body(
-    code: int, kinetic: float, cosine: float, daughters: list[int], rng: np.random.Generator
-) -> list[tuple[float, float]]:
-    """Kinetic energies and cosines to the beam of both daughters of an isotropic decay."""
-    M, (m1, m2) = mass(code), (mass(daughter) for daughter in daughters)
-    E1 = (M * M + m1 * m1 - m2 * m2) / (2 * M)
-    q = np.sqrt(max(E1 * E1 - m1 * m1, 0.0))
-    direction = np.array([np.sqrt(1 - cosine**2), 0.0, cosine])
-    gamma = 1 + kinetic / M
-    boost = np.sqrt(gamma * gamma - 1) * direction  # gamma beta
-    axis = rng.normal(size=3)
-    axis *= q / np.linalg.norm(axis)
-    out = []
-    for momentum, m in ((axis, m1), (-axis, m2)):
-        E = np.sqrt(q * q + m * m)
-        p = momentum + boost * (boost @ momentum / (gamma + 1) + E)
-        size = max(float(np.linalg.norm(p)), 1e-12)
-        out.append((float(np.sqrt(size * size + m * m) - m), float(p[2] / size)))
-    return out
 
 
 def beams(events: int) -> tuple[AnyArray, FloatArray]:
@@ -92,16 +43,16 @@ def lengths(found: dict[str, AnyArray], events: int, density: float) -> dict[str
     return {"inelastic": density * way / events, "elastic": density * way / per, "kick": kicks / per}
 
 
-def products(found: dict[str, AnyArray], events: int, keep: int, rng: np.random.Generator) -> Products:
+def products(found: dict[str, AnyArray], events: int, keep: int) -> Products:
     """All that the kept interactions gave, above threshold."""
     codes, kinetic = beams(events)
-    rows: list[list[tuple[int, float, float]]] = [[] for _ in range(len(codes) // events * keep)]
+    free = np.array([release(code) for code in PROJECTILES.tolist()])
+    available = kinetic + np.repeat(free, len(codes) // len(free))
+    rows: list[list[tuple[float, float, float]]] = [[] for _ in range(len(codes) // events * keep)]
     for event, code, T, cosine in found["products"]:
         i = int(event)
-        place = i // events * keep + i % events
-        for one, energy, c in settled(int(code), T, cosine, rng):
-            if energy > THRESHOLD.get(one, np.inf):
-                rows[place].append((one, energy / kinetic[i], c))
+        if THRESHOLD.get(int(code), np.inf) < T:
+            rows[i // events * keep + i % events].append((code, T / available[i], cosine))
     flat = np.array([product for row in rows for product in row]).reshape(-1, 3)
     first = np.concatenate(([0], np.cumsum([len(row) for row in rows])))
     return Products(first, flat[:, 0].astype(np.int32), flat[:, 1].astype(np.float16), flat[:, 2].astype(np.float16))
@@ -110,11 +61,10 @@ def products(found: dict[str, AnyArray], events: int, keep: int, rng: np.random.
 def build(events: int, keep: int, seed: int, folder: Path | None) -> dict[str, Any]:
     """The arrays of the file."""
     arrays: dict[str, Any] = {}
-    rng = np.random.default_rng(seed)
     for material in MATERIALS:
         found = shot(material, events, keep, seed, folder)
         arrays |= {f"{material} {name}": values for name, values in lengths(found, events, DENSITY[material]).items()}
-        made = products(found, events, keep, rng)
+        made = products(found, events, keep)
         arrays |= {f"{material} {name}": values for name, values in made._asdict().items()}
     about = {"schema": SCHEMA, "geant4": str(found["version"]), "physics": "FTFP_BERT", "seed": seed}
     about |= {"events": events, "kept": keep, "stand-in data": bool(found["stand_in"])}

@@ -12,7 +12,11 @@ import numpy as np
 from muonkit.core.arrays import AnyArray
 from muonkit.simulation.geant4.actions import Actions, definition, serve
 
-OFF = ("hIoni", "ionIoni", "msc", "CoulombScat", "Decay", "hBrems", "hPairProd", "StepLimiter")
+OFF = (
+    *("hIoni", "ionIoni", "msc", "CoulombScat", "hBrems", "hPairProd", "StepLimiter"),
+    *(f"Decay {name}" for name in ("pi+", "pi-", "kaon+", "kaon-", "kaon0L", "neutron", "anti_neutron")),
+)
+SHORT = 1.0  # ns: products of a shorter mean life decay where they are made
 
 
 class Block(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
@@ -49,8 +53,8 @@ class Beam(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
 
 
 class Ways(g4.G4UserSteppingAction):  # type: ignore[misc]
-    """Per event: way [cm] to the inelastic interaction, number of elastic ones, sum of their squared transverse
-    momenta [GeV^2]."""
+    """Per event, of the primary: way [cm] to the inelastic interaction, number of elastic ones, sum of their squared
+    transverse momenta [GeV^2]."""
 
     def __init__(self, beam: Beam, events: int) -> None:
         super().__init__()
@@ -58,6 +62,8 @@ class Ways(g4.G4UserSteppingAction):  # type: ignore[misc]
         self.way, self.elastic, self.kicks = np.zeros(events), np.zeros(events), np.zeros(events)
 
     def UserSteppingAction(self, step: Any) -> None:
+        if step.GetTrack().GetParentID() != 0:
+            return
         i = self.beam.event
         self.way[i] += step.GetStepLength() / g4.cm
         process = str(step.GetPostStepPoint().GetProcessDefinedStep().GetProcessName())
@@ -75,7 +81,8 @@ def across(before: Any, after: Any) -> float:
 
 
 class Products(g4.G4UserStackingAction):  # type: ignore[misc]
-    """What inelastic interactions make: event, PDG code, kinetic energy [GeV], cosine to z. It is not followed."""
+    """What inelastic interactions make: event, PDG code, kinetic energy [GeV], cosine to z; of what is short-lived, its
+    decay products. They are not followed."""
 
     def __init__(self, beam: Beam) -> None:
         super().__init__()
@@ -86,10 +93,19 @@ class Products(g4.G4UserStackingAction):  # type: ignore[misc]
         if track.GetParentID() == 0:
             return g4.G4ClassificationOfNewTrack.fUrgent
         i, process = self.beam.event, track.GetCreatorProcess()
-        if self.beam.job["keep"][i] and process is not None and str(process.GetProcessName()) != "hadElastic":
-            code = int(track.GetDefinition().GetPDGEncoding())
-            self.rows.append((i, code, track.GetKineticEnergy() / g4.GeV, track.GetMomentumDirection().z))
+        if not self.beam.job["keep"][i] or process is None or str(process.GetProcessName()) == "hadElastic":
+            return g4.G4ClassificationOfNewTrack.fKill
+        if is_short_lived(track.GetDefinition()):
+            return g4.G4ClassificationOfNewTrack.fUrgent
+        code = int(track.GetDefinition().GetPDGEncoding())
+        self.rows.append((i, code, track.GetKineticEnergy() / g4.GeV, track.GetMomentumDirection().z))
         return g4.G4ClassificationOfNewTrack.fKill
+
+
+def is_short_lived(definition: Any) -> bool:
+    """Hyperons, short-lived kaons and neutral mesons; no nuclei."""
+    nucleus = abs(int(definition.GetPDGEncoding())) > 10**9
+    return not nucleus and not definition.GetPDGStable() and definition.GetPDGLifeTime() < SHORT * g4.ns
 
 
 def run(job: dict[str, AnyArray]) -> dict[str, Any]:

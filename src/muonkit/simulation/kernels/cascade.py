@@ -11,15 +11,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from muonkit.core.compiled import compiled, leaf
+from muonkit.core.compiled import compiled, inlined, leaf
 from muonkit.core.units import CURVATURE
 from muonkit.detector.detector import DetectorArrays
 from muonkit.detector.kernels import field
 from muonkit.simulation.kernels import geometry, matter, philox, walls
 
 P, TIME, LIFE, INELASTIC, ELASTIC, KIND, PRIMARY, INSIDE, SIZE = 6, 7, 8, 9, 10, 11, 12, 13, 14
-MU, PI, K, PROTON, NEUTRON, K_LONG, DEUTERON, PHOTON, ELECTRON = 0, 2, 4, 6, 8, 9, 10, 12, 13
-KINDS = 15  # mu+ mu- pi+ pi- K+ K- p pbar n K0L d dbar photon e+ e-
+MU, PI, K, PROTON, NEUTRON, K_LONG, DEUTERON, ANTINEUTRON, PHOTON, ELECTRON = 0, 2, 4, 6, 8, 9, 10, 12, 13, 14
+KINDS = 16  # mu+ mu- pi+ pi- K+ K- p pbar n K0L d dbar nbar photon e+ e-
 LEFT, STOPPED, DECAYED, INTERACTED, GOES_ON = range(5)
 STACK = 400
 LIGHT = 29.9792458  # cm/ns
@@ -46,13 +46,15 @@ class Kinds(NamedTuple):
 
 class Library(NamedTuple):
     """kinetic (g,): grid [GeV]; inelastic, elastic (materials, KINDS, g): interactions per cm; kick (materials, KINDS,
-    g): squared momentum [GeV^2] an elastic one gives; family (materials,): which half of the products; first (2, KINDS,
-    g, n + 1): where the products of each interaction stand; kind, share of the kinetic energy, cosine (k,): of each."""
+    g): squared momentum [GeV^2] an elastic one gives; free (KINDS,): rest energy [GeV] an inelastic one sets free;
+    family (materials,): which half of the products; first (2, KINDS, g, n + 1): where the products of each interaction
+    stand; kind, share of the energy available, cosine (k,): of each."""
 
     kinetic: npt.NDArray[np.float64]
     inelastic: npt.NDArray[np.float64]
     elastic: npt.NDArray[np.float64]
     kick: npt.NDArray[np.float64]
+    free: npt.NDArray[np.float64]
     family: npt.NDArray[np.int64]
     first: npt.NDArray[np.int64]
     kind: npt.NDArray[np.int8]
@@ -105,7 +107,7 @@ class Scratch(NamedTuple):
     G: npt.NDArray[np.float64]
 
 
-@leaf
+@inlined
 def push(s, parent, kind, p, angle, world, dice, primary):
     """A new particle where its parent is, at an angle to it."""
     n = s.used[0]
@@ -123,14 +125,14 @@ def push(s, parent, kind, p, angle, world, dice, primary):
     s.used[0] = n + 1
 
 
-@leaf
+@inlined
 def ready(y, world, dice):
     """Draw how long it lives and how far it goes."""
     y[LIFE] = world.kinds.life[int(y[KIND])] * philox.exponential(dice)
     y[INELASTIC], y[ELASTIC] = philox.exponential(dice), philox.exponential(dice)
 
 
-@leaf
+@inlined
 def kinetic(world, y):
     """Kinetic energy [GeV]."""
     m = world.kinds.mass[int(y[KIND])]
@@ -149,7 +151,7 @@ def grid(L, T):
     return i, math.log(T / L.kinetic[i]) / math.log(L.kinetic[i + 1] / L.kinetic[i])
 
 
-@leaf
+@inlined
 def turn(s, y, h, k):
     """Go h along the helix of the field s.B."""
     B = math.sqrt(s.B[0] ** 2 + s.B[1] ** 2 + s.B[2] ** 2)
@@ -170,7 +172,7 @@ def turn(s, y, h, k):
     y[2] += 0.5 * h * (t2 + y[5])
 
 
-@leaf
+@inlined
 def cross(world, slice_, x0, x1, x2, y, track, out):
     """Write down the sensors of a slice between a point and where the particle is now; their number."""
     S, found = world.detector.surfaces, 0
@@ -192,7 +194,7 @@ def cross(world, slice_, x0, x1, x2, y, track, out):
     return found
 
 
-@leaf
+@inlined
 def note(world, y, p0, p1, p2, surface, track, out):
     """One more crossing, as long as there is room; the caller sees that there is."""
     n, kind = out.n[0], int(y[KIND])
@@ -206,7 +208,7 @@ def note(world, y, p0, p1, p2, surface, track, out):
     row[6], row[7], row[8] = world.kinds.mass[kind], y[TIME], world.kinds.charge[kind]
 
 
-@leaf
+@inlined
 def to_start(world, y):
     """Straight path to the end of the tracker, from inside."""
     return walls.to_can(y, world.start[0], world.start[1], world.start[2])
@@ -221,7 +223,7 @@ def begin(world, y, b):
     b[6], b[7], b[8] = world.kinds.mass[kind], y[TIME], world.kinds.charge[kind]
 
 
-@leaf
+@inlined
 def out_of_tracker(world, y, out):
     """A charged primary at the end of the tracker: the start of the track that is seen."""
     r2 = y[0] * y[0] + y[1] * y[1]
@@ -241,7 +243,7 @@ def mostly_measured(world, y):
     return y[INSIDE] > 0 and y[TIME] * LIGHT * y[P] / math.sqrt(y[P] ** 2 + m * m) > to_start(world, y)
 
 
-@leaf
+@inlined
 def gone(world, y):
     """Whether it has left the detector, or comes too late."""
     e = world.detector.envelope
@@ -262,7 +264,7 @@ def tabulate(materials, mass, charge, spin):
     return table
 
 
-@leaf
+@inlined
 def power(world, i, kind, p):
     """Mean energy loss [GeV/cm] in material i."""
     table = world.kinds.power[i, kind]
@@ -271,7 +273,7 @@ def power(world, i, kind, p):
     return table[n] + (x - n) * (table[n + 1] - table[n])
 
 
-@leaf
+@inlined
 def slowed(world, i, h, y, particle, dice):
     """Momentum behind h of material i; 0 if nothing is left. The mean loss is that half way."""
     m, kind = particle.mass, int(y[KIND])
@@ -285,7 +287,7 @@ def slowed(world, i, h, y, particle, dice):
     return math.sqrt(E * E - m * m) if m < E else 0.0
 
 
-@leaf
+@inlined
 def limits(world, y, i, wall, charge, particle):
     """Length of the next step, were there no interactions."""
     M = world.detector.materials
@@ -302,7 +304,7 @@ def limits(world, y, i, wall, charge, particle):
     return h
 
 
-@leaf
+@inlined
 def drift(world, y, h, i, slice_, slab, charge, particle, s, dice, track, out):
     """A step: bent, slowed down and scattered at a random place of it; False if the particle has stopped."""
     det = world.detector
@@ -318,7 +320,7 @@ def drift(world, y, h, i, slice_, slab, charge, particle, s, dice, track, out):
         return True
     first = h * philox.uniform(dice)
     turn(s, y, first, k)
-    a, b = matter.knock(det.materials, world.nuclei, i, h, slab, y[P], particle.mass, matter.CORE, dice)
+    a, b = matter.knock(det.materials, world.nuclei, i, h, slab, y[P], particle.mass, matter.TAILS, dice)
     matter.deflect(y, a, b)
     turn(s, y, h - first, k)
     cross(world, slice_, x0, x1, x2, y, track, out)

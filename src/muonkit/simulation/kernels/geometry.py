@@ -5,7 +5,7 @@ in any direction without leaving it; negative outside."""
 
 import math
 
-from muonkit.core.compiled import leaf
+from muonkit.core.compiled import inlined, leaf
 from muonkit.detector.kernels import places
 
 CYLINDER, DISC = 1, 2  # kinds of detector.surfaces
@@ -68,7 +68,7 @@ def ring(V, b, part, rho, z):
     return min(min(inner, r1 - rho), min(z - z0, z1 - z))
 
 
-@leaf
+@inlined
 def room(V, block, part, y):
     """How far it is at least to the end of the region."""
     if block >= 0:

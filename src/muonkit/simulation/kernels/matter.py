@@ -14,14 +14,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from muonkit.core.compiled import leaf
+from muonkit.core.compiled import inlined, leaf
 from muonkit.core.units import ELECTRON_MASS
 from muonkit.simulation.kernels import philox
 
 LOWEST = 0.05  # beta gamma
 HIGHLAND, LOG_TERM = 13.6e-3, 0.038  # PDG 2024 eq. 34.16
 MOLIERE = 3.34  # of (Z alpha/beta)^2 in the screening angle
-COLLISIONS = 8.0  # hard ones, on average
+COLLISIONS = 2.0  # hard ones, on average
 WIDEST = 1.0  # rad^2: where small angles end
 NO_LOSS, MEAN, GAUSSIAN, LANDAU = range(4)
 NO_SCATTERING, CORE, TAILS = range(3)
@@ -77,7 +77,7 @@ def stopping_power(M, i, p, particle):
     return M.xi[i] / beta2 * max(bracket, 0.0)
 
 
-@leaf
+@inlined
 def collisions(width, mean, p, particle, dice):
     """A loss around `mean` that is the sum of collisions; width = xi x/beta^2 [GeV]."""
     E2 = p * p + particle.mass * particle.mass
@@ -97,7 +97,7 @@ def collisions(width, mean, p, particle, dice):
         count += philox.exponential(dice)
 
 
-@leaf
+@inlined
 def fluctuating(M, i, length, mean, p, particle, mode, dice):
     """The loss [GeV] over `length` of material i, where `mean` is expected."""
     if mode == MEAN or mean == 0:
@@ -133,7 +133,7 @@ def behind(M, i, length, p, particle, mode, dice):
     return math.sqrt(E * E - mass * mass) if mass < E else 0.0
 
 
-@leaf
+@inlined
 def core_width(depth, slab, p, mass):
     """Width of the projected angle behind `depth` radiation lengths of a slab of `slab`; PDG 2024 eq. 34.16.
 
@@ -143,7 +143,7 @@ def core_width(depth, slab, p, mass):
     return HIGHLAND / p * math.sqrt(depth / beta2) * max(1 + LOG_TERM * log, 0.0)
 
 
-@leaf
+@inlined
 def rutherford(N, i, length, p, mass, dice):
     """Projected angles of many small scatterings and the few hard ones.
 
@@ -163,14 +163,15 @@ def rutherford(N, i, length, p, mass, dice):
         w = chi_c2 / count - chi_a2
         if w <= cut:
             return a, b
-        if w < WIDEST and philox.uniform(dice) < (1 + w * p2 * N.size[i]) ** -4:
+        form = 1 / (1 + w * p2 * N.size[i]) ** 2
+        if w < WIDEST and philox.uniform(dice) < form * form:
             angle = 2 * math.pi * philox.uniform(dice)
             a += math.sqrt(w) * math.cos(angle)
             b += math.sqrt(w) * math.sin(angle)
         count += philox.exponential(dice)
 
 
-@leaf
+@inlined
 def knock(M, N, i, length, slab, p, mass, mode, dice):
     """Projected angles [rad] of `length` cm of material i, part of a slab of that many cm."""
     if mode == NO_SCATTERING or M.density[i] == 0:
@@ -181,7 +182,7 @@ def knock(M, N, i, length, slab, p, mass, mode, dice):
     return width * philox.normal(dice), width * philox.normal(dice)
 
 
-@leaf
+@inlined
 def deflect(y, a, b):
     """Turn the direction y[3:6] by the projected angles a and b in the plane across it."""
     angle = math.sqrt(a * a + b * b)

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
-from muonkit.core.compiled import compiled, leaf
+from muonkit.core.compiled import compiled, inlined, leaf
 from muonkit.detector.kernels import places
-from muonkit.simulation.kernels import cascade, geometry, matter, philox, walls
+from muonkit.simulation.kernels import cascade, geometry, matter, philox, rays, walls
 from muonkit.simulation.kernels.cascade import (
     DECAYED,
     DEUTERON,
@@ -44,6 +44,7 @@ MUON_MODE, TWO_PIONS = (
     0.875,
 )  # K+: mu nu and the like, and up to there pi pi0, then three pions; the rest e pi0 nu
 THREE_PIONS = 0.949
+AT_REST = 1e-9  # GeV: momentum of what has stopped
 SLOW = 0.04  # GeV: neutrons of less kinetic energy make next to nothing that is seen
 LEAST_MEAN = 1e-5  # crossings: a shower has ended where fewer are expected, behind its maximum
 BEHIND = 20.0  # radiation lengths: where the longest shower ends
@@ -101,7 +102,7 @@ def interact(world, y, i, s, dice):
     pick = min(int(n * philox.uniform(dice)), n - 1)
     for j in range(first[pick], first[pick + 1]):
         new = L.kind[j]
-        m, energy = world.kinds.mass[new], T * L.share[j]
+        m, energy = world.kinds.mass[new], (T + L.free[kind]) * L.share[j]
         if new == NEUTRON and energy < SLOW:
             continue
         p = math.sqrt(energy * (energy + 2 * m))
@@ -163,6 +164,21 @@ def splash(world, slice_, x0, x1, x2, y, mean, depth, dice, track, out):
 
 
 @leaf
+def stop(world, y, i, s, dice, out):
+    """A particle has lost its energy. Negative hadrons that nuclei swallow are captured: they interact as at the lowest
+    energy of the library; pions and kaons that are not live to their end."""
+    kind = int(y[KIND])
+    y[P] = AT_REST
+    if world.library.free[kind] > 0 and world.kinds.charge[kind] < 0:
+        if i > 0:
+            interact(world, y, i, s, dice)
+    elif PI <= kind < PROTON:
+        y[cascade.TIME] += y[LIFE] / cascade.LIGHT
+        decay(world, y, s, dice, out)
+    return STOPPED
+
+
+@inlined
 def rates(world, i, y):
     """Inelastic and elastic interactions per cm of a hadron in material i, and the squared kick of an elastic one."""
     L, kind = world.library, int(y[KIND])
@@ -180,7 +196,7 @@ def glance(y, kick, dice):
     matter.deflect(y, angle * math.cos(phi), angle * math.sin(phi))
 
 
-@leaf
+@inlined
 def stays(world, y, i, slice_, wall):
     """Whether a proton or deuteron cannot leave the matter it is in: its range is less than T/(dE/dx) where it is."""
     kind = int(y[KIND])
@@ -218,7 +234,9 @@ def follow(world, y, s, dice, track, out):
         y[INELASTIC] -= inelastic * h
         y[ELASTIC] -= elastic * h
         if not cascade.drift(world, y, h, i, slice_, max(slab, h), charge, particle, s, dice, track, out):
-            return STOPPED
+            return stop(world, y, i, s, dice, out)
+        if charge != 0 and i > 0:
+            rays.knock_on(world, y, i, slice_, h, wall, slab, particle, s, dice)
         if y[INSIDE] > 0:
             cascade.out_of_tracker(world, y, out)
         if cascade.gone(world, y):
@@ -231,7 +249,7 @@ def follow(world, y, s, dice, track, out):
             glance(y, kick, dice)
             y[ELASTIC] = philox.exponential(dice)
         if charge != 0 and cascade.kinetic(world, y) < LEAST:
-            return STOPPED
+            return stop(world, y, i, s, dice, out)
     return STOPPED
 
 
@@ -268,7 +286,13 @@ def track_all(world, s, dice, track, out):
             continue
         if y[INSIDE] > 0 and y[KIND] >= PHOTON:
             leave_tracker(world, y, s, dice, track, out)
-        if y[KIND] >= PHOTON:
+        if y[KIND] >= ELECTRON and y[P] < rays.SOFT:
+            rays.follow(world, y, s, dice, track, out)
+            end = STOPPED
+        elif y[KIND] == PHOTON and y[P] < rays.SOFT_PHOTON:
+            rays.convert(world, y, s, dice)
+            end = INTERACTED
+        elif y[KIND] >= PHOTON:
             shower(world, y, s, dice, track, out)
             end = INTERACTED
         else:

@@ -3,7 +3,7 @@ of showers, which goes from wall to wall."""
 
 import math
 
-from muonkit.core.compiled import leaf
+from muonkit.core.compiled import inlined, leaf
 from muonkit.detector.kernels import places
 from muonkit.simulation.kernels.geometry import room
 
@@ -11,7 +11,7 @@ FAR = 1e9
 GRAIN = 0.05  # cm: the shortest step outside of all blocks
 
 
-@leaf
+@inlined
 def ahead(V, block, part, y):
     """Path [cm] to the end of the region; outside of all blocks a path that stays outside, if longer than GRAIN."""
     if block < 0:
@@ -51,23 +51,32 @@ def round_wall(y, r0, r1):
     return max((-b + math.sqrt(max(outer, 0.0))) / a, 0.0)
 
 
-@leaf
+@inlined
 def flat_wall(V, block, y, r0, r1):
     """The same for polygons: into the inner one, where all sides are entered, or out of the outer one."""
-    enter, leave, out = -FAR, FAR, FAR
+    out, stays_out = FAR, False
+    for side in range(V.sides[block]):
+        c, s = places.towards(V, block, 2 * side)
+        along, slope = c * y[0] + s * y[1], c * y[3] + s * y[4]
+        if slope > 0 and along + slope * out > r1:
+            out = (r1 - along) / slope
+        stays_out = stays_out or (along >= r0 and slope >= 0)
+    enter = FAR if stays_out else inner_wall(V, block, y, r0)
+    return enter if enter < FAR else max(out, 0.0)
+
+
+@leaf
+def inner_wall(V, block, y, r0):
+    """Path from outside into a polygon, FAR past it."""
+    enter, leave = 0.0, FAR
     for side in range(V.sides[block]):
         c, s = places.towards(V, block, 2 * side)
         along, slope = c * y[0] + s * y[1], c * y[3] + s * y[4]
         if slope > 0:
-            out = min(out, (r1 - along) / slope)
             leave = min(leave, (r0 - along) / slope)
         elif slope < 0:
             enter = max(enter, (r0 - along) / slope)
-        elif along > r0:
-            enter = FAR
-    if 0 <= enter < leave:
-        return enter
-    return max(out, 0.0)
+    return enter if enter < leave else FAR
 
 
 @leaf

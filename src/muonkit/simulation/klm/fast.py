@@ -1,8 +1,9 @@
 """The fast engine: `simulation.kernels.showers` with the library of `simulation.interactions`.
 
 Charged particles lose energy with Landau's fluctuations and scatter (Highland), pions, kaons and muons decay, hadrons
-interact as they did in Geant4 at the nearest energy of a grid, photons and electrons leave the crossings of a mean
-shower. Not simulated: thin matter of the tracker, capture at rest, neutrons below 80 MeV."""
+interact as they did in Geant4 at the nearest energy of a grid and are captured or decay where they stop, photons and
+electrons leave the crossings of a mean shower. Not simulated: thin matter of the tracker, muons after they stopped,
+neutrons below 40 MeV, photons of nuclei."""
 
 from functools import cache
 
