@@ -26,6 +26,7 @@ LIGHT = 29.9792458  # cm/ns
 NUDGE = 1e-5  # cm: behind a wall
 LONGEST, IN_MATTER = 20.0, 12.0  # cm: steps
 LEG, SHARE = 4.0, 0.3  # of a step: radiation lengths, share of the kinetic energy
+HARD = 2.0  # scatterings of a step that are drawn one by one, on average
 LATEST = 500.0  # ns
 LEAST = 0.005  # GeV: charged particles with less kinetic energy have stopped
 MAX_STEPS = 3000
@@ -305,7 +306,7 @@ def limits(world, y, i, wall, charge, particle):
 
 
 @inlined
-def drift(world, y, h, i, slice_, slab, charge, particle, s, dice, track, out):
+def drift(world, y, h, i, slice_, charge, particle, s, dice, track, out):
     """A step: bent, slowed down and scattered at a random place of it; False if the particle has stopped."""
     det = world.detector
     if charge == 0:
@@ -320,7 +321,7 @@ def drift(world, y, h, i, slice_, slab, charge, particle, s, dice, track, out):
         return True
     first = h * philox.uniform(dice)
     turn(s, y, first, k)
-    a, b = matter.knock(det.materials, world.nuclei, i, h, slab, y[P], particle.mass, matter.TAILS, dice)
+    a, b = matter.rutherford(world.nuclei, i, h, y[P], particle.mass, HARD, dice)
     matter.deflect(y, a, b)
     turn(s, y, h - first, k)
     cross(world, slice_, x0, x1, x2, y, track, out)

@@ -21,7 +21,7 @@ from muonkit.simulation.kernels import philox
 LOWEST = 0.05  # beta gamma
 HIGHLAND, LOG_TERM = 13.6e-3, 0.038  # PDG 2024 eq. 34.16
 MOLIERE = 3.34  # of (Z alpha/beta)^2 in the screening angle
-COLLISIONS = 2.0  # hard ones, on average
+COLLISIONS = 8.0  # hard ones, on average
 WIDEST = 1.0  # rad^2: where small angles end
 NO_LOSS, MEAN, GAUSSIAN, LANDAU = range(4)
 NO_SCATTERING, CORE, TAILS = range(3)
@@ -144,8 +144,8 @@ def core_width(depth, slab, p, mass):
 
 
 @inlined
-def rutherford(N, i, length, p, mass, dice):
-    """Projected angles of many small scatterings and the few hard ones.
+def rutherford(N, i, length, p, mass, hard, dice):
+    """Projected angles of many small scatterings and the few hard ones, `hard` on average.
 
     Density of w = theta^2: chi_c^2/(w + chi_alpha^2)^2, constants of Lynch and Dahl, Nucl. Instr. Meth. B 58 (1991) 6;
     nuclei are extended: form factor (1 + q^2 R^2/12)^-2, R = 1.27 A^0.27 fm (Butkevich et al., Nucl. Instr. Meth. A 488
@@ -155,7 +155,7 @@ def rutherford(N, i, length, p, mass, dice):
     if not chi_c2 > 0:
         return 0.0, 0.0
     chi_a2 = N.screening[i] * (1 + MOLIERE * N.coulomb[i] / beta2) / p2
-    cut = max(chi_c2 / COLLISIONS - chi_a2, 0.0)
+    cut = max(chi_c2 / hard - chi_a2, 0.0)
     width = math.sqrt(max(chi_c2 / 2 * (math.log1p(cut / chi_a2) - cut / (cut + chi_a2)), 0.0))
     a, b = width * philox.normal(dice), width * philox.normal(dice)
     count = philox.exponential(dice)
@@ -177,7 +177,7 @@ def knock(M, N, i, length, slab, p, mass, mode, dice):
     if mode == NO_SCATTERING or M.density[i] == 0:
         return 0.0, 0.0
     if mode == TAILS:
-        return rutherford(N, i, length, p, mass, dice)
+        return rutherford(N, i, length, p, mass, COLLISIONS, dice)
     width = core_width(length / M.X0[i], slab / M.X0[i], p, mass)
     return width * philox.normal(dice), width * philox.normal(dice)
 

@@ -233,7 +233,7 @@ def follow(world, y, s, dice, track, out):
         y[LIFE] -= h * particle.mass / y[P]
         y[INELASTIC] -= inelastic * h
         y[ELASTIC] -= elastic * h
-        if not cascade.drift(world, y, h, i, slice_, max(slab, h), charge, particle, s, dice, track, out):
+        if not cascade.drift(world, y, h, i, slice_, charge, particle, s, dice, track, out):
             return stop(world, y, i, s, dice, out)
         if charge != 0 and i > 0:
             rays.knock_on(world, y, i, slice_, h, wall, slab, particle, s, dice)
@@ -260,7 +260,7 @@ def leave_tracker(world, y, s, dice, track, out):
     particle = matter.Particle(world.kinds.mass[kind], world.kinds.spin[kind])
     for _ in range(MAX_STEPS):
         h = min(cascade.LONGEST, cascade.to_start(world, y) + cascade.NUDGE)
-        cascade.drift(world, y, h, 0, -1, h, world.kinds.charge[kind], particle, s, dice, track, out)
+        cascade.drift(world, y, h, 0, -1, world.kinds.charge[kind], particle, s, dice, track, out)
         cascade.out_of_tracker(world, y, out)
         if y[INSIDE] == 0:
             return
