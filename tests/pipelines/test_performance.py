@@ -85,7 +85,7 @@ def test_numbers_of_tracks_are_those_of_the_tables(done, folder):
 def test_the_content_has_all_that_is_promised(done):
     _, content = done
     sections = {"p", "theta", "phi", "map", "overall", "roc", "working_points", "confusion", "boxes", "diff_layer"}
-    sections |= {"decays", "cuts", "goodness_of_fit", "selection", "samples", "provenance"}
+    sections |= {"decays", "cuts", "goodness_of_fit", "selection", "samples", "doubts", "provenance"}
     assert sections == set(content)
     assert (content["p"]["unit"], content["theta"]["unit"], content["phi"]["unit"]) == ("GeV", "deg", "deg")
     assert len(content["samples"]) == 2
@@ -217,3 +217,16 @@ def test_tracks_of_no_other_species_still_give_a_page(folder, capsys):
     content = json.loads((folder / "plain" / "performance.json").read_text())
     assert len(content["p"]["edges"]) == 26
     assert content["overall"]["0"]["K"]["rate"] is None
+
+
+def test_the_truth_of_another_sample_is_doubted(folder, capsys):
+    table, pz = pq.read_table(folder / "a.identified.parquet"), pq.read_table(folder / "a.truth.parquet")["pz"]
+    place = table.column_names.index("is_forward")
+    forward = pa.array(pz.to_numpy() > 0)
+    pq.write_table(table.set_column(place, "is_forward", forward), folder / "sided.identified.parquet")
+    text = '[[input]]\nidentified = "sided.identified.parquet"\ntruth = "{}.truth.parquet"\n' + FEW
+    for truth, doubted in (("a", False), ("b", True)):
+        code, out, _ = run(capsys, write(folder, "sided.toml", text.format(truth)), "-o", folder / truth)
+        assert code == 0
+        assert ("is it the truth of another sample?" in out.splitlines()[0]) == doubted
+        assert ("another sample" in (folder / truth / "performance.html").read_text()) == doubted

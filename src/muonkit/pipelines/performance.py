@@ -3,20 +3,24 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from muonkit.core.config import load, read_text
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_json, write_text
 from muonkit.core.provenance import describe
-from muonkit.io.identified import pieces
+from muonkit.io.identified import Joined, pieces
 from muonkit.muid.hypotheses import HYPOTHESES
 from muonkit.muid.performance import cuts_file
 from muonkit.muid.performance.config import Performance
 from muonkit.muid.performance.counts import Counts, counts
-from muonkit.muid.performance.known import known
+from muonkit.muid.performance.known import ends, known
 from muonkit.muid.performance.result import cut_tables, result
 from muonkit.pipelines.performance_inputs import Inputs, open_inputs
 from muonkit.report.performance import pictures, write_pictures
 from muonkit.report.performance_page import page, summary
+
+ENOUGH, AGREE = 50, 0.75  # tracks in the endcaps, share of them in the right one: with another truth it is half
 
 
 def performance(config_path: Path, out: Path) -> dict[str, Any]:
@@ -28,11 +32,11 @@ def performance(config_path: Path, out: Path) -> dict[str, Any]:
     inputs = open_inputs(config, config_path.parent)
 
     # the waist of the hourglass: from here on only sums
-    found = count_inputs(inputs, config)
+    found, doubts = count_inputs(inputs, config)
     require_tracks(found, config, str(config_path))
 
     content = result(found, config, inputs.payload)
-    content["samples"] = inputs.describe()
+    content["samples"], content["doubts"] = inputs.describe(), doubts
     content["provenance"] = describe(config_text, inputs.files) | {"sample": config.drawing.label}
     cuts_file.write(out / "cuts.json.gz", cut_tables(found, config), config.signal, config.background)
     drawn = pictures(content, config)
@@ -51,16 +55,29 @@ def performance(config_path: Path, out: Path) -> dict[str, Any]:
     }
 
 
-def count_inputs(inputs: Inputs, config: Performance) -> Counts:
-    """Sums over all pieces of all files."""
-    total: Counts | None = None
+def count_inputs(inputs: Inputs, config: Performance) -> tuple[Counts, list[str]]:
+    """Sums over all pieces of all files, and what is doubtful about the files."""
+    total, doubts = None, []
     for joined in inputs.joined:
+        sides = np.zeros(2, dtype=np.int64)
         for table, truth in pieces(joined, config.chunk_size):
-            found = counts(known(table, truth, config), config, inputs.payload)
+            tracks = known(table, truth, config)
+            found, sides = counts(tracks, config, inputs.payload), sides + ends(tracks)
             total = found if total is None else total + found
+        doubts += doubt(joined, *sides.tolist())
     if total is None:
         raise InputError([f"{joined.table.name}: holds no tracks. Identify some." for joined in inputs.joined])
-    return total
+    return total, doubts
+
+
+def doubt(joined: Joined, crossed: int, agree: int) -> list[str]:
+    """A line if the truth looks like that of other tracks."""
+    if crossed < ENOUGH or agree > AGREE * crossed:
+        return []
+    return [
+        f"{joined.table.name}: of {crossed} tracks in the endcaps {crossed - agree} are in the other one than "
+        f"{joined.truth.name} says; is it the truth of another sample?"
+    ]
 
 
 def require_tracks(found: Counts, config: Performance, name: str) -> None:

@@ -121,4 +121,4 @@ def summary(content: Content, out: Path) -> str:
         f"p = {number(one['p_value'], '.2g')}"
         for one in content["goodness_of_fit"]
     ]
-    return "\n".join([*lines, str(out / "performance.html")])
+    return "\n".join([*content["doubts"], *lines, str(out / "performance.html")])

@@ -102,3 +102,11 @@ def chosen(tracks: KnownTracks, selection: TrackSelection) -> BoolArray:
     within = (tracks.p >= selection.p[0]) & (tracks.p < selection.p[1]) & (tracks.species != UNKNOWN)
     within &= (tracks.theta >= selection.theta[0]) & (tracks.theta < selection.theta[1])
     return np.asarray(within & ((tracks.tracks.outcome > NOT_REACHED) | (not selection.reached)))
+
+
+def ends(tracks: KnownTracks) -> IntArray:
+    """Tracks that cross layers of an endcap, and how many of them (2,) do so in the half that the truth points to: all
+    but a few, if the truth is theirs."""
+    crossed = (tracks.tracks.endcap_ext_layer >= 0) & np.isfinite(tracks.theta)
+    agree = crossed & (tracks.tracks.is_forward == (tracks.theta < 90))
+    return np.array([crossed.sum(), agree.sum()])
