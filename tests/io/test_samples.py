@@ -8,7 +8,7 @@ import pytest
 from muonkit.core.errors import InputError
 from muonkit.data.klm import DECAYED, LEFT, Candidates, KLMHits, KLMTruth
 from muonkit.data.tracks import FreeStates
-from muonkit.io.klm import read_truth, table_of, truth_table
+from muonkit.io.klm import read_truth, table_of, truth_table, worded
 from muonkit.io.samples import open_sample, sample_files
 from muonkit.io.tables import write_tables
 
@@ -27,7 +27,7 @@ def written(path, truth=TRUTH, about='{"engine": "fast"}'):
     files = sample_files(path)
     tables = (*table_of(TRACKS, HITS), truth_table(truth))
     for file, table in zip((files.tracks, files.hits, files.truth), tables, strict=True):
-        write_tables(file, iter([table]))
+        write_tables(file, iter([worded(table)]))
     files.about.write_text(about)
 
 
@@ -35,7 +35,7 @@ def written(path, truth=TRUTH, about='{"engine": "fast"}'):
 def test_truth_comes_back_as_it_was(tmp_path, ending):
     path = tmp_path / f"pions.{ending}"
     if ending == "csv":
-        write_tables(sample_files(path).truth, iter([truth_table(TRUTH)]))
+        write_tables(sample_files(path).truth, iter([worded(truth_table(TRUTH))]))
         from muonkit.io.klm import open_truth
 
         file = open_truth(sample_files(path).truth)

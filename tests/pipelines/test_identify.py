@@ -10,7 +10,7 @@ import pytest
 from tests.muid.samples import BELLE2, muons
 from tests.pipelines.identifying import N, changed, identified, prepared, run, write
 
-from muonkit.io.klm import numbered, table_of
+from muonkit.io.klm import table_of, worded
 from muonkit.io.tables import write_tables
 from muonkit.muid.crossing import LOW_PT
 from muonkit.muid.extrapolate import extrapolate
@@ -84,7 +84,7 @@ def test_csv_and_root_tables_give_what_parquet_gives(folder, capsys):
     tracks, hits = table_of(*muons(N)[:2])
     for kind in ("csv", "root"):
         write_tables(folder / f"tracks.{kind}", iter([tracks]))
-        write_tables(folder / f"hits.{kind}", iter([numbered(hits) if kind == "root" else hits]))
+        write_tables(folder / f"hits.{kind}", iter([hits if kind == "root" else worded(hits)]))
     identified(folder, capsys, "parquet.csv")
     for kind in ("csv", "root"):
         write(folder, f"{kind}.toml", tracks=f"tracks.{kind}", hits=f"hits.{kind}")

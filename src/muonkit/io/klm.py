@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
@@ -245,34 +246,31 @@ def keys(file: KLMFile, experiment: int, run: int) -> tuple[IntArray, IntArray]:
 
 
 def table_of(tracks: Candidates, hits: KLMHits) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The two tables as columns, as `read_tracks` and `read_hits` read them."""
+    """The two tables as columns, as `read_tracks` and `read_hits` read them; regions and sections as numbers."""
     states = tracks.states
     x, p = states.position.T, states.momentum.T
     first: dict[str, Any] = {"event": tracks.event, "track": tracks.track, "charge": states.charge.astype(np.int64)}
     first |= dict(zip(("x", "y", "z", "px", "py", "pz"), (*x, *p), strict=True))
     if states.covariance is not None:
         first[COVARIANCE] = states.covariance[:, UPPER[0], UPPER[1]]
-    second: dict[str, Any] = {
-        "event": hits.event,
-        "region": np.array(REGIONS)[hits.region],
-        "section": np.array(SECTIONS)[hits.section],
-        "sector": hits.sector,
-        "layer": hits.layer,
-    }
-    second |= dict(
-        zip(("x", "y", "z", "t", "width_phi", "width_z"), (*hits.position.T, hits.time, *hits.width.T), strict=True)
-    )
-    return first, second
+    places = ("event", "region", "section", "sector", "layer")
+    second: dict[str, Any] = {name: getattr(hits, name) for name in places}
+    numbers = (*hits.position.T, hits.time, *hits.width.T)
+    return first, second | dict(zip(("x", "y", "z", "t", "width_phi", "width_z"), numbers, strict=True))
 
 
-def numbered(columns: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-    """Columns with positions in WORDS in place of words."""
-    return {name: _positions(values, name) if name in WORDS else values for name, values in columns.items()}
+def worded(columns: Mapping[str, AnyArray]) -> dict[str, Any]:
+    """Columns with words, for Arrow, in place of positions in WORDS."""
+    return {name: _spelt(values, name) if name in WORDS else values for name, values in columns.items()}
+
+
+def _spelt(values: AnyArray, name: str) -> "pa.Array":
+    return pa.DictionaryArray.from_arrays(pa.array(values.astype(np.int8)), list(WORDS[name])).dictionary_decode()
 
 
 def truth_table(truth: KLMTruth) -> dict[str, Any]:
-    """The table of truth as columns, as `read_truth` reads them."""
+    """The table of truth as columns, as `read_truth` reads them; fates as numbers."""
     columns = {"event": truth.event, "track": truth.track, "pdg_id": truth.pdg_id}
     columns |= dict(zip(("x", "y", "z", "px", "py", "pz"), (*truth.position.T, *truth.momentum.T), strict=True))
-    columns |= {"fate": np.array(FATES)[truth.fate]}
+    columns |= {"fate": truth.fate}
     return columns | dict(zip(("end_x", "end_y", "end_z", "soft_p"), (*truth.end.T, truth.soft), strict=True))

@@ -66,17 +66,21 @@ def _arrow(content: Columns) -> "pa.Table":
     return pa.table({name: _arrow_column(column) for name, column in content.items()})
 
 
-def _arrow_column(column: AnyArray) -> "pa.Array":
+def _arrow_column(column: "AnyArray | pa.Array") -> "pa.Array":
+    if isinstance(column, pa.Array):
+        return column
     if column.ndim == 1:
         return pa.array(column)
-    return pa.array(list(column), type=pa.list_(pa.from_numpy_dtype(column.dtype)))
+    ends = np.arange(len(column) + 1, dtype=np.int32) * column.shape[1]
+    return pa.ListArray.from_arrays(ends, column.ravel())
 
 
 def _flat(content: Columns) -> Columns:
     """Columns of lists as NAME_0, NAME_1 ..., a number each."""
     out: dict[str, AnyArray] = {}
     for name, column in content.items():
-        out |= {f"{name}_{i}": part for i, part in enumerate(column.T)} if column.ndim == 2 else {name: column}
+        split = isinstance(column, np.ndarray) and column.ndim == 2
+        out |= {f"{name}_{i}": part for i, part in enumerate(column.T)} if split else {name: column}
     return out
 
 

@@ -14,7 +14,7 @@ from muonkit.core.config import load, read_text
 from muonkit.core.files import write_text
 from muonkit.core.provenance import state_of
 from muonkit.detector.detector import load_detector, shipped
-from muonkit.io.klm import numbered, table_of, truth_table
+from muonkit.io.klm import table_of, truth_table, worded
 from muonkit.io.layout import kind_of
 from muonkit.io.samples import sample_files
 from muonkit.io.tables import write_tables
@@ -51,7 +51,7 @@ def simulate_klm(config_path: Path, out: Path, runner: Runner) -> dict[str, Any]
 def write_part(file: Path, part: str, tables: Iterable[Columns]) -> int:
     """Write one part of a sample and return its rows; ROOT, whose trees have no words, gets their numbers."""
     columns = columns_of(part, tables)
-    return write_tables(file, map(numbered, columns) if kind_of(file) == "ROOT" else columns)
+    return write_tables(file, columns if kind_of(file) == "ROOT" else map(worded, columns))
 
 
 def run_piece(config: SimulateKLM, detector: str, data: Path | None, piece: tuple[int, int]) -> Columns:
