@@ -108,7 +108,7 @@ class Scratch(NamedTuple):
     G: npt.NDArray[np.float64]
 
 
-@inlined
+@leaf
 def push(s, parent, kind, p, angle, world, dice, primary):
     """A new particle where its parent is, at an angle to it."""
     n = s.used[0]
@@ -126,7 +126,7 @@ def push(s, parent, kind, p, angle, world, dice, primary):
     s.used[0] = n + 1
 
 
-@inlined
+@leaf
 def ready(y, world, dice):
     """Draw how long it lives and how far it goes."""
     y[LIFE] = world.kinds.life[int(y[KIND])] * philox.exponential(dice)
@@ -195,7 +195,7 @@ def cross(world, slice_, x0, x1, x2, y, track, out):
     return found
 
 
-@inlined
+@leaf
 def note(world, y, p0, p1, p2, surface, track, out):
     """One more crossing, as long as there is room; the caller sees that there is."""
     n, kind = out.n[0], int(y[KIND])
@@ -224,7 +224,7 @@ def begin(world, y, b):
     b[6], b[7], b[8] = world.kinds.mass[kind], y[TIME], world.kinds.charge[kind]
 
 
-@inlined
+@leaf
 def out_of_tracker(world, y, out):
     """A charged primary at the end of the tracker: the start of the track that is seen."""
     r2 = y[0] * y[0] + y[1] * y[1]

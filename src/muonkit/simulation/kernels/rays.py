@@ -57,7 +57,7 @@ def knock_on(world, y, i, slice_, h, wall, slab, particle, s, dice):
         count += philox.exponential(dice)
 
 
-@inlined
+@leaf
 def push(world, y, T, E, back, s, dice):
     """An electron of kinetic energy T goes on the stack, where the particle of energy E was `back` cm before."""
     n, p = s.used[0], math.sqrt(T * (T + 2 * ELECTRON_MASS))
@@ -92,7 +92,7 @@ def follow(world, y, s, dice, track, out):
             y[P] = math.sqrt(T * (T + 2 * ELECTRON_MASS))
 
 
-@inlined
+@leaf
 def radiate(world, y, depth, T, s, dice):
     """Photons of an electron over so many radiation lengths go on the stack; what they take is in its mean loss."""
     if LEAST_PHOTON >= T:
@@ -129,7 +129,7 @@ def convert(world, y, s, dice):
             return
 
 
-@inlined
+@leaf
 def scatter(world, i, h, y, dice):
     """Over a stride."""
     depth = h / world.detector.materials.X0[i]
