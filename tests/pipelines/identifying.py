@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from tests.muid.samples import muons
 
 from muonkit.cli import main
-from muonkit.io.klm import table_of
+from muonkit.io.klm import table_of, worded
 from muonkit.io.tables import write_tables
 from muonkit.muid.toy import toy_payload
 
@@ -18,7 +18,7 @@ def prepared(path):
     """`path` with tables of tracks and hits, a payload and a configuration."""
     tracks, hits = table_of(*muons(N)[:2])
     write_tables(path / "tracks.parquet", iter([tracks]))
-    write_tables(path / "hits.parquet", iter([hits]))
+    write_tables(path / "hits.parquet", iter([worded(hits)]))
     toy_payload().save(path / "toy.npz")
     write(path)
     return path
