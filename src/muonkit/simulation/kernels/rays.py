@@ -1,9 +1,9 @@
 """Knock-on electrons and their photons: they widen clusters and fire strips beside a track.
 
 Made where their range exceeds EXPLICIT, as Geant4's production cuts do, by the collisions of `matter.collisions`: xi
-x/beta^2 dT/T^2 (1 - beta^2 T/Tmax + T^2/(2 E^2)), at the angle of two-body kinematics (PDG 2024 sec. 34.2.6). They lose
+x/beta^2 dT/T^2 (1 - beta^2 T/Tmax + T^2/(2 E^2)), at the angle of two-body kinematics (PDG 2024 sec. 34.2). They lose
 dT/dt = -(T + Ec) per radiation length, so that their range is X0 ln(1 + T/Ec), and scatter (Highland). Photons of more
-than LEAST_PHOTON are radiated as 4/3 dk/k (1 - y + 3/4 y^2) dt with y = k/T (PDG 2024 eq. 34.29) and become pairs. Ec
+than LEAST_PHOTON are radiated as 4/3 dk/k (1 - y + 3/4 y^2) dt with y = k/T (PDG 2024 sec. 34.4) and become pairs. Ec
 [GeV]: the loss of a minimum ionising particle in a radiation length."""
 
 import math
