@@ -16,8 +16,8 @@ from tests.oracles.geant4_yoke import speed
 
 from muonkit.core.arrays import FloatArray
 from muonkit.data.klm import Candidates, KLMHits
-from muonkit.muid.crossing import HIT
-from muonkit.muid.extrapolate import TRANSPORT, Extrapolated, MuidSettings, extrapolate
+from muonkit.muid.swim.crossing import HIT
+from muonkit.muid.swim.extrapolate import TRANSPORT, Extrapolated, MuidSettings, extrapolate
 
 ROUNDS = 5
 

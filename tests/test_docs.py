@@ -102,7 +102,7 @@ def test_every_key_of_samples_tables_and_performance_is_documented(command: str)
 
 
 def test_every_status_of_an_identification_is_documented() -> None:
-    from muonkit.muid import crossing
+    from muonkit.muid.swim import crossing
 
     text = (ROOT / "docs" / "formats.md").read_text()
     for name in ("LOW_PT", "OUTSIDE_START", "BAD_INPUT", "BEAM_PIPE"):

@@ -5,8 +5,8 @@ import numpy as np
 from muonkit.core.compiled import compiled
 from muonkit.data.klm import BARREL, FORWARD, Candidates, KLMHits
 from muonkit.data.tracks import FreeStates
-from muonkit.muid.kernels import match
-from muonkit.muid.kernels.swim import Matrices, update
+from muonkit.muid.swim.kernels import match
+from muonkit.muid.swim.kernels.swim import Matrices, update
 from muonkit.transport.kernels import frames, travel
 
 

@@ -17,7 +17,7 @@ from tests.thresholds import EXTRAPOLATED, EXTRAPOLATED_LOSS, EXTRAPOLATED_SPREA
 from muonkit.data.klm import Candidates
 from muonkit.data.tracks import FreeStates
 from muonkit.detector.detector import load_detector
-from muonkit.muid.extrapolate import TRANSPORT, MuidSettings, extrapolate
+from muonkit.muid.swim.extrapolate import TRANSPORT, MuidSettings, extrapolate
 
 BELLE2 = load_detector("belle2")
 REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "geant4_yoke.json").read_text())

@@ -5,10 +5,10 @@ import pytest
 from tests.muid.planes import compiled_update
 
 from muonkit.detector.detector import load_detector
-from muonkit.muid import match
-from muonkit.muid.extrapolate import MuidSettings
-from muonkit.muid.kernels.swim import HitArrays
-from muonkit.muid.layout import build_layout
+from muonkit.muid.swim import match
+from muonkit.muid.swim.extrapolate import MuidSettings
+from muonkit.muid.swim.kernels.swim import HitArrays
+from muonkit.muid.swim.layout import build_layout
 from muonkit.transport import cartesian
 
 BELLE2 = load_detector("belle2")

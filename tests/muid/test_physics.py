@@ -8,8 +8,8 @@ from tests.conftest import shared_data
 from tests.muid.samples import BELLE2, muons
 from tests.thresholds import MATCH_PULL_BIAS, MATCH_PULL_WIDTH, REDUCED_CHI2
 
-from muonkit.muid.crossing import CRACK, DEAD, HIT
-from muonkit.muid.extrapolate import extrapolate
+from muonkit.muid.swim.crossing import CRACK, DEAD, HIT
+from muonkit.muid.swim.extrapolate import extrapolate
 
 N = 8000
 pytestmark = pytest.mark.slow

@@ -11,11 +11,11 @@ from tests.muid.planes import candidates, hits, no_hits
 from muonkit.data.klm import BACKWARD, BARREL, ENDCAP, FORWARD
 from muonkit.data.tracks import FreeStates
 from muonkit.detector.detector import load_detector
-from muonkit.muid import crossing
-from muonkit.muid.channels import ChannelStatus, StripEfficiency, build_channels
-from muonkit.muid.extrapolate import MuidSettings, direction_of_time, extrapolate, start_states
-from muonkit.muid.kernels import planes
-from muonkit.muid.layout import build_layout
+from muonkit.muid.swim import crossing
+from muonkit.muid.swim.channels import ChannelStatus, StripEfficiency, build_channels
+from muonkit.muid.swim.extrapolate import MuidSettings, direction_of_time, extrapolate, start_states
+from muonkit.muid.swim.kernels import planes
+from muonkit.muid.swim.layout import build_layout
 from muonkit.transport import status as transport
 
 BELLE2 = load_detector("belle2")

@@ -22,8 +22,8 @@ import numpy as np
 from muonkit.data.muid import BARREL_LAYERS
 from muonkit.detector.detector import load_detector
 from muonkit.detector.surfaces import to_local
-from muonkit.muid.kernels.planes import sector_of
-from muonkit.muid.layout import build_layout
+from muonkit.muid.swim.kernels.planes import sector_of
+from muonkit.muid.swim.layout import build_layout
 from tests.oracles.geant4_iron import ROOT, environment, half_width, rounded, written
 
 BELLE2 = load_detector("belle2")

@@ -9,8 +9,8 @@ import pytest
 from muonkit.cli import main
 from muonkit.io.klm import read_hits, read_tracks, read_truth
 from muonkit.io.samples import open_sample
-from muonkit.muid.extrapolate import extrapolate
 from muonkit.muid.identify import Identification, usable
+from muonkit.muid.swim.extrapolate import extrapolate
 
 CONFIG = """
 [generate]

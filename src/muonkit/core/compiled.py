@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 def cache_directory() -> str:
     """Where the machine code of these sources is kept."""
     digest = hashlib.sha256()
-    for source in sorted({*PACKAGE.glob("*/kernels.py"), *PACKAGE.glob("*/kernels/*.py")}):
+    for source in sorted({*PACKAGE.rglob("kernels.py"), *PACKAGE.rglob("kernels/*.py")}):
         digest.update(source.read_bytes())
     parent = Path(numba.config.CACHE_DIR or Path.home() / ".cache" / "muonkit")
     return str(parent / digest.hexdigest()[:16])

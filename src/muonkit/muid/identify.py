@@ -7,17 +7,17 @@ import numpy as np
 from muonkit.core.arrays import AnyArray
 from muonkit.data.klm import Candidates, KLMHits
 from muonkit.detector.detector import Detector
-from muonkit.muid.channels import build_channels
 from muonkit.muid.classifier.features import features
 from muonkit.muid.classifier.model import Model
-from muonkit.muid.crossing import NOT_STARTED
-from muonkit.muid.extrapolate import Extrapolated, MuidSettings, extrapolate, hit_faults
 from muonkit.muid.hypotheses import HYPOTHESES
-from muonkit.muid.layout import build_layout
 from muonkit.muid.likelihood import Likelihoods, LikelihoodSettings, likelihood
 from muonkit.muid.outcome import NOT_REACHED
 from muonkit.muid.run_conditions import RunConditions
-from muonkit.muid.sharing import arbitrate, shared_hits
+from muonkit.muid.swim.channels import build_channels
+from muonkit.muid.swim.crossing import NOT_STARTED
+from muonkit.muid.swim.extrapolate import Extrapolated, MuidSettings, extrapolate, hit_faults
+from muonkit.muid.swim.layout import build_layout
+from muonkit.muid.swim.sharing import arbitrate, shared_hits
 
 COMPUTED = (
     *("outcome", "is_forward", "ext_layer_pattern", "hit_layer_pattern", "barrel_ext_layer", "endcap_ext_layer"),

@@ -8,7 +8,8 @@ from typing import Any
 from muonkit.conditions.store import Store, open_store
 from muonkit.core.errors import InputError
 from muonkit.muid import payload as likelihood
-from muonkit.muid.channels import (
+from muonkit.muid.payload import LikelihoodParameters
+from muonkit.muid.swim.channels import (
     EFFICIENCY_SCHEMA,
     STATUS_SCHEMA,
     ChannelStatus,
@@ -16,7 +17,6 @@ from muonkit.muid.channels import (
     read_efficiency,
     read_status,
 )
-from muonkit.muid.payload import LikelihoodParameters
 
 Run = tuple[int, int]
 

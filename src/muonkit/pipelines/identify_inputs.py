@@ -11,12 +11,12 @@ from muonkit.core.arrays import IntArray
 from muonkit.core.errors import InputError
 from muonkit.detector.detector import load_detector, shipped
 from muonkit.io.klm import RUN_COLUMNS, KLMFile, keys, open_hits, open_tracks, read_columns
-from muonkit.muid.channels import build_channels
 from muonkit.muid.config import ConditionsChoice, Identify, IdentifyInput
 from muonkit.muid.identify import Identification
-from muonkit.muid.layout import build_layout
 from muonkit.muid.run_conditions import PayloadNames, Run, RunConditions, from_store
 from muonkit.muid.shipped import DEFAULT, classifier_of, payload_of
+from muonkit.muid.swim.channels import build_channels
+from muonkit.muid.swim.layout import build_layout
 
 
 @dataclass(frozen=True)

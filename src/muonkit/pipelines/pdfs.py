@@ -20,8 +20,8 @@ from muonkit.io.samples import Sample, open_sample, sample_files
 from muonkit.muid.build.build import build
 from muonkit.muid.build.config import Build
 from muonkit.muid.build.count import Counts, check, count, nothing
-from muonkit.muid.extrapolate import extrapolate
 from muonkit.muid.payload import LikelihoodParameters
+from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.report.pdfs import page
 from muonkit.run.checkpoint import remembered, unfinished
 from muonkit.run.runner import Runner

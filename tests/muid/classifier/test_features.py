@@ -8,8 +8,8 @@ from tests.muid.samples import BELLE2, muons
 
 from muonkit.data.muid import BARREL_LAYERS, LAYERS
 from muonkit.muid.classifier.features import CLOSE, LAYER_NAMES, NAMES, NEAR, features, holes
-from muonkit.muid.crossing import HIT
-from muonkit.muid.extrapolate import extrapolate
+from muonkit.muid.swim.crossing import HIT
+from muonkit.muid.swim.extrapolate import extrapolate
 
 N = 200
 

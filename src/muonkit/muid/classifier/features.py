@@ -13,9 +13,9 @@ import numpy as np
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.data.klm import Candidates, KLMHits
 from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidLayers, MuidTracks
-from muonkit.muid.crossing import HIT
-from muonkit.muid.extrapolate import Extrapolated
 from muonkit.muid.outcome import ext_layer, hit_layer, region
+from muonkit.muid.swim.crossing import HIT
+from muonkit.muid.swim.extrapolate import Extrapolated
 
 CLOSE, NEAR, ANYWHERE = 15.0, 50.0, 1e9  # cm
 DISTANCES = (CLOSE, NEAR, ANYWHERE)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray
-from muonkit.muid.kernels.match import RPC_GROWTH
+from muonkit.muid.swim.kernels.match import RPC_GROWTH
 
 
 class Plane(NamedTuple):

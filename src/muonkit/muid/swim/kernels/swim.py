@@ -8,8 +8,8 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import compiled, inlined
-from muonkit.muid.kernels import match
-from muonkit.muid.kernels.planes import BARREL, in_region, next_plane, quadrant_of, sector_of
+from muonkit.muid.swim.kernels import match
+from muonkit.muid.swim.kernels.planes import BARREL, in_region, next_plane, quadrant_of, sector_of
 from muonkit.transport.kernels import frames, noise, travel
 from muonkit.transport.kernels.batch import copy
 from muonkit.transport.kernels.faces import volume_at

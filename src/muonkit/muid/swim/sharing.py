@@ -11,9 +11,9 @@ from muonkit.core.arrays import IntArray
 from muonkit.data.klm import Candidates, KLMHits
 from muonkit.data.muid import MuidLayers
 from muonkit.detector.detector import Detector
-from muonkit.muid.crossing import HIT
-from muonkit.muid.extrapolate import Extrapolated, MuidSettings, extrapolate
-from muonkit.muid.kernels import swim
+from muonkit.muid.swim.crossing import HIT
+from muonkit.muid.swim.extrapolate import Extrapolated, MuidSettings, extrapolate
+from muonkit.muid.swim.kernels import swim
 
 
 def matched(layers: MuidLayers) -> tuple[IntArray, IntArray, IntArray]:
