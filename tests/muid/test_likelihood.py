@@ -9,14 +9,14 @@ from tests.muid.tracks import bits, many, one
 
 from muonkit.core.errors import InputError
 from muonkit.data.muid import concatenate
-from muonkit.muid import spline
-from muonkit.muid.builder import MuidBuilder
-from muonkit.muid.hypotheses import HYPOTHESES, from_pdg, signed_number
-from muonkit.muid.likelihood import LikelihoodSettings, likelihood, prepared, reference
-from muonkit.muid.longitudinal import longitudinal
-from muonkit.muid.payload import first_entries
+from muonkit.muid.likelihood import spline
+from muonkit.muid.likelihood.builder import MuidBuilder
+from muonkit.muid.likelihood.evaluate import LikelihoodSettings, likelihood, prepared, reference
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES, from_pdg, signed_number
+from muonkit.muid.likelihood.longitudinal import longitudinal
+from muonkit.muid.likelihood.payload import first_entries
+from muonkit.muid.likelihood.transverse import transverse
 from muonkit.muid.toy import toy_payload
-from muonkit.muid.transverse import transverse
 
 TOY = toy_payload()
 IDEAL = replace(TOY, threshold=np.full_like(TOY.threshold, 99.0))  # all spline

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from muonkit.core.errors import InputError
-from muonkit.muid.outcome import (
+from muonkit.muid.likelihood.outcome import (
     class_index,
     classes,
     ext_layer,
@@ -20,7 +20,7 @@ from muonkit.muid.outcome import (
     outcome,
     region,
 )
-from muonkit.muid.payload import LikelihoodParameters, first_entries, longitudinal_id, shapes, transverse_id
+from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries, longitudinal_id, shapes, transverse_id
 from muonkit.muid.toy import toy_payload
 
 TOY = toy_payload()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from muonkit.data.muid import LAYERS, MuidTracks
-from muonkit.muid.outcome import EXIT_BARREL, STOP_BARREL, classes, outcome
+from muonkit.muid.likelihood.outcome import EXIT_BARREL, STOP_BARREL, classes, outcome
 
 
 def one(barrel=-1, endcap=-1, ext=None, hit=None, **more):

@@ -15,7 +15,7 @@ import numpy as np
 from muonkit.data.klm import KLMTruth
 from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidTracks
 from muonkit.detector.detector import load_detector
-from muonkit.muid.outcome import EXIT_BARREL, EXIT_FORWARD
+from muonkit.muid.likelihood.outcome import EXIT_BARREL, EXIT_FORWARD
 from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.simulation.klm.config import SimulateKLM
 from muonkit.simulation.klm.simulate import Piece, simulate_piece

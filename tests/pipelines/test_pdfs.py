@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from muonkit.cli import main
-from muonkit.muid.payload import LikelihoodParameters
+from muonkit.muid.likelihood.payload import LikelihoodParameters
 
 SPECIES = ("mu", "pi", "K", "p", "d", "e")
 SAMPLE = """

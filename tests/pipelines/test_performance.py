@@ -10,7 +10,7 @@ import pytest
 from tests.muid.performance.toys import TOY, write_sample
 
 from muonkit.cli import main
-from muonkit.muid.hypotheses import HYPOTHESES
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance import cuts_file
 
 INPUT = '[[input]]\nidentified = "{0}.identified.parquet"\ntruth = "{0}.truth.parquet"\n'

@@ -12,10 +12,10 @@ from scipy.special import gammaincc, gammainccinv, gammaln
 
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.data.muid import LAYERS, MuidTracks
-from muonkit.muid.hypotheses import SIGNED, signed_numbers
-from muonkit.muid.outcome import BARREL_ONLY, ENDCAP_ONLY
-from muonkit.muid.payload import ORDERS, REGIONS, LikelihoodParameters
-from muonkit.muid.transverse import transverse
+from muonkit.muid.likelihood.hypotheses import SIGNED, signed_numbers
+from muonkit.muid.likelihood.outcome import BARREL_ONLY, ENDCAP_ONLY
+from muonkit.muid.likelihood.payload import ORDERS, REGIONS, LikelihoodParameters
+from muonkit.muid.likelihood.transverse import transverse
 
 STEPS = 500  # of the grid between 0 and the threshold
 

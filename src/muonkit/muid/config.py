@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from muonkit.core.config import Section
-from muonkit.muid.likelihood import LikelihoodSettings
+from muonkit.muid.likelihood.evaluate import LikelihoodSettings
 from muonkit.muid.swim.extrapolate import TRANSPORT, MuidSettings
 
 Hypothesis = Literal["e", "mu", "pi", "K", "p", "d"]

@@ -8,12 +8,12 @@ from muonkit.core.arrays import FloatArray
 from muonkit.data.klm import Candidates, KLMHits
 from muonkit.data.muid import BARREL_LAYERS, MuidLayers
 from muonkit.muid.identify import Identification, extrapolated
-from muonkit.muid.likelihood import Likelihoods, likelihood
-from muonkit.muid.longitudinal import contributions
+from muonkit.muid.likelihood.evaluate import Likelihoods, likelihood
+from muonkit.muid.likelihood.longitudinal import contributions
+from muonkit.muid.likelihood.transverse import transverse
 from muonkit.muid.run_conditions import RunConditions
 from muonkit.muid.swim import crossing
 from muonkit.muid.swim.extrapolate import Extrapolated
-from muonkit.muid.transverse import transverse
 
 LOW_EFFICIENCY = 0.9  # below, a missing hit is blamed on the module
 

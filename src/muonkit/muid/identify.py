@@ -9,9 +9,9 @@ from muonkit.data.klm import Candidates, KLMHits
 from muonkit.detector.detector import Detector
 from muonkit.muid.classifier.features import features
 from muonkit.muid.classifier.model import Model
-from muonkit.muid.hypotheses import HYPOTHESES
-from muonkit.muid.likelihood import Likelihoods, LikelihoodSettings, likelihood
-from muonkit.muid.outcome import NOT_REACHED
+from muonkit.muid.likelihood.evaluate import Likelihoods, LikelihoodSettings, likelihood
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
+from muonkit.muid.likelihood.outcome import NOT_REACHED
 from muonkit.muid.run_conditions import RunConditions
 from muonkit.muid.swim.channels import build_channels
 from muonkit.muid.swim.crossing import NOT_STARTED

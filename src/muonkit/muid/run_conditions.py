@@ -7,8 +7,8 @@ from typing import Any
 
 from muonkit.conditions.store import Store, open_store
 from muonkit.core.errors import InputError
-from muonkit.muid import payload as likelihood
-from muonkit.muid.payload import LikelihoodParameters
+from muonkit.muid.likelihood import payload as likelihood
+from muonkit.muid.likelihood.payload import LikelihoodParameters
 from muonkit.muid.swim.channels import (
     EFFICIENCY_SCHEMA,
     STATUS_SCHEMA,

@@ -11,10 +11,17 @@ import numpy as np
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidTracks
 from muonkit.muid.chi2_distribution import chi2_distribution
-from muonkit.muid.hypotheses import SIGNED, signed_numbers
-from muonkit.muid.outcome import EXIT_BARREL, EXIT_FORWARD, OVERLAP_STOP_FORWARD, STOP_BARREL, STOP_FORWARD, classes
-from muonkit.muid.outcome import region as region_of
-from muonkit.muid.payload import LikelihoodParameters, first_entries
+from muonkit.muid.likelihood.hypotheses import SIGNED, signed_numbers
+from muonkit.muid.likelihood.outcome import (
+    EXIT_BARREL,
+    EXIT_FORWARD,
+    OVERLAP_STOP_FORWARD,
+    STOP_BARREL,
+    STOP_FORWARD,
+    classes,
+)
+from muonkit.muid.likelihood.outcome import region as region_of
+from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
 from muonkit.transport.status import LEFT
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from muonkit.core.errors import InputError
 from muonkit.muid.classifier.model import Model
-from muonkit.muid.payload import LikelihoodParameters
+from muonkit.muid.likelihood.payload import LikelihoodParameters
 
 DEFAULT = "default"
 FILE = "default_payload.npz"

@@ -8,10 +8,10 @@ import numpy as np
 
 from muonkit.core.arrays import FloatArray
 from muonkit.data.muid import BARREL_LAYERS
-from muonkit.muid.hypotheses import HYPOTHESES, SIGNED, signed_number
-from muonkit.muid.outcome import EXIT_BARREL, OVERLAP_STOP_FORWARD, STOP_BARREL, classes
-from muonkit.muid.payload import ORDERS, REGIONS, LikelihoodParameters, first_entries
-from muonkit.muid.spline import BINS, WIDTH
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, signed_number
+from muonkit.muid.likelihood.outcome import EXIT_BARREL, OVERLAP_STOP_FORWARD, STOP_BARREL, classes
+from muonkit.muid.likelihood.payload import ORDERS, REGIONS, LikelihoodParameters, first_entries
+from muonkit.muid.likelihood.spline import BINS, WIDTH
 
 RESPONSE = {
     "mu": (0.97, 0.005),

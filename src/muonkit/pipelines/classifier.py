@@ -21,9 +21,9 @@ from muonkit.muid.classifier.evaluate import compare
 from muonkit.muid.classifier.features import NAMES, features
 from muonkit.muid.classifier.model import Model
 from muonkit.muid.classifier.train import train, unseen
-from muonkit.muid.hypotheses import HYPOTHESES, signed_number
-from muonkit.muid.likelihood import likelihood
-from muonkit.muid.payload import LikelihoodParameters
+from muonkit.muid.likelihood.evaluate import likelihood
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES, signed_number
+from muonkit.muid.likelihood.payload import LikelihoodParameters
 from muonkit.muid.shipped import payload_of
 from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.pipelines.pdfs import Piece, cut, found

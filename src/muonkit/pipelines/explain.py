@@ -12,8 +12,8 @@ from muonkit.core.files import atomic, check_output
 from muonkit.io.klm import KLMFile, keys, read_columns, read_hits, read_tracks
 from muonkit.muid.config import Identify, IdentifyInput
 from muonkit.muid.explain import LayerStory, Story, tell
-from muonkit.muid.hypotheses import HYPOTHESES
 from muonkit.muid.identify import usable
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.swim.crossing import STATUS
 from muonkit.pipelines.identify_inputs import Job, Piece, opened, prepare
 from muonkit.report.muid import event_picture

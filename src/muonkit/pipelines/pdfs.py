@@ -20,7 +20,7 @@ from muonkit.io.samples import Sample, open_sample, sample_files
 from muonkit.muid.build.build import build
 from muonkit.muid.build.config import Build
 from muonkit.muid.build.count import Counts, check, count, nothing
-from muonkit.muid.payload import LikelihoodParameters
+from muonkit.muid.likelihood.payload import LikelihoodParameters
 from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.report.pdfs import page
 from muonkit.run.checkpoint import remembered, unfinished

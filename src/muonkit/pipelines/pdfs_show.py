@@ -7,9 +7,9 @@ import numpy as np
 
 from muonkit.core.errors import InputError
 from muonkit.data.muid import BARREL_LAYERS
-from muonkit.muid.hypotheses import HYPOTHESES, signed_number
-from muonkit.muid.outcome import OUTCOMES, class_index, classes
-from muonkit.muid.payload import LikelihoodParameters, first_entries
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES, signed_number
+from muonkit.muid.likelihood.outcome import OUTCOMES, class_index, classes
+from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
 from muonkit.muid.shipped import payload_of
 
 

@@ -10,7 +10,7 @@ from muonkit.core.errors import InputError
 from muonkit.core.files import write_json, write_text
 from muonkit.core.provenance import describe
 from muonkit.io.identified import Joined, pieces
-from muonkit.muid.hypotheses import HYPOTHESES
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance import cuts_file
 from muonkit.muid.performance.config import Performance
 from muonkit.muid.performance.counts import Counts, counts

@@ -6,7 +6,7 @@ from typing import Any
 
 from muonkit.core.errors import InputError
 from muonkit.io.identified import Joined, join
-from muonkit.muid.payload import LikelihoodParameters
+from muonkit.muid.likelihood.payload import LikelihoodParameters
 from muonkit.muid.performance.config import Performance, PerformanceInput
 from muonkit.muid.performance.known import needed
 from muonkit.muid.shipped import DEFAULT, payload_of

@@ -8,7 +8,7 @@ from muonkit.core.arrays import FloatArray
 from muonkit.data.klm import KLMHits
 from muonkit.detector.detector import Detector
 from muonkit.muid.explain import Story
-from muonkit.muid.hypotheses import HYPOTHESES
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.report.detector import longitudinal_block, reach, transverse_block
 from muonkit.report.labels import SPECIES
 from muonkit.report.style import BLUE, GREY, INK, ORANGE, head, styled

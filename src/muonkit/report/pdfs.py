@@ -13,8 +13,8 @@ from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.data.muid import BARREL_LAYERS
 from muonkit.muid.build.count import Counts
 from muonkit.muid.build.transverse import CENTRES, EDGES
-from muonkit.muid.hypotheses import HYPOTHESES, signed_number
-from muonkit.muid.outcome import (
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES, signed_number
+from muonkit.muid.likelihood.outcome import (
     BARREL_ONLY,
     EXIT_BARREL,
     EXIT_FORWARD,
@@ -23,7 +23,7 @@ from muonkit.muid.outcome import (
     class_index,
     classes,
 )
-from muonkit.muid.payload import LikelihoodParameters, first_entries
+from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
 from muonkit.report.labels import SPECIES
 from muonkit.report.page import Picture
 from muonkit.report.style import BLUE, GREY, ORANGE, blank, head, sized, styled, svg

@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from muonkit.muid.hypotheses import HYPOTHESES
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.report.labels import SPECIES
 from muonkit.report.page import Picture
 from muonkit.report.performance import Drawn

@@ -5,8 +5,8 @@ import numpy as np
 from muonkit.core.particles import species
 from muonkit.data.klm import LEFT, KLMTruth
 from muonkit.muid.build.count import nothing
-from muonkit.muid.hypotheses import HYPOTHESES
-from muonkit.muid.payload import first_entries
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
+from muonkit.muid.likelihood.payload import first_entries
 from muonkit.muid.sampling import sample
 
 

@@ -7,9 +7,9 @@ from scipy.stats import gamma
 
 from muonkit.muid.build.config import TransverseFit
 from muonkit.muid.build.transverse import CENTRES, EDGES, densities, scale_above
-from muonkit.muid.payload import ORDERS
-from muonkit.muid.spline import BINS, coefficients, interval
-from muonkit.muid.transverse import spline_value, tail
+from muonkit.muid.likelihood.payload import ORDERS
+from muonkit.muid.likelihood.spline import BINS, coefficients, interval
+from muonkit.muid.likelihood.transverse import spline_value, tail
 
 FIT = TransverseFit()
 RICH = 400_000

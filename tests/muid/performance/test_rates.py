@@ -8,7 +8,7 @@ from tests.muid.performance.test_score import config, floats
 from tests.muid.performance.toys import TOY, identified, truth
 
 from muonkit.data.klm import DECAYED
-from muonkit.muid.hypotheses import HYPOTHESES
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance.boxes import box
 from muonkit.muid.performance.counts import DELTA, counts
 from muonkit.muid.performance.known import chosen, known

@@ -5,8 +5,8 @@ import pytest
 from tests.muid.performance.toys import identified, truth
 
 from muonkit.core.config import parse
-from muonkit.muid.hypotheses import HYPOTHESES
-from muonkit.muid.likelihood import LikelihoodSettings
+from muonkit.muid.likelihood.evaluate import LikelihoodSettings
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance.config import Performance
 from muonkit.muid.performance.known import UNKNOWN, charge_of, chosen, known, species_of
 from muonkit.muid.performance.score import TRANSFORMS, delta, logit

@@ -5,7 +5,7 @@ from typing import Any
 from muonkit.muid.build import longitudinal, transverse
 from muonkit.muid.build.config import Build
 from muonkit.muid.build.count import Counts, check
-from muonkit.muid.payload import LikelihoodParameters
+from muonkit.muid.likelihood.payload import LikelihoodParameters
 
 
 def build(counts: Counts, config: Build, provenance: dict[str, Any]) -> LikelihoodParameters:

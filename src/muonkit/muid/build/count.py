@@ -10,11 +10,11 @@ from muonkit.data.klm import KLMTruth
 from muonkit.data.muid import BARREL_LAYERS, MuidTracks
 from muonkit.muid.additive import Additive
 from muonkit.muid.build.config import BuildSelection
-from muonkit.muid.hypotheses import HYPOTHESES, SIGNED, from_pdg
-from muonkit.muid.longitudinal import classes_of
-from muonkit.muid.outcome import OUTCOMES, OVERLAP_STOP_FORWARD, classes, number_of_entries, region
-from muonkit.muid.payload import ORDERS, REGIONS, first_entries
-from muonkit.muid.spline import BINS, WIDTH
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, from_pdg
+from muonkit.muid.likelihood.longitudinal import classes_of
+from muonkit.muid.likelihood.outcome import OUTCOMES, OVERLAP_STOP_FORWARD, classes, number_of_entries, region
+from muonkit.muid.likelihood.payload import ORDERS, REGIONS, first_entries
+from muonkit.muid.likelihood.spline import BINS, WIDTH
 
 MUONS = (10, 11)  # signed numbers
 

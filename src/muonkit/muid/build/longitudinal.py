@@ -20,8 +20,8 @@ from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.data.muid import BARREL_LAYERS
 from muonkit.muid.build.config import LongitudinalFit
 from muonkit.muid.build.count import MUONS, Counts
-from muonkit.muid.hypotheses import SIGNED
-from muonkit.muid.outcome import (
+from muonkit.muid.likelihood.hypotheses import SIGNED
+from muonkit.muid.likelihood.outcome import (
     EXIT_BACKWARD,
     EXIT_BARREL,
     EXIT_FORWARD,
@@ -33,7 +33,7 @@ from muonkit.muid.outcome import (
     classes,
     number_of_last_layers,
 )
-from muonkit.muid.payload import first_entries
+from muonkit.muid.likelihood.payload import first_entries
 
 START = {  # A, B per layer, by place of the signed hypothesis: with these the fits begin
     0: (0.035, 1.65),

@@ -19,9 +19,9 @@ from scipy.stats import gamma
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.muid.build.config import TransverseFit
 from muonkit.muid.build.count import MUONS
-from muonkit.muid.hypotheses import SIGNED
-from muonkit.muid.payload import ORDERS, REGIONS
-from muonkit.muid.spline import BINS, WIDTH
+from muonkit.muid.likelihood.hypotheses import SIGNED
+from muonkit.muid.likelihood.payload import ORDERS, REGIONS
+from muonkit.muid.likelihood.spline import BINS, WIDTH
 
 EDGES = WIDTH * np.arange(BINS + 1)
 CENTRES = EDGES[:-1] + WIDTH / 2

@@ -13,7 +13,7 @@ import numpy as np
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.data.klm import Candidates, KLMHits
 from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidLayers, MuidTracks
-from muonkit.muid.outcome import ext_layer, hit_layer, region
+from muonkit.muid.likelihood.outcome import ext_layer, hit_layer, region
 from muonkit.muid.swim.crossing import HIT
 from muonkit.muid.swim.extrapolate import Extrapolated
 

@@ -16,8 +16,8 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, FloatArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
+from muonkit.muid.classifier import kernels as trees
 from muonkit.muid.classifier.features import NAMES
-from muonkit.muid.kernels import trees
 
 SCHEMA = "MuonClassifier/1"
 TREES = ("root", "feature", "threshold", "left", "right", "missing_left", "value")

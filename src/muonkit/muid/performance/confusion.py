@@ -3,7 +3,7 @@
 import numpy as np
 
 from muonkit.core.arrays import FloatArray, IntArray
-from muonkit.muid.hypotheses import HYPOTHESES
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance.fine import count
 from muonkit.muid.performance.known import KnownTracks
 

@@ -7,8 +7,8 @@ import numpy as np
 from muonkit.core.arrays import IntArray
 from muonkit.muid.additive import Additive
 from muonkit.muid.goodness import FitCounts, count_fit
-from muonkit.muid.hypotheses import HYPOTHESES
-from muonkit.muid.payload import LikelihoodParameters
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
+from muonkit.muid.likelihood.payload import LikelihoodParameters
 from muonkit.muid.performance.boxes import Boxes, boxes
 from muonkit.muid.performance.config import Performance
 from muonkit.muid.performance.confusion import confusion

@@ -10,8 +10,8 @@ from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.particles import species
 from muonkit.data.klm import KLMTruth
 from muonkit.data.muid import LAYERS, MuidTracks
-from muonkit.muid.hypotheses import HYPOTHESES, LEPTONS
-from muonkit.muid.outcome import NOT_REACHED
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES, LEPTONS
+from muonkit.muid.likelihood.outcome import NOT_REACHED
 from muonkit.muid.performance.config import Performance, TrackSelection
 from muonkit.muid.performance.score import TRANSFORMS, delta
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from muonkit.core.arrays import IntArray
 from muonkit.data.muid import LAYERS
-from muonkit.muid.outcome import ext_layer, hit_layer
+from muonkit.muid.likelihood.outcome import ext_layer, hit_layer
 from muonkit.muid.performance.fine import count
 from muonkit.muid.performance.known import KnownTracks
 from muonkit.muid.performance.rates import SPECIES

@@ -12,7 +12,7 @@ from hist.intervals import clopper_pearson_interval
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.data.klm import DECAYED
 from muonkit.muid.additive import Additive
-from muonkit.muid.hypotheses import HYPOTHESES
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance.config import PerformanceBinning
 from muonkit.muid.performance.fine import count
 from muonkit.muid.performance.known import KnownTracks

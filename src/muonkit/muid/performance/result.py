@@ -9,8 +9,8 @@ import numpy as np
 
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.muid.goodness import judged
-from muonkit.muid.hypotheses import HYPOTHESES
-from muonkit.muid.payload import LikelihoodParameters
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
+from muonkit.muid.likelihood.payload import LikelihoodParameters
 from muonkit.muid.performance.boxes import box
 from muonkit.muid.performance.config import Performance
 from muonkit.muid.performance.confusion import COLUMNS, shares

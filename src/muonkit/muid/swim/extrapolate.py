@@ -17,7 +17,7 @@ from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS, LAYERS, MuidLayers, 
 from muonkit.data.tracks import FreeStates
 from muonkit.detector.detector import Detector
 from muonkit.detector.field import Uniform
-from muonkit.muid.outcome import outcome
+from muonkit.muid.likelihood.outcome import outcome
 from muonkit.muid.swim.channels import build_channels
 from muonkit.muid.swim.kernels import swim
 from muonkit.muid.swim.layout import MISSING, LayoutArrays, build_layout

@@ -14,10 +14,10 @@ import numpy as np
 
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.data.muid import MuidTracks
-from muonkit.muid.hypotheses import signed_numbers
-from muonkit.muid.outcome import region
-from muonkit.muid.payload import ORDERS, LikelihoodParameters
-from muonkit.muid.spline import WIDTH, interval
+from muonkit.muid.likelihood.hypotheses import signed_numbers
+from muonkit.muid.likelihood.outcome import region
+from muonkit.muid.likelihood.payload import ORDERS, LikelihoodParameters
+from muonkit.muid.likelihood.spline import WIDTH, interval
 
 FIRST_BINS = ("faithful", "clamp", "power")
 LEAST = 1e-9  # reduced chi2: below, ln x is that of this

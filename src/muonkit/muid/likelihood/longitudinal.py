@@ -11,9 +11,16 @@ import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS, LAYERS, MuidTracks
-from muonkit.muid.hypotheses import signed_numbers
-from muonkit.muid.outcome import LAST_LAYERS, OUTCOMES, OVERLAP_STOP_FORWARD, class_index, is_consistent, last_layer
-from muonkit.muid.payload import LikelihoodParameters, first_entries
+from muonkit.muid.likelihood.hypotheses import signed_numbers
+from muonkit.muid.likelihood.outcome import (
+    LAST_LAYERS,
+    OUTCOMES,
+    OVERLAP_STOP_FORWARD,
+    class_index,
+    is_consistent,
+    last_layer,
+)
+from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
 
 OUTERMOST_BARREL, OUTERMOST_FORWARD, OUTERMOST_BACKWARD = 14, 13, 11
 

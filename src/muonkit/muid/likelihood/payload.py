@@ -17,9 +17,9 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
-from muonkit.muid import spline
-from muonkit.muid.hypotheses import SIGNED
-from muonkit.muid.outcome import OUTCOMES, class_index, classes, number_of_entries
+from muonkit.muid.likelihood import spline
+from muonkit.muid.likelihood.hypotheses import SIGNED
+from muonkit.muid.likelihood.outcome import OUTCOMES, class_index, classes, number_of_entries
 
 NAME, SCHEMA = "KLMLikelihoodParameters", "KLMLikelihoodParameters/1"
 REGIONS, ORDERS = 3, 18  # D and k = ndof/2 = 1 to 18

@@ -13,12 +13,12 @@ import numpy as np
 from muonkit.core.arrays import BoolArray, FloatArray
 from muonkit.core.errors import InputError
 from muonkit.data.muid import MuidTracks
-from muonkit.muid.hypotheses import HYPOTHESES, signed_numbers
-from muonkit.muid.kernels import likelihood as kernel
-from muonkit.muid.longitudinal import efficiency_known, longitudinal
-from muonkit.muid.outcome import NOT_REACHED, class_index
-from muonkit.muid.payload import LikelihoodParameters, first_entries
-from muonkit.muid.transverse import FIRST_BINS, transverse
+from muonkit.muid.likelihood import kernels as kernel
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES, signed_numbers
+from muonkit.muid.likelihood.longitudinal import efficiency_known, longitudinal
+from muonkit.muid.likelihood.outcome import NOT_REACHED, class_index
+from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
+from muonkit.muid.likelihood.transverse import FIRST_BINS, transverse
 
 FirstBin = Literal["faithful", "clamp", "power"]
 LastLayer = Literal["faithful", "strict"]

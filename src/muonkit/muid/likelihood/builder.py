@@ -6,11 +6,11 @@ import numpy as np
 
 from muonkit.core.arrays import FloatArray
 from muonkit.data.muid import MuidTracks
-from muonkit.muid.hypotheses import HYPOTHESES, POSITIVE, from_pdg
-from muonkit.muid.likelihood import LikelihoodSettings
-from muonkit.muid.longitudinal import longitudinal
-from muonkit.muid.payload import LikelihoodParameters
-from muonkit.muid.transverse import transverse
+from muonkit.muid.likelihood.evaluate import LikelihoodSettings
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES, POSITIVE, from_pdg
+from muonkit.muid.likelihood.longitudinal import longitudinal
+from muonkit.muid.likelihood.payload import LikelihoodParameters
+from muonkit.muid.likelihood.transverse import transverse
 
 
 @dataclass(frozen=True)
