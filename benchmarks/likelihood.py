@@ -13,10 +13,10 @@ import numpy as np
 
 from muonkit.core.arrays import FloatArray
 from muonkit.data.muid import LAYERS, MuidTracks
+from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.likelihood.evaluate import LikelihoodSettings, likelihood, reference
 from muonkit.muid.likelihood.outcome import EXIT_BARREL, STOP_BARREL, classes
 from muonkit.muid.likelihood.payload import LikelihoodParameters
-from muonkit.muid.toy import toy_payload
 
 SHARES = {3: 0.35, 1: 0.2, 4: 0.15, 2: 0.08, 6: 0.08, 5: 0.04}  # of outcomes; the rest are overlaps
 ROUNDS = 5

@@ -15,11 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from muonkit.detector.detector import directions, load_detector, material_budget
+from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.explain import tell
 from muonkit.muid.identify import Identification
 from muonkit.muid.run_conditions import RunConditions
 from muonkit.muid.shipped import default_payload
-from muonkit.muid.toy import toy_payload
 from muonkit.report import detector as pictures
 from muonkit.report import pdfs
 from muonkit.report.muid import event_picture

@@ -9,17 +9,17 @@ import pytest
 from scipy.stats import kstest
 from tests import thresholds
 
-from muonkit.muid.chi2_distribution import chi2_distribution
-from muonkit.muid.closure import EXACT, class_prior, posterior, reliability
-from muonkit.muid.goodness import count_fit, entry_layers, goodness_of_fit, judged
+from muonkit.muid.checks.chi2_distribution import chi2_distribution
+from muonkit.muid.checks.closure import EXACT, class_prior, posterior, reliability
+from muonkit.muid.checks.goodness import count_fit, entry_layers, goodness_of_fit, judged
+from muonkit.muid.checks.sampling import SampleSettings, sample
+from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.likelihood.evaluate import LikelihoodSettings, likelihood
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, signed_number
 from muonkit.muid.likelihood.longitudinal import classes_of
 from muonkit.muid.likelihood.outcome import EXIT_BARREL, class_index, classes, outcome
 from muonkit.muid.likelihood.payload import ORDERS, first_entries
 from muonkit.muid.likelihood.transverse import transverse
-from muonkit.muid.sampling import SampleSettings, sample
-from muonkit.muid.toy import toy_payload
 
 TOY = toy_payload()
 

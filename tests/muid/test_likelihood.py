@@ -9,6 +9,7 @@ from tests.muid.tracks import bits, many, one
 
 from muonkit.core.errors import InputError
 from muonkit.data.muid import concatenate
+from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.likelihood import spline
 from muonkit.muid.likelihood.builder import MuidBuilder
 from muonkit.muid.likelihood.evaluate import LikelihoodSettings, likelihood, prepared, reference
@@ -16,7 +17,6 @@ from muonkit.muid.likelihood.hypotheses import HYPOTHESES, from_pdg, signed_numb
 from muonkit.muid.likelihood.longitudinal import longitudinal
 from muonkit.muid.likelihood.payload import first_entries
 from muonkit.muid.likelihood.transverse import transverse
-from muonkit.muid.toy import toy_payload
 
 TOY = toy_payload()
 IDEAL = replace(TOY, threshold=np.full_like(TOY.threshold, 99.0))  # all spline

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from muonkit.core.errors import InputError
+from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.likelihood.outcome import (
     class_index,
     classes,
@@ -21,7 +22,6 @@ from muonkit.muid.likelihood.outcome import (
     region,
 )
 from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries, longitudinal_id, shapes, transverse_id
-from muonkit.muid.toy import toy_payload
 
 TOY = toy_payload()
 

@@ -9,7 +9,7 @@ from tests.muid.samples import muons
 from muonkit.cli import main
 from muonkit.io.klm import table_of, worded
 from muonkit.io.tables import write_tables
-from muonkit.muid.toy import toy_payload
+from muonkit.muid.checks.toy import toy_payload
 
 N = 300
 

@@ -12,12 +12,12 @@ from tests.pipelines.identifying import N, changed, identified, prepared, run, w
 
 from muonkit.io.klm import table_of, worded
 from muonkit.io.tables import write_tables
+from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.likelihood.evaluate import likelihood
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.swim.crossing import LOW_PT
 from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.muid.swim.sharing import shared_hits
-from muonkit.muid.toy import toy_payload
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.pipelines.identifying import N, changed, identified, prepared, run, w
 from muonkit.conditions.iov import IoV
 from muonkit.conditions.store import create_store
 from muonkit.detector.detector import SHIPPED
-from muonkit.muid.toy import toy_payload
+from muonkit.muid.checks.toy import toy_payload
 from muonkit.pipelines import identify as pipeline
 from muonkit.run.checkpoint import unfinished
 

@@ -5,9 +5,9 @@ import numpy as np
 from muonkit.core.particles import species
 from muonkit.data.klm import LEFT, KLMTruth
 from muonkit.muid.build.count import nothing
+from muonkit.muid.checks.sampling import sample
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.likelihood.payload import first_entries
-from muonkit.muid.sampling import sample
 
 
 def truth(names, charge, p=2.0, theta=1.0, phi=0.3, soft=0.0):

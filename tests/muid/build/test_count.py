@@ -8,10 +8,10 @@ from muonkit.core.errors import InputError
 from muonkit.data.muid import BARREL_LAYERS, MuidTracks
 from muonkit.muid.build.config import BuildSelection
 from muonkit.muid.build.count import check, count, missing_species, nothing, without_holes
+from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.likelihood.hypotheses import signed_number
 from muonkit.muid.likelihood.outcome import BARREL_ONLY, BOTH, ENDCAP_ONLY, class_index, last_layer
 from muonkit.muid.likelihood.payload import first_entries
-from muonkit.muid.toy import toy_payload
 
 ALL = BuildSelection()
 PAYLOAD = toy_payload()

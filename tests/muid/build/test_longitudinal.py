@@ -8,10 +8,10 @@ from tests.thresholds import CLOSURE_PULL_BIAS, CLOSURE_PULL_WIDTH
 from muonkit.muid.build.config import LongitudinalFit
 from muonkit.muid.build.count import MUONS, nothing
 from muonkit.muid.build.longitudinal import LEAST, counted, exponential, tables
+from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.likelihood.hypotheses import signed_number
 from muonkit.muid.likelihood.outcome import class_index, classes
 from muonkit.muid.likelihood.payload import first_entries
-from muonkit.muid.toy import toy_payload
 
 PAYLOAD, FIT = toy_payload(), LongitudinalFit()
 RICH = 20_000

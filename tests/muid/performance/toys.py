@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 from muonkit.core.particles import species
 from muonkit.data.klm import DECAYED, LEFT, KLMTruth
 from muonkit.io.klm import truth_table
+from muonkit.muid.checks.sampling import sample
+from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.identify import COMPUTED, masked
 from muonkit.muid.likelihood.evaluate import LikelihoodSettings, likelihood
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, LEPTONS
-from muonkit.muid.sampling import sample
-from muonkit.muid.toy import toy_payload
 from muonkit.transport import status
 
 TOY = toy_payload()

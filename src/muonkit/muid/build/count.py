@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from muonkit.core.additive import Additive
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import KLMTruth
 from muonkit.data.muid import BARREL_LAYERS, MuidTracks
-from muonkit.muid.additive import Additive
 from muonkit.muid.build.config import BuildSelection
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, from_pdg
 from muonkit.muid.likelihood.longitudinal import classes_of

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from muonkit.core.additive import Additive
 from muonkit.core.arrays import IntArray
-from muonkit.muid.additive import Additive
-from muonkit.muid.goodness import FitCounts, count_fit
+from muonkit.muid.checks.goodness import FitCounts, count_fit
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.likelihood.payload import LikelihoodParameters
 from muonkit.muid.performance.boxes import Boxes, boxes

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from hist.intervals import clopper_pearson_interval
 
+from muonkit.core.additive import Additive
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.data.klm import DECAYED
-from muonkit.muid.additive import Additive
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance.config import PerformanceBinning
 from muonkit.muid.performance.fine import count

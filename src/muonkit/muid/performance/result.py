@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from muonkit.core.arrays import FloatArray, IntArray
-from muonkit.muid.goodness import judged
+from muonkit.muid.checks.goodness import judged
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.likelihood.payload import LikelihoodParameters
 from muonkit.muid.performance.boxes import box

@@ -47,7 +47,7 @@ def toy_payload() -> LikelihoodParameters:
         scale_x=scale,
         scale_y=scale_y,
         entries=np.full(scale.shape, TRACKS),
-        provenance={"made by": "muonkit.muid.toy", "note": "from formulas, not measured"},
+        provenance={"made by": "muonkit.muid.checks.toy", "note": "from formulas, not measured"},
     )
 
 

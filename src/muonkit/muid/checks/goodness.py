@@ -21,15 +21,15 @@ from scipy.special import kolmogorov
 from scipy.stats import chi2 as chi2_probability
 from scipy.stats import norm
 
+from muonkit.core.additive import Additive
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray, sums
 from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidTracks
-from muonkit.muid.additive import Additive
-from muonkit.muid.chi2_distribution import chi2_distribution
+from muonkit.muid.checks.chi2_distribution import chi2_distribution
+from muonkit.muid.checks.sampling import hit_probability, within
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, signed_number, signed_numbers
 from muonkit.muid.likelihood.longitudinal import classes_of
 from muonkit.muid.likelihood.outcome import region
 from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
-from muonkit.muid.sampling import hit_probability, within
 
 PIT_BINS, GROUPS = 1000, 20  # of the probability integral: as counted, as tested
 LEAST_VARIANCE = 25.0  # of the hits in a layer; layers with less are taken together

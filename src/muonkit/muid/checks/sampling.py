@@ -10,7 +10,7 @@ import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidTracks
-from muonkit.muid.chi2_distribution import chi2_distribution
+from muonkit.muid.checks.chi2_distribution import chi2_distribution
 from muonkit.muid.likelihood.hypotheses import SIGNED, signed_numbers
 from muonkit.muid.likelihood.outcome import (
     EXIT_BARREL,

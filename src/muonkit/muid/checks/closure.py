@@ -12,11 +12,11 @@ from scipy.stats import chi2 as chi2_probability
 
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.data.muid import MuidTracks
+from muonkit.muid.checks.sampling import class_shares
 from muonkit.muid.likelihood.evaluate import LikelihoodSettings
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, signed_numbers
 from muonkit.muid.likelihood.longitudinal import classes_of
 from muonkit.muid.likelihood.payload import LikelihoodParameters
-from muonkit.muid.sampling import class_shares
 
 EXACT = LikelihoodSettings(first_bin="power", last_layer="strict", keep_junk=True)
 LEAST_EXPECTED = 10.0  # right and wrong ones in a bin, for a pull that is a Gaussian

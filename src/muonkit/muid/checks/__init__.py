@@ -1,0 +1,1 @@
+"""Is the likelihood right? Tracks drawn from a payload, closure, goodness of fit."""
