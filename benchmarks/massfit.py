@@ -11,7 +11,7 @@ import numpy as np
 from muonkit.calibration import kernel, kernels, massfit, referee
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
 from muonkit.core.particles import resonance
-from muonkit.simulation.decays import sample_mass, sample_photon_share
+from muonkit.simulation.dimuons.decays import sample_mass, sample_photon_share
 
 ENTRIES, BINS, WINDOW = 1500, 100, (2.92, 3.28)
 

@@ -14,7 +14,7 @@ from muonkit.calibration.derive import Derived, derive, plan_cells
 from muonkit.core.config import BinningChoice, Fit, SimulateDimuons
 from muonkit.core.particles import WINDOW, resonance
 from muonkit.data.dimuons import Dimuons
-from muonkit.simulation.dimuons import generate
+from muonkit.simulation.dimuons.generate import generate
 
 SPECTRUM = {"pt_min": 6.0, "pt_power": 2.8}
 

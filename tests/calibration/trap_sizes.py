@@ -18,7 +18,7 @@ from muonkit.calibration.cells import Cells
 from muonkit.calibration.resolution import Resolution
 from muonkit.core.kinematics import mass
 from muonkit.data.dimuons import Dimuons
-from muonkit.simulation.dimuons import Block, make_block
+from muonkit.simulation.dimuons.generate import Block, make_block
 
 ETA = (-2.4, -1.2, 0.0, 1.2, 2.4)
 TWO = (-2.4, 0.0, 2.4)

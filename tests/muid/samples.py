@@ -10,9 +10,9 @@ from muonkit.data.tracks import FreeStates
 from muonkit.detector.detector import load_detector
 from muonkit.detector.planes import plane_names
 from muonkit.detector.surfaces import to_global
-from muonkit.simulation.digitise import Readout
 from muonkit.simulation.gun import Gun
-from muonkit.simulation.tracks import simulate_tracks
+from muonkit.simulation.tracker.digitise import Readout
+from muonkit.simulation.tracker.tracks import simulate_tracks
 
 BELLE2 = load_detector("belle2")
 ACCEPTANCE = np.radians(15), np.radians(150)

@@ -15,7 +15,7 @@ from muonkit.core.arrays import FloatArray
 from muonkit.core.files import write_json
 from muonkit.core.kinematics import mass
 from muonkit.core.particles import PDG_ID, resonance
-from muonkit.simulation import pythia
+from muonkit.simulation.dimuons import pythia
 
 DECAYS = 400_000
 SEED = 20_240

@@ -8,10 +8,11 @@ from tests.thresholds import CHI2_FLATNESS
 from muonkit.detector.detector import load_detector
 from muonkit.detector.volumes import locate
 from muonkit.simulation.draws import key_of
-from muonkit.simulation.interactions import CODES
-from muonkit.simulation.kernels import cascade, philox, showers, walls
-from muonkit.simulation.kernels.cascade import KIND, PRIMARY, SIZE, STACK, P
+from muonkit.simulation.kernels import philox, walls
 from muonkit.simulation.klm import fast
+from muonkit.simulation.klm.interactions import CODES
+from muonkit.simulation.klm.kernels import cascade, showers
+from muonkit.simulation.klm.kernels.cascade import KIND, PRIMARY, SIZE, STACK, P
 
 BELLE2 = load_detector("belle2")
 START = (112.0, -80.0, 155.0)

@@ -12,8 +12,8 @@ from muonkit.core import kinematics
 from muonkit.core.config import SimulateDimuons, Spectrum
 from muonkit.core.particles import resonance
 from muonkit.data.dimuons import concatenate
-from muonkit.simulation import decays
-from muonkit.simulation.dimuons import Block, biased_curvature, generate, make_block
+from muonkit.simulation.dimuons import decays
+from muonkit.simulation.dimuons.generate import Block, biased_curvature, generate, make_block
 
 PYTHIA = json.loads((Path(__file__).parent / "pythia_radiation.json").read_text())["radiation"]
 NAMES = pytest.mark.parametrize("name", ["jpsi", "psi2s", "upsilon1s", "z"])

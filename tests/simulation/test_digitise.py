@@ -11,8 +11,8 @@ from muonkit.core.errors import InputError
 from muonkit.data import hits as hit_tables
 from muonkit.data import truth as truth_tables
 from muonkit.detector.surfaces import to_local
-from muonkit.simulation.digitise import GENUINE, NOISE, OUTLIER, Readout, digitise, efficiencies, missed
-from muonkit.simulation.step import Physics, follow
+from muonkit.simulation.tracker.digitise import GENUINE, NOISE, OUTLIER, Readout, digitise, efficiencies, missed
+from muonkit.simulation.tracker.step import Physics, follow
 
 N = 5000
 QUIET = Physics(energy_loss="none", scattering="none")

@@ -11,9 +11,9 @@ from muonkit.core.particles import species as species_of
 from muonkit.core.units import CURVATURE
 from muonkit.detector.field import Box, Confined, Uniform
 from muonkit.detector.material import arrays, library
-from muonkit.simulation import step
 from muonkit.simulation.kernels import matter
-from muonkit.simulation.step import Physics, follow, nuclei
+from muonkit.simulation.tracker import step
+from muonkit.simulation.tracker.step import Physics, follow, nuclei
 from muonkit.transport.interactions import ionisation, scattering, straggling
 from muonkit.transport.interactions.tables import mean_loss
 

@@ -10,7 +10,7 @@ import pytest
 from muonkit.core.errors import InputError
 from muonkit.core.kinematics import energy, mass
 from muonkit.core.particles import PDG_ID, resonance
-from muonkit.simulation import pythia
+from muonkit.simulation.dimuons import pythia
 
 needs_pythia = pytest.mark.skipif(
     not pythia.available(), reason="pythia8mc is not installed: pip install 'muonkit[generators]'"

@@ -12,10 +12,11 @@ from tests.simulation.test_cascade import BELLE2, START, dice, scratch
 from tests.thresholds import KNOCK_ON
 
 from muonkit.core.units import ELECTRON_MASS
-from muonkit.simulation.kernels import cascade, matter, rays
-from muonkit.simulation.kernels.cascade import KIND, SIZE, P
+from muonkit.simulation.kernels import matter
 from muonkit.simulation.klm import fast
 from muonkit.simulation.klm.crossings import surface_at
+from muonkit.simulation.klm.kernels import cascade, rays
+from muonkit.simulation.klm.kernels.cascade import KIND, SIZE, P
 
 WORLD = fast.world(BELLE2, START)
 IRON = [material.name for material in BELLE2.materials].index("iron")

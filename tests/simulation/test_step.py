@@ -12,10 +12,10 @@ from muonkit.core.units import CURVATURE
 from muonkit.detector.detector import crossed, directions, load_detector
 from muonkit.detector.field import Box, Confined, MapRZ, Solenoid, Uniform
 from muonkit.detector.surfaces import distance
-from muonkit.simulation import step
 from muonkit.simulation.gun import Gun
-from muonkit.simulation.step import Physics, follow
-from muonkit.simulation.tracks import simulate_tracks
+from muonkit.simulation.tracker import step
+from muonkit.simulation.tracker.step import Physics, follow
+from muonkit.simulation.tracker.tracks import simulate_tracks
 
 QUIET = Physics(energy_loss="none", scattering="none")
 HELIX = 1e-7  # cm: ten times what the tolerance of one step allows, times ten steps

@@ -11,8 +11,8 @@ from muonkit.data.truth import Truth
 from muonkit.detector.detector import Detector, load_detector
 from muonkit.detector.surfaces import to_local
 from muonkit.simulation.gun import Gun
-from muonkit.simulation.step import Physics
-from muonkit.simulation.tracks import simulate_tracks
+from muonkit.simulation.tracker.step import Physics
+from muonkit.simulation.tracker.tracks import simulate_tracks
 from muonkit.tracking.fit import FitSettings, FittedTracks, fit
 from muonkit.tracking.seed import seed
 from muonkit.transport.propagate import Settings

@@ -12,7 +12,7 @@ from muonkit.calibration.accumulate import CellMasses, Corrector, GenMasses, Set
 from muonkit.core.arrays import AnyArray
 from muonkit.data.dimuons import Dimuons
 from muonkit.io import source
-from muonkit.simulation.dimuons import Block, make_block
+from muonkit.simulation.dimuons.generate import Block, make_block
 
 Arrays = Mapping[str, AnyArray]
 Piece = source.Chunk | Block

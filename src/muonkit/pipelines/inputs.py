@@ -13,7 +13,7 @@ from muonkit.core.particles import resonance
 from muonkit.data.dimuons import Dimuons
 from muonkit.io import source
 from muonkit.pipelines.counting import Piece, load
-from muonkit.simulation.dimuons import Block, make_block
+from muonkit.simulation.dimuons.generate import Block, make_block
 
 EDGE = 0.01  # relative width in which a cut on reconstructed pT shows as a cliff
 

@@ -8,7 +8,7 @@ from muonkit.core.config import SimulateDimuons, load
 from muonkit.data.dimuons import Dimuons
 from muonkit.io.tables import write_dimuons
 from muonkit.run.runner import Runner
-from muonkit.simulation.dimuons import generate
+from muonkit.simulation.dimuons.generate import generate
 
 
 def simulate_dimuons(config_path: Path, out: Path, runner: Runner) -> int:

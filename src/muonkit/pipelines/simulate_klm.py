@@ -20,8 +20,8 @@ from muonkit.io.samples import sample_files
 from muonkit.io.tables import write_tables
 from muonkit.run.checkpoint import remembered, unfinished
 from muonkit.run.runner import Runner
-from muonkit.simulation.interactions import about, stored
 from muonkit.simulation.klm.config import SimulateKLM
+from muonkit.simulation.klm.interactions import about, stored
 from muonkit.simulation.klm.simulate import simulate_piece
 
 PARTS = ("tracks", "hits", "truth")

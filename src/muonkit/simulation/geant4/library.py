@@ -14,7 +14,7 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, FloatArray
 from muonkit.core.files import atomic
 from muonkit.simulation.geant4.engine import launch
-from muonkit.simulation.interactions import KINETIC, MATERIALS, PROJECTILES, SCHEMA, THRESHOLD, Products, release
+from muonkit.simulation.klm.interactions import KINETIC, MATERIALS, PROJECTILES, SCHEMA, THRESHOLD, Products, release
 
 GEANT4_NAMES = {"iron": "G4_Fe", "CsI": "G4_CESIUM_IODIDE"}
 DENSITY = {"iron": 7.874, "CsI": 4.51}  # g/cm3, of Geant4's

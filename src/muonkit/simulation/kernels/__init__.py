@@ -1,1 +1,1 @@
-"""Compiled loops of the true physics: random numbers, matter, geometry, steps. Nothing here is shared with the fit."""
+"""Compiled loops that both simulations share: random numbers, matter, geometry. The fit sees none of them."""

@@ -11,8 +11,9 @@ import math
 from muonkit.core.compiled import inlined, leaf
 from muonkit.core.units import ELECTRON_MASS
 from muonkit.detector.kernels import places
-from muonkit.simulation.kernels import cascade, matter, philox, walls
-from muonkit.simulation.kernels.cascade import ELECTRON, MU, PHOTON, P
+from muonkit.simulation.kernels import matter, philox, walls
+from muonkit.simulation.klm.kernels import cascade
+from muonkit.simulation.klm.kernels.cascade import ELECTRON, MU, PHOTON, P
 
 EXPLICIT = 1.0  # cm: range
 LAST = 3e-4  # GeV of kinetic energy: where the way of an electron ends

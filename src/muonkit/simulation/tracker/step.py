@@ -18,9 +18,9 @@ from muonkit.data.truth import Truth
 from muonkit.detector.detector import Detector
 from muonkit.detector.material import Material
 from muonkit.simulation.draws import key_of
-from muonkit.simulation.kernels import follow as kernel
-from muonkit.simulation.kernels.follow import LEFT, LOOPING, OUT_OF_MAP, STEP_LIMIT, STOPPED
 from muonkit.simulation.kernels.matter import Nuclei, Particle
+from muonkit.simulation.tracker.kernels import follow as kernel
+from muonkit.simulation.tracker.kernels.follow import LEFT, LOOPING, OUT_OF_MAP, STEP_LIMIT, STOPPED
 
 LOSS = {"none": 0, "mean": 1, "gaussian": 2, "landau": 3}
 SCATTERING = {"none": 0, "gaussian": 1, "tails": 2}

@@ -21,7 +21,7 @@ from muonkit.core.kinematics import MuonArrays
 from muonkit.core.particles import PDG_ID
 from muonkit.core.particles import resonance as pdg
 from muonkit.core.units import MUON_MASS
-from muonkit.simulation.decays import sample_mass
+from muonkit.simulation.dimuons.decays import sample_mass
 
 MUON = 13
 UNDECAYED = 1  # the status of a particle that is still to decay

@@ -13,8 +13,10 @@ from muonkit.core.compiled import compiled, leaf
 from muonkit.core.units import CURVATURE
 from muonkit.detector.detector import DetectorArrays
 from muonkit.detector.kernels import places
-from muonkit.simulation.kernels import events, matter, philox
-from muonkit.simulation.kernels.events import (
+from muonkit.simulation.kernels import matter, philox
+from muonkit.simulation.kernels.geometry import room, slope
+from muonkit.simulation.tracker.kernels import events
+from muonkit.simulation.tracker.kernels.events import (
     BLOCK,
     FREE,
     KNOCK,
@@ -30,7 +32,6 @@ from muonkit.simulation.kernels.events import (
     WALL,
     P,
 )
-from muonkit.simulation.kernels.geometry import room, slope
 
 LEFT, STOPPED, LOOPING, OUT_OF_MAP, STEP_LIMIT, TRAVELLING = range(6)
 FAR = 1e9  # cm

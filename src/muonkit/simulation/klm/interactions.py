@@ -11,7 +11,7 @@ import numpy as np
 from muonkit.core.arrays import AnyArray
 from muonkit.core.errors import InputError
 from muonkit.detector.material import Material
-from muonkit.simulation.kernels import cascade
+from muonkit.simulation.klm.kernels import cascade
 
 SCHEMA = "interactions/2"
 MATERIALS = ("iron", "CsI")
@@ -52,7 +52,7 @@ def release(code: int) -> float:
 def stored() -> dict[str, AnyArray]:
     """The arrays of the file, and `about`. Raises InputError for another schema."""
     with (
-        files("muonkit.simulation").joinpath("interactions.npz").open("rb") as stream,
+        files("muonkit.simulation.klm").joinpath("interactions.npz").open("rb") as stream,
         np.load(stream, allow_pickle=False) as archive,
     ):
         arrays = dict(archive)

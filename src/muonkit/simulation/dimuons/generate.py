@@ -15,7 +15,7 @@ from muonkit.core.errors import InputError
 from muonkit.core.kinematics import MuonArrays, mass
 from muonkit.core.particles import WINDOW, Resonance, resonance
 from muonkit.data.dimuons import Dimuons, Identity
-from muonkit.simulation import decays
+from muonkit.simulation.dimuons import decays
 
 REACH = 1.12  # pairs are kept up to this factor outside the mass window
 AHEAD = 8  # blocks asked for at once
@@ -80,7 +80,7 @@ def _signal(
     if config.generate.engine == "pythia":
         if not config.generate.radiation:
             raise InputError('generate.radiation: engine = "pythia" always radiates; use the built-in engine')
-        from muonkit.simulation import pythia
+        from muonkit.simulation.dimuons import pythia
 
         return pythia.decay(species.name, pt, y, phi, int(rng.integers(1, 900_000_000)))
     return decays.decay(species, pt, y, phi, config.generate.radiation, rng)

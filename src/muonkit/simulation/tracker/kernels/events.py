@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from muonkit.core.compiled import compiled, leaf
-from muonkit.simulation.kernels import motion
 from muonkit.simulation.kernels.geometry import distance, room, slope, stride, within
+from muonkit.simulation.tracker.kernels import motion
 
 P, PATH, TURNED, SLAB, SIZE = 6, 7, 8, 9, 10
 NOTHING, SURFACE, WALL = range(3)

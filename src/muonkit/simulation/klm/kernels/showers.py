@@ -7,8 +7,9 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.compiled import compiled, inlined, leaf
 from muonkit.detector.kernels import places
-from muonkit.simulation.kernels import cascade, geometry, matter, philox, rays, walls
-from muonkit.simulation.kernels.cascade import (
+from muonkit.simulation.kernels import geometry, matter, philox, walls
+from muonkit.simulation.klm.kernels import cascade, rays
+from muonkit.simulation.klm.kernels.cascade import (
     DECAYED,
     DEUTERON,
     ELASTIC,

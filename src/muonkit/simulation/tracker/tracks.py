@@ -3,9 +3,9 @@
 from muonkit.data.hits import Hits
 from muonkit.data.truth import Truth
 from muonkit.detector.detector import Detector
-from muonkit.simulation.digitise import PLAIN, Readout, digitise
 from muonkit.simulation.gun import Gun, shoot
-from muonkit.simulation.step import FULL, Physics, follow
+from muonkit.simulation.tracker.digitise import PLAIN, Readout, digitise
+from muonkit.simulation.tracker.step import FULL, Physics, follow
 
 
 def simulate_truth(detector: Detector, gun: Gun, n: int, seed: int, physics: Physics = FULL, first: int = 0) -> Truth:
