@@ -55,7 +55,7 @@ def test_links_between_pages_lead_somewhere(path: Path) -> None:
 
 
 def test_every_key_of_the_configuration_is_documented() -> None:
-    from muonkit.core.config import Calibrate
+    from muonkit.calibration.config import Calibrate
 
     text = (ROOT / "docs" / "formats.md").read_text()
     for section, field in Calibrate.model_fields.items():

@@ -10,10 +10,11 @@ import numpy as np
 
 from muonkit.calibration.accumulate import CellMasses, GenMasses, Settings, accumulate, accumulate_generator
 from muonkit.calibration.binning import Binning
+from muonkit.calibration.config import BinningChoice, Fit
 from muonkit.calibration.derive import Derived, derive, plan_cells
-from muonkit.core.config import BinningChoice, Fit, SimulateDimuons
 from muonkit.core.particles import WINDOW, resonance
 from muonkit.data.dimuons import Dimuons
+from muonkit.simulation.dimuons.config import SimulateDimuons
 from muonkit.simulation.dimuons.generate import generate
 
 SPECTRUM = {"pt_min": 6.0, "pt_power": 2.8}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from muonkit.calibration.binning import Binning, find_bin, merge
-from muonkit.core.config import BinningChoice
+from muonkit.calibration.config import BinningChoice
 from muonkit.core.kinematics import MuonArrays
 
 RNG = np.random.default_rng(7)

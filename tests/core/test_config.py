@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from muonkit.calibration.config import Calibrate
 from muonkit.core import config
 from muonkit.core.errors import InputError
 
@@ -17,12 +18,12 @@ eta_edges = [-2.4, 0.0, 2.4]
 
 def faults(text: str) -> list[str]:
     with pytest.raises(InputError) as caught:
-        config.parse(text, config.Calibrate, "calib.toml")
+        config.parse(text, Calibrate, "calib.toml")
     return caught.value.faults
 
 
 def test_defaults_are_those_of_the_documentation() -> None:
-    found = config.parse(GOOD, config.Calibrate)
+    found = config.parse(GOOD, Calibrate)
     assert found.resonance.name == "jpsi"
     assert found.resonance.mass_window == (2.92, 3.28)
     assert found.selection.scaled_pt_min == 4.0
@@ -55,7 +56,7 @@ def test_broken_toml_is_told_with_its_place() -> None:
 
 def test_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
-        config.load(tmp_path / "absent.toml", config.Calibrate)
+        config.load(tmp_path / "absent.toml", Calibrate)
 
 
 def test_values_per_eta_bin_must_fit_the_bins() -> None:

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import uproot
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.config import Input
 from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons, Identity
+from muonkit.io.config import Input
 
 Columns = dict[str, AnyArray]
 

@@ -8,8 +8,8 @@ import pytest
 import uproot
 from tests.io.pairs import choice, columns, write
 
-from muonkit.core.config import Input
 from muonkit.core.errors import InputError
+from muonkit.io.config import Input
 from muonkit.io.source import open_dimuons, read, refuse
 
 

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from tests.pipelines.conftest import CALIBRATE, INJECTED, Run, simulate
 
+from muonkit.calibration.config import Calibrate
 from muonkit.cli import main
-from muonkit.core.config import Calibrate, load
+from muonkit.core.config import load
 from muonkit.core.kinematics import mass
 from muonkit.pipelines import counting, inputs
 

@@ -8,9 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 from tests.report import folders
 
-from muonkit.core.config import Input
 from muonkit.core.particles import PDG_ID
 from muonkit.io.columns import read_columns, read_masses
+from muonkit.io.config import Input
 from muonkit.report import figures, labels, masses, style
 from muonkit.report.figures import Series, Spectrum
 

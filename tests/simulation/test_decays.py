@@ -9,10 +9,10 @@ import pytest
 from muonkit.calibration import bias
 from muonkit.calibration.bias import Bias
 from muonkit.core import kinematics
-from muonkit.core.config import SimulateDimuons, Spectrum
 from muonkit.core.particles import resonance
 from muonkit.data.dimuons import concatenate
 from muonkit.simulation.dimuons import decays
+from muonkit.simulation.dimuons.config import SimulateDimuons, Spectrum
 from muonkit.simulation.dimuons.generate import Block, biased_curvature, generate, make_block
 
 PYTHIA = json.loads((Path(__file__).parent / "pythia_radiation.json").read_text())["radiation"]

@@ -9,8 +9,9 @@ from typing import Self
 
 import numpy as np
 
+from muonkit.calibration.config import BinningChoice
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
-from muonkit.core.config import BinningChoice, Edges
+from muonkit.core.config import Edges
 from muonkit.core.kinematics import MuonArrays, cos_dphi, log_pt_ratio
 
 WIDE = 1e3  # stands for infinity: outermost edges in log ratio and cos dphi

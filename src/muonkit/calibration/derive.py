@@ -10,10 +10,10 @@ from muonkit.calibration import massfit
 from muonkit.calibration.accumulate import CellMasses, GenMasses, Settings
 from muonkit.calibration.binning import Merging, merge
 from muonkit.calibration.cells import Cells
+from muonkit.calibration.config import Fit
 from muonkit.calibration.extract import Extraction, extract
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
 from muonkit.core.arrays import FloatArray, sums
-from muonkit.core.config import Fit
 from muonkit.core.errors import InputError
 
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]

@@ -3,7 +3,9 @@ of the package `particle`."""
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
+ResonanceName = Literal["jpsi", "psi2s", "upsilon1s", "z"]
 PDG_ID = {"jpsi": 443, "psi2s": 100443, "upsilon1s": 553, "z": 23}
 WINDOW = {"jpsi": (2.92, 3.28), "psi2s": (3.5, 3.87), "upsilon1s": (9.0, 9.9), "z": (75.0, 110.0)}
 LABEL = {"jpsi": r"$J/\psi$", "psi2s": r"$\psi(2S)$", "upsilon1s": r"$\Upsilon(1S)$", "z": r"$Z$"}

@@ -10,11 +10,11 @@ import awkward as ak
 import numpy as np
 
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
-from muonkit.core.config import Input
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
 from muonkit.io import copying, copying_root, source
 from muonkit.io.chunks import Chunk
+from muonkit.io.config import Input
 from muonkit.io.layout import kind_of
 from muonkit.io.names import IDENTITY, NANO, PT, mapping_faults
 from muonkit.io.nanoaod import Lists

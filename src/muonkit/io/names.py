@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 
-from muonkit.core.config import Input
+from muonkit.io.config import Input
 
 PAIR = ("plus_pt", "plus_eta", "plus_phi", "minus_pt", "minus_eta", "minus_phi")
 GENERATOR = ("plus_gen_pt", "plus_gen_eta", "plus_gen_phi", "minus_gen_pt", "minus_gen_eta", "minus_gen_phi")

@@ -10,11 +10,11 @@ from operator import add
 from pathlib import Path
 from typing import Any
 
-from muonkit.core.config import Input
 from muonkit.core.errors import InputError
 from muonkit.io import csvfile, names, nanoaod, pairs, parquet, root
 from muonkit.io.checks import check_units
 from muonkit.io.chunks import BadRows, Checked, Chunk, Summary
+from muonkit.io.config import Input
 from muonkit.io.layout import Layout, kind_or_fault
 
 __all__ = ["BadRows", "Checked", "Chunk", "Summary", "open_dimuons", "read", "recognised", "refuse"]

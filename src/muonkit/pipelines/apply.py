@@ -7,8 +7,8 @@ import numpy as np
 
 from muonkit.calibration.export import Corrections
 from muonkit.core.arrays import FloatArray
-from muonkit.core.config import Input
 from muonkit.core.errors import InputError
+from muonkit.io.config import Input
 from muonkit.io.corrected import MuonRows, rewrite
 from muonkit.io.source import recognised
 

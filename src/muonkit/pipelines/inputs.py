@@ -6,13 +6,14 @@ import numpy as np
 
 from muonkit.calibration.accumulate import Settings, selected
 from muonkit.calibration.binning import Binning
-from muonkit.core.config import Calibrate, Generate, GenerateCuts, SimulateDimuons
+from muonkit.calibration.config import Calibrate
 from muonkit.core.errors import InputError
 from muonkit.core.kinematics import mass
 from muonkit.core.particles import resonance
 from muonkit.data.dimuons import Dimuons
 from muonkit.io import source
 from muonkit.pipelines.counting import Piece, load
+from muonkit.simulation.dimuons.config import Generate, GenerateCuts, SimulateDimuons
 from muonkit.simulation.dimuons.generate import Block, make_block
 
 EDGE = 0.01  # relative width in which a cut on reconstructed pT shows as a cliff

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from muonkit.core import config as configuration
+from muonkit.calibration.config import Calibrate
+from muonkit.core.config import parse, read_text
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_json, write_text
 from muonkit.core.provenance import digest_file
@@ -66,8 +67,8 @@ def _attached(out: Path, validation: Path | None) -> Run | None:
 def read(out: Path, name: str) -> tuple[Run, float]:
     """A finished run and its allowed share of failed fits. Raises InputError if anything is missing."""
     _require_files(out, name)
-    text = configuration.read_text(out / "config.toml")
-    config = configuration.parse(text, configuration.Calibrate, str(out / "config.toml"))
+    text = read_text(out / "config.toml")
+    config = parse(text, Calibrate, str(out / "config.toml"))
     content = _content(out / name)
     sample = labels.sample(content["provenance"], config.input.format)
     return Run(content, _tables(out, config.fit.kernel), text, sample), config.fit.max_failed_share

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from muonkit.core.config import SimulateDimuons, load
+from muonkit.core.config import load
 from muonkit.data.dimuons import Dimuons
 from muonkit.io.tables import write_dimuons
 from muonkit.run.runner import Runner
+from muonkit.simulation.dimuons.config import SimulateDimuons
 from muonkit.simulation.dimuons.generate import generate
 
 

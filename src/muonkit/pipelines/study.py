@@ -8,9 +8,10 @@ from typing import Any, Self
 
 from muonkit.calibration.accumulate import CellMasses, Corrector, GenMasses, Settings
 from muonkit.calibration.binning import Merging
+from muonkit.calibration.config import Calibrate
 from muonkit.calibration.derive import Derived, derive, plan_cells
-from muonkit.core import config as configuration
 from muonkit.core.arrays import AnyArray
+from muonkit.core.config import parse, read_text
 from muonkit.core.particles import resonance
 from muonkit.core.provenance import describe
 from muonkit.io.source import Chunk
@@ -28,7 +29,7 @@ class Study:
     """One configuration, its files, its OUT/, and the means to work on them."""
 
     text: str
-    config: configuration.Calibrate
+    config: Calibrate
     data: list[Chunk]
     template: list[Piece]
     files: list[Path]
@@ -39,8 +40,8 @@ class Study:
     @classmethod
     def open(cls, config_path: Path, out: Path, runner: Runner, *more_files: Path) -> Self:
         """Check the configuration and the files, and take OUT/. Raises InputError with every fault found."""
-        text = configuration.read_text(config_path)
-        config = configuration.parse(text, configuration.Calibrate, str(config_path))
+        text = read_text(config_path)
+        config = parse(text, Calibrate, str(config_path))
         data, template = inputs.pieces(config, config_path.resolve().parent)
         files = inputs.files(data, template, *more_files)
         workspace = claim(out, text, files)

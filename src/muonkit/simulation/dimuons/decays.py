@@ -10,10 +10,10 @@ Decay isotropic (unpolarised). Line: relativistic Breit-Wigner in m^2, cut at +-
 import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray
-from muonkit.core.config import Spectrum
 from muonkit.core.kinematics import MuonArrays
 from muonkit.core.particles import Resonance
 from muonkit.core.units import MUON_MASS
+from muonkit.simulation.dimuons.config import Spectrum
 
 ALPHA = 1 / 137.035999
 WIDTHS = 25

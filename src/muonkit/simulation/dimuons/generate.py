@@ -10,12 +10,12 @@ import numpy as np
 
 from muonkit.core import random
 from muonkit.core.arrays import BoolArray, FloatArray
-from muonkit.core.config import PerEta, SimulateDimuons
 from muonkit.core.errors import InputError
 from muonkit.core.kinematics import MuonArrays, mass
 from muonkit.core.particles import WINDOW, Resonance, resonance
 from muonkit.data.dimuons import Dimuons, Identity
 from muonkit.simulation.dimuons import decays
+from muonkit.simulation.dimuons.config import PerEta, SimulateDimuons
 
 REACH = 1.12  # pairs are kept up to this factor outside the mass window
 AHEAD = 8  # blocks asked for at once
