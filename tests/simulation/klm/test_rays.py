@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from tests.simulation.test_cascade import BELLE2, START, dice, scratch
+from tests.simulation.klm.test_cascade import BELLE2, START, dice, scratch
 from tests.thresholds import KNOCK_ON
 
 from muonkit.core.units import ELECTRON_MASS

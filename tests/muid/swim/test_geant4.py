@@ -20,7 +20,7 @@ from muonkit.detector.detector import load_detector
 from muonkit.muid.swim.extrapolate import TRANSPORT, MuidSettings, extrapolate
 
 BELLE2 = load_detector("belle2")
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "geant4_yoke.json").read_text())
+REFERENCE = json.loads((Path(__file__).parents[2] / "reference" / "geant4_yoke.json").read_text())
 BEAMS = [name for name in REFERENCE if name != "about"]
 ALL = 0.97  # of the muons reach a layer: where fewer do, those that do are not a fair sample
 TINY = np.diag([1e-10] * 3 + [1e-14] * 3)  # the start is exact

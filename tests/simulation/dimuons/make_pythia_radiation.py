@@ -1,6 +1,6 @@
 """Writes pythia_radiation.json: how much of the mass PYTHIA's photons take.
 
-    python tests/simulation/make_pythia_radiation.py
+    python tests/simulation/dimuons/make_pythia_radiation.py
 
 Parents of pT 8 GeV at y = 0, all at their PDG mass m0; m is the mass of the two muons after radiation."""
 
@@ -46,7 +46,7 @@ def summary(name: str, n: int, seed: int) -> dict[str, Any]:
 
 def main() -> None:
     table = {name: summary(name, DECAYS, SEED) for name in PDG_ID}
-    command = "python tests/simulation/make_pythia_radiation.py"
+    command = "python tests/simulation/dimuons/make_pythia_radiation.py"
     write_json(FILE, {"command": command, "pythia": version("pythia8mc"), "seed": SEED, "radiation": table})
     sys.stdout.write(f"{FILE}\n")
 
