@@ -10,6 +10,8 @@ from muonkit.run.checkpoint import load, remembered, save, unfinished
 from muonkit.run.progress import lines
 from muonkit.run.runner import runner
 
+Sums = dict[str, np.ndarray]
+
 
 def square(x: int) -> dict[str, np.ndarray]:
     return {"value": np.array([x, x * x]) / 3}
@@ -44,8 +46,8 @@ def test_what_was_done_is_not_done_again(tmp_path: Path) -> None:
         return square(x)
 
     with pytest.raises(KeyboardInterrupt):
-        list(remembered(map, tmp_path, "sums")(counting, range(6)))
-    again = values(remembered(map, tmp_path, "sums")(counting, range(6)))
+        list(remembered(map, tmp_path, "sums", Sums)(counting, range(6)))
+    again = values(remembered(map, tmp_path, "sums", Sums)(counting, range(6)))
     assert again == values(map(square, range(6)))
     assert calls == [0, 1, 2, 3, 3, 4, 5]
 
@@ -56,7 +58,7 @@ def test_a_result_that_another_run_keeps_meanwhile_does_not_move_the_others(tmp_
             save(tmp_path / "sums-00003.npz", square(3))
         return square(x)
 
-    assert values(remembered(map, tmp_path, "sums")(meddling, range(6))) == values(map(square, range(6)))
+    assert values(remembered(map, tmp_path, "sums", Sums)(meddling, range(6))) == values(map(square, range(6)))
 
 
 def test_one_run_at_a_time_keeps_its_work_beside_an_output(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def identify_tables(config_path: Path, out: Path, runner: Runner) -> dict[str, A
     check_output(out, (config_path, *job.files))
     totals = Totals({}, {})
     with unfinished(out, state_of(read_text(config_path), job.files, *sources(job))) as parts:
-        pieces = remembered(runner.map(f"identify {out.name}"), parts, "piece")
+        pieces = remembered(runner.map(f"identify {out.name}"), parts, "piece", dict[str, AnyArray])
         tables = pieces(partial(run_piece, job), job.pieces)
         write_tables(out, (masked(totals.add(table)) for table in tables))
     return told(out, job, totals, config.input.max_bad_share)

@@ -1,6 +1,6 @@
 """Simulated samples -> the payload of the likelihood, piece by piece; a killed run goes on where it stopped."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -56,14 +56,14 @@ def build_pdfs(config_path: Path, out: Path, runner: Runner) -> dict[str, Any]:
 
 def counted(config: Build, detector: Detector, pieces: list[Piece], parts: Path, runner: Runner) -> Counts:
     """The counts of all pieces."""
-    run = remembered(runner.map("count"), parts, "piece")
+    run = remembered(runner.map("count"), parts, "piece", dict[str, AnyArray])
     total = nothing()
     for arrays in run(partial(count_piece, config, detector), pieces):
         total = total + Counts(**arrays)
     return total
 
 
-def count_piece(config: Build, detector: Detector, piece: Piece) -> Mapping[str, AnyArray]:
+def count_piece(config: Build, detector: Detector, piece: Piece) -> dict[str, AnyArray]:
     """The counts of a piece, by name."""
     sample = piece.sample
     tracks, truth = read_tracks(sample.tracks, *piece.tracks), read_truth(sample.truth, *piece.tracks)

@@ -2,7 +2,7 @@
 stopped."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from muonkit.simulation.klm.interactions import about, stored
 from muonkit.simulation.klm.simulate import simulate_piece
 
 PARTS = ("tracks", "hits", "truth")
-Columns = Mapping[str, AnyArray]
+Columns = dict[str, AnyArray]
 
 
 def simulate_klm(config_path: Path, out: Path, runner: Runner) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def simulate_klm(config_path: Path, out: Path, runner: Runner) -> dict[str, Any]
     size, events = config.generate.chunk_size, config.generate.events
     pieces = [(first, min(size, events - first)) for first in range(0, events, size)]
     with unfinished(out, state_of(read_text(config_path), own)) as parts:
-        run = remembered(runner.map(f"simulate {out.name}"), parts, "piece")
+        run = remembered(runner.map(f"simulate {out.name}"), parts, "piece", Columns)
         tables = list(run(partial(run_piece, config, detector, data), pieces))
         stand_in = any(bool(table["stand_in"][0]) for table in tables)
         rows = {part: write_part(file, part, tables) for part, file in zip(PARTS, files[:3], strict=True)}

@@ -57,7 +57,7 @@ class Study:
 
     def _count(self, what: str, tasks: list[Task]) -> Counted:
         run: Callable[[Callable[[Any], Mapping[str, AnyArray]], Iterable[Any]], Iterable[Mapping[str, AnyArray]]]
-        run = remembered(self.runner.map(what), self.workspace.parts, what.replace(" ", "-"))
+        run = remembered(self.runner.map(what), self.workspace.parts, what.replace(" ", "-"), dict[str, AnyArray])
         return count(tasks, run, self.config.input.max_bad_share)
 
     def plan(self, data: CellMasses, generator: GenMasses) -> Merging:

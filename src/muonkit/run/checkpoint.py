@@ -1,6 +1,6 @@
 """A map that remembers: each result is kept as a file, so that a killed run goes on where it stopped.
 
-Results are flat mappings of names to arrays (`np.savez`, no pickle); the caller turns them into its own types."""
+Results are dataclasses or mappings of arrays; `core.packing` makes them flat (`np.savez`, no pickle)."""
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,10 +14,12 @@ from filelock import FileLock, Timeout
 
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
+from muonkit.core.packing import pack, unpack
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Item = TypeVar("Item")
-Map = Callable[[Callable[[Item], Arrays], Iterable[Item]], Iterable[Arrays]]
+Kept = TypeVar("Kept")
+Map = Callable[[Callable[[Item], Kept], Iterable[Item]], Iterable[Kept]]
 
 
 @contextmanager
@@ -35,21 +37,22 @@ def unfinished(out: Path, state: str) -> Iterator[Path]:
 
 
 def remembered(
-    run: Map[Item], folder: Path, name: str
-) -> Callable[[Callable[[Item], Arrays], Iterable[Item]], Iterator[Arrays]]:
-    """`run`, with result i of a call kept in folder/name-i.npz; those already there are read instead of made."""
+    run: Map[Item, Kept], folder: Path, name: str, kind: type[Kept]
+) -> Callable[[Callable[[Item], Kept], Iterable[Item]], Iterator[Kept]]:
+    """`run`, with result i of a call, of type `kind`, kept in folder/name-i.npz; those already there are read instead
+    of made."""
 
-    def remembering(function: Callable[[Item], Arrays], items: Iterable[Item]) -> Iterator[Arrays]:
+    def remembering(function: Callable[[Item], Kept], items: Iterable[Item]) -> Iterator[Kept]:
         work = list(items)
         paths = [folder / f"{name}-{i:05d}.npz" for i in range(len(work))]
         kept = [path.exists() for path in paths]
         made = iter(run(function, [item for item, there in zip(work, kept, strict=True) if not there]))
         for path, there in zip(paths, kept, strict=True):
             if there:
-                yield load(path)
+                yield unpack(kind, load(path))
             else:
                 result = next(made)
-                save(path, result)
+                save(path, pack(result))
                 yield result
         for _ in made:  # lets the map see its end
             raise RuntimeError("more results than items")
