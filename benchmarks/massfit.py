@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from muonkit.calibration import kernel, kernels, massfit, referee
+from muonkit.calibration import kernels, lineshape, massfit, referee
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
 from muonkit.core.particles import resonance
 from muonkit.simulation.dimuons.decays import sample_mass, sample_photon_share
@@ -26,7 +26,9 @@ def make_cells(count: int) -> CellData:
         masses = masses * np.sqrt(1 - sample_photon_share(masses, rng))
         node, weight = compress(masses[masses > WINDOW[0] * 0.9])
         theta = np.array([1 + 1e-3 * rng.standard_normal(), rng.uniform(0.007, 0.02), 0.04, -1.5])
-        counts.append(rng.multinomial(ENTRIES, kernel.probabilities(theta, edges, node, weight, kernels.CURVATURE)[0]))
+        counts.append(
+            rng.multinomial(ENTRIES, lineshape.probabilities(theta, edges, node, weight, kernels.CURVATURE)[0])
+        )
         templates.append((node, weight))
     first = np.concatenate([[0], np.cumsum([len(node) for node, _ in templates])])
     node, weight = (np.concatenate([template[i] for template in templates]) for i in (0, 1))
@@ -47,10 +49,10 @@ def time_ours(cells: CellData, options: FitOptions) -> tuple[CellFits, float]:
     return fits, (time.perf_counter() - start) / len(cells)
 
 
-def time_theirs(cells: CellData, options: FitOptions, count: int) -> tuple[list[referee.Verdict], float]:
+def time_theirs(cells: CellData, options: FitOptions, count: int) -> tuple[list[referee.RefereeFit], float]:
     start = time.perf_counter()
-    verdicts = [referee.fit_binned(cells.counts[i], cells.edges, *cells.template(i), options) for i in range(count)]
-    return verdicts, (time.perf_counter() - start) / count
+    fits = [referee.fit_binned(cells.counts[i], cells.edges, *cells.template(i), options) for i in range(count)]
+    return fits, (time.perf_counter() - start) / count
 
 
 def main() -> None:
@@ -61,10 +63,10 @@ def main() -> None:
     options = massfit.prepare_options(cells, FitOptions())
     fits, ours = time_ours(cells, options)
     sample = 20 if quick else 100
-    verdicts, theirs = time_theirs(cells, options, sample)
-    good = [i for i in range(sample) if fits.status[i] == massfit.Status.CONVERGED and verdicts[i].valid]
-    errors = np.array([np.sqrt(np.diagonal(verdicts[i].covariance)) for i in good])
-    values = np.abs(fits.theta[good] - [verdicts[i].theta for i in good]) / errors
+    fits, theirs = time_theirs(cells, options, sample)
+    good = [i for i in range(sample) if fits.status[i] == massfit.FitStatus.CONVERGED and fits[i].valid]
+    errors = np.array([np.sqrt(np.diagonal(fits[i].covariance)) for i in good])
+    values = np.abs(fits.theta[good] - [fits[i].theta for i in good]) / errors
     widths = np.abs(fits.errors[good] / errors - 1)
     print(f"{len(cells)} cells, {ENTRIES} entries, {BINS} bins, {np.diff(cells.first).mean():.0f} nodes; one core")
     print(f"good fits: {fits.good.sum()} of {len(cells)}; compared with iminuit: {len(good)}")

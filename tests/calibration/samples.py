@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from muonkit.calibration.accumulate import CellMasses, GenMasses, Settings, accumulate, accumulate_generator
+from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses, accumulate, accumulate_generator
 from muonkit.calibration.binning import Binning
 from muonkit.calibration.config import BinningChoice, Fit
 from muonkit.calibration.derive import Derived, derive, plan_cells
@@ -30,15 +30,17 @@ def sample(events: int, seed: int, **sections: Any) -> SimulateDimuons:
 class Counts:
     """Data and template, counted."""
 
-    settings: Settings
+    settings: CountSettings
     data: CellMasses
     simulation: CellMasses
     generator: GenMasses
 
 
-def settings_for(tables: Dimuons, eta_edges: tuple[float, ...], name: str = "jpsi", scaled_pt: float = 4.0) -> Settings:
+def settings_for(
+    tables: Dimuons, eta_edges: tuple[float, ...], name: str = "jpsi", scaled_pt: float = 4.0
+) -> CountSettings:
     binning = Binning.from_choice(BinningChoice(eta_edges=eta_edges), tables.plus, tables.minus)
-    return Settings(binning, WINDOW[name], 100, resonance(name).mass, (scaled_pt, 1e9))
+    return CountSettings(binning, WINDOW[name], 100, resonance(name).mass, (scaled_pt, 1e9))
 
 
 def count(
@@ -46,7 +48,7 @@ def count(
     simulation: SimulateDimuons,
     eta_edges: tuple[float, ...],
     change: Callable[[Dimuons], Dimuons] = lambda table: table,
-    settings: Settings | None = None,
+    settings: CountSettings | None = None,
 ) -> Counts:
     """Count both samples; `change` acts on the tables of data."""
     tables = generate(data)
@@ -76,5 +78,5 @@ def truth(config: SimulateDimuons, parameters: tuple[str, ...], bins: int) -> np
     return np.concatenate([np.broadcast_to(everything[name], (bins,)) for name in parameters])
 
 
-def shifted(settings: Settings, **changes: Any) -> Settings:
+def shifted(settings: CountSettings, **changes: Any) -> CountSettings:
     return replace(settings, **changes)

@@ -11,7 +11,7 @@ from tests.calibration import samples
 from muonkit.calibration.closure import BiasCorrector, against_zero
 from muonkit.calibration.diagnostics import diagnose
 from muonkit.calibration.extract import extract
-from muonkit.calibration.parameters import Layout, Problem
+from muonkit.calibration.parameters import ParameterLayout, Problem
 from muonkit.core.errors import InputError
 from muonkit.data.dimuons import concatenate
 
@@ -37,7 +37,7 @@ def small() -> samples.Counts:
 
 def test_jacobian_agrees_with_finite_differences(small: samples.Counts) -> None:
     derived = samples.fit(small)
-    layout = Layout(("A", "e", "M", "a", "c", "g", "d"), 4)
+    layout = ParameterLayout(("A", "e", "M", "a", "c", "g", "d"), 4)
     n = len(derived.cells)
     covariance = np.tile(np.array([[1e-8, 1e-10], [1e-10, 1e-10]]), (n, 1, 1))
     problem = Problem(layout, derived.cells, np.zeros(n), np.full(n, 1e-4), covariance, {"e": (0.0, 1e-3)})

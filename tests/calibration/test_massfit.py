@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tests import thresholds
 
-from muonkit.calibration import kernel, kernels, massfit, referee
-from muonkit.calibration.massfit import CellData, FitOptions, Status
+from muonkit.calibration import kernels, lineshape, massfit, referee
+from muonkit.calibration.massfit import CellData, FitOptions, FitStatus
 
 EDGES = np.linspace(2.92, 3.28, 101)
 NODE = np.concatenate([[3.0969], 3.0969 - np.linspace(0.002, 0.25, 40)])
@@ -16,7 +16,7 @@ THETA = np.array([1.0003, 0.011, 0.06, -1.5])
 def cells(
     count: int, entries: int, theta: np.ndarray = THETA, seed: int = 3, kernel_name: str = "curvature"
 ) -> CellData:
-    p, _ = kernel.probabilities(theta, EDGES, NODE, WEIGHT, kernel.KERNELS[kernel_name])
+    p, _ = lineshape.probabilities(theta, EDGES, NODE, WEIGHT, lineshape.KERNELS[kernel_name])
     counts = np.random.default_rng(seed).multinomial(entries, p, size=count).astype(float)
     first = np.arange(count + 1) * len(NODE)
     return CellData(counts, EDGES, first, np.tile(NODE, count), np.tile(WEIGHT, count), np.tile(WEIGHT, count))
@@ -28,10 +28,10 @@ def test_values_and_errors_are_those_of_iminuit(name: str, entries: int) -> None
     data = cells(12, entries, kernel_name=name)
     options = massfit.prepare_options(data, FitOptions(name))
     fits = massfit.fit_cells(data, options)
-    for i in np.flatnonzero(fits.status == Status.CONVERGED):
-        verdict = referee.fit_binned(data.counts[i], EDGES, NODE, WEIGHT, options)
-        errors = np.sqrt(np.diagonal(verdict.covariance))
-        assert np.all(np.abs(fits.theta[i] - verdict.theta) < thresholds.IMINUIT_VALUE * errors)
+    for i in np.flatnonzero(fits.status == FitStatus.CONVERGED):
+        fit = referee.fit_binned(data.counts[i], EDGES, NODE, WEIGHT, options)
+        errors = np.sqrt(np.diagonal(fit.covariance))
+        assert np.all(np.abs(fits.theta[i] - fit.theta) < thresholds.IMINUIT_VALUE * errors)
         assert np.allclose(fits.errors[i], errors, rtol=thresholds.IMINUIT_ERROR)
 
 
@@ -59,7 +59,7 @@ def test_errors_cover_the_spread_of_toys() -> None:
 def test_template_of_few_entries_enters_the_error() -> None:
     """Toys that draw the template anew: the spread is that of entries and template together."""
     rng = np.random.default_rng(17)
-    p, _ = kernel.probabilities(THETA, EDGES, NODE, WEIGHT, kernels.CURVATURE)
+    p, _ = lineshape.probabilities(THETA, EDGES, NODE, WEIGHT, kernels.CURVATURE)
     toys, entries, simulated = 800, 2000, 60
     weight = rng.multinomial(simulated, WEIGHT / WEIGHT.sum(), size=toys).astype(float)
     kept = weight > 0
@@ -79,7 +79,7 @@ def test_template_of_few_entries_enters_the_error() -> None:
 def test_sample_without_background_is_fitted_without_failures() -> None:
     fits = massfit.fit_all(cells(200, 600, np.array([1.0, 0.008, 0.0, 0.0])), FitOptions())
     assert fits.good.all()
-    assert set(fits.status) <= {Status.CONVERGED, Status.NO_BACKGROUND}
+    assert set(fits.status) <= {FitStatus.CONVERGED, FitStatus.NO_BACKGROUND}
     pulls = (fits.theta[:, 0] - 1) / fits.errors[:, 0]
     assert abs(pulls.mean()) < 4 / np.sqrt(200)
 
@@ -90,7 +90,7 @@ def test_cell_without_signal_is_told_by_its_status() -> None:
     spike[0, 99] = 1000
     flat = CellData(spike, EDGES, data.first, data.node, data.weight, data.variance)
     fits = massfit.fit_cells(flat, FitOptions())
-    assert fits.status[0] in (Status.AT_LIMIT, Status.NOT_CONVERGED, Status.BAD_FISHER)
+    assert fits.status[0] in (FitStatus.AT_LIMIT, FitStatus.NOT_CONVERGED, FitStatus.BAD_FISHER)
 
 
 def test_result_does_not_depend_on_the_batches() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from tests.calibration import samples
 
 from muonkit.calibration import extract
-from muonkit.calibration.accumulate import CellMasses, Settings, accumulate, selected
+from muonkit.calibration.accumulate import CellMasses, CountSettings, accumulate, selected
 from muonkit.calibration.binning import Binning, merge
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.resolution import Resolution
@@ -60,7 +60,7 @@ def migration_slope(blocks: int) -> tuple[float, float, float]:
 
 
 def _mean_shift(
-    table: Dimuons, settings: Settings, a: np.ndarray
+    table: Dimuons, settings: CountSettings, a: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, CellMasses]:
     """Per cell: pairs, sums of x and x^2, x = 1 - m_gen/m_reco - (s+^2 + s-^2)/8; and the sums that are counted."""
     assert table.gen_plus is not None

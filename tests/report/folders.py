@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from muonkit.calibration.kernel import CURVATURE, probabilities
+from muonkit.calibration.lineshape import CURVATURE, probabilities
 from muonkit.core.files import write_json, write_text
 from muonkit.io.columns import write_columns, write_masses
 

@@ -12,7 +12,7 @@ from muonkit.core.particles import PDG_ID
 from muonkit.io.columns import read_columns, read_masses
 from muonkit.io.config import Input
 from muonkit.report import figures, labels, masses, style
-from muonkit.report.figures import Series, Spectrum
+from muonkit.report.figures import MassSpectrum, Series
 
 EDGES = np.linspace(-2.4, 2.4, 7)
 ONE = Series("sample", np.linspace(-1e-3, 1e-3, 6), np.full(6, 2e-4))
@@ -23,9 +23,9 @@ def scale() -> Figure:
     return figures.scale(EDGES, left, left, "Simulation", labels.decay("z"))
 
 
-def spectrum() -> Spectrum:
+def spectrum() -> MassSpectrum:
     edges = np.linspace(2.9, 3.3, 41)
-    return Spectrum(edges, np.full(40, 25.0), np.full(40, 30.0), np.full(40, 4.0), ("a line",))
+    return MassSpectrum(edges, np.full(40, 25.0), np.full(40, 30.0), np.full(40, 4.0), ("a line",))
 
 
 DRAWN = {
@@ -91,7 +91,7 @@ def test_pulls_of_hardly_any_cell_can_be_drawn(values):
 
 
 def test_empty_mass_bins_have_finite_pulls():
-    drawn = Spectrum(np.linspace(2.9, 3.3, 5), np.zeros(4), np.zeros(4), np.zeros(4))
+    drawn = MassSpectrum(np.linspace(2.9, 3.3, 5), np.zeros(4), np.zeros(4), np.zeros(4))
     assert np.isfinite(drawn.pulls).all()
 
 

@@ -28,7 +28,7 @@ class Corrector(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class CountSettings:
     """What is counted: cells, mass window [GeV], number of mass bins, cuts on pT/m x pole [GeV]."""
 
     binning: Binning
@@ -96,7 +96,7 @@ class GenMasses:
         return sums(self.key // self.nodes, self.weight, cells)
 
 
-def narrowed(wide: CellMasses, settings: Settings, bins: int) -> tuple[CellMasses, Settings]:
+def narrowed(wide: CellMasses, settings: CountSettings, bins: int) -> tuple[CellMasses, CountSettings]:
     """The same sums in a mass window that is narrower by `bins` bins on either side; means stay those of the window."""
     edges, kept = settings.mass_edges, slice(bins, settings.mass_bins - bins)
     window = (float(edges[bins]), float(edges[-1 - bins]))
@@ -107,13 +107,13 @@ def narrowed(wide: CellMasses, settings: Settings, bins: int) -> tuple[CellMasse
     return narrow, replace(settings, window=window, mass_bins=settings.mass_bins - 2 * bins)
 
 
-def selected(table: Dimuons, masses: FloatArray, settings: Settings) -> BoolArray:
+def selected(table: Dimuons, masses: FloatArray, settings: CountSettings) -> BoolArray:
     """Pairs that pass the dilation-invariant cuts."""
     low, high = scaled_pt_range(table.plus, table.minus, masses, settings.pole)
     return (low > settings.scaled_pt[0]) & (high < settings.scaled_pt[1])
 
 
-def accumulate(table: Dimuons, settings: Settings) -> CellMasses:
+def accumulate(table: Dimuons, settings: CountSettings) -> CellMasses:
     """Sums of one chunk."""
     masses = mass(table.plus, table.minus)
     window = (masses >= settings.window[0]) & (masses < settings.window[1])
@@ -133,7 +133,7 @@ def accumulate(table: Dimuons, settings: Settings) -> CellMasses:
     )
 
 
-def accumulate_generator(table: Dimuons, settings: Settings) -> GenMasses:
+def accumulate_generator(table: Dimuons, settings: CountSettings) -> GenMasses:
     """Generator masses of the pairs of one chunk whose reconstructed muons fall in a cell, at whatever mass."""
     if table.gen_plus is None or table.gen_minus is None:
         raise ValueError("a template needs generator muons")
@@ -150,7 +150,7 @@ def accumulate_generator(table: Dimuons, settings: Settings) -> GenMasses:
     return GenMasses(key, weighted[0], weighted[1], weighted[2], nodes)
 
 
-def _mass_histogram(cell: IntArray, masses: FloatArray, weight: FloatArray, settings: Settings) -> FloatArray:
+def _mass_histogram(cell: IntArray, masses: FloatArray, weight: FloatArray, settings: CountSettings) -> FloatArray:
     low, high = settings.window
     position = ((masses - low) / (high - low) * settings.mass_bins).astype(np.int64)
     position = np.minimum(position, settings.mass_bins - 1)
@@ -176,7 +176,7 @@ def _angular_columns(table: Dimuons) -> list[FloatArray]:
     return [one, change, change**2]
 
 
-def _leaving(table: Dimuons, masses: FloatArray, cell: IntArray, settings: Settings, shift: float) -> FloatArray:
+def _leaving(table: Dimuons, masses: FloatArray, cell: IntArray, settings: CountSettings, shift: float) -> FloatArray:
     """Entries of each cell that leave it, or the selection, when log(pT+/pT-) grows by `shift` at fixed pT+ pT-.
 
     Only those that leave are counted: what would come in from outside the selection may not be in the file."""

@@ -47,7 +47,7 @@ class BinningChoice(Section):
     mass_bins: int = Field(100, ge=20)
 
 
-Parameter = Literal["A", "e", "M", "a", "c", "g", "d"]
+ParameterName = Literal["A", "e", "M", "a", "c", "g", "d"]
 
 
 class Fit(Section):
@@ -55,11 +55,11 @@ class Fit(Section):
 
     `priors`: parameter -> (value, width) of a Gaussian constraint in every eta bin."""
 
-    parameters: tuple[Parameter, ...] = ("A", "e", "M")
+    parameters: tuple[ParameterName, ...] = ("A", "e", "M")
     min_entries: int = Field(400, ge=50)
     background: bool = True
     kernel: Literal["curvature", "mass"] = "curvature"
-    priors: dict[Parameter, tuple[float, float]] = Field({})
+    priors: dict[ParameterName, tuple[float, float]] = Field({})
     max_failed_share: float = Field(0.05, ge=0, le=1)
 
     @model_validator(mode="after")

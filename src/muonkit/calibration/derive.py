@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from muonkit.calibration import massfit
-from muonkit.calibration.accumulate import CellMasses, GenMasses, Settings
+from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses
 from muonkit.calibration.binning import Merging, merge
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.config import Fit
@@ -30,7 +30,7 @@ class Derived:
     merging: Merging
 
 
-def plan_cells(data: CellMasses, generator: GenMasses, settings: Settings, minimum: float) -> Merging:
+def plan_cells(data: CellMasses, generator: GenMasses, settings: CountSettings, minimum: float) -> Merging:
     """Merge fine cells until data and template hold `minimum` entries each. Raises InputError if no cell is left."""
     size = settings.binning.size
     effective = np.divide(data.entries**2, data.weight2, out=np.zeros(size), where=data.weight2 > 0)
@@ -47,7 +47,7 @@ def _weight2(generator: GenMasses, size: int) -> FloatArray:
     return np.maximum(sums(generator.key // generator.nodes, generator.weight2, size), 1e-300)
 
 
-def _nothing_to_fit(data: CellMasses, generator: GenMasses, size: int, settings: Settings, minimum: float) -> str:
+def _nothing_to_fit(data: CellMasses, generator: GenMasses, size: int, settings: CountSettings, minimum: float) -> str:
     if data.entries.sum() == 0:
         low, high = settings.window
         return (
@@ -69,7 +69,7 @@ def _nothing_to_fit(data: CellMasses, generator: GenMasses, size: int, settings:
 def derive(
     data: CellMasses,
     generator: GenMasses,
-    settings: Settings,
+    settings: CountSettings,
     fit: Fit,
     merging: Merging,
     run: Map = map,

@@ -17,7 +17,7 @@ from scipy.optimize import least_squares, nnls
 from muonkit.calibration import parameters
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.massfit import CellFits
-from muonkit.calibration.parameters import Layout, Values
+from muonkit.calibration.parameters import ParameterLayout, ParameterValues
 from muonkit.calibration.resolution import Resolution, variance, variance_dlogpt
 from muonkit.core.arrays import BoolArray, FloatArray
 from muonkit.core.errors import InputError
@@ -27,7 +27,7 @@ from muonkit.core.errors import InputError
 class Extraction:
     """Values and covariance in the order of `layout.names`; chi2, ndf; pull of every used cell's mu; the cells used."""
 
-    layout: Layout
+    layout: ParameterLayout
     eta_edges: FloatArray
     vector: FloatArray
     covariance: FloatArray
@@ -38,7 +38,7 @@ class Extraction:
     at_limit: tuple[str, ...]
 
     @property
-    def values(self) -> Values:
+    def values(self) -> ParameterValues:
         """All seven parameters per eta bin; those not fitted are 0."""
         return self.layout.unpack(self.vector)
 
@@ -68,7 +68,7 @@ def extract(
 
     Raises InputError when an eta bin has no cell, or the data leave a direction open."""
     used = fits.good & (cells.entries > 0)
-    layout = Layout(fitted, len(eta_edges) - 1)
+    layout = ParameterLayout(fitted, len(eta_edges) - 1)
     kept, good = cells[used], fits[used]
     _require_every_eta_bin(kept, eta_edges)
     rough = rough_resolution(kept, good, len(eta_edges) - 1)
@@ -135,7 +135,7 @@ def migration(cells: Cells, plus: Resolution, minus: Resolution) -> FloatArray:
     return (difference * cells.flux + slope) / 2
 
 
-def _covariance(jacobian: FloatArray, layout: Layout, at_limit: BoolArray) -> FloatArray:
+def _covariance(jacobian: FloatArray, layout: ParameterLayout, at_limit: BoolArray) -> FloatArray:
     """Inverse of J^T J over the free parameters; a parameter at its limit has no covariance (0)."""
     free = np.flatnonzero(~at_limit)
     information = jacobian[:, free].T @ jacobian[:, free]

@@ -1,4 +1,4 @@
-"""All cells at once: binned maximum likelihood by Fisher scoring, the numba twin of `kernel`.
+"""All cells at once: binned maximum likelihood by Fisher scoring, the numba twin of `lineshape`.
 
 Each cell has four parameters theta = (mu, sigma, f, slope). The step is F^-1 g with the expected Fisher matrix F and
 the analytic gradient g, halved until the likelihood rises; a background fraction that wants below 0 is held there

@@ -1,6 +1,6 @@
 """Mass fits of all cells at once: mu, sigma, background fraction and slope per cell, with status as data.
 
-The likelihood is binned with exact bin integrals (`kernel`); `kernels` does the work. Weighted entries are scaled to
+The likelihood is binned with exact bin integrals (`lineshape`); `kernels` does the work. Weighted entries are scaled to
 effective counts (sum w)^2 / sum w^2. The covariance is that of the entries plus that of the template's statistics."""
 
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ import numpy as np
 from muonkit.calibration import kernels
 from muonkit.calibration.accumulate import NODE_SPACING, CellMasses, GenMasses
 from muonkit.calibration.binning import Merging
-from muonkit.calibration.kernel import KERNELS
+from muonkit.calibration.lineshape import KERNELS
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, sums
 
 PARAMETERS = ("mu", "sigma", "f_bkg", "slope")
@@ -22,7 +22,7 @@ MAX_STEPS = 60
 BATCH = 400
 
 
-class Status(IntEnum):
+class FitStatus(IntEnum):
     """What became of a cell. The first two are good fits."""
 
     CONVERGED = kernels.CONVERGED
@@ -92,7 +92,7 @@ class CellFits:
 
     @property
     def good(self) -> BoolArray:
-        return self.status <= Status.NO_BACKGROUND
+        return self.status <= FitStatus.NO_BACKGROUND
 
     @property
     def errors(self) -> FloatArray:
@@ -174,8 +174,8 @@ def prepare_options(cells: CellData, options: FitOptions) -> FitOptions:
 
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
-Map = Callable[[Callable[[Item], Result], Iterable[Item]], Iterable[Result]]
+Fitted = TypeVar("Fitted")
+Map = Callable[[Callable[[Item], Fitted], Iterable[Item]], Iterable[Fitted]]
 
 
 @dataclass(frozen=True, slots=True)

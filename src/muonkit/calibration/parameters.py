@@ -15,7 +15,7 @@ RESOLUTION = ("a", "c", "g", "d")
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class ParameterValues:
     """All seven parameters per eta bin."""
 
     bias: Bias
@@ -23,7 +23,7 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ParameterLayout:
     """Which parameters are fitted, in how many eta bins; the vector holds them parameter by parameter."""
 
     fitted: tuple[str, ...]
@@ -44,9 +44,9 @@ class Layout:
         start = self.fitted.index(name) * self.bins
         return vector[start : start + self.bins]
 
-    def unpack(self, vector: FloatArray) -> Values:
+    def unpack(self, vector: FloatArray) -> ParameterValues:
         bias = Bias(*(self.of(vector, name) for name in SCALE))
-        return Values(bias, Resolution(*(self.of(vector, name) for name in RESOLUTION)))
+        return ParameterValues(bias, Resolution(*(self.of(vector, name) for name in RESOLUTION)))
 
     def start(self, rough: Resolution) -> FloatArray:
         """No bias; the rough resolution; typical g and d."""
@@ -64,7 +64,7 @@ class Layout:
 class Problem:
     """Whitened residuals of (ln mu, sigma^2) and of the priors, with their Jacobian."""
 
-    layout: Layout
+    layout: ParameterLayout
     cells: Cells
     log_mu: FloatArray
     sigma2: FloatArray

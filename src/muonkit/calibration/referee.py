@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from iminuit import Minuit
 
-from muonkit.calibration import kernel
+from muonkit.calibration import lineshape
 from muonkit.calibration.massfit import PARAMETERS, FitOptions
 from muonkit.core.arrays import FloatArray
 
@@ -16,7 +16,7 @@ LIMITS = ((0.8, 1.2), (5e-4, 0.3), (0.0, 1.0), (None, None))
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RefereeFit:
     """Values (4,), covariance (4, 4) by HESSE, and whether the minimum is valid."""
 
     theta: FloatArray
@@ -26,14 +26,14 @@ class Verdict:
 
 def fit_binned(
     counts: FloatArray, edges: FloatArray, node: FloatArray, weight: FloatArray, options: FitOptions
-) -> Verdict:
+) -> RefereeFit:
     """Binned likelihood with analytic gradient."""
-    kind = kernel.KERNELS[options.kernel]
+    kind = lineshape.KERNELS[options.kernel]
     mean, width = options.slope_prior
 
     @lru_cache(maxsize=1)  # value and gradient are asked for at the same point
     def model(theta: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
-        p, dp = kernel.probabilities(np.array(theta), edges, node, weight, kind)
+        p, dp = lineshape.probabilities(np.array(theta), edges, node, weight, kind)
         return np.maximum(p, 1e-14), dp
 
     def cost(*theta: float) -> float:
@@ -50,19 +50,19 @@ def fit_binned(
 
 def fit_unbinned(
     masses: FloatArray, window: tuple[float, float], node: FloatArray, weight: FloatArray, options: FitOptions
-) -> Verdict:
+) -> RefereeFit:
     """Unbinned likelihood of the masses [GeV] in `window`."""
-    kind = kernel.KERNELS[options.kernel]
+    kind = lineshape.KERNELS[options.kernel]
     mean, width = options.slope_prior
 
     def cost(*theta: float) -> float:
-        p = kernel.density(np.array(theta), masses, window, node, weight, kind)
+        p = lineshape.density(np.array(theta), masses, window, node, weight, kind)
         return float(-np.log(np.maximum(p, 1e-14)).sum() + ((theta[3] - mean) / width) ** 2 / 2)
 
     return _minimise(Minuit(cost, *options.start, name=PARAMETERS))
 
 
-def _minimise(minuit: Minuit) -> Verdict:
+def _minimise(minuit: Minuit) -> RefereeFit:
     minuit.errordef = Minuit.LIKELIHOOD
     minuit.limits = LIMITS
     minuit.errors = (1e-4, 1e-4, 1e-2, 0.1)
@@ -70,4 +70,4 @@ def _minimise(minuit: Minuit) -> Verdict:
     minuit.tol = 0.001
     minuit.migrad()
     minuit.hesse()
-    return Verdict(np.array(minuit.values), np.array(minuit.covariance), bool(minuit.valid))
+    return RefereeFit(np.array(minuit.values), np.array(minuit.covariance), bool(minuit.valid))

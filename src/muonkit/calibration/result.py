@@ -9,7 +9,7 @@ from muonkit.calibration.accumulate import CellMasses, residual_correlations
 from muonkit.calibration.derive import Derived
 from muonkit.calibration.diagnostics import diagnose
 from muonkit.calibration.extract import Extraction, rough_resolution
-from muonkit.calibration.massfit import PARAMETERS, Status
+from muonkit.calibration.massfit import PARAMETERS, FitStatus
 from muonkit.calibration.parameters import RESOLUTION
 from muonkit.calibration.resolution import Resolution
 from muonkit.core.arrays import AnyArray
@@ -57,7 +57,7 @@ def cell_columns(derived: Derived) -> dict[str, AnyArray]:
         "cell": np.arange(len(fits)),
         "eta_plus_bin": cells.eta_plus,
         "eta_minus_bin": cells.eta_minus,
-        "status": np.array([Status(int(s)).name.lower() for s in fits.status]),
+        "status": np.array([FitStatus(int(s)).name.lower() for s in fits.status]),
     }
     columns |= {
         name: getattr(cells, name)

@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from muonkit.calibration.accumulate import CellMasses, Corrector, GenMasses, Settings, accumulate, accumulate_generator
+from muonkit.calibration.accumulate import (
+    CellMasses,
+    Corrector,
+    CountSettings,
+    GenMasses,
+    accumulate,
+    accumulate_generator,
+)
 from muonkit.core.arrays import AnyArray
 from muonkit.data.dimuons import Dimuons
 from muonkit.io import source
@@ -27,7 +34,7 @@ class Task:
     `corrections`: one count each; None stands for muons as they are. `half` picks every other pair (0, 1) or all."""
 
     piece: Piece
-    settings: Settings
+    settings: CountSettings
     counts: tuple[tuple[Corrector | None, int | None], ...] = ((None, None),)
     generator: bool = False
 

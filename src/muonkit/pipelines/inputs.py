@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from muonkit.calibration.accumulate import Settings, selected
+from muonkit.calibration.accumulate import CountSettings, selected
 from muonkit.calibration.binning import Binning
 from muonkit.calibration.config import Calibrate
 from muonkit.core.errors import InputError
@@ -78,21 +78,21 @@ def _least_parent_pt(config: Calibrate) -> float:
     return float(0.8 * np.sqrt(max(4 * cut**2 - pole**2, 0.0)))
 
 
-def settings(config: Calibrate, first: Piece) -> Settings:
+def settings(config: Calibrate, first: Piece) -> CountSettings:
     """What is counted; cell edges that are not configured come from the first chunk of data."""
     table, _ = load(first)
     window, pole = config.resonance.mass_window, resonance(config.resonance.name).mass
     cuts = (config.selection.scaled_pt_min, config.selection.scaled_pt_max)
     empty = Binning(np.array(config.binning.eta_edges), np.array([-1.0, 1.0]), np.array([-1.0, 1.0]))
-    draft = Settings(empty, window, config.binning.mass_bins, pole, cuts)
+    draft = CountSettings(empty, window, config.binning.mass_bins, pole, cuts)
     masses = mass(table.plus, table.minus)
     chosen = (masses >= window[0]) & (masses < window[1]) & selected(table, masses, draft)
     kept = table[chosen]
     binning = Binning.from_choice(config.binning, kept.plus, kept.minus)
-    return Settings(binning, window, config.binning.mass_bins, pole, cuts)
+    return CountSettings(binning, window, config.binning.mass_bins, pole, cuts)
 
 
-def reconstructed_cut(table: Dimuons, chosen: Settings) -> str | None:
+def reconstructed_cut(table: Dimuons, chosen: CountSettings) -> str | None:
     """A warning if the pairs were cut in reconstructed pT above the dilation-invariant cut.
 
     Such a cut biases the scale by 2e-4 at 1 % resolution. A sample that was not cut has muons below

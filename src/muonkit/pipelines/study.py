@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from muonkit.calibration.accumulate import CellMasses, Corrector, GenMasses, Settings
+from muonkit.calibration.accumulate import CellMasses, Corrector, CountSettings, GenMasses
 from muonkit.calibration.binning import Merging
 from muonkit.calibration.config import Calibrate
 from muonkit.calibration.derive import Derived, derive, plan_cells
@@ -34,7 +34,7 @@ class Study:
     template: list[Piece]
     files: list[Path]
     workspace: Workspace
-    settings: Settings
+    settings: CountSettings
     runner: Runner
 
     @classmethod
@@ -67,7 +67,7 @@ class Study:
     def fitter(self, template: Counted, merging: Merging) -> Callable[..., Derived]:
         """`derive` with everything but the name of the step and the masses: fit(what, masses, **options)."""
 
-        def fit(what: str, masses: CellMasses, settings: Settings = self.settings, **options: Any) -> Derived:
+        def fit(what: str, masses: CellMasses, settings: CountSettings = self.settings, **options: Any) -> Derived:
             derived = partial(derive, run=self.runner.map(what), simulation=template.masses[0])
             return derived(masses, template.gen_masses, settings, self.config.fit, merging, **options)
 

@@ -35,7 +35,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Spectrum:
+class MassSpectrum:
     """Entries per mass bin, fitted curve and its background, in the same bins; edges [GeV]."""
 
     edges: FloatArray
@@ -163,7 +163,7 @@ def correlation(matrix: FloatArray, names: Sequence[str], sample: str, decay: st
 
 
 @styled
-def mass(spectrum: Spectrum, sample: str, decay: str = "") -> Figure:
+def mass(spectrum: MassSpectrum, sample: str, decay: str = "") -> Figure:
     """Mass spectrum of a cell with its fit, and the pulls below."""
     figure = sized(WIDTH, HEIGHT * 1.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -181,7 +181,7 @@ def mass(spectrum: Spectrum, sample: str, decay: str = "") -> Figure:
     return figure
 
 
-def _fit(axes: Axes, spectrum: Spectrum) -> None:
+def _fit(axes: Axes, spectrum: MassSpectrum) -> None:
     edges, counts = spectrum.edges, spectrum.counts
     centres = (edges[1:] + edges[:-1]) / 2
     axes.stairs(spectrum.background, edges, fill=True, color=GREY, alpha=0.35, linewidth=0, label="background")

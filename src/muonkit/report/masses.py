@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from muonkit.calibration.kernel import KERNELS, exponential, probabilities
+from muonkit.calibration.lineshape import KERNELS, exponential, probabilities
 from muonkit.calibration.massfit import PARAMETERS
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
-from muonkit.report.figures import Spectrum
+from muonkit.report.figures import MassSpectrum
 
 Columns = Mapping[str, AnyArray]
 
@@ -57,7 +57,7 @@ def chosen(tables: CellTables) -> list[tuple[str, int]]:
     return [(why, cell) for cell, why in first.items()]
 
 
-def spectrum(tables: CellTables, cell: int, eta_edges: FloatArray) -> Spectrum:
+def spectrum(tables: CellTables, cell: int, eta_edges: FloatArray) -> MassSpectrum:
     """Counts of one cell and the fitted curve in the same bins."""
     cells, edges, counts = tables.cells, tables.edges, tables.counts[cell]
     theta = np.array([cells[name][cell] for name in PARAMETERS])
@@ -67,7 +67,9 @@ def spectrum(tables: CellTables, cell: int, eta_edges: FloatArray) -> Spectrum:
     width = edges[-1] - edges[0]
     value, _ = exponential((edges - edges[0]) / width, theta[3] * width)
     total = counts.sum()
-    return Spectrum(edges, counts, total * shares, total * theta[2] * np.diff(value), _lines(tables, cell, eta_edges))
+    return MassSpectrum(
+        edges, counts, total * shares, total * theta[2] * np.diff(value), _lines(tables, cell, eta_edges)
+    )
 
 
 def _lines(tables: CellTables, cell: int, eta_edges: FloatArray) -> tuple[str, ...]:

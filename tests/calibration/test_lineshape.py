@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import quad
 from tests import thresholds
 
-from muonkit.calibration import kernel, kernels
+from muonkit.calibration import kernels, lineshape
 
 EDGES = np.linspace(2.92, 3.28, 101)
 NODE = np.concatenate([[3.0969], 3.0969 - np.linspace(0.002, 0.25, 40)])
@@ -19,14 +19,14 @@ def test_numba_twin_equals_the_reference(kind: int) -> None:
     p, dp = np.empty(100), np.empty((100, 4))
     for theta in (THETA, np.array([0.999, 0.03, 0.4, 2.0]), np.array([1.001, 0.02, 0.2, 1e-4])):
         kernels.probabilities(theta, EDGES, NODE, WEIGHT, kind, p, dp)
-        expected, gradient = kernel.probabilities(theta, EDGES, NODE, WEIGHT, kind)
+        expected, gradient = lineshape.probabilities(theta, EDGES, NODE, WEIGHT, kind)
         assert np.allclose(p, expected, rtol=thresholds.KERNEL_RTOL, atol=1e-16)
         assert np.allclose(dp, gradient, rtol=1e-10, atol=1e-12 * np.abs(gradient).max(axis=0))
 
 
 @KINDS
 def test_probabilities_add_up_to_one(kind: int) -> None:
-    p, dp = kernel.probabilities(THETA, EDGES, NODE, WEIGHT, kind)
+    p, dp = lineshape.probabilities(THETA, EDGES, NODE, WEIGHT, kind)
     assert p.sum() == pytest.approx(1, abs=1e-13)
     assert np.allclose(dp.sum(axis=0), 0, atol=1e-10)
 
@@ -36,28 +36,30 @@ def test_probabilities_add_up_to_one(kind: int) -> None:
 def test_gradient_agrees_with_finite_differences(kind: int, parameter: int) -> None:
     step = np.zeros(4)
     step[parameter] = 1e-6
-    up, down = (kernel.probabilities(THETA + s * step, EDGES, NODE, WEIGHT, kind)[0] for s in (1, -1))
-    analytic = kernel.probabilities(THETA, EDGES, NODE, WEIGHT, kind)[1][:, parameter]
+    up, down = (lineshape.probabilities(THETA + s * step, EDGES, NODE, WEIGHT, kind)[0] for s in (1, -1))
+    analytic = lineshape.probabilities(THETA, EDGES, NODE, WEIGHT, kind)[1][:, parameter]
     assert np.allclose(analytic, (up - down) / 2e-6, atol=1e-7 * np.abs(analytic).max())
 
 
 @KINDS
 def test_bins_are_exact_integrals_of_the_density(kind: int) -> None:
-    p, _ = kernel.probabilities(THETA, EDGES, NODE, WEIGHT, kind)
+    p, _ = lineshape.probabilities(THETA, EDGES, NODE, WEIGHT, kind)
     for i in (0, 40, 49, 60, 99):
         integral, _ = quad(
-            lambda m: kernel.density(THETA, np.array([m]), (2.92, 3.28), NODE, WEIGHT, kind)[0], EDGES[i], EDGES[i + 1]
+            lambda m: lineshape.density(THETA, np.array([m]), (2.92, 3.28), NODE, WEIGHT, kind)[0],
+            EDGES[i],
+            EDGES[i + 1],
         )
         assert p[i] == pytest.approx(integral, rel=1e-9)
 
 
 def test_background_is_flat_and_smooth_where_the_slope_vanishes() -> None:
     x = np.linspace(0, 1, 11)
-    assert np.allclose(kernel.exponential(x, 0.0)[0], x)
+    assert np.allclose(lineshape.exponential(x, 0.0)[0], x)
     for t in (kernels.SERIES_BELOW * 0.999, -kernels.SERIES_BELOW * 0.999):
         exact = np.expm1(t * x) / np.expm1(t)
-        assert np.allclose(kernel.exponential(x, t)[0], exact, rtol=1e-9)
-    below, above = (kernel.exponential(x, kernels.SERIES_BELOW * s)[1] for s in (1 - 1e-9, 1 + 1e-9))
+        assert np.allclose(lineshape.exponential(x, t)[0], exact, rtol=1e-9)
+    below, above = (lineshape.exponential(x, kernels.SERIES_BELOW * s)[1] for s in (1 - 1e-9, 1 + 1e-9))
     assert np.allclose(below, above, atol=1e-9)
 
 
