@@ -11,7 +11,7 @@ import numpy as np
 from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses, accumulate, accumulate_generator
 from muonkit.calibration.binning import Binning
 from muonkit.calibration.config import BinningChoice, Fit
-from muonkit.calibration.derive import Derived, derive, plan_cells
+from muonkit.calibration.derive import Derived, FitPlan, derive, plan_cells
 from muonkit.core.particles import WINDOW, resonance
 from muonkit.data.dimuons import Dimuons
 from muonkit.simulation.dimuons.config import SimulateDimuons
@@ -69,7 +69,7 @@ def fit(counts: Counts, parameters: tuple[str, ...] = ("A", "e", "M"), **options
     """Merge, fit and extract."""
     choice = Fit.model_validate({"parameters": parameters} | options)
     merging = plan_cells(counts.data, counts.generator, counts.settings, choice.min_entries)
-    return derive(counts.data, counts.generator, counts.settings, choice, merging, simulation=counts.simulation)
+    return derive(FitPlan(counts.settings, choice, counts.generator, merging, counts.simulation), counts.data)
 
 
 def truth(config: SimulateDimuons, parameters: tuple[str, ...], bins: int) -> np.ndarray:

@@ -98,13 +98,12 @@ def test_priors_pull_and_reduce_the_error(small: samples.Counts) -> None:
 
 def test_diagnostics_name_the_weak_direction(small: samples.Counts) -> None:
     derived = samples.fit(small)
-    found = diagnose(derived.extraction, derived.cells)
-    first = found["largest_correlations"][0]
-    assert {first["first"][0], first["second"][0]} == {"A", "e"}
-    assert 0.8 < first["value"] < 1
-    assert found["condition_number"] > 10
-    k0 = found["A_at_mean_k"]
-    assert np.all(np.array(k0["error"]) < 0.5 * derived.extraction.layout.of(derived.extraction.errors, "A"))
+    found = diagnose(derived.extraction, derived.cells, small.data, small.data)
+    first = found.largest_correlations[0]
+    assert {first.first[0], first.second[0]} == {"A", "e"}
+    assert 0.8 < first.value < 1
+    assert found.condition_number > 10
+    assert np.all(found.A_at_mean_k.error < 0.5 * derived.extraction.layout.of(derived.extraction.errors, "A"))
 
 
 def test_eta_bin_without_a_cell_is_refused_by_name() -> None:

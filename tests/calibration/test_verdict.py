@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from tests.report import folders
 
-from muonkit.report import verdict
+from muonkit.calibration import verdict
+from muonkit.calibration.result import CalibrationResult, ValidationResult
 
 Content = dict[str, Any]
 
@@ -14,12 +15,13 @@ Content = dict[str, Any]
 def judged(change: Callable[[Content], object], validation: Content | None = None) -> verdict.Verdict:
     content = folders.calibration()
     change(content)
-    return verdict.of_calibration(content, 0.05, validation)
+    checked = None if validation is None else ValidationResult.from_json(validation)
+    return CalibrationResult.from_json(content, 0.05).judged(checked)
 
 
 def test_nothing_wrong_passes_without_reasons_or_notes() -> None:
     found = judged(lambda _: None, folders.validation())
-    assert (found.passed, found.reasons, found.notes, found.exit_code, found.word) == (True, [], [], 0, "PASS")
+    assert (found.passed, found.reasons, found.notes, found.word) == (True, [], (), "PASS")
     assert len(found.checks) == 5
 
 
@@ -40,7 +42,6 @@ NEAR: dict[str, Callable[[Content], object]] = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_fault_alone_fails_with_one_sentence(name: str) -> None:
     found = judged(FAULTS[name])
-    assert found.exit_code == 1
     assert found.word == "ATTENTION"
     assert [check.name for check in found.checks if not check.passed] == [name]
     assert len(found.reasons) == 1
@@ -55,15 +56,16 @@ def test_just_inside_a_limit_passes(name: str) -> None:
 def test_scale_off_on_the_validation_fails_both_pages() -> None:
     content = folders.validation()
     content["after"]["p_value"] = 0.99e-3
-    assert judged(lambda _: None, content).reasons == verdict.of_validation(content, 0.05).reasons
-    assert verdict.of_validation(content, 0.05).exit_code == 1
+    alone = ValidationResult.from_json(content)
+    assert judged(lambda _: None, content).reasons == alone.verdict.reasons
+    assert alone.exit_code == 1
 
 
 def test_failed_cells_fail_a_validation() -> None:
     content = folders.validation()
     content["fit"]["cells"].update(fitted=9, failed=1)
-    assert not verdict.of_validation(content, 0.05).passed
-    assert verdict.of_validation(content, 0.2).passed
+    assert ValidationResult.from_json(content, 0.05).status == "ATTENTION"
+    assert ValidationResult.from_json(content, 0.2).status == "PASS"
 
 
 def correlate(content: Content) -> None:
@@ -91,6 +93,6 @@ def test_parameter_at_a_limit_has_no_correlations() -> None:
     content = folders.calibration()
     for i in range(12):
         content["covariance"][11][i] = content["covariance"][i][11] = 0.0
-    matrix = verdict.correlation_matrix(content)
+    matrix = CalibrationResult.from_json(content).correlation
     assert matrix[11, 11] == 1
     assert abs(matrix[11, :11]).max() == 0

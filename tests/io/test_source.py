@@ -11,7 +11,7 @@ from tests.io.pairs import choice, columns, dimuons, write
 
 from muonkit.core.kinematics import mass
 from muonkit.data.dimuons import Dimuons, concatenate
-from muonkit.io.source import Summary, open_dimuons, read, refuse
+from muonkit.io.source import open_dimuons, read, refuse
 
 ENDINGS = [".parquet", ".root", ".ntuple.root", ".csv", ".csv.gz"]
 
@@ -131,12 +131,11 @@ def test_bad_rows_are_dropped_counted_and_numbered_as_in_the_file(tmp_path: Path
     ]
 
 
-def test_a_summary_survives_json_and_sums_name_only_the_first_rows(tmp_path: Path) -> None:
+def test_sums_of_summaries_name_only_the_first_rows(tmp_path: Path) -> None:
     content = columns()
     content["plus_pt"][:] = -1
     path = write(tmp_path / "muons.csv", content)
     parts = [read(chunk).summary for chunk in open_dimuons([str(path)], choice(chunk_size=4), simulation=False)]
-    assert [Summary.from_json(part.to_json()) for part in parts] == parts
     total = parts[0] + parts[1]
     assert (total.rows, total.dropped, total.bad[0].count, total.bad[0].first_rows) == (8, 8, 8, (0, 1, 2, 3, 4))
 

@@ -32,6 +32,8 @@ PROVENANCE = {
     "config_sha256": "0" * 64,
     "inputs": [{"file": "data.parquet", "bytes": 12345}],
     "packages": {"numpy": "2.1"},
+    "sample": None,
+    "state": "0123456789abcdef",
 }
 RESONANCE = {"name": "jpsi", "mass": 3.0969, "window": [2.92, 3.28]}
 
@@ -84,6 +86,7 @@ def calibration() -> dict[str, Any]:
         "split": summary(fitted, seed=3) | {"test": against_zero(0.4, 1.9)},
     }
     return fit(fitted) | {
+        "systematics": {"window": [1e-6] * len(fitted) * (len(ETA_EDGES) - 1)},
         "resonance": RESONANCE,
         "simulation": summary(fitted, seed=4),
         "closure": closure,
@@ -108,6 +111,7 @@ def validation() -> dict[str, Any]:
         "fit": fit(("A",)),
         "warnings": [],
         "provenance": PROVENANCE,
+        "corrections_sha256": "0" * 64,
     }
 
 

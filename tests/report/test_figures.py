@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from tests.report import folders
 
+from muonkit.calibration.quantities import QUANTITIES
 from muonkit.core.particles import PDG_ID
 from muonkit.io.columns import read_columns, read_masses
 from muonkit.io.config import Input
@@ -51,11 +52,11 @@ def test_figure_is_the_same_text_every_time(name):
     assert style.svg(DRAWN[name]()) == style.svg(DRAWN[name]())
 
 
-@pytest.mark.parametrize("name", labels.QUANTITIES)
+@pytest.mark.parametrize("name", QUANTITIES)
 def test_parameter_axis_carries_symbol_and_unit(name):
     figure = figures.parameter(name, EDGES, [ONE], "Simulation")
     label = figure.axes[0].get_ylabel()
-    assert labels.QUANTITIES[name].symbol in label
+    assert QUANTITIES[name].symbol in label
     assert label.endswith("]")
     assert style.png(figure).startswith("data:image/png;base64,")
 
@@ -106,7 +107,7 @@ def test_global_settings_are_untouched():
 def test_nothing_is_labelled_with_an_experiment_alone():
     assert not {"CMS", "Belle II", "ATLAS", "LHCb"} & set(labels.SAMPLE.values())
     assert set(labels.SAMPLE) == set(get_args(Input.model_fields["format"].annotation)), "every format has a label"
-    assert labels.sample({"sample": "Belle II-like simulation"}, "dimuon") == "Belle II-like simulation"
+    assert labels.sample("Belle II-like simulation", "dimuon") == "Belle II-like simulation"
 
 
 def test_every_resonance_has_a_name_for_figures_and_text():

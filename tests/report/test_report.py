@@ -4,14 +4,13 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.report import folders
 
 from muonkit.cli import main
 from muonkit.core.errors import InputError
-from muonkit.pipelines.report import report
+from muonkit.pipelines.report import ReportResult, report
 
 SECTIONS = ["verdict", "key", "parameters", "pulls", "correlations", "masses", "closure", "validation", "residuals",
             "warnings", "provenance", "config"]  # fmt: skip
@@ -45,7 +44,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[ReportResult, str]:
     out = folders.write(tmp_path_factory.mktemp("run") / "out", "calibration.json", folders.calibration())
     folders.write(out / "validation", "validation.json", folders.validation())
     return report(out), (out / "report.html").read_text()
@@ -64,7 +63,7 @@ def run(tmp_path: Path) -> Path:
     return folders.write(tmp_path / "out", "calibration.json", folders.calibration())
 
 
-def test_page_loads_nothing_from_outside(made: tuple[dict[str, Any], str]) -> None:
+def test_page_loads_nothing_from_outside(made: tuple[ReportResult, str]) -> None:
     page = Page(made[1])
     assert all(load.startswith(("data:", "#")) for load in page.loads)
     assert "script" not in page.tags
@@ -73,7 +72,7 @@ def test_page_loads_nothing_from_outside(made: tuple[dict[str, Any], str]) -> No
     assert len(made[1]) < 5_000_000
 
 
-def test_page_is_well_formed_and_has_every_section_verdict_first(made: tuple[dict[str, Any], str]) -> None:
+def test_page_is_well_formed_and_has_every_section_verdict_first(made: tuple[ReportResult, str]) -> None:
     page = Page(made[1])
     assert page.open == []
     assert [entry for entry in page.order if entry != "img"] == SECTIONS
@@ -81,20 +80,21 @@ def test_page_is_well_formed_and_has_every_section_verdict_first(made: tuple[dic
     assert made[1].index("PASS") < made[1].index("<img")
 
 
-def test_configuration_is_shown_and_not_executed(made: tuple[dict[str, Any], str]) -> None:
+def test_configuration_is_shown_and_not_executed(made: tuple[ReportResult, str]) -> None:
     assert "&lt;script&gt;" in made[1]
     assert "max_failed_share = 0.05" in made[1]
 
 
-def test_result_is_json_and_ends_with_the_page(made: tuple[dict[str, Any], str]) -> None:
-    result = made[0]
-    assert json.loads(json.dumps(result, allow_nan=False)) == result
-    assert result["text"].splitlines()[0] == "PASS"
-    assert result["text"].splitlines()[-1] == result["report"]
-    assert result["exit_code"] == 0
-    written = json.loads(Path(result["report"]).with_suffix(".json").read_text())
+def test_result_is_json_and_ends_with_the_page(made: tuple[ReportResult, str]) -> None:
+    content = made[0].to_json()
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    assert content["text"] == str(made[0])
+    assert content["text"].splitlines()[0] == "PASS"
+    assert content["text"].splitlines()[-1] == content["report"]
+    assert content["exit_code"] == 0
+    written = json.loads(made[0].page.with_suffix(".json").read_text())
     assert written["passed"] is True
-    assert written["key"] == result["key"]
+    assert written["key"] == content["key"]
     assert written["key"]["typical_error_M"] == folders.ERRORS["M"]
 
 
@@ -108,7 +108,7 @@ def test_no_temporary_files_are_left(plain: Path) -> None:
     assert not [path for path in plain.iterdir() if path.name.startswith(".")]
 
 
-def test_closure_page_says_what_the_same_sample_tests(made: tuple[dict[str, Any], str]) -> None:
+def test_closure_page_says_what_the_same_sample_tests(made: tuple[ReportResult, str]) -> None:
     assert "tests the procedure, not the statistics" in made[1]
     assert "which is independent" in made[1]
 
@@ -122,19 +122,19 @@ def test_validation_elsewhere_can_be_named(run: Path, tmp_path: Path) -> None:
     content = folders.validation()
     content["after"]["p_value"] = 1e-6
     result = report(run, folders.write(tmp_path / "other", "validation.json", content))
-    assert result["exit_code"] == 1
-    assert result["key"]["validation"]["p_value_after"] == 1e-6
-    assert "Validation on Z" in Path(result["report"]).read_text()
+    assert result.exit_code == 1
+    assert result.key["validation"]["p_value_after"] == 1e-6
+    assert "Validation on Z" in result.page.read_text()
 
 
 def test_validation_folder_has_a_page_of_its_own(tmp_path: Path) -> None:
     result = report(folders.write(tmp_path / "out", "validation.json", folders.validation()))
-    page = Page(Path(result["report"]).read_text())
+    page = Page(result.page.read_text())
     sections = [entry for entry in page.order if entry != "img"]
     assert sections[0] == "verdict"
     assert "validation" in sections
     assert "closure" not in sections
-    assert result["key"]["mean_after"] == pytest.approx(1.0001)
+    assert result.key["mean_after"] == pytest.approx(1.0001)
 
 
 def test_scale_alone_has_a_page(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_scale_alone_has_a_page(tmp_path: Path) -> None:
         for name in ("e", "M", "a"):
             part.pop(name)
         part |= {name: alone[name] for name in ("errors", "parameter_names", "covariance")}
-    text = Path(report(folders.write(tmp_path, "calibration.json", content))["report"]).read_text()
+    text = report(folders.write(tmp_path, "calibration.json", content)).page.read_text()
     assert "e against η" not in text
     assert "Resolution" not in text
 
@@ -153,11 +153,11 @@ def test_failure_is_told_first_with_exit_code_1_and_the_sample_of_the_provenance
     content = folders.calibration() | {"p_value": 1e-9}
     content["provenance"] = folders.PROVENANCE | {"sample": "CMS-like simulation"}
     result = report(folders.write(tmp_path, "calibration.json", content))
-    assert result["exit_code"] == 1
-    assert result["text"].splitlines()[0] == "ATTENTION"
-    assert "do not describe the cells" in result["text"].splitlines()[1]
-    assert Path(result["report"]).read_text().index("do not describe the cells") < 6000
-    assert "CMS-like simulation" in Path(result["report"]).read_text()
+    assert result.exit_code == 1
+    assert str(result).splitlines()[0] == "ATTENTION"
+    assert "do not describe the cells" in str(result).splitlines()[1]
+    assert result.page.read_text().index("do not describe the cells") < 6000
+    assert "CMS-like simulation" in result.page.read_text()
 
 
 def test_command_returns_the_verdict(plain: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,7 @@
-"""Does it close? Corrected muons, counted and fitted again, must give parameters compatible with 0."""
+"""Does it close? Corrected muons, counted and fitted again, must give parameters compatible with 0 (slides: "closure";
+scale-calibration notes, section 3)."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
@@ -17,7 +17,7 @@ from muonkit.data.dimuons import Dimuons
 
 @dataclass(frozen=True, slots=True)
 class BiasCorrector:
-    """Applies one bias per eta bin; muons outside the edges stay as they are."""
+    """Applies one bias per eta bin; muons outside the edges stay as they are. `eta_edges`: (bins + 1,)."""
 
     eta_edges: FloatArray
     bias: Bias
@@ -32,8 +32,8 @@ class BiasCorrector:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
-    """Parameters against 0: chi2 of the vector with its covariance, p-value, largest pull by name."""
+class ZeroTest:
+    """Parameters against 0: chi2 of the vector with its covariance, p-value; name and pull of the one farthest off."""
 
     chi2: float
     ndf: int
@@ -41,18 +41,12 @@ class Test:
     worst: str
     worst_pull: float
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "chi2": self.chi2,
-            "ndf": self.ndf,
-            "p_value": self.p_value,
-            "worst": self.worst,
-            "worst_pull": self.worst_pull,
-        }
 
+def against_zero(extraction: Extraction, extra: FloatArray | None = None) -> ZeroTest:
+    """Test of A, e, M against 0.
 
-def against_zero(extraction: Extraction, extra: FloatArray | None = None) -> Test:
-    """Test of A, e, M against 0; `extra` is the covariance of the corrections that were applied, where independent."""
+    `extra`: covariance of the corrections that were applied, where they are independent; its shape is that of the
+    covariance of the extraction."""
     scale = [i for i, name in enumerate(extraction.layout.names) if name.split("_")[0] in SCALE]
     names = np.array(extraction.layout.names)[scale]
     vector, covariance = extraction.vector[scale], extraction.covariance[np.ix_(scale, scale)]
@@ -60,5 +54,5 @@ def against_zero(extraction: Extraction, extra: FloatArray | None = None) -> Tes
         covariance = covariance + extra[np.ix_(scale, scale)]
     pulls = vector / np.sqrt(np.diagonal(covariance))
     chi2 = float(vector @ np.linalg.solve(covariance, vector))
-    worst = int(np.argmax(np.abs(pulls)))
-    return Test(chi2, len(scale), float(chi2_distribution.sf(chi2, len(scale))), str(names[worst]), float(pulls[worst]))
+    worst, p_value = int(np.argmax(np.abs(pulls))), float(chi2_distribution.sf(chi2, len(scale)))
+    return ZeroTest(chi2, len(scale), p_value, str(names[worst]), float(pulls[worst]))

@@ -9,6 +9,8 @@ from muonkit.core.particles import WINDOW, ResonanceName
 from muonkit.io.config import Input
 from muonkit.simulation.dimuons.config import InjectedResolution, Spectrum
 
+MAX_FAILED_SHARE = 0.05  # of the mass fits
+
 
 class ResonanceChoice(Section):
     """The resonance and the mass window [GeV]; its usual one if none is given."""
@@ -60,7 +62,7 @@ class Fit(Section):
     background: bool = True
     kernel: Literal["curvature", "mass"] = "curvature"
     priors: dict[ParameterName, tuple[float, float]] = Field({})
-    max_failed_share: float = Field(0.05, ge=0, le=1)
+    max_failed_share: float = Field(MAX_FAILED_SHARE, ge=0, le=1)
 
     @model_validator(mode="after")
     def _parameters_make_sense(self) -> Self:

@@ -11,12 +11,25 @@ from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses
 from muonkit.calibration.binning import Merging, merge
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.config import Fit
-from muonkit.calibration.extract import Extraction, extract
+from muonkit.calibration.extract import Extraction, extract, rough_resolution
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
+from muonkit.calibration.resolution import Resolution
 from muonkit.core.arrays import FloatArray, sums
 from muonkit.core.errors import InputError
 
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class FitPlan:
+    """What the fits of one study have in common: how pairs were counted, what the configuration chooses, generator
+    masses, the cells that are fitted, and the simulation, which gives the share of the angles in the resolution."""
+
+    counting: CountSettings
+    choice: Fit
+    generator: GenMasses
+    merging: Merging
+    simulation: CellMasses | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +41,15 @@ class Derived:
     fits: CellFits
     extraction: Extraction
     merging: Merging
+
+    @property
+    def resolution(self) -> Resolution:
+        """The fitted resolution, or the rough one (a and c) where none was fitted."""
+        layout = self.extraction.layout
+        if layout.fits_resolution:
+            return self.extraction.values.resolution
+        good = self.fits.good
+        return rough_resolution(self.cells[good], self.fits[good], layout.bins)
 
 
 def plan_cells(data: CellMasses, generator: GenMasses, settings: CountSettings, minimum: float) -> Merging:
@@ -67,24 +89,16 @@ def _nothing_to_fit(data: CellMasses, generator: GenMasses, size: int, settings:
 
 
 def derive(
-    data: CellMasses,
-    generator: GenMasses,
-    settings: CountSettings,
-    fit: Fit,
-    merging: Merging,
-    run: Map = map,
-    simulation: CellMasses | None = None,
-    fitted: tuple[str, ...] | None = None,
-    template_errors: bool = True,
+    plan: FitPlan, data: CellMasses, run: Map = map, fitted: tuple[str, ...] | None = None, template_errors: bool = True
 ) -> Derived:
-    """Fit all cells of `merging` and extract the parameters `fitted` (those of the configuration if not given).
+    """Fit all cells of the plan to the masses `data` and extract `fitted` (the plan's parameters if not given).
 
-    `simulation` gives the share of the angles in the resolution; `template_errors` is off where the entries are those
-    of the template itself."""
-    cell_data = massfit.merge_cells(data, generator, merging, settings.mass_edges)
-    cells = Cells.from_sums(data, settings.binning, merging, simulation)
-    fits = massfit.fit_all(cell_data, FitOptions(fit.kernel, fit.background), run)
-    edges = settings.binning.eta_edges
-    priors = {str(name): value for name, value in fit.priors.items()}
-    extraction = extract(cells, fits, edges, fitted or fit.parameters, priors, template_errors)
-    return Derived(cells, cell_data, fits, extraction, merging)
+    `template_errors` is off where the entries are those of the template itself. Raises InputError, see `extract`."""
+    counting, choice = plan.counting, plan.choice
+    cell_data = massfit.merge_cells(data, plan.generator, plan.merging, counting.mass_edges)
+    cells = Cells.from_sums(data, counting.binning, plan.merging, plan.simulation)
+    fits = massfit.fit_all(cell_data, FitOptions(choice.kernel, choice.background), run)
+    priors = {str(name): value for name, value in choice.priors.items()}
+    edges = counting.binning.eta_edges
+    extraction = extract(cells, fits, edges, fitted or choice.parameters, priors, template_errors)
+    return Derived(cells, cell_data, fits, extraction, plan.merging)

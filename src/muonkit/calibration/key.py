@@ -1,116 +1,95 @@
-"""The numbers a reader looks for first, as JSON content and as rows of a table."""
+"""The numbers a reader looks for first: as content of report.json, and as rows of a table."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from muonkit.report.labels import AXIS, QUANTITIES, parameter
+from muonkit.calibration.quantities import QUANTITIES, shown
+from muonkit.calibration.summary import ClosureFit, FitSummary, SampleFit
+from muonkit.calibration.validate import ScaleLeft
 
 Content = dict[str, Any]
 Rows = list[tuple[str, str]]
 
 
-def of_calibration(content: Content) -> Content:
-    """Key numbers of calibration.json."""
-    closure = {name: content["closure"][name]["test"] for name in ("same", "split")}
-    return of_fit(content) | {
-        "closure_same_p_value": closure["same"]["p_value"],
-        "closure_same_worst_pull": closure["same"]["worst_pull"],
-        "closure_split_p_value": closure["split"]["p_value"],
-        "closure_split_worst_pull": closure["split"]["worst_pull"],
-    }
-
-
-def of_fit(content: Content) -> Content:
+def of_fit(fit: SampleFit) -> Content:
     """Key numbers of one fit."""
-    key = {f"cells_{name}": content["cells"][name] for name in ("fitted", "failed", "skipped")}
-    key |= {f"pairs_{name}": content["pairs"][name] for name in ("read", "selected")}
-    key |= {name: content[name] for name in ("chi2", "ndf", "p_value")}
-    key |= {f"typical_error_{name}": float(np.median(values)) for name, values in content["errors"].items()}
-    return key | {"condition_number": content["diagnostics"]["condition_number"]}
+    key: Content = {f"cells_{name}": getattr(fit.cells, name) for name in ("fitted", "failed", "skipped")}
+    key |= {f"pairs_{name}": getattr(fit.pairs, name) for name in ("read", "selected")}
+    key |= {name: getattr(fit, name) for name in ("chi2", "ndf", "p_value")}
+    key |= {f"typical_error_{name}": error for name, error in typical_errors(fit).items()}
+    return key | {"condition_number": fit.diagnostics.condition_number}
 
 
-def of_validation(content: Content) -> Content:
-    """Key numbers of validation.json, besides those of its fit."""
-    key: Content = {"resonance": content["resonance"]["name"]}
-    for when in ("before", "after"):
-        key |= {f"{name}_{when}": content[when][name] for name in ("mean", "mean_error", "chi2", "ndf", "p_value")}
-    return key
+def of_closure(name: str, closed: ClosureFit) -> Content:
+    """Key numbers of the closure `name`."""
+    test = closed.test
+    return {f"closure_{name}_p_value": test.p_value, f"closure_{name}_worst_pull": test.worst_pull}
 
 
-def rows(key: Content) -> Rows:
-    """Key numbers of a fit as text, for the table and for the terminal."""
-    result = [
-        ("Pairs read, selected", f"{key['pairs_read']:_}, {key['pairs_selected']:_}".replace("_", " ")),
-        ("Cells fitted, failed, skipped", ", ".join(str(key[f"cells_{n}"]) for n in ("fitted", "failed", "skipped"))),
-        ("χ²/ndf of the extraction", _chi2(key["chi2"], key["ndf"], key["p_value"])),
-    ]
-    if "closure_same_p_value" in key:
-        result += [
-            ("Closure on the same sample", _closure(key, "same")),
-            ("Closure on the other half", _closure(key, "split")),
-        ]
-    result += _errors(key)
-    return [*result, ("Condition number", f"{key['condition_number']:.3g}")]
+def of_scale(when: str, left: ScaleLeft) -> Content:
+    """Key numbers of the scale left `when`: before or after the corrections."""
+    return {f"{name}_{when}": getattr(left, name) for name in ("mean", "mean_error", "chi2", "ndf", "p_value")}
 
 
-def validation_rows(key: Content) -> Rows:
-    """Mean scale and chi2 against 1, before and after."""
+def typical_errors(fit: FitSummary) -> dict[str, float]:
+    """Median over the eta bins of the error of every parameter."""
+    return {name: float(np.median(errors)) for name, errors in fit.errors.items()}
+
+
+def fit_rows(fit: SampleFit, closures: Rows | None = None) -> Rows:
+    """Key numbers of a fit as text, for the page and for the terminal."""
+    cells, pairs = fit.cells, fit.pairs
+    errors = typical_errors(fit)
     return [
-        (
-            f"Scale left, {when}",
-            f"1 + ({(key[f'mean_{when}'] - 1) * 1e3:.3f} ± {key[f'mean_error_{when}'] * 1e3:.3f}) · 10⁻³, "
-            f"χ²/ndf = {_chi2(key[f'chi2_{when}'], key[f'ndf_{when}'], key[f'p_value_{when}'])}",
-        )
-        for when in ("before", "after")
+        ("Pairs read, selected", f"{pairs.read:_}, {pairs.selected:_}".replace("_", " ")),
+        ("Cells fitted, failed, skipped", f"{cells.fitted}, {cells.failed}, {cells.skipped}"),
+        ("χ²/ndf of the extraction", _chi2(fit)),
+        *(closures or []),
+        *((f"Typical error of {name}", shown(name, errors[name])) for name in QUANTITIES if name in errors),
+        ("Condition number", f"{fit.diagnostics.condition_number:.3g}"),
     ]
 
 
-def _chi2(chi2: float, ndf: int, p_value: float) -> str:
-    return f"{chi2:.1f}/{ndf}, p = {p_value:.2g}"
+def closure_row(where: str, closed: ClosureFit) -> tuple[str, str]:
+    """p-value and largest pull of a closure on the sample that is named."""
+    return f"Closure on the {where}", f"p = {closed.test.p_value:.2g}, largest pull {closed.test.worst_pull:+.2f}"
 
 
-def _closure(key: Content, which: str) -> str:
-    return f"p = {key[f'closure_{which}_p_value']:.2g}, largest pull {key[f'closure_{which}_worst_pull']:+.2f}"
+def scale_row(when: str, left: ScaleLeft) -> tuple[str, str]:
+    """Mean scale and chi2 against 1."""
+    mean = f"1 + ({(left.mean - 1) * 1e3:.3f} ± {left.mean_error * 1e3:.3f}) · 10⁻³"
+    return f"Scale left, {when}", f"{mean}, χ²/ndf = {_chi2(left)}"
 
 
-def _errors(key: Content) -> Rows:
-    names = [name for name in QUANTITIES if f"typical_error_{name}" in key]
-    return [(f"Typical error of {name}", quantity(name, key[f"typical_error_{name}"])) for name in names]
+def _chi2(tested: FitSummary | ScaleLeft) -> str:
+    return f"{tested.chi2:.1f}/{tested.ndf}, p = {tested.p_value:.2g}"
 
 
-def quantity(name: str, value: float) -> str:
-    """A value in the unit it is read in."""
-    shown = QUANTITIES[name]
-    unit = f"· {shown.text_unit}" if shown.text_unit.startswith("10") else shown.text_unit
-    return f"{value * shown.factor:.3g} {unit}"
+def parameter_lines(fit: FitSummary) -> list[str]:
+    """One line per eta bin: values and errors of all parameters, in the units they are read in."""
+    names = [name for name in QUANTITIES if name in fit.values]
+    edges = [f"[{low:g}, {high:g})" for low, high in zip(fit.eta_edges[:-1], fit.eta_edges[1:], strict=True)]
+    columns = [_column(f"{name} [{QUANTITIES[name].text_unit}]", *_values(fit, name)) for name in names]
+    return ["  ".join(row).rstrip() for row in zip(_padded(["eta", *edges]), *columns, strict=True)]
 
 
-def correlation_rows(content: Content) -> Rows:
-    """The largest correlations."""
-    largest = content["diagnostics"]["largest_correlations"]
-    return [(f"{parameter(row['first'])}, {parameter(row['second'])}", f"{row['value']:+.3f}") for row in largest]
+def _values(fit: FitSummary, name: str) -> tuple[list[float], list[float]]:
+    factor = QUANTITIES[name].factor
+    return (fit.values[name] * factor).tolist(), (fit.errors[name] * factor).tolist()
 
 
-def direction_rows(content: Content) -> Rows:
-    """Combinations of parameters that the data fix worst: variance, and the leading parts."""
-    return [
-        (
-            f"{direction['variance']:.3g}",
-            " ".join(f"{value:+.2f} {parameter(name)}" for name, value in direction["parameters"].items()),
-        )
-        for direction in content["diagnostics"]["weak_directions"]
-    ]
+def _column(head: str, values: list[float], errors: list[float]) -> list[str]:
+    digits = max(0, 1 - int(np.floor(np.log10(max(np.median(errors), 1e-9)))))
+    return _padded([head, *(f"{v:.{digits}f} ± {e:.{digits}f}" for v, e in zip(values, errors, strict=True))])
 
 
-def residual_rows(content: Content) -> list[tuple[str, str, str]]:
-    """Correlation of every binning variable with the mass residual (standard deviations), before and after."""
-    root = np.sqrt(max(content["pairs"]["selected"], 1))
-    before: Mapping[str, float] = content["diagnostics"]["residual_correlations"]
-    after: Mapping[str, float] = content["diagnostics"]["residual_correlations_corrected"]
+def _padded(cells: list[str]) -> list[str]:
+    width = max(map(len, cells))
+    return [cells[0].ljust(width), *(cell.rjust(width) for cell in cells[1:])]
 
-    def shown(value: float) -> str:
-        return f"{value:+.5f} ({value * root:+.1f})"
 
-    return [(AXIS.get(name, name), shown(before[name]), shown(after[name])) for name in before]
+def aligned(rows: Rows) -> list[str]:
+    """Rows as lines with the values below each other."""
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:<{width}}  {value}" for name, value in rows]

@@ -14,6 +14,11 @@ SCALE = ("A", "e", "M")
 RESOLUTION = ("a", "c", "g", "d")
 
 
+def with_resolution(fitted: tuple[str, ...]) -> tuple[str, ...]:
+    """The parameters of a fit, with a and c where no resolution parameter is among them."""
+    return fitted if any(name in RESOLUTION for name in fitted) else (*fitted, "a", "c")
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterValues:
     """All seven parameters per eta bin."""

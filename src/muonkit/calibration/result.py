@@ -1,91 +1,262 @@
-"""Results as plain JSON content and as tables, and as lines for a person."""
+"""The results of `calibrate` and `validate`: frozen records that print themselves, judge themselves, and are written to
+and read from OUT/.
 
-from typing import Any
+`to_json` gives the content of calibration.json or validation.json; the keys are described in docs/formats.md."""
 
-import numpy as np
-from scipy.stats import chi2 as chi2_distribution
+import json
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
-from muonkit.calibration.accumulate import CellMasses, residual_correlations
-from muonkit.calibration.derive import Derived
-from muonkit.calibration.diagnostics import diagnose
-from muonkit.calibration.extract import Extraction, rough_resolution
-from muonkit.calibration.massfit import PARAMETERS, FitStatus
-from muonkit.calibration.parameters import RESOLUTION
-from muonkit.calibration.resolution import Resolution
-from muonkit.core.arrays import AnyArray
+from muonkit.calibration import key
+from muonkit.calibration.config import MAX_FAILED_SHARE, Calibrate
+from muonkit.calibration.summary import ClosureFit, FitSummary, SampleFit, with_values
+from muonkit.calibration.validate import ScaleLeft
+from muonkit.calibration.verdict import (
+    Verdict,
+    extraction,
+    failed_cells,
+    notes_on_fit,
+    same_closure,
+    split_closure,
+    validated,
+)
+from muonkit.core.arrays import FloatArray
+from muonkit.core.config import load
+from muonkit.core.errors import InputError
+from muonkit.core.plain import plain_fields, rebuilt_fields
+from muonkit.core.result import Result, Status
 
-Content = dict[str, Any]
-
-
-def summarise(extraction: Extraction) -> dict[str, Any]:
-    """Values and errors per eta bin, names, chi2, p-value."""
-    layout, errors = extraction.layout, extraction.errors
-    content: dict[str, Any] = {"eta_edges": extraction.eta_edges.tolist()}
-    content |= {name: layout.of(extraction.vector, name).tolist() for name in layout.fitted}
-    content["errors"] = {name: layout.of(errors, name).tolist() for name in layout.fitted}
-    content |= {"parameter_names": layout.names, "covariance": extraction.covariance.tolist()}
-    content |= {"chi2": extraction.chi2, "ndf": extraction.ndf}
-    content["p_value"] = float(chi2_distribution.sf(extraction.chi2, extraction.ndf))
-    return content
-
-
-def calibration(derived: Derived, sums: CellMasses, fine_cells: int, before: CellMasses, after: CellMasses) -> Content:
-    """The part of a result that comes from one fit to `sums`; `before` and `after` correction for the correlations."""
-    content = summarise(derived.extraction)
-    good = int(derived.fits.good.sum())
-    populated = int((sums.entries > 0).sum())
-    content["cells"] = {
-        "fitted": good,
-        "failed": len(derived.fits) - good,
-        "skipped": populated - int((derived.merging.group[sums.entries > 0] >= 0).sum()),
-        "fine": fine_cells,
-        "populated": populated,
-    }
-    content["pairs"] = {"read": int(sums.pairs[0]), "selected": int(sums.pairs[1])}
-    content["diagnostics"] = diagnose(derived.extraction, derived.cells)
-    content["diagnostics"]["residual_correlations"] = residual_correlations(before)
-    content["diagnostics"]["residual_correlations_corrected"] = residual_correlations(after)
-    return content
+AGAIN = "Remove it and run the same command again."
+UNWRITTEN = "max_failed_share"  # a field that stands in config.toml and not in the file of the result
 
 
-def cell_columns(derived: Derived) -> dict[str, AnyArray]:
-    """One row per fitted cell: the columns of cells.parquet."""
-    cells, fits = derived.cells, derived.fits
-    pulls = np.full(len(fits), np.nan)
-    pulls[derived.extraction.used] = derived.extraction.pulls
-    columns: dict[str, AnyArray] = {
-        "cell": np.arange(len(fits)),
-        "eta_plus_bin": cells.eta_plus,
-        "eta_minus_bin": cells.eta_minus,
-        "status": np.array([FitStatus(int(s)).name.lower() for s in fits.status]),
-    }
-    columns |= {
-        name: getattr(cells, name)
-        for name in ("entries", "k_plus", "k_minus", "pt_plus", "pt_minus", "flux", "angular")
-    }
-    columns |= {name: fits.theta[:, i] for i, name in enumerate(PARAMETERS)}
-    columns |= {f"{name}_error": fits.errors[:, i] for i, name in enumerate(PARAMETERS)}
-    columns["mu_template_error"] = np.sqrt(np.maximum(fits.template_covariance[:, 0, 0], 0))
-    columns |= {"mu_sigma_covariance": fits.covariance[:, 0, 1], "chi2": fits.chi2, "pull": pulls}
-    return columns
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The resonance: name, mass [GeV] and the mass window [GeV]."""
+
+    name: str
+    mass: float
+    window: tuple[float, float]
 
 
-def template_columns(derived: Derived) -> dict[str, AnyArray]:
-    """Generator masses and weights of every fitted cell: the columns of templates.parquet."""
-    data = derived.data
-    cell = np.repeat(np.arange(len(data)), np.diff(data.first))
-    return {"cell": cell, "mass": data.node, "weight": data.weight, "variance": data.variance}
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that was read: its name without folder, and its size."""
+
+    file: str
+    bytes: int
 
 
-def with_resolution(fitted: tuple[str, ...]) -> tuple[str, ...]:
-    """The parameters of a fit, with a and c where no resolution parameter is among them."""
-    return fitted if any(name in RESOLUTION for name in fitted) else (*fitted, "a", "c")
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What is needed to make a result again; `sample`: the label of the figures; `state`: names configuration and input
+    files as they were."""
+
+    muonkit: str
+    python: str
+    platform: str
+    created: str
+    config_sha256: str
+    inputs: tuple[InputFile, ...]
+    packages: Mapping[str, str]
+    sample: str | None
+    state: str
 
 
-def resolution_of(derived: Derived) -> Resolution:
-    """The fitted resolution, or the rough one (a and c) where none was fitted."""
-    extraction = derived.extraction
-    if extraction.layout.fits_resolution:
-        return extraction.values.resolution
-    good = derived.fits.good
-    return rough_resolution(derived.cells[good], derived.fits[good], extraction.layout.bins)
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """Corrected muons fitted again: those that made the corrections; and one half, corrected by the other half."""
+
+    same: ClosureFit
+    split: ClosureFit
+
+
+class KeptResult(Result):
+    """A result that stands in a file of its OUT/ with a verdict on it."""
+
+    __slots__ = ()
+    FILE: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def verdict(self) -> Verdict:
+        """The checks on this result, PASS or ATTENTION, and why."""
+
+    @property
+    def status(self) -> Status:
+        return self.verdict.word
+
+    @property
+    def message(self) -> str:
+        return self.verdict.message
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, content: Mapping[str, Any], max_failed_share: float = MAX_FAILED_SHARE) -> Self:
+        """The result that `to_json` made `content` of. Raises KeyError with the names of missing keys.
+
+        `max_failed_share`: of the configuration that made the result."""
+
+    @classmethod
+    def open(cls, out: str | Path) -> Self:
+        """The result in the folder of a finished run. Raises InputError if there is none."""
+        path = Path(out) / cls.FILE
+        try:
+            content = json.loads(path.read_text())
+            return cls.from_json(content, load(path.with_name("config.toml"), Calibrate).fit.max_failed_share)
+        except KeyError as error:
+            raise InputError(f"{path}: {error.args[0]} missing. {AGAIN}") from error
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"{path}: cannot be read ({error}). {AGAIN}") from error
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class CalibrationResult(SampleFit, KeptResult):
+    """Corrections of the momentum scale, and the resolution, with their proof.
+
+    A, e, M, a, c, g, d and `errors`: per eta bin, in the units of `bias` and `resolution`; NaN where a parameter was
+    not fitted. `simulation`: the same fit to the simulated sample. `systematics`: name -> shift of all values in the
+    order of `parameter_names`. `verdict`: PASS or ATTENTION, and why."""
+
+    FILE: ClassVar[str] = "calibration.json"
+
+    simulation: FitSummary
+    systematics: Mapping[str, FloatArray]
+    closure: Closure
+    resonance: Peak
+    warnings: tuple[str, ...]
+    provenance: Provenance
+    max_failed_share: float = MAX_FAILED_SHARE
+
+    @property
+    def A(self) -> FloatArray:
+        """Scale of the magnetic field per eta bin."""
+        return self.value("A")
+
+    @property
+    def e(self) -> FloatArray:
+        """Energy loss per eta bin [GeV]."""
+        return self.value("e")
+
+    @property
+    def M(self) -> FloatArray:
+        """Misalignment per eta bin [1/GeV]."""
+        return self.value("M")
+
+    @property
+    def a(self) -> FloatArray:
+        """Scattering term of sigma_k/k per eta bin."""
+        return self.value("a")
+
+    @property
+    def c(self) -> FloatArray:
+        """Hit resolution per eta bin [1/GeV]."""
+        return self.value("c")
+
+    @property
+    def g(self) -> FloatArray:
+        """First pT of the hit term per eta bin [GeV]."""
+        return self.value("g")
+
+    @property
+    def d(self) -> FloatArray:
+        """Second pT of the hit term per eta bin [GeV]."""
+        return self.value("d")
+
+    @property
+    def verdict(self) -> Verdict:
+        """The checks on this result alone."""
+        return self.judged()
+
+    def judged(self, validation: "ValidationResult | None" = None) -> Verdict:
+        """The checks on this result, and on a validation of it where there is one."""
+        checks = (
+            failed_cells(self.cells, self.max_failed_share),
+            extraction(self),
+            same_closure(self.closure.same.test),
+            split_closure(self.closure.split.test),
+        )
+        notes = (*self.warnings, *notes_on_fit(self))
+        if validation is None:
+            return Verdict(checks, notes)
+        more = (f"Validation: {warning}" for warning in validation.warnings)
+        return Verdict((*checks, validated(validation.after)), (*notes, *more))
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The key numbers, as they stand in report.json."""
+        closure = self.closure
+        return key.of_fit(self) | key.of_closure("same", closure.same) | key.of_closure("split", closure.split)
+
+    @property
+    def rows(self) -> key.Rows:
+        """The key numbers as rows of a table."""
+        closure = self.closure
+        closures = [key.closure_row("same sample", closure.same), key.closure_row("other half", closure.split)]
+        return key.fit_rows(self, closures)
+
+    def report(self) -> str:
+        head = f"{self.status}: {', '.join(self.values)} in {len(self.eta_edges) - 1} eta bins on {self.resonance.name}"
+        return "\n".join([head, "", *key.parameter_lines(self), "", *key.aligned(self.rows)])
+
+    def to_json(self) -> dict[str, Any]:
+        content = SampleFit.to_json(self)
+        del content[UNWRITTEN]
+        return content
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], max_failed_share: float = MAX_FAILED_SHARE) -> Self:
+        return cls(**rebuilt_fields(cls, with_values(content) | {UNWRITTEN: max_failed_share}))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class ValidationResult(KeptResult):
+    """Corrections, tested on muons that did not make them.
+
+    `before`, `after`: the scale left without and with the corrections; `fit`: that of A after them; `parameters`: all
+    configured parameters after them, against 0, where there are more than A."""
+
+    FILE: ClassVar[str] = "validation.json"
+
+    before: ScaleLeft
+    after: ScaleLeft
+    fit: SampleFit
+    parameters: ClosureFit | None = None
+    resonance: Peak
+    warnings: tuple[str, ...]
+    provenance: Provenance
+    corrections_sha256: str
+    max_failed_share: float = MAX_FAILED_SHARE
+
+    @property
+    def verdict(self) -> Verdict:
+        """The checks on this result."""
+        checks = (failed_cells(self.fit.cells, self.max_failed_share), validated(self.after))
+        return Verdict(checks, (*self.warnings, *notes_on_fit(self.fit)))
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The key numbers besides those of the fit, as they stand in report.json."""
+        name = {"resonance": self.resonance.name}
+        return name | key.of_scale("before", self.before) | key.of_scale("after", self.after)
+
+    @property
+    def rows(self) -> key.Rows:
+        """The scale left, as rows of a table."""
+        return [key.scale_row("before", self.before), key.scale_row("after", self.after)]
+
+    def report(self) -> str:
+        head = f"{self.status}: scale left in {len(self.after.eta_edges) - 1} eta bins on {self.resonance.name}"
+        return "\n".join([head, *key.aligned([*self.rows, *key.fit_rows(self.fit)])])
+
+    def to_json(self) -> dict[str, Any]:
+        content = plain_fields(self)
+        del content[UNWRITTEN]
+        return content
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], max_failed_share: float = MAX_FAILED_SHARE) -> Self:
+        return cls(**rebuilt_fields(cls, {**content, UNWRITTEN: max_failed_share}))

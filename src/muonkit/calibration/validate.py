@@ -4,7 +4,6 @@ The uncertainty of that scale has two parts: the entries of the validating reson
 whose eigen-variations are carried to its momenta."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
@@ -15,42 +14,51 @@ from muonkit.calibration.extract import Extraction
 from muonkit.core.arrays import FloatArray, IntArray
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Scale = 1 + A left per eta bin (reconstructed over true momentum) with both covariances."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ScaleLeft:
+    """Scale = 1 + A left per eta bin (bins,): reconstructed over true momentum. Errors: of the entries, of the
+    corrections, and of both. chi2, ndf and p-value against 1, and the mean, with the full covariance of both."""
 
     eta_edges: FloatArray
     scale: FloatArray
-    covariance: FloatArray
-    corrections_covariance: FloatArray
-
-    def to_json(self) -> dict[str, Any]:
-        total = self.covariance + self.corrections_covariance
-        residual = self.scale - 1
-        chi2 = float(residual @ np.linalg.solve(total, residual))
-        weight = np.linalg.solve(total, np.ones(len(residual)))
-        return {
-            "eta_edges": self.eta_edges.tolist(),
-            "scale": self.scale.tolist(),
-            "error": np.sqrt(np.diagonal(self.covariance)).tolist(),
-            "corrections_error": np.sqrt(np.diagonal(self.corrections_covariance)).tolist(),
-            "total_error": np.sqrt(np.diagonal(total)).tolist(),
-            "chi2": chi2,
-            "ndf": len(residual),
-            "p_value": float(chi2_distribution.sf(chi2, len(residual))),
-            "mean": float(1 + weight @ residual / weight.sum()),
-            "mean_error": float(1 / np.sqrt(weight.sum())),
-        }
+    error: FloatArray
+    corrections_error: FloatArray
+    total_error: FloatArray
+    chi2: float
+    ndf: int
+    p_value: float
+    mean: float
+    mean_error: float
 
 
-def scale_left(extraction: Extraction, cells: Cells, corrections: Corrections | None) -> Scale:
+def scale_left(extraction: Extraction, cells: Cells, corrections: Corrections | None) -> ScaleLeft:
     """From a fit of A alone; `corrections`: those that had been applied, whose errors count."""
     bins = extraction.layout.bins
     extra = np.zeros((bins, bins))
     if corrections is not None:
         shifts = np.array([_shift(corrections, name, cells, extraction.eta_edges) for name in _directions(corrections)])
         extra = shifts.T @ shifts
-    return Scale(extraction.eta_edges, 1 + extraction.layout.of(extraction.vector, "A"), extraction.covariance, extra)
+    scale = 1 + extraction.layout.of(extraction.vector, "A")
+    return against_one(extraction.eta_edges, scale, extraction.covariance, extra)
+
+
+def against_one(eta_edges: FloatArray, scale: FloatArray, covariance: FloatArray, extra: FloatArray) -> ScaleLeft:
+    """The scale (bins,) with the covariances (bins, bins) of the entries and of the corrections, tested against 1."""
+    total, residual = covariance + extra, scale - 1
+    chi2 = float(residual @ np.linalg.solve(total, residual))
+    weight = np.linalg.solve(total, np.ones(len(residual)))
+    return ScaleLeft(
+        eta_edges,
+        scale,
+        error=np.sqrt(np.diagonal(covariance)),
+        corrections_error=np.sqrt(np.diagonal(extra)),
+        total_error=np.sqrt(np.diagonal(total)),
+        chi2=chi2,
+        ndf=len(residual),
+        p_value=float(chi2_distribution.sf(chi2, len(residual))),
+        mean=float(1 + weight @ residual / weight.sum()),
+        mean_error=float(1 / np.sqrt(weight.sum())),
+    )
 
 
 def _directions(corrections: Corrections) -> list[str]:

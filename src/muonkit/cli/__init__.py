@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from typing import Any
 
 from muonkit import __version__
@@ -28,6 +29,7 @@ from muonkit.cli import (
     validate,
 )
 from muonkit.core.errors import InputError, PhysicsError
+from muonkit.core.result import Result
 
 COMMANDS = (
     simulate,
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
     try:
-        result: dict[str, Any] = options.run(options)
+        result = _result(options.run(options))
     except InputError as error:
         return _fail(options, error.faults, 2)
     except KeyboardInterrupt:
@@ -84,11 +86,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
             [f"{error.filename or 'file system'}: {error.strerror or error}; mend it, or choose another place"],
             2,
         )
-    _tell(json.dumps(result) if options.json else result.get("text", ""))
-    return int(result.get("exit_code", 0))
+    _print(json.dumps(result.to_json()) if options.json else str(result))
+    return result.exit_code
 
 
-def _tell(text: str) -> None:
+@dataclass(frozen=True)
+class _Content(Result):
+    """A result that is a dictionary still: its words stand under `text`."""
+
+    content: dict[str, Any]
+
+    @property
+    def exit_code(self) -> int:
+        return int(self.content.get("exit_code", 0))
+
+    def report(self) -> str:
+        return str(self.content.get("text", ""))
+
+    def to_json(self) -> dict[str, Any]:
+        return self.content
+
+
+def _result(found: Result | dict[str, Any]) -> Result:
+    return _Content(found) if isinstance(found, dict) else found
+
+
+def _print(text: str) -> None:
     """Print a result; a reader that has left (`| head`) is no fault."""
     try:
         print(text, flush=True)

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from muonkit.core.result import Result
+
 
 def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:  # noqa: ARG001
     parser = commands.add_parser("apply", parents=[common], help="write corrected (or, for simulation, smeared) muons")
@@ -20,7 +22,7 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
+def run(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.apply import apply
 
     return apply(options.corrections, options.input, options.out, options.format, options.variation, options.smear)

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from muonkit.core.result import Result
+
 
 def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:  # noqa: ARG001
     parser = commands.add_parser("detector", help="look at the description of a detector")
@@ -15,13 +17,13 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     what.add_parser("list", parents=[common], help="the detectors that come with muonkit").set_defaults(run=run_list)
 
 
-def run_show(options: argparse.Namespace) -> dict[str, Any]:
+def run_show(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.detector import show
 
     return show(options.detector, options.out)
 
 
-def run_list(options: argparse.Namespace) -> dict[str, Any]:  # noqa: ARG001
-    from muonkit.detector.detector import shipped
+def run_list(options: argparse.Namespace) -> Result:  # noqa: ARG001
+    from muonkit.pipelines.detector import known
 
-    return {"detectors": list(shipped()), "text": "\n".join(shipped())}
+    return known()

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from muonkit.core.result import Result
+
 
 def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:  # noqa: ARG001
     parser = commands.add_parser("open-data", help="published dimuons of CERN Open Data")
@@ -15,18 +17,13 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     what.add_parser("list", parents=[common], help="the records that can be fetched").set_defaults(run=run_list)
 
 
-def run_fetch(options: argparse.Namespace) -> dict[str, Any]:
-    from muonkit.core.errors import InputError
-    from muonkit.io.opendata import RECORDS, fetch
+def run_fetch(options: argparse.Namespace) -> Result:
+    from muonkit.pipelines.open_data import fetch
 
-    if options.name not in RECORDS:
-        raise InputError(f"{options.name}: no such record; known are {', '.join(RECORDS)}")
-    path = fetch(RECORDS[options.name], options.out)
-    return {"file": str(path), "text": str(path)}
+    return fetch(options.name, options.out)
 
 
-def run_list(options: argparse.Namespace) -> dict[str, Any]:  # noqa: ARG001
-    from muonkit.io.opendata import RECORDS
+def run_list(options: argparse.Namespace) -> Result:  # noqa: ARG001
+    from muonkit.pipelines.open_data import known
 
-    rows = [f"{name:20} {record.size:>12} bytes  {record.title}" for name, record in RECORDS.items()]
-    return {"records": list(RECORDS), "text": "\n".join(rows)}
+    return known()

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from muonkit.core.result import Result
+
 
 def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("simulate", help="make samples with known truth")
@@ -21,14 +23,13 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     klm.set_defaults(run=run_klm)
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
+def run(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.simulate import simulate_dimuons
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
     with runner(options.jobs, options.scheduler, talk()) as work:
-        pairs = simulate_dimuons(options.config, options.out, work)
-    return {"file": str(options.out), "pairs": pairs, "text": f"{options.out}: {pairs} pairs"}
+        return simulate_dimuons(options.config, options.out, work)
 
 
 def run_klm(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """What is read, and what was found in it: plain values that can travel between processes."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from muonkit.data.dimuons import Dimuons
 
@@ -69,17 +68,6 @@ class Summary:
             self.same_sign + other.same_sign,
             self.unmatched + other.unmatched,
         )
-
-    def to_json(self) -> str:
-        """The summary as JSON, for `from_json`."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """The summary that `to_json` wrote."""
-        content: dict[str, Any] = json.loads(text)
-        bad = tuple(BadRows(**(row | {"first_rows": tuple(row["first_rows"])})) for row in content.pop("bad"))
-        return cls(bad=bad, **content)
 
 
 @dataclass(frozen=True, slots=True)

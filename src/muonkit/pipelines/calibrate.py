@@ -1,59 +1,67 @@
 """Dimuons -> corrections of the momentum scale and resolution, with proof that they close."""
 
 from pathlib import Path
-from typing import Any
 
-from muonkit.calibration import export, result
+from muonkit.calibration import export
 from muonkit.calibration.accumulate import narrowed
-from muonkit.calibration.closure import BiasCorrector, against_zero
-from muonkit.calibration.derive import Derived
+from muonkit.calibration.closure import BiasCorrector
+from muonkit.calibration.parameters import with_resolution
+from muonkit.calibration.result import CalibrationResult, Closure
+from muonkit.calibration.summary import ClosureFit, FitSummary
 from muonkit.core.files import write_json
+from muonkit.pipelines.counting import Count
 from muonkit.pipelines.study import Study
 from muonkit.pipelines.tables import write_cells
 from muonkit.run.runner import Runner
 
 
-def calibrate(config_path: Path, out: Path, runner: Runner) -> dict[str, Any]:
-    """Run the configuration into OUT/ and return the content of calibration.json."""
+def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult:
+    """Run the configuration into OUT/. Raises InputError for a configuration or files that cannot be used."""
     study = Study.open(config_path, out, runner)
-    if finished := study.workspace.finished("calibration.json"):
-        return finished
+    if study.workspace.finished(CalibrationResult.FILE):
+        return CalibrationResult.open(out)
 
     # the waist of the hourglass: from here on only sums
     template = study.count_template()
-    data = study.count_data("count data", ((None, None), (None, 0)))
-    fit = study.fitter(template, study.plan(data.masses[0], template.gen_masses))
+    data = study.count_data("count data", Count(), Count(half=0))
+    pairs, first_half = data.masses
+    fit = study.fitter(template, pairs)
 
-    nominal = fit("fit data", data.masses[0])
-    fitted = result.with_resolution(study.config.fit.parameters)
-    simulated = fit("fit simulation", template.masses[0], template_errors=False, fitted=fitted)
-    half = fit("fit half of data", data.masses[1])
-
-    narrow = fit("fit narrower window", *narrowed(data.masses[0], study.settings, study.config.binning.mass_bins // 10))
+    nominal = fit("fit data", pairs)
+    fitted = with_resolution(study.config.fit.parameters)
+    simulated = fit("fit simulation", template.masses[0], fitted, template_errors=False)
+    half = fit("fit half of data", first_half)
+    narrow_masses, narrow_settings = narrowed(pairs, study.settings, study.config.binning.mass_bins // 10)
+    narrow = fit.counted_by(narrow_settings)("fit narrower window", narrow_masses)
 
     # closure: corrected muons from the start; and, independent of them, corrections of one half on the other
     edges = study.settings.binning.eta_edges
     of_all, of_half = (BiasCorrector(edges, each.extraction.values.bias) for each in (nominal, half))
-    corrected = study.count_data("count corrected data", ((of_all, None), (of_half, 1)))
-    closed = fit("fit corrected data", corrected.masses[0])
-    crossed = fit("fit other half", corrected.masses[1])
+    corrected = study.count_data("count corrected data", Count(of_all), Count(of_half, half=1))
+    corrected_pairs, other_half = corrected.masses
+    closed = fit("fit corrected data", corrected_pairs)
+    crossed = fit("fit other half", other_half)
 
-    counted, size = data.masses[0], study.settings.binning.size
-    content = result.calibration(nominal, counted, size, counted, corrected.masses[0])
-    content["simulation"] = result.summarise(simulated.extraction)
     systematics = {"window": narrow.extraction.vector - nominal.extraction.vector}
-    content["systematics"] = {name: shift.tolist() for name, shift in systematics.items()}
-    content["closure"] = {"same": _closure(closed), "split": _closure(crossed, half)}
-    content |= study.heading(template, data)
+    result = CalibrationResult.of_sample(
+        nominal,
+        pairs,
+        before=pairs,
+        after=corrected_pairs,
+        simulation=FitSummary.of(simulated.extraction),
+        systematics=systematics,
+        closure=Closure(
+            same=ClosureFit.against(closed.extraction),
+            split=ClosureFit.against(crossed.extraction, applied=half.extraction),
+        ),
+        resonance=study.peak,
+        warnings=study.warnings(template, data),
+        provenance=study.provenance(),
+        max_failed_share=study.config.fit.max_failed_share,
+    )
     write_cells(out, nominal)
-    ours, theirs = result.resolution_of(nominal), result.resolution_of(simulated)
-    export.write(out / "corrections.json.gz", export.variations(nominal.extraction, systematics), ours, theirs, edges)
-    write_json(out / "calibration.json", content)
+    biases = export.variations(nominal.extraction, systematics)
+    export.write(out / "corrections.json.gz", biases, nominal.resolution, simulated.resolution, edges)
+    write_json(out / CalibrationResult.FILE, result.to_json())
     study.workspace.finish()
-    return content
-
-
-def _closure(closed: Derived, applied: Derived | None = None) -> dict[str, Any]:
-    """Parameters left, tested against 0; `applied`: independent corrections, whose errors count too."""
-    extra = None if applied is None else applied.extraction.covariance
-    return result.summarise(closed.extraction) | {"test": against_zero(closed.extraction, extra).to_json()}
+    return result

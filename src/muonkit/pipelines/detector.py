@@ -1,5 +1,8 @@
 """A detector file -> what is in it, in words, numbers and pictures."""
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -7,37 +10,130 @@ import numpy as np
 
 from muonkit.core.arrays import FloatArray
 from muonkit.core.files import atomic
-from muonkit.detector.detector import Detector, directions, load_detector, material_budget, measured
+from muonkit.core.plain import plain_fields
+from muonkit.core.result import Result
+from muonkit.detector.detector import (
+    Detector,
+    directions,
+    load_detector,
+    material_budget,
+    measured,
+    shipped,
+)
 from muonkit.report import detector as pictures
 
 ETA = np.linspace(-3, 3, 241)
 SHOWN = np.arange(-2.5, 2.75, 0.5)  # rows of the table
 
 
-def show(name: str, out: Path | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Size of a detector [cm]: r < `r`, z[0] < z < z[1]."""
+
+    r: float
+    z: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PartCounts:
+    """What a part of a detector, named by the first part of the names in it, is made of."""
+
+    surfaces: int = 0
+    sensors: int = 0
+    blocks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialBudget:
+    """On straight lines from the origin at phi = 0 and pseudorapidity `eta` (n,): sensors crossed (n,), and the
+    thickness in radiation lengths (n,), in total and by part."""
+
+    eta: tuple[float, ...]
+    sensors_crossed: tuple[int, ...]
+    x_over_X0: tuple[float, ...]
+    x_over_X0_by_part: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorResult(Result):
+    """What is in a detector; `field_at_origin_T` [tesla]; `figures`: files that were drawn."""
+
+    name: str
+    title: str
+    envelope_cm: Envelope
+    field_at_origin_T: tuple[float, ...]
+    surfaces: int
+    sensors: int
+    blocks: int
+    materials: tuple[str, ...]
+    parts: Mapping[str, PartCounts]
+    budget: MaterialBudget
+    figures: tuple[str, ...] = ()
+
+    def report(self) -> str:
+        r, (z_min, z_max), budget = self.envelope_cm.r, self.envelope_cm.z, self.budget
+        B = ", ".join(f"{component:.4g}" for component in self.field_at_origin_T)
+        lines = [
+            f"{self.title} ({self.name})",
+            f"envelope   r < {r:g} cm, {z_min:g} < z < {z_max:g} cm",
+            f"field      ({B}) T in the origin",
+            f"contents   {self.surfaces} surfaces, {self.sensors} with sensors; {self.blocks} blocks",
+            f"materials  {', '.join(self.materials)}",
+            "",
+            f"{'part':24}{'surfaces':>9}{'sensors':>9}{'blocks':>9}",
+            *(f"{name:24}{n.surfaces:9}{n.sensors:9}{n.blocks:9}" for name, n in self.parts.items()),
+            "",
+            f"{'eta':>6}{'sensors crossed':>18}{'x/X0':>9}",
+        ]
+        rows = zip(budget.eta, budget.sensors_crossed, budget.x_over_X0, strict=True)
+        lines += [f"{eta:6.1f}{sensors:18}{total:9.3f}" for eta, sensors, total in rows]
+        return "\n".join([*lines, *self.figures])
+
+    def to_json(self) -> dict[str, Any]:
+        return plain_fields(self) | {"text": str(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorList(Result):
+    """The detectors that come with muonkit."""
+
+    detectors: tuple[str, ...]
+
+    def report(self) -> str:
+        return "\n".join(self.detectors)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"detectors": list(self.detectors), "text": str(self)}
+
+
+def show(name: str, out: Path | None = None) -> DetectorResult:
     """Describe a shipped detector or a file; with `out`, draw it there. Raises InputError with one line per fault."""
     detector = load_detector(name)
-    found = describe(detector)
-    found["figures"] = [str(path) for path in draw(detector, out)] if out else []
-    return found | {"text": _text(found)}
+    figures = tuple(str(path) for path in draw(detector, out)) if out else ()
+    return replace(describe(detector), figures=figures)
 
 
-def describe(detector: Detector) -> dict[str, Any]:
+def known() -> DetectorList:
+    """The detectors that can be named instead of a file."""
+    return DetectorList(tuple(shipped()))
+
+
+def describe(detector: Detector) -> DetectorResult:
     """Names, sizes, parts and the material budget."""
     r_max, z_min, z_max = detector.envelope
     field = detector.field.value(np.zeros((1, 3)))[0]
-    return {
-        "name": detector.name,
-        "title": detector.title,
-        "envelope_cm": {"r": r_max, "z": [z_min, z_max]},
-        "field_at_origin_T": [round(float(component), 9) for component in field],
-        "surfaces": len(detector.layers),
-        "sensors": int(np.sum(detector.surfaces.n_measured > 0)),
-        "blocks": len(detector.blocks),
-        "materials": [material.name for material in detector.materials],
-        "parts": _parts(detector),
-        "budget": _budget(detector, SHOWN),
-    }
+    return DetectorResult(
+        name=detector.name,
+        title=detector.title,
+        envelope_cm=Envelope(r_max, (z_min, z_max)),
+        field_at_origin_T=tuple(round(float(component), 9) for component in field),
+        surfaces=len(detector.layers),
+        sensors=int(np.sum(detector.surfaces.n_measured > 0)),
+        blocks=len(detector.blocks),
+        materials=tuple(material.name for material in detector.materials),
+        parts=_parts(detector),
+        budget=_budget(detector, SHOWN),
+    )
 
 
 def draw(detector: Detector, out: Path) -> list[Path]:
@@ -56,46 +152,25 @@ def draw(detector: Detector, out: Path) -> list[Path]:
     return paths
 
 
-def _parts(detector: Detector) -> dict[str, dict[str, int]]:
-    """Surfaces, sensors and blocks by the first part of their names."""
-    parts: dict[str, dict[str, int]] = {}
-    for name, sensors in zip(detector.layers, detector.surfaces.n_measured > 0, strict=True):
-        part = parts.setdefault(name.partition("/")[0], {"surfaces": 0, "sensors": 0, "blocks": 0})
-        part["surfaces"] += 1
-        part["sensors"] += int(sensors)
-    for name in detector.blocks:
-        part = parts.setdefault(name.partition("/")[0], {"surfaces": 0, "sensors": 0, "blocks": 0})
-        part["blocks"] += 1
-    return parts
+def _parts(detector: Detector) -> dict[str, PartCounts]:
+    surfaces = Counter(_part(name) for name in detector.layers)
+    measuring = zip(detector.layers, detector.surfaces.n_measured > 0, strict=True)
+    sensors = Counter(_part(name) for name, sensor in measuring if sensor)
+    blocks = Counter(_part(name) for name in detector.blocks)
+    names = dict.fromkeys([*surfaces, *blocks])
+    return {name: PartCounts(surfaces[name], sensors[name], blocks[name]) for name in names}
 
 
-def _budget(detector: Detector, eta: FloatArray) -> dict[str, Any]:
-    """Sensors crossed and x/X0, in total and by part, on straight lines from the origin at phi = 0."""
+def _part(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _budget(detector: Detector, eta: FloatArray) -> MaterialBudget:
     lines = directions(eta)
     budget = material_budget(detector, lines)
-    return {
-        "eta": eta.tolist(),
-        "sensors_crossed": measured(detector, lines).tolist(),
-        "x_over_X0": np.round(sum(budget.values(), np.zeros(len(eta))), 6).tolist(),
-        "x_over_X0_by_part": {name: np.round(values, 6).tolist() for name, values in budget.items()},
-    }
-
-
-def _text(found: dict[str, Any]) -> str:
-    envelope, budget = found["envelope_cm"], found["budget"]
-    B = ", ".join(f"{component:.4g}" for component in found["field_at_origin_T"])
-    lines = [
-        f"{found['title']} ({found['name']})",
-        f"envelope   r < {envelope['r']:g} cm, {envelope['z'][0]:g} < z < {envelope['z'][1]:g} cm",
-        f"field      ({B}) T in the origin",
-        f"contents   {found['surfaces']} surfaces, {found['sensors']} with sensors; {found['blocks']} blocks",
-        f"materials  {', '.join(found['materials'])}",
-        "",
-        f"{'part':24}{'surfaces':>9}{'sensors':>9}{'blocks':>9}",
-        *(f"{name:24}{n['surfaces']:9}{n['sensors']:9}{n['blocks']:9}" for name, n in found["parts"].items()),
-        "",
-        f"{'eta':>6}{'sensors crossed':>18}{'x/X0':>9}",
-    ]
-    rows = zip(budget["eta"], budget["sensors_crossed"], budget["x_over_X0"], strict=True)
-    lines += [f"{eta:6.1f}{sensors:18}{total:9.3f}" for eta, sensors, total in rows]
-    return "\n".join([*lines, *found["figures"]])
+    return MaterialBudget(
+        tuple(eta.tolist()),
+        tuple(measured(detector, lines).tolist()),
+        tuple(np.round(sum(budget.values(), np.zeros(len(eta))), 6).tolist()),
+        {name: tuple(np.round(values, 6).tolist()) for name, values in budget.items()},
+    )

@@ -5,7 +5,8 @@ A check is a function that returns what it found, or raises; a fault in one neve
 import os
 import platform
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 
 from muonkit.core import random
 from muonkit.core.kinematics import MuonArrays, mass
+from muonkit.core.plain import plain
+from muonkit.core.result import Result, Status
 from muonkit.core.units import MUON_MASS
 
 EXTRAS = ("dask", "generators", "geant4", "classifier", "postgresql", "oracles")
@@ -21,9 +24,38 @@ PHILOX_1_2 = 0.2996269638247443  # the first number of stream(1, 2); another one
 GIGABYTE = 1e9
 
 
-def examine() -> dict[str, Any]:
-    """Versions, machine and `checks`, a list of {name, ok, detail}. Never raises for a fault it finds."""
-    return {
+@dataclass(frozen=True, slots=True)
+class DoctorCheck:
+    """A short test of this installation: whether it passed, and what it found."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorResult(Result):
+    """Versions and machine, by name as they are shown, and the checks."""
+
+    found: Mapping[str, Any]
+    checks: tuple[DoctorCheck, ...]
+
+    @property
+    def status(self) -> Status:
+        return "PASS" if all(check.ok for check in self.checks) else "ATTENTION"
+
+    def report(self) -> str:
+        lines = [f"{key:22} {value}" for key, value in self.found.items()]
+        lines += [f"{check.name:22} {'ok' if check.ok else 'FAILED'}  {check.detail}" for check in self.checks]
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.found, "checks": plain(self.checks), "text": str(self), "exit_code": self.exit_code}
+
+
+def examine() -> DoctorResult:
+    """Versions, machine and checks. Never raises for a fault it finds."""
+    found = {
         "muonkit": _installed("muonkit") or "not installed as a package",
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -31,8 +63,8 @@ def examine() -> dict[str, Any]:
         "memory_gb": _memory(),
         **dict(_dependencies()),
         **dict(_extras()),
-        "checks": [_check(name, test) for name, test in CHECKS.items()],
     }
+    return DoctorResult(found, tuple(_check(name, test) for name, test in CHECKS.items()))
 
 
 def cores() -> int:
@@ -43,7 +75,7 @@ def cores() -> int:
 
 
 def _memory() -> float | None:
-    """Memory of the machine [GB], where the system tells."""
+    """Memory of the machine [GB], where the system says it."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIGABYTE, 1)
     except (AttributeError, ValueError, OSError):
@@ -83,12 +115,12 @@ def _extras() -> Iterator[tuple[str, str]]:
             yield f"extra {extra}", f"not installed: pip install 'muonkit[{extra}]'"
 
 
-def _check(name: str, test: Callable[[], str]) -> dict[str, Any]:
+def _check(name: str, test: Callable[[], str]) -> DoctorCheck:
     try:
-        return {"name": name, "ok": True, "detail": test()}
+        return DoctorCheck(name, True, test())
     except Exception as error:  # whatever breaks is what the user came to learn
         detail = " ".join(str(error).split())
-        return {"name": name, "ok": False, "detail": f"{type(error).__name__}: {detail}"}
+        return DoctorCheck(name, False, f"{type(error).__name__}: {detail}")
 
 
 def _check_dependencies() -> str:

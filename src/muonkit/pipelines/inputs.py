@@ -12,14 +12,14 @@ from muonkit.core.kinematics import mass
 from muonkit.core.particles import resonance
 from muonkit.data.dimuons import Dimuons
 from muonkit.io import source
-from muonkit.pipelines.counting import Piece, load
+from muonkit.pipelines.counting import DimuonPiece, load
 from muonkit.simulation.dimuons.config import Generate, GenerateCuts, SimulateDimuons
 from muonkit.simulation.dimuons.generate import Block, make_block
 
 EDGE = 0.01  # relative width in which a cut on reconstructed pT shows as a cliff
 
 
-def pieces(config: Calibrate, base: Path) -> tuple[list[source.Chunk], list[Piece]]:
+def pieces(config: Calibrate, base: Path) -> tuple[list[source.Chunk], list[DimuonPiece]]:
     """The chunks of data, and those of the simulation or the blocks of the built-in generator where there is none.
 
     Raises InputError with the faults of all files."""
@@ -33,20 +33,22 @@ def pieces(config: Calibrate, base: Path) -> tuple[list[source.Chunk], list[Piec
             return []
 
     data = opened(config.input.data, False)
-    template: list[Piece] = list(opened(config.input.simulation, True)) if config.input.simulation else _blocks(config)
+    template: list[DimuonPiece] = (
+        list(opened(config.input.simulation, True)) if config.input.simulation else _blocks(config)
+    )
     if faults:
         raise InputError(faults)
     return data, template
 
 
-def _blocks(config: Calibrate) -> list[Piece]:
+def _blocks(config: Calibrate) -> list[DimuonPiece]:
     """As many blocks as give about template.events accepted pairs, judged by the first one."""
     generator = generator_config(config)
     accepted = max(len(make_block(Block(generator, 0))), 1)
     return [Block(generator, number) for number in range(-(-config.template.events // accepted))]
 
 
-def files(data: list[source.Chunk], template: list[Piece], *more: Path) -> list[Path]:
+def files(data: list[source.Chunk], template: list[DimuonPiece], *more: Path) -> list[Path]:
     """The files that are read, each once, for provenance and for the state of a resumed run."""
     return sorted({piece.path for piece in [*data, *template] if isinstance(piece, source.Chunk)} | set(more))
 
@@ -78,7 +80,7 @@ def _least_parent_pt(config: Calibrate) -> float:
     return float(0.8 * np.sqrt(max(4 * cut**2 - pole**2, 0.0)))
 
 
-def settings(config: Calibrate, first: Piece) -> CountSettings:
+def settings(config: Calibrate, first: DimuonPiece) -> CountSettings:
     """What is counted; cell edges that are not configured come from the first chunk of data."""
     table, _ = load(first)
     window, pole = config.resonance.mass_window, resonance(config.resonance.name).mass

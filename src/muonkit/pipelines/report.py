@@ -1,98 +1,124 @@
 """The folder of a run -> a page for people, a verdict for scripts."""
 
-import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from muonkit.calibration import key
 from muonkit.calibration.config import Calibrate
+from muonkit.calibration.result import CalibrationResult, ValidationResult
+from muonkit.calibration.verdict import Verdict
 from muonkit.core.config import parse, read_text
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_json, write_text
 from muonkit.core.provenance import digest_file
+from muonkit.core.result import Result, Status
 from muonkit.io.columns import read_columns, read_masses
-from muonkit.report import key, labels, page, verdict
+from muonkit.report import labels, page
 from muonkit.report.masses import CellTables
-from muonkit.report.page import Run
-from muonkit.report.verdict import Verdict
+from muonkit.report.page import FinishedRun, Outcome
 
-CALIBRATION, VALIDATION = "calibration.json", "validation.json"
-COMMAND = {CALIBRATION: "calibrate CONFIG.toml", VALIDATION: "validate CONFIG.toml --corrections CORRECTIONS"}
-REQUIRED = {
-    CALIBRATION: ("eta_edges", "A", "errors", "cells", "pairs", "diagnostics", "resonance", "simulation", "closure",
-                  "warnings", "provenance"),
-    VALIDATION: ("resonance", "before", "after", "fit", "warnings", "provenance"),
-}  # fmt: skip
+COMMAND = {
+    CalibrationResult: "calibrate CONFIG.toml",
+    ValidationResult: "validate CONFIG.toml --corrections CORRECTIONS",
+}
 
 
-def report(out: Path, validation: Path | None = None) -> dict[str, Any]:
-    """Write OUT/report.html and OUT/report.json; `validation` (or OUT/validation/) is shown on a calibration's page."""
-    if not (out / CALIBRATION).exists() and (out / VALIDATION).exists():
+@dataclass(frozen=True, slots=True)
+class ReportResult(Result):
+    """What the page says first: the verdict, the key numbers as they stand in report.json, and as rows of a table."""
+
+    page: Path
+    verdict: Verdict
+    key: Mapping[str, Any]
+    rows: tuple[tuple[str, str], ...]
+
+    @property
+    def status(self) -> Status:
+        return self.verdict.word
+
+    @property
+    def message(self) -> str:
+        return self.verdict.message
+
+    def report(self) -> str:
+        return "\n".join([self.status, *key.aligned(list(self.rows)), str(self.page)])
+
+    def __str__(self) -> str:
+        """Reasons before the numbers, notes after them, the page last."""
+        reasons = [f"  {reason}" for reason in self.verdict.reasons]
+        notes = [f"Note: {note}" for note in self.verdict.notes]
+        return "\n".join([self.status, *reasons, *key.aligned(list(self.rows)), *notes, str(self.page)])
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "text": str(self),
+            "exit_code": self.exit_code,
+            "report": str(self.page),
+            "verdict": self.verdict.to_json(),
+            "key": dict(self.key),
+        }
+
+
+def report(out: Path, validation: Path | None = None) -> ReportResult:
+    """Write OUT/report.html and OUT/report.json; `validation` (or OUT/validation/) is shown on a calibration's page.
+
+    Raises InputError if a folder is not that of a finished run, or `validation` is one of other corrections."""
+    if not (out / CalibrationResult.FILE).exists() and (out / ValidationResult.FILE).exists():
         return _validation(out)
     return _calibration(out, validation)
 
 
-def _calibration(out: Path, validation: Path | None) -> dict[str, Any]:
-    run, limit = read(out, CALIBRATION)
-    other = _attached(out, validation)
-    found = verdict.of_calibration(run.content, limit, other.content if other else None)
-    numbers = key.of_calibration(run.content)
-    lines = key.rows(numbers)
+def _calibration(out: Path, validation: Path | None) -> ReportResult:
+    run, other = read(out, CalibrationResult), _attached(out, validation)
+    result, numbers, rows = run.result, run.result.numbers, run.result.rows
     if other is not None:
-        numbers["validation"] = key.of_validation(other.content)
-        lines += key.validation_rows(numbers["validation"])
-    return _finish(out, page.calibration_page(run, found, other), found, numbers, lines)
+        numbers["validation"] = other.result.numbers
+        rows += other.result.rows
+    verdict = result.judged(other.result if other else None)
+    return _finish(out, page.calibration_page(run, verdict, other), verdict, numbers, rows)
 
 
-def _validation(out: Path) -> dict[str, Any]:
-    run, limit = read(out, VALIDATION)
-    found = verdict.of_validation(run.content, limit)
-    numbers = key.of_validation(run.content) | {"fit": key.of_fit(run.content["fit"])}
-    lines = [*key.validation_rows(numbers), *key.rows(numbers["fit"])]
-    return _finish(out, page.validation_page(run, found), found, numbers, lines)
+def _validation(out: Path) -> ReportResult:
+    run = read(out, ValidationResult)
+    result, verdict = run.result, run.result.verdict
+    numbers = result.numbers | {"fit": key.of_fit(result.fit)}
+    rows = [*result.rows, *key.fit_rows(result.fit)]
+    return _finish(out, page.validation_page(run, verdict), verdict, numbers, rows)
 
 
-def _attached(out: Path, validation: Path | None) -> Run | None:
+def _attached(out: Path, validation: Path | None) -> FinishedRun[ValidationResult] | None:
     folder = validation or out / "validation"
-    if validation is None and not (folder / VALIDATION).exists():
+    if validation is None and not (folder / ValidationResult.FILE).exists():
         return None
-    run = read(folder, VALIDATION)[0]
+    run = read(folder, ValidationResult)
     corrections = out / "corrections.json.gz"
-    if corrections.exists() and run.content.get("corrections_sha256") not in (None, digest_file(corrections)):
+    if corrections.exists() and run.result.corrections_sha256 != digest_file(corrections):
         raise InputError(
             f"{folder}: validates other corrections than {corrections}. Validate these, or remove the folder."
         )
     return run
 
 
-def read(out: Path, name: str) -> tuple[Run, float]:
-    """A finished run and its allowed share of failed fits. Raises InputError if anything is missing."""
-    _require_files(out, name)
+def read(out: Path, kind: type[Outcome]) -> FinishedRun[Outcome]:
+    """A finished run. Raises InputError if anything is missing or damaged."""
+    _require_files(out, kind.FILE, COMMAND[kind])
     text = read_text(out / "config.toml")
     config = parse(text, Calibrate, str(out / "config.toml"))
-    content = _content(out / name)
-    sample = labels.sample(content["provenance"], config.input.format)
-    return Run(content, _tables(out, config.fit.kernel), text, sample), config.fit.max_failed_share
+    result = kind.open(out)
+    sample = labels.sample(result.provenance.sample, config.input.format)
+    return FinishedRun(result, _tables(out, config.fit.kernel), text, sample)
 
 
-def _require_files(out: Path, name: str) -> None:
-    way_out = f"Run: muonkit {COMMAND[name]} -o {out}"
+def _require_files(out: Path, name: str, command: str) -> None:
+    way_out = f"Run: muonkit {command} -o {out}"
     if not out.is_dir():
         raise InputError(f"{out}: there is no such folder. {way_out}")
     needed = (name, "config.toml", "cells.parquet", "masses.json.gz", "templates.parquet")
     missing = [file for file in needed if not (out / file).is_file()]
     if missing:
         raise InputError(f"{out}: is not the folder of a finished run ({', '.join(missing)} missing). {way_out}")
-
-
-def _content(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text())
-        missing = [name for name in REQUIRED[path.name] if name not in content]
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}). Remove it and run the same command again.") from error
-    if missing:
-        raise InputError(f"{path}: {', '.join(missing)} missing. Remove it and run the same command again.")
-    return content
 
 
 def _tables(out: Path, kernel: str) -> CellTables:
@@ -109,28 +135,8 @@ def _tables(out: Path, kernel: str) -> CellTables:
     return CellTables(cells, counts, edges, templates, kernel)
 
 
-def _finish(out: Path, html: str, found: Verdict, numbers: dict[str, Any], lines: key.Rows) -> dict[str, Any]:
+def _finish(out: Path, html: str, verdict: Verdict, numbers: dict[str, Any], rows: key.Rows) -> ReportResult:
     path = out / "report.html"
     write_text(path, html)
-    content = found.to_json() | {"key": numbers}
-    write_json(out / "report.json", content)
-    return {
-        "text": _text(found, lines, path),
-        "exit_code": found.exit_code,
-        "report": str(path),
-        "verdict": found.to_json(),
-        "key": numbers,
-    }
-
-
-def _text(found: Verdict, lines: key.Rows, path: Path) -> str:
-    width = max(len(name) for name, _ in lines)
-    return "\n".join(
-        [
-            found.word,
-            *(f"  {reason}" for reason in found.reasons),
-            *(f"{name:<{width}}  {value}" for name, value in lines),
-            *(f"Note: {note}" for note in found.notes),
-            str(path),
-        ]
-    )
+    write_json(out / "report.json", verdict.to_json() | {"key": numbers})
+    return ReportResult(path, verdict, numbers, tuple(rows))

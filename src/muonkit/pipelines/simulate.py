@@ -1,10 +1,12 @@
 """Configuration -> a file of dimuons with known truth."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from muonkit.core.config import load
+from muonkit.core.result import Result
 from muonkit.data.dimuons import Dimuons
 from muonkit.io.tables import write_dimuons
 from muonkit.run.runner import Runner
@@ -12,8 +14,22 @@ from muonkit.simulation.dimuons.config import SimulateDimuons
 from muonkit.simulation.dimuons.generate import generate
 
 
-def simulate_dimuons(config_path: Path, out: Path, runner: Runner) -> int:
-    """Write the pairs to `out` (.parquet, .root, .csv) and return their number."""
+@dataclass(frozen=True, slots=True)
+class SimulationResult(Result):
+    """The file of pairs that was written, and their number."""
+
+    file: Path
+    pairs: int
+
+    def report(self) -> str:
+        return f"{self.file}: {self.pairs} pairs"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"file": str(self.file), "pairs": self.pairs, "text": str(self)}
+
+
+def simulate_dimuons(config_path: Path, out: Path, runner: Runner) -> SimulationResult:
+    """Write the pairs to `out` (.parquet, .root, .csv). Raises InputError for a configuration that cannot be used."""
     config = load(config_path, SimulateDimuons)
     pairs = 0
 
@@ -26,4 +42,4 @@ def simulate_dimuons(config_path: Path, out: Path, runner: Runner) -> int:
                 yield table if config.generate.truth else replace(table, gen_plus=None, gen_minus=None)
 
     write_dimuons(out, tables())
-    return pairs
+    return SimulationResult(out, pairs)

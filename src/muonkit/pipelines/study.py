@@ -1,27 +1,23 @@
 """What a calibration and a validation have in common: files to counts, counts to parameters."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from muonkit.calibration.accumulate import CellMasses, Corrector, CountSettings, GenMasses
-from muonkit.calibration.binning import Merging
+from muonkit.calibration.accumulate import CellMasses, CountSettings
 from muonkit.calibration.config import Calibrate
-from muonkit.calibration.derive import Derived, derive, plan_cells
-from muonkit.core.arrays import AnyArray
+from muonkit.calibration.derive import Derived, FitPlan, derive, plan_cells
+from muonkit.calibration.result import Peak, Provenance
 from muonkit.core.config import parse, read_text
 from muonkit.core.particles import resonance
+from muonkit.core.plain import rebuilt
 from muonkit.core.provenance import describe
 from muonkit.io.source import Chunk
 from muonkit.pipelines import inputs
-from muonkit.pipelines.counting import Counted, Piece, Task, count, load
+from muonkit.pipelines.counting import Count, Counted, CountTask, DimuonPiece, PieceCounts, count, load
 from muonkit.pipelines.workspace import Workspace, claim
 from muonkit.run.checkpoint import remembered
 from muonkit.run.runner import Runner
-
-Counts = tuple[tuple[Corrector | None, int | None], ...]
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class Study:
     text: str
     config: Calibrate
     data: list[Chunk]
-    template: list[Piece]
+    template: list[DimuonPiece]
     files: list[Path]
     workspace: Workspace
     settings: CountSettings
@@ -49,37 +45,54 @@ class Study:
 
     def count_template(self) -> Counted:
         """Reconstructed and generator masses of the simulation."""
-        return self._count("count simulation", [Task(piece, self.settings, generator=True) for piece in self.template])
+        return self._count(
+            "count simulation", [CountTask(piece, self.settings, generator=True) for piece in self.template]
+        )
 
-    def count_data(self, what: str, counts: Counts) -> Counted:
-        """Masses of the data, once for each (corrector, half)."""
-        return self._count(what, [Task(piece, self.settings, counts) for piece in self.data])
+    def count_data(self, what: str, *counts: Count) -> Counted:
+        """Masses of the data, one CellMasses for each of `counts`; `what` names the step."""
+        return self._count(what, [CountTask(piece, self.settings, counts) for piece in self.data])
 
-    def _count(self, what: str, tasks: list[Task]) -> Counted:
-        run: Callable[[Callable[[Any], Mapping[str, AnyArray]], Iterable[Any]], Iterable[Mapping[str, AnyArray]]]
-        run = remembered(self.runner.map(what), self.workspace.parts, what.replace(" ", "-"), dict[str, AnyArray])
+    def _count(self, what: str, tasks: list[CountTask]) -> Counted:
+        run = remembered(self.runner.map(what), self.workspace.parts, what.replace(" ", "-"), PieceCounts)
         return count(tasks, run, self.config.input.max_bad_share)
 
-    def plan(self, data: CellMasses, generator: GenMasses) -> Merging:
-        """The cells that are fitted."""
-        return plan_cells(data, generator, self.settings, self.config.fit.min_entries)
+    def fitter(self, template: Counted, data: CellMasses) -> "Fitter":
+        """Fits of the cells that hold enough of `data` and of the template. Raises InputError if there are none."""
+        generator, choice = template.gen_masses, self.config.fit
+        merging = plan_cells(data, generator, self.settings, choice.min_entries)
+        return Fitter(FitPlan(self.settings, choice, generator, merging, template.masses[0]), self.runner)
 
-    def fitter(self, template: Counted, merging: Merging) -> Callable[..., Derived]:
-        """`derive` with everything but the name of the step and the masses: fit(what, masses, **options)."""
+    @property
+    def peak(self) -> Peak:
+        """The resonance of a result."""
+        name = self.config.resonance.name
+        return Peak(name, resonance(name).mass, self.settings.window)
 
-        def fit(what: str, masses: CellMasses, settings: CountSettings = self.settings, **options: Any) -> Derived:
-            derived = partial(derive, run=self.runner.map(what), simulation=template.masses[0])
-            return derived(masses, template.gen_masses, settings, self.config.fit, merging, **options)
-
-        return fit
-
-    def heading(self, *counted: Counted) -> dict[str, Any]:
-        """Resonance, warnings and provenance of a result."""
-        name, state = self.config.resonance.name, self.workspace.state
+    def warnings(self, *counted: Counted) -> tuple[str, ...]:
+        """What was wrong in the files, and with the cuts behind them."""
         cut = inputs.reconstructed_cut(load(self.data[0])[0], self.settings)
-        warnings = [line for each in counted for line in each.warnings]
-        return {
-            "resonance": {"name": name, "mass": resonance(name).mass, "window": self.settings.window},
-            "warnings": [*warnings, *([cut] if cut else [])],
-            "provenance": describe(self.text, self.files) | {"sample": self.config.input.label, "state": state},
-        }
+        return (*(line for each in counted for line in each.warnings), *([cut] if cut else []))
+
+    def provenance(self) -> Provenance:
+        """What is needed to make a result again."""
+        content = describe(self.text, self.files)
+        return rebuilt(Provenance, content | {"sample": self.config.input.label, "state": self.workspace.state})
+
+
+@dataclass(frozen=True)
+class Fitter:
+    """Fits masses by a plan; the steps are shown by the runner."""
+
+    plan: FitPlan
+    runner: Runner
+
+    def __call__(
+        self, what: str, masses: CellMasses, fitted: tuple[str, ...] | None = None, template_errors: bool = True
+    ) -> Derived:
+        """See `derive`; `what` names the step."""
+        return derive(self.plan, masses, self.runner.map(what), fitted, template_errors)
+
+    def counted_by(self, settings: CountSettings) -> "Fitter":
+        """The same fits to masses in another window."""
+        return replace(self, plan=replace(self.plan, counting=settings))

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from muonkit.calibration import result
 from muonkit.calibration.derive import Derived
+from muonkit.calibration.tables import cell_columns, template_columns
 from muonkit.io import columns
 
 
 def write_cells(out: Path, derived: Derived) -> None:
     """masses.json.gz, cells.parquet and templates.parquet: one row, or one group of rows, per fitted cell."""
     columns.write_masses(out / "masses.json.gz", derived.data.counts, derived.data.edges)
-    columns.write_columns(out / "cells.parquet", result.cell_columns(derived))
-    columns.write_columns(out / "templates.parquet", result.template_columns(derived))
+    columns.write_columns(out / "cells.parquet", cell_columns(derived))
+    columns.write_columns(out / "templates.parquet", template_columns(derived))

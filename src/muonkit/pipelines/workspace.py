@@ -24,13 +24,13 @@ class Workspace:
         """Names the configuration and the input files, as they are now."""
         return self.parts.name
 
-    def finished(self, name: str) -> dict[str, Any] | None:
-        """The result file `name` if it is of this state: then there is nothing to do."""
+    def finished(self, name: str) -> bool:
+        """Whether the result file `name` is there and of this state: then there is nothing to do."""
         try:
             content: dict[str, Any] = json.loads((self.out / name).read_text())
         except (OSError, ValueError):
-            return None
-        return content if content["provenance"].get("state") == self.state else None
+            return False
+        return bool(content["provenance"].get("state") == self.state)
 
     def finish(self) -> None:
         """The run is complete: its parts are not needed any more."""

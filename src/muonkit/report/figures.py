@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy.special import ndtr
 
+from muonkit.calibration.quantities import QUANTITIES, Quantity
 from muonkit.core.arrays import FloatArray
-from muonkit.report.labels import QUANTITIES, Quantity
 from muonkit.report.style import BLUE, GREY, HEIGHT, INK, ORANGE, WIDTH, blank, head, sized, styled
 
 LOOK: dict[str, Any] = {

@@ -1,7 +1,6 @@
-"""The words on figures and tables, in one place: what a sample may be called, symbols, and units to read them in."""
+"""The words on figures and tables, in one place: what a sample may be called, resonances, species, axes.
 
-from dataclasses import dataclass
-from typing import Any
+Symbols and units of the parameters stand in `calibration.quantities`."""
 
 from muonkit.core.particles import LABEL, PDG_ID
 
@@ -18,37 +17,14 @@ AXIS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """Symbol and unit for figures (mathtext) and for text; shown value = factor x value; what it means."""
-
-    symbol: str
-    unit: str
-    text_unit: str
-    factor: float
-    meaning: str
-
-    @property
-    def axis(self) -> str:
-        """Symbol and unit for an axis."""
-        return f"${self.symbol}$ [{self.unit}]" if self.unit else f"${self.symbol}$"
+def sample(label: str | None, file_format: str) -> str:
+    """What the figures call the sample: the label it was given, or the usual content of the file format."""
+    return label or SAMPLE[file_format]
 
 
-QUANTITIES = {
-    "A": Quantity("A", "$10^{-3}$", "10⁻³", 1e3, "magnetic field"),
-    "e": Quantity("e", "MeV", "MeV", 1e3, "energy loss"),
-    "M": Quantity("M", r"$10^{-5}$ GeV$^{-1}$", "10⁻⁵ GeV⁻¹", 1e5, "misalignment"),
-    "a": Quantity("a", "%", "%", 1e2, "multiple scattering"),
-    "c": Quantity("c", r"$10^{-4}$ GeV$^{-1}$", "10⁻⁴ GeV⁻¹", 1e4, "hit resolution"),
-    "g": Quantity("g", "GeV", "GeV", 1.0, "shape of the hit term"),
-    "d": Quantity("d", "GeV", "GeV", 1.0, "shape of the hit term"),
-    "A_at_mean_k": Quantity(r"A - e\,\langle k\rangle", "$10^{-3}$", "10⁻³", 1e3, "scale at the mean curvature"),
-}
-
-
-def sample(provenance: dict[str, Any], file_format: str) -> str:
-    """What the figures call the sample: `sample` of the provenance, or the usual content of the file format."""
-    return str(provenance.get("sample") or SAMPLE[file_format])
+def resonance(name: str) -> str:
+    """The name of a resonance, for text."""
+    return RESONANCE.get(name, name)
 
 
 def decay(resonance: str) -> str:
@@ -56,9 +32,3 @@ def decay(resonance: str) -> str:
     if resonance not in PDG_ID:
         return resonance
     return LABEL[resonance] + r"$\,\to\,\mu^{+}\mu^{-}$"
-
-
-def parameter(name: str) -> str:
-    """`A_3` as `A₃`, for text."""
-    letter, _, index = name.partition("_")
-    return letter + index.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

@@ -2,20 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from muonkit.calibration import key
+from muonkit.calibration.quantities import QUANTITIES, subscripted
+from muonkit.calibration.result import CalibrationResult, ValidationResult
+from muonkit.calibration.summary import FitSummary, SampleFit
+from muonkit.calibration.validate import ScaleLeft
+from muonkit.calibration.verdict import Verdict
 from muonkit.core.arrays import FloatArray
-from muonkit.report import figures, key, labels, masses
+from muonkit.report import figures, labels, masses
 from muonkit.report.figures import Series
 from muonkit.report.masses import CellTables
 from muonkit.report.style import png, svg
-from muonkit.report.verdict import Verdict, correlation_matrix
 
-Content = dict[str, Any]
 SCALE, RESOLUTION = ("A", "e", "M"), ("a", "c", "g", "d")
+Outcome = TypeVar("Outcome", CalibrationResult, ValidationResult)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,114 +32,144 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """The folder of a run as the page needs it: JSON content, cells, text of the configuration, name of the sample."""
+class FinishedRun(Generic[Outcome]):
+    """The folder of a run as the page needs it: result, cells, text of the configuration, name of the sample."""
 
-    content: Content
+    result: Outcome
     tables: CellTables
     config_text: str
     sample: str
 
     @property
     def decay(self) -> str:
-        return labels.decay(self.content["resonance"]["name"])
+        """The decay, in mathtext."""
+        return labels.decay(self.result.resonance.name)
 
 
-def calibration_page(run: Run, verdict: Verdict, validation: Run | None = None) -> str:
-    """The page of calibration.json."""
-    content = run.content
+def calibration_page(
+    run: FinishedRun[CalibrationResult], verdict: Verdict, validation: FinishedRun[ValidationResult] | None = None
+) -> str:
+    """The page of a calibration as HTML, with that of a validation in it where there is one."""
+    result = run.result
     return _render(
         run,
         verdict,
         kind="Calibration",
-        fit=content,
-        key_rows=key.rows(key.of_calibration(content)),
-        parameters=_parameters(run, content, SCALE),
-        resolution=_parameters(run, content, RESOLUTION),
-        at_mean=_at_mean(run) if "e" in content else None,
+        fit=result,
+        key_rows=result.rows,
+        parameters=_parameters(run, SCALE),
+        resolution=_parameters(run, RESOLUTION),
+        at_mean=_at_mean(run) if "e" in result.values else None,
         closure=_closure(run),
-        tests={name: content["closure"][name]["test"] for name in ("same", "split")},
+        tests={"same": result.closure.same.test, "split": result.closure.split.test},
         validation=_validation(validation) if validation else None,
     )
 
 
-def validation_page(run: Run, verdict: Verdict) -> str:
-    """The shorter page of validation.json."""
-    fit = run.content["fit"]
-    rows = [*key.validation_rows(key.of_validation(run.content)), *key.rows(key.of_fit(fit))]
+def validation_page(run: FinishedRun[ValidationResult], verdict: Verdict) -> str:
+    """The shorter page of a validation as HTML."""
+    fit = run.result.fit
+    rows = [*run.result.rows, *key.fit_rows(fit)]
     return _render(run, verdict, kind="Validation", fit=fit, key_rows=rows, validation=_validation(run))
 
 
-def _render(run: Run, verdict: Verdict, fit: Content, **more: Any) -> str:
+def _render(run: FinishedRun[Any], verdict: Verdict, fit: SampleFit, **more: Any) -> str:
     environment = Environment(
         loader=PackageLoader("muonkit.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    common: Content = {
+    common: dict[str, Any] = {
         "parameters": [], "resolution": [], "at_mean": None, "closure": [], "tests": None, "validation": None,
     }  # fmt: skip
     common |= {
         "run": run,
         "verdict": verdict,
-        "resonance": labels.RESONANCE.get(run.content["resonance"]["name"], run.content["resonance"]["name"]),
+        "resonance": labels.resonance(run.result.resonance.name),
         "pulls": _pulls(run),
         "matrix": _matrix(run, fit),
-        "spectra": list(_spectra(run, np.array(fit["eta_edges"]))),
-        "correlation_rows": key.correlation_rows(fit),
-        "direction_rows": key.direction_rows(fit),
-        "residual_rows": key.residual_rows(fit),
+        "spectra": list(_spectra(run, fit.eta_edges)),
+        "correlation_rows": _correlation_rows(fit),
+        "direction_rows": _direction_rows(fit),
+        "residual_rows": _residual_rows(fit),
     }
     return environment.get_template("page.html.j2").render(common | more)
 
 
-def _parameters(run: Run, content: Content, names: Iterable[str]) -> list[Picture]:
-    edges, simulation = np.array(content["eta_edges"]), run.content["simulation"]
+def _correlation_rows(fit: SampleFit) -> key.Rows:
+    largest = fit.diagnostics.largest_correlations
+    return [(f"{subscripted(pair.first)}, {subscripted(pair.second)}", f"{pair.value:+.3f}") for pair in largest]
+
+
+def _direction_rows(fit: SampleFit) -> key.Rows:
+    """Combinations of parameters that the data fix worst: variance, and the leading parts."""
+    return [
+        (
+            f"{direction.variance:.3g}",
+            " ".join(f"{value:+.2f} {subscripted(name)}" for name, value in direction.parameters.items()),
+        )
+        for direction in fit.diagnostics.weak_directions
+    ]
+
+
+def _residual_rows(fit: SampleFit) -> list[tuple[str, str, str]]:
+    """Correlation of every binning variable with the mass residual (standard deviations), before and after."""
+    root = np.sqrt(max(fit.pairs.selected, 1))
+    before, after = fit.diagnostics.residual_correlations, fit.diagnostics.residual_correlations_corrected
+
+    def shown(value: float) -> str:
+        return f"{value:+.5f} ({value * root:+.1f})"
+
+    return [(labels.AXIS.get(name, name), shown(before[name]), shown(after[name])) for name in before]
+
+
+def _parameters(run: FinishedRun[CalibrationResult], names: Iterable[str]) -> list[Picture]:
+    result, simulation = run.result, run.result.simulation
     pictures = []
     for name in names:
-        if name in content:
-            band = _series("template", simulation, name) if name in simulation else None
-            figure = figures.parameter(name, edges, [_series("sample", content, name)], run.sample, run.decay, band)
-            pictures.append(Picture(svg(figure), f"{name} against η ({labels.QUANTITIES[name].meaning})"))
+        if name in result.values:
+            band = _series("template", simulation, name) if name in simulation.values else None
+            series = [_series("sample", result, name)]
+            figure = figures.parameter(name, result.eta_edges, series, run.sample, run.decay, band)
+            pictures.append(Picture(svg(figure), f"{name} against η ({QUANTITIES[name].meaning})"))
     return pictures
 
 
-def _series(label: str, content: Content, name: str, look: str = "fitted") -> Series:
-    return Series(label, np.array(content[name]), np.array(content["errors"][name]), look=look)
+def _series(label: str, fit: FitSummary, name: str, look: str = "fitted") -> Series:
+    return Series(label, fit.values[name], fit.errors[name], look=look)
 
 
-def _at_mean(run: Run) -> Picture:
-    found = run.content["diagnostics"]["A_at_mean_k"]
-    series = Series("sample", np.array(found["value"]), np.array(found["error"]))
-    figure = figures.parameter("A_at_mean_k", np.array(run.content["eta_edges"]), [series], run.sample, run.decay)
+def _at_mean(run: FinishedRun[CalibrationResult]) -> Picture:
+    found = run.result.diagnostics.A_at_mean_k
+    series = Series("sample", found.value, found.error)
+    figure = figures.parameter("A_at_mean_k", run.result.eta_edges, [series], run.sample, run.decay)
     return Picture(svg(figure), "A - e⟨k⟩ against η: the scale at the mean curvature of each bin")
 
 
-def _closure(run: Run) -> list[Picture]:
-    content, closure = run.content, run.content["closure"]
+def _closure(run: FinishedRun[CalibrationResult]) -> list[Picture]:
+    result, closure = run.result, run.result.closure
     pictures = []
     for name in SCALE:
-        if name in content:
+        if name in result.values:
             series = [
-                _series("before", content, name, "before"),
-                _series("same sample", closure["same"], name, "after"),
-                _series("other half", closure["split"], name, "other half"),
+                _series("before", result, name, "before"),
+                _series("same sample", closure.same, name, "after"),
+                _series("other half", closure.split, name, "other half"),
             ]
-            figure = figures.parameter(name, np.array(content["eta_edges"]), series, run.sample, run.decay)
+            figure = figures.parameter(name, result.eta_edges, series, run.sample, run.decay)
             pictures.append(Picture(svg(figure), f"{name} before and after the corrections"))
     return pictures
 
 
-def _pulls(run: Run) -> Picture:
+def _pulls(run: FinishedRun[Any]) -> Picture:
     return Picture(svg(figures.pulls(run.tables.pulls, run.sample, run.decay)), "Pulls of the cells")
 
 
-def _matrix(run: Run, fit: Content) -> Picture:
-    matrix: FloatArray = correlation_matrix(fit)
-    figure = figures.correlation(matrix, fit["parameter_names"], run.sample, run.decay)
+def _matrix(run: FinishedRun[Any], fit: SampleFit) -> Picture:
+    figure = figures.correlation(fit.correlation, fit.parameter_names, run.sample, run.decay)
     return Picture(png(figure), "Correlation matrix of the parameters")
 
 
-def _spectra(run: Run, eta_edges: FloatArray) -> Iterable[Picture]:
+def _spectra(run: FinishedRun[Any], eta_edges: FloatArray) -> Iterable[Picture]:
     for why, cell in masses.chosen(run.tables):
         spectrum = masses.spectrum(run.tables, cell, eta_edges)
         entries = f"{run.tables.cells['entries'][cell]:.0f}"
@@ -142,20 +177,19 @@ def _spectra(run: Run, eta_edges: FloatArray) -> Iterable[Picture]:
         yield Picture(svg(figures.mass(spectrum, run.sample, run.decay)), caption)
 
 
-def _validation(run: Run) -> Content:
-    content = run.content
-    name = labels.RESONANCE.get(content["resonance"]["name"], content["resonance"]["name"])
-    before, after = (_scale(content[when], when) for when in ("before", "after"))
-    figure = figures.scale(np.array(content["before"]["eta_edges"]), before, after, run.sample, run.decay)
+def _validation(run: FinishedRun[ValidationResult]) -> dict[str, Any]:
+    result = run.result
+    name = labels.resonance(result.resonance.name)
+    before, after = _scale(result.before, "before"), _scale(result.after, "after")
+    figure = figures.scale(result.before.eta_edges, before, after, run.sample, run.decay)
     return {
         "resonance": name,
         "figure": Picture(svg(figure), f"Momentum scale left on {name}"),
-        "rows": key.validation_rows(key.of_validation(content)),
-        "test": content.get("parameters", {}).get("test"),
-        "warnings": content["warnings"],
+        "rows": result.rows,
+        "test": result.parameters.test if result.parameters else None,
+        "warnings": result.warnings,
     }
 
 
-def _scale(content: Content, when: str) -> Series:
-    values, error, total = (np.array(content[name]) for name in ("scale", "error", "total_error"))
-    return Series(when, values, error, total, look=when)
+def _scale(left: ScaleLeft, when: str) -> Series:
+    return Series(when, left.scale, left.error, left.total_error, look=when)

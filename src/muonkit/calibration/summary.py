@@ -1,0 +1,143 @@
+"""One fit of the parameters as a record: what it found, how well, and from how many cells and pairs.
+
+The records are plain numbers, so that they can be written to calibration.json and read from it. Parameters are those of
+`bias` (A, e, M) and of `resolution` (a, c, g, d)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from scipy.stats import chi2 as chi2_distribution
+
+from muonkit.calibration.accumulate import CellMasses
+from muonkit.calibration.closure import ZeroTest, against_zero
+from muonkit.calibration.derive import Derived
+from muonkit.calibration.diagnostics import Diagnostics, correlation, diagnose
+from muonkit.calibration.extract import Extraction
+from muonkit.core.arrays import FloatArray
+from muonkit.core.plain import plain_fields, rebuilt_fields
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class FitSummary:
+    """Values and errors of every fitted parameter per eta bin, by its letter: each (bins,), in the units of `bias` and
+    `resolution`. `covariance`: of all values in the order of `parameter_names`, such as A_0 ... A_11 e_0 ...;
+    `eta_edges`: (bins + 1,); chi2, ndf and p-value: the cells against the parameters."""
+
+    eta_edges: FloatArray
+    values: Mapping[str, FloatArray]
+    errors: Mapping[str, FloatArray]
+    parameter_names: tuple[str, ...]
+    covariance: FloatArray
+    chi2: float
+    ndf: int
+    p_value: float
+
+    @classmethod
+    def of(cls, extraction: Extraction, **more: Any) -> Self:
+        """The summary of a fit; `more`: the other fields of the class."""
+        layout, errors = extraction.layout, extraction.errors
+        return cls(
+            eta_edges=extraction.eta_edges,
+            values={name: layout.of(extraction.vector, name) for name in layout.fitted},
+            errors={name: layout.of(errors, name) for name in layout.fitted},
+            parameter_names=tuple(layout.names),
+            covariance=extraction.covariance,
+            chi2=extraction.chi2,
+            ndf=extraction.ndf,
+            p_value=float(chi2_distribution.sf(extraction.chi2, extraction.ndf)),
+            **more,
+        )
+
+    @property
+    def correlation(self) -> FloatArray:
+        """Correlation matrix; a parameter at a limit has zeros, and one on the diagonal."""
+        matrix = correlation(self.covariance)
+        np.fill_diagonal(matrix, 1.0)
+        return matrix
+
+    def value(self, name: str) -> FloatArray:
+        """One parameter per eta bin; NaN where it was not fitted."""
+        return self.values.get(name, np.full(len(self.eta_edges) - 1, np.nan))
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as content of JSON; values stand beside them by their letters."""
+        content: dict[str, Any] = {}
+        for name, value in plain_fields(self).items():
+            content |= value if name == "values" else {name: value}
+        return content
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """The record that `to_json` made `content` of. Raises KeyError with the names of missing fields."""
+        return cls(**rebuilt_fields(cls, with_values(content)))
+
+
+def with_values(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a fit with its values in one place, as the fields of `FitSummary` want them."""
+    return {**content, "values": {name: content[name] for name in content.get("errors", ())}}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ClosureFit(FitSummary):
+    """A fit to corrected muons, and its scale parameters against 0."""
+
+    test: ZeroTest
+
+    @classmethod
+    def against(cls, extraction: Extraction, applied: Extraction | None = None) -> Self:
+        """`applied`: corrections from other muons, whose errors count too."""
+        return cls.of(extraction, test=against_zero(extraction, None if applied is None else applied.covariance))
+
+
+@dataclass(frozen=True, slots=True)
+class CellCounts:
+    """Cells: with a good mass fit, with a failed one, dropped because thin; fine cells, and those with entries."""
+
+    fitted: int
+    failed: int
+    skipped: int
+    fine: int
+    populated: int
+
+    @property
+    def failed_share(self) -> float:
+        """Failed fits among all fits."""
+        return float(self.failed / max(self.fitted + self.failed, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class PairCounts:
+    """Pairs read from the files, and selected in the mass window."""
+
+    read: int
+    selected: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SampleFit(FitSummary):
+    """A fit to a sample with what its cells and pairs were."""
+
+    cells: CellCounts
+    pairs: PairCounts
+    diagnostics: Diagnostics
+
+    @classmethod
+    def of_sample(cls, derived: Derived, sums: CellMasses, before: CellMasses, after: CellMasses, **more: Any) -> Self:
+        """The fit `derived` from `sums`; `before`, `after`: the same pairs before and after their correction."""
+        return cls.of(
+            derived.extraction,
+            cells=_cells(derived, sums),
+            pairs=PairCounts(int(sums.pairs[0]), int(sums.pairs[1])),
+            diagnostics=diagnose(derived.extraction, derived.cells, before, after),
+            **more,
+        )
+
+
+def _cells(derived: Derived, sums: CellMasses) -> CellCounts:
+    good, populated = int(derived.fits.good.sum()), sums.entries > 0
+    kept = int((derived.merging.group[populated] >= 0).sum())
+    return CellCounts(
+        good, len(derived.fits) - good, int(populated.sum()) - kept, len(derived.merging.group), int(populated.sum())
+    )

@@ -1,0 +1,35 @@
+"""Fitted cells as columns, one row per cell (or per node of its template): what stands in the Parquet files of OUT/."""
+
+import numpy as np
+
+from muonkit.calibration.derive import Derived
+from muonkit.calibration.massfit import PARAMETERS, FitStatus
+from muonkit.core.arrays import AnyArray
+
+MEANS = ("entries", "k_plus", "k_minus", "pt_plus", "pt_minus", "flux", "angular")
+
+
+def cell_columns(derived: Derived) -> dict[str, AnyArray]:
+    """The columns of cells.parquet, each (cells,)."""
+    cells, fits = derived.cells, derived.fits
+    pulls = np.full(len(fits), np.nan)
+    pulls[derived.extraction.used] = derived.extraction.pulls
+    columns: dict[str, AnyArray] = {
+        "cell": np.arange(len(fits)),
+        "eta_plus_bin": cells.eta_plus,
+        "eta_minus_bin": cells.eta_minus,
+        "status": np.array([FitStatus(int(s)).name.lower() for s in fits.status]),
+    }
+    columns |= {name: getattr(cells, name) for name in MEANS}
+    columns |= {name: fits.theta[:, i] for i, name in enumerate(PARAMETERS)}
+    columns |= {f"{name}_error": fits.errors[:, i] for i, name in enumerate(PARAMETERS)}
+    columns["mu_template_error"] = np.sqrt(np.maximum(fits.template_covariance[:, 0, 0], 0))
+    columns |= {"mu_sigma_covariance": fits.covariance[:, 0, 1], "chi2": fits.chi2, "pull": pulls}
+    return columns
+
+
+def template_columns(derived: Derived) -> dict[str, AnyArray]:
+    """The columns of templates.parquet, each (nodes,): generator masses [GeV] and weights of every fitted cell."""
+    data = derived.data
+    cell = np.repeat(np.arange(len(data)), np.diff(data.first))
+    return {"cell": cell, "mass": data.node, "weight": data.weight, "variance": data.variance}
