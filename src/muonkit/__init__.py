@@ -1,3 +1,101 @@
-"""muonkit: how large is a muon's momentum, and is it a muon at all."""
+"""muonkit: how large is a muon's momentum, and is it a muon at all.
+
+    import muonkit
+    result = muonkit.calibrate("calibrate.toml", "OUT", jobs=2)
+    print(result)                       # a table, and what to do about it
+    result.A, result.errors["A"]        # per eta bin
+
+The names below are loaded when they are first used: `import muonkit` costs nothing."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from muonkit.api import (
+        apply,
+        build_pdfs,
+        calibrate,
+        identify,
+        performance,
+        refit,
+        simulate_dimuons,
+        simulate_klm,
+        simulate_tracks,
+        validate,
+        write_report,
+    )
+    from muonkit.calibration.export import Corrections
+    from muonkit.calibration.result import CalibrationResult, ValidationResult
+    from muonkit.core.errors import InputError
+    from muonkit.core.result import Result
+    from muonkit.detector.detector import Detector, load_detector
+    from muonkit.pipelines.apply import ApplyResult
+    from muonkit.pipelines.report import ReportResult
+    from muonkit.pipelines.simulate import SimulationResult
+    from muonkit.run.runner import Runner, runner
+    from muonkit.simulation.gun import Gun
+    from muonkit.tracking.fit import FitSettings, FittedTracks
 
 __version__ = "0.1.0"
+
+_VERBS = (
+    "apply", "build_pdfs", "calibrate", "identify", "performance", "refit", "simulate_dimuons", "simulate_klm",
+    "simulate_tracks", "validate", "write_report",
+)  # fmt: skip
+_HOMES = dict.fromkeys(_VERBS, "api") | {
+    "ApplyResult": "pipelines.apply",
+    "CalibrationResult": "calibration.result",
+    "Corrections": "calibration.export",
+    "Detector": "detector.detector",
+    "FitSettings": "tracking.fit",
+    "FittedTracks": "tracking.fit",
+    "Gun": "simulation.gun",
+    "InputError": "core.errors",
+    "ReportResult": "pipelines.report",
+    "Result": "core.result",
+    "Runner": "run.runner",
+    "SimulationResult": "pipelines.simulate",
+    "ValidationResult": "calibration.result",
+    "load_detector": "detector.detector",
+    "runner": "run.runner",
+}
+
+__all__ = [
+    "ApplyResult",
+    "CalibrationResult",
+    "Corrections",
+    "Detector",
+    "FitSettings",
+    "FittedTracks",
+    "Gun",
+    "InputError",
+    "ReportResult",
+    "Result",
+    "Runner",
+    "SimulationResult",
+    "ValidationResult",
+    "apply",
+    "build_pdfs",
+    "calibrate",
+    "identify",
+    "load_detector",
+    "performance",
+    "refit",
+    "runner",
+    "simulate_dimuons",
+    "simulate_klm",
+    "simulate_tracks",
+    "validate",
+    "write_report",
+]
+
+if not TYPE_CHECKING:  # a type checker reads the imports above
+
+    def __getattr__(name: str) -> Any:
+        """The public name, loaded from where it lives. Raises AttributeError for any other."""
+        if name not in _HOMES:
+            raise AttributeError(f"module 'muonkit' has no attribute '{name}'")
+        return getattr(import_module(f"muonkit.{_HOMES[name]}"), name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

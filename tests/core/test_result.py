@@ -36,3 +36,7 @@ def test_only_a_failed_check_ends_a_command_with_1(status: Status, code: int) ->
 def test_print_gives_report_and_message() -> None:
     assert str(Example("PASS", "look again")) == "a 1\nlook again"
     assert str(Example("PASS", "")) == "a 1"
+
+
+def test_a_notebook_shows_the_same_words() -> None:
+    assert Example("PASS", "p < 1")._repr_html_() == "<pre>a 1\np &lt; 1</pre>"

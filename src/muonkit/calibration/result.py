@@ -93,6 +93,9 @@ class KeptResult(Result):
     def message(self) -> str:
         return self.verdict.message
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.status}>"
+
     @classmethod
     @abstractmethod
     def from_json(cls, content: Mapping[str, Any], max_failed_share: float = MAX_FAILED_SHARE) -> Self:
@@ -114,7 +117,7 @@ class KeptResult(Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
-class CalibrationResult(SampleFit, KeptResult):
+class CalibrationResult(KeptResult, SampleFit):
     """Corrections of the momentum scale, and the resolution, with their proof.
 
     A, e, M, a, c, g, d and `errors`: per eta bin, in the units of `bias` and `resolution`; NaN where a parameter was

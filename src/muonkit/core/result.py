@@ -1,6 +1,7 @@
 """What a command gives back: values with names, a status, words for a person, JSON for a program."""
 
 from abc import ABC, abstractmethod
+from html import escape
 from typing import Any, Literal
 
 Status = Literal["PASS", "ATTENTION", "DONE"]
@@ -38,3 +39,7 @@ class Result(ABC):
 
     def __str__(self) -> str:
         return "\n".join(part for part in (self.report(), self.message) if part)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return f"<pre>{escape(str(self))}</pre>"

@@ -1,0 +1,166 @@
+"""The verbs of muonkit for scripts and notebooks. Each does what the command of the same name does, shows its progress
+where stderr is a terminal, and returns a result that prints itself.
+
+Paths may be texts. `jobs` is the number of processes; a script that asks for more than one calls the verb under
+`if __name__ == "__main__":`, since each process imports the script. `work` takes a `runner` that is open already, such
+as one on a Dask cluster, in place of `jobs`. All verbs raise `muonkit.InputError` for a configuration or files that
+cannot be used."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from muonkit.run.progress import bar, silent
+from muonkit.run.runner import Runner, runner
+
+if TYPE_CHECKING:
+    from muonkit.calibration.result import CalibrationResult, ValidationResult
+    from muonkit.data.hits import Hits
+    from muonkit.data.tracks import BoundStates
+    from muonkit.data.truth import Truth
+    from muonkit.detector.detector import Detector
+    from muonkit.pipelines.apply import ApplyResult
+    from muonkit.pipelines.report import ReportResult
+    from muonkit.pipelines.simulate import SimulationResult
+    from muonkit.simulation.gun import Gun
+    from muonkit.tracking.fit import FitSettings, FittedTracks
+
+AnyPath = str | PathLike[str]
+
+
+def calibrate(config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None) -> "CalibrationResult":
+    """Dimuons -> corrections of the momentum scale and resolution, with their proof, in the folder `out`.
+
+    Goes on where an earlier call stopped, and returns at once where one has finished."""
+    from muonkit.pipelines.calibrate import calibrate
+    from muonkit.pipelines.report import report
+
+    with _running(jobs, work) as open_work:
+        result = calibrate(Path(config), Path(out), open_work)
+    report(Path(out))
+    return result
+
+
+def validate(
+    config: AnyPath, corrections: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None
+) -> "ValidationResult":
+    """Corrections, a file or the folder of a calibration, tested on muons that did not make them, in `out`."""
+    from muonkit.pipelines.report import report
+    from muonkit.pipelines.validate import validate
+
+    with _running(jobs, work) as open_work:
+        result = validate(Path(config), _corrections(corrections), Path(out), open_work)
+    report(Path(out))
+    return result
+
+
+def apply(
+    corrections: AnyPath,
+    file: AnyPath,
+    out: AnyPath,
+    *,
+    file_format: str | None = None,
+    variation: str = "nominal",
+    smear: bool = False,
+) -> "ApplyResult":
+    """Write the muons of `file` to `out` with corrected pT, or smeared pT for simulation.
+
+    `corrections`: a file or the folder of a calibration; `file_format`: dimuon, cms-csv or nanoaod, recognised if None;
+    `variation`: see `Corrections.variation_names`."""
+    from muonkit.pipelines.apply import apply
+
+    return apply(_corrections(corrections), Path(file), Path(out), file_format, variation, smear)
+
+
+def write_report(out: AnyPath, validation: AnyPath | None = None) -> "ReportResult":
+    """Write report.html and report.json of a finished calibration or validation anew (`muonkit report`).
+
+    `validation`: folder of a validation to show on the page of a calibration; out/validation if None."""
+    from muonkit.pipelines.report import report
+
+    return report(Path(out), None if validation is None else Path(validation))
+
+
+def simulate_dimuons(config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None) -> "SimulationResult":
+    """A file of J/psi, psi(2S), Upsilon or Z to two muons with known truth (`muonkit simulate dimuons`)."""
+    from muonkit.pipelines.simulate import simulate_dimuons
+
+    with _running(jobs, work) as open_work:
+        return simulate_dimuons(Path(config), Path(out), open_work)
+
+
+def simulate_tracks(detector: "Detector | AnyPath", gun: "Gun", n: int, seed: int) -> "tuple[Truth, Hits]":
+    """`n` particles of the gun through a detector, a name or a file: what truly happened, and the hits of it."""
+    from muonkit.simulation.tracker.tracks import simulate_tracks
+
+    return simulate_tracks(_detector(detector), gun, n, seed)
+
+
+def simulate_klm(config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None) -> Any:
+    """Tracks and hits of a muon detector, for identification (`muonkit simulate klm`)."""
+    from muonkit.pipelines.simulate_klm import simulate_klm
+
+    with _running(jobs, work) as open_work:
+        return simulate_klm(Path(config), Path(out), open_work)
+
+
+def refit(
+    hits: "Hits",
+    detector: "Detector | AnyPath",
+    start: "BoundStates | None" = None,
+    fitting: "FitSettings | None" = None,
+) -> "FittedTracks":
+    """Hits -> tracks by Kalman filter and smoother; `start`: a state per track on its first surface, else a helix
+    through three of its hits."""
+    from muonkit.tracking.fit import FitSettings, fit
+    from muonkit.tracking.seed import seed
+
+    described = _detector(detector)
+    begin = seed(hits, described) if start is None else start
+    return fit(hits, begin, described, fitting=fitting or FitSettings())
+
+
+def identify(config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None) -> Any:
+    """Tracks and hits of a muon detector -> likelihoods of six species, one row per track in the file `out`."""
+    from muonkit.pipelines.identify import identify_tables
+
+    with _running(jobs, work) as open_work:
+        return identify_tables(Path(config), Path(out), open_work)
+
+
+def build_pdfs(config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None) -> Any:
+    """Simulated samples -> the payload of the likelihood in the file `out` (`muonkit pdfs build`)."""
+    from muonkit.pipelines.pdfs import build_pdfs
+
+    with _running(jobs, work) as open_work:
+        return build_pdfs(Path(config), Path(out), open_work)
+
+
+def performance(config: AnyPath, out: AnyPath) -> Any:
+    """Identified tracks and their truth -> efficiencies, fake rates and cuts in the folder `out`."""
+    from muonkit.pipelines.performance import performance
+
+    return performance(Path(config), Path(out))
+
+
+@contextmanager
+def _running(jobs: int, work: Runner | None) -> Iterator[Runner]:
+    if work is not None:
+        yield work
+        return
+    with runner(jobs, progress=bar if sys.stderr.isatty() else silent) as own:
+        yield own
+
+
+def _corrections(given: AnyPath) -> Path:
+    path = Path(given)
+    return path / "corrections.json.gz" if path.is_dir() else path
+
+
+def _detector(given: "Detector | AnyPath") -> "Detector":
+    from muonkit.detector.detector import load_detector
+
+    return load_detector(fspath(given)) if isinstance(given, str | PathLike) else given
