@@ -31,3 +31,17 @@ def test_derivative_in_log_pt_agrees_with_finite_differences() -> None:
     r, h = row(0.01, 2e-4, 30.0, 10.0), 1e-5
     up, down = (resolution.variance(PT2 * np.exp(2 * s * h), r) for s in (1, -1))
     assert np.allclose(resolution.variance_dlogpt(PT2, r), (up - down) / (2 * h), rtol=1e-7)
+
+
+def test_derivatives_in_the_parameters_agree_with_finite_differences() -> None:
+    values, h = {"a": 0.01, "c": 2e-4, "g": 30.0, "d": 10.0}, 1e-6
+    for name, derivative in resolution.variance_dparameters(PT2, row(**values)).items():
+        up, down = (resolution.variance(PT2, row(**(values | {name: values[name] * (1 + s * h)}))) for s in (1, -1))
+        assert np.allclose(derivative, (up - down) / (2 * h * values[name]), rtol=1e-6)
+
+
+def test_smearing_adds_what_is_missing_and_takes_nothing_away() -> None:
+    better, worse = row(0.010, 0, 0, 0), row(0.011, 0, 0, 0)
+    kick = 1 / resolution.smearing(np.ones(4), PT2, worse, better) - 1
+    assert np.allclose(kick**2, 0.011**2 - 0.010**2, rtol=1e-12)
+    assert np.array_equal(resolution.smearing(np.ones(4), PT2, better, worse), np.ones(4))

@@ -1,10 +1,10 @@
 """The bias of a reconstructed curvature k = 1/pT, and the one place for its signs.
 
-    k_c / k = 1 + A - e k + q M / k                      (PRIN meeting slides 2021, p. 2)
+    k_c / k = 1 + A - e k + q M / k       (PRIN meeting slides of 5 October 2021, "extract corrections from our model")
 
 (A, e, M) are the corrections to APPLY to the reconstructed k: A is a scale of the magnetic field, e [GeV] an energy
 loss, M [1/GeV] a misalignment, odd in charge. Angles stay as they are. With k_true in place of k_c the same formula
-says how a biased k was made, so `invert` is what a simulation uses to inject a bias."""
+says how a biased k was made."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -27,35 +27,18 @@ class Bias:
         return type(self)(self.A[index], self.e[index], self.M[index])
 
 
-def scale(k: FloatArray, q: FloatArray | int, bias: Bias) -> FloatArray:
-    """k_true / k for curvature k [1/GeV] and charge q; one row of `bias` per muon."""
-    return 1 + bias.A - bias.e * k + q * bias.M / k
+def scale(k: FloatArray, inverse_k: FloatArray, q: FloatArray | int, bias: Bias) -> FloatArray:
+    """k_c / k (n,) for curvature k [1/GeV], 1/k [GeV] and charge q, each (n,); one row of `bias` per muon.
+
+    The formula is linear in k and in 1/k: with their means over the muons of a cell it gives the mean of the cell."""
+    return 1 + bias.A - bias.e * k + q * bias.M * inverse_k
 
 
-def scale_dk(k: FloatArray, q: FloatArray | int, bias: Bias) -> FloatArray:
-    """Derivative of `scale` with respect to k [GeV]."""
-    return -bias.e - q * bias.M / k**2
-
-
-def scale_dparameters(k: FloatArray, q: FloatArray | int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Derivatives of `scale` with respect to A, e, M."""
-    return np.ones_like(k), -k, q / k
-
-
-def apply(k: FloatArray, q: FloatArray | int, bias: Bias) -> FloatArray:
-    """The corrected curvature [1/GeV]."""
-    return k * scale(k, q, bias)
-
-
-def invert(k_true: FloatArray, q: FloatArray | int, bias: Bias) -> FloatArray:
-    """The biased curvature that `apply` takes to `k_true` [1/GeV].
-
-    Root of e k^2 - (1 + A) k + (k_true - q M) = 0 that goes to k_true without bias, without cancellation."""
-    linear = 1 + bias.A
-    constant = k_true - q * bias.M
-    return 2 * constant / (linear + np.sqrt(linear**2 - 4 * bias.e * constant))
+def scale_dparameters(k: FloatArray, inverse_k: FloatArray, q: FloatArray | int) -> dict[str, FloatArray]:
+    """Derivatives (n,) of `scale` with respect to A, e [1/GeV] and M [GeV], by the letter of the parameter."""
+    return {"A": np.ones_like(k), "e": -k, "M": q * inverse_k}
 
 
 def corrected_pt(pt: FloatArray, q: FloatArray | int, bias: Bias) -> FloatArray:
-    """The corrected transverse momentum [GeV]."""
-    return pt / scale(1 / pt, q, bias)
+    """The corrected transverse momentum (n,) [GeV]."""
+    return pt / scale(1 / pt, pt, q, bias)

@@ -16,10 +16,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from muonkit.calibration.bias import Bias
+from muonkit.calibration.bias import Bias, scale
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.parameters import SCALE
-from muonkit.calibration.resolution import Resolution, variance
+from muonkit.calibration.resolution import Resolution, smearing, variance
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
@@ -27,6 +27,10 @@ from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons
 
 TOLERANCE = 1e-7
+COMPARED_PT = np.array([3.0, 7.5, 20.0, 45.0, 150.0])  # GeV
+IDENTITY = ("run", "luminosityBlock", "event", "muon")
+NORMAL = {"nodetype": "hashprng", "inputs": list(IDENTITY), "distribution": "stdnormal"}
+# the formulas of `bias` and `resolution` once more, as text; `compare` holds them to those when they are written
 SCALE_FORMULA = "1./(1.+[0]-[1]/x+[2]*x)"  # x = pT, [2] = q M
 VARIANCE = "[0]*[0]+[1]*[1]*(x*x+[2]*[2])/(1.+[3]*[3]/(x*x))"
 # in `smear` the input eta has been replaced by a standard normal number after its bin was found
@@ -126,17 +130,15 @@ def _resolution(resolution: Resolution, edges: FloatArray) -> dict[str, Any]:
 
 
 def _smear(data: Resolution, simulation: Resolution, edges: FloatArray) -> dict[str, Any]:
-    identity = ["run", "luminosityBlock", "event", "muon"]
-    normal = {"nodetype": "hashprng", "inputs": identity, "distribution": "stdnormal"}
     content = [
-        {"nodetype": "transform", "input": "eta", "rule": normal, "content": _reference([*mine, *theirs])}
+        {"nodetype": "transform", "input": "eta", "rule": NORMAL, "content": _reference([*mine, *theirs])}
         for mine, theirs in zip(_rows(data), _rows(simulation), strict=True)
     ]
     return {
         "name": "smear",
         "description": "smeared pT / pT that brings simulation to the resolution of data",
         "version": 1,
-        "inputs": [ETA, PT, *(_variable(name, "int", "of the muon's event") for name in identity[:-1]),
+        "inputs": [ETA, PT, *(_variable(name, "int", "of the muon's event") for name in IDENTITY[:-1]),
                    _variable("muon", "int", "index of the muon in its event")],
         "output": _variable("factor", "real", "smeared pT / pT"),
         "generic_formulas": [_formula(SMEAR_FORMULA, ["pt", "eta"])],
@@ -149,24 +151,44 @@ def _rows(resolution: Resolution) -> list[tuple[float, float, float, float]]:
 
 
 def write(path: Path, biases: dict[str, Bias], data: Resolution, simulation: Resolution, eta_edges: FloatArray) -> None:
-    """Write the corrections, read them back and compare with the Python evaluation to 1e-7."""
+    """Write the corrections, read them back and compare all of them with the Python evaluation to 1e-7.
+
+    Raises AssertionError if they differ."""
     content = build(biases, data, simulation, eta_edges)
     with atomic(path) as temporary, gzip.GzipFile(temporary, "wb", mtime=0) as stream:
         stream.write(json.dumps(content).encode())
-    _compare(path, biases, data, eta_edges)
+    compare(Corrections(path), biases, data, simulation, eta_edges)
 
 
-def _compare(path: Path, biases: dict[str, Bias], data: Resolution, eta_edges: FloatArray) -> None:
-    centres = np.repeat((eta_edges[1:] + eta_edges[:-1]) / 2, 5)
-    bins = np.repeat(np.arange(len(eta_edges) - 1), 5)
-    pt = np.tile([3.0, 7.5, 20.0, 45.0, 150.0], len(eta_edges) - 1)
-    corrections = Corrections(path)
+def compare(
+    corrections: "Corrections", biases: dict[str, Bias], data: Resolution, simulation: Resolution, eta_edges: FloatArray
+) -> None:
+    """The formulas of the file against `scale`, `variance` and `smearing`, in every eta bin from 3 to 150 GeV.
+
+    Raises AssertionError if they differ by more than 1e-7."""
+    eta = np.repeat((eta_edges[1:] + eta_edges[:-1]) / 2, len(COMPARED_PT))
+    bins = np.repeat(np.arange(len(eta_edges) - 1), len(COMPARED_PT))
+    pt = np.tile(COMPARED_PT, len(eta_edges) - 1)
     for name, bias in biases.items():
         for q in (-1, 1):
-            row = bias.at(bins)
-            expected = 1 / (1 + row.A - row.e / pt + q * row.M * pt)
-            _agree(corrections.factor(pt, centres, np.full(len(pt), q), name), expected, f"scale ({name})")
-    _agree(corrections.sigma(pt, centres), np.sqrt(variance(pt**2, data.at(bins))), "resolution")
+            expected = 1 / scale(1 / pt, pt, q, bias.at(bins))
+            _agree(corrections.factor(pt, eta, np.full(len(pt), q), name), expected, f"scale ({name})")
+    _agree(corrections.sigma(pt, eta), np.sqrt(variance(pt**2, data.at(bins))), "resolution")
+    event = np.arange(len(pt))
+    identity = (np.ones_like(event), np.ones_like(event), event, event % 2)
+    expected = smearing(_random(identity), pt**2, data.at(bins), simulation.at(bins))
+    _agree(corrections.smearing(pt, eta, *identity), expected, "smear")
+
+
+def _random(identity: tuple[IntArray, ...]) -> FloatArray:
+    """The standard normal numbers that correctionlib gives muons of this run, block, event and index."""
+    import correctionlib
+
+    inputs = [_variable(name, "int", "") for name in IDENTITY]
+    random = {"name": "normal", "version": 1, "inputs": inputs, "output": _variable("y", "real", ""), "data": NORMAL}
+    text = json.dumps({"schema_version": 2, "corrections": [random]})
+    numbers: FloatArray = correctionlib.CorrectionSet.from_string(text)["normal"].evaluate(*identity)
+    return numbers
 
 
 def _agree(found: FloatArray, expected: FloatArray, what: str) -> None:

@@ -5,9 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from muonkit.calibration.bias import Bias, scale
+from muonkit.calibration.bias import Bias, scale, scale_dparameters
 from muonkit.calibration.cells import Cells
-from muonkit.calibration.resolution import Resolution, hit_shape, variance
+from muonkit.calibration.resolution import Resolution, variance, variance_dparameters
 from muonkit.core.arrays import FloatArray, IntArray
 
 SCALE = ("A", "e", "M")
@@ -105,6 +105,7 @@ class Problem:
         return [w11 * first, w21 * first + w22 * second]
 
     def _muons(self) -> list[tuple[int, IntArray, FloatArray, FloatArray, FloatArray, FloatArray]]:
+        """Of both muons of every cell: charge, eta bin, means of k, of 1/k = pT and of pT^2, d ln m/d ln pT."""
         c = self.cells
         return [
             (1, c.eta_plus, c.k_plus, c.pt_plus, c.pt2_plus, c.response_plus),
@@ -112,15 +113,13 @@ class Problem:
         ]
 
     def _log_mu(self, bias: Bias) -> FloatArray:
-        return sum(
-            (w * np.log(_mean_scale(k, pt, q, bias.at(eta))) for q, eta, k, pt, _, w in self._muons()), np.zeros(())
-        )
+        return sum((w * np.log(scale(k, pt, q, bias.at(eta))) for q, eta, k, pt, _, w in self._muons()), np.zeros(()))
 
     def _log_mu_jacobian(self, bias: Bias) -> FloatArray:
         result, rows = np.zeros((len(self.cells), len(self.layout.names))), np.arange(len(self.cells))
         for q, eta, k, pt, _, w in self._muons():
-            factor = w / _mean_scale(k, pt, q, bias.at(eta))
-            for name, derivative in (("A", np.ones_like(k)), ("e", -k), ("M", q * pt)):
+            factor = w / scale(k, pt, q, bias.at(eta))
+            for name, derivative in scale_dparameters(k, pt, q).items():
                 self._add(result, rows, eta, name, factor * derivative)
         return result
 
@@ -130,15 +129,7 @@ class Problem:
     def _sigma2_jacobian(self, resolution: Resolution) -> FloatArray:
         result, rows = np.zeros((len(self.cells), len(self.layout.names))), np.arange(len(self.cells))
         for _, eta, _, _, pt2, w in self._muons():
-            r = resolution.at(eta)
-            shape, c2 = hit_shape(pt2, r.g, r.d), r.c**2
-            derivatives = {
-                "a": 2 * r.a,
-                "c": 2 * r.c * shape,
-                "g": c2 * 2 * r.g * pt2 / (pt2 + r.d**2),
-                "d": -c2 * 2 * r.d * shape / (pt2 + r.d**2),
-            }
-            for name, derivative in derivatives.items():
+            for name, derivative in variance_dparameters(pt2, resolution.at(eta)).items():
                 self._add(result, rows, eta, name, w**2 * derivative)
         return result
 
@@ -155,8 +146,3 @@ class Problem:
                 jacobian[np.arange(self.layout.bins), start + np.arange(self.layout.bins)] = 1 / width
                 rows.append(((self.layout.of(vector, name) - value) / width, jacobian))
         return rows
-
-
-def _mean_scale(k: FloatArray, pt: FloatArray, q: int, bias: Bias) -> FloatArray:
-    """`bias.scale` averaged over a cell: linear in the means of k and of 1/k."""
-    return scale(k, q, bias) + q * bias.M * (pt - 1 / k)

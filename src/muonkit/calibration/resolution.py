@@ -1,6 +1,6 @@
 """The resolution of the curvature of one muon and of the mass of two.
 
-    R = (sigma_k/k)^2 = a^2 + c^2 pT^2 (1 + g^2/pT^2) / (1 + d^2/pT^2)       (slides, p. "extraction of the parameters")
+    R = (sigma_k/k)^2 = a^2 + c^2 pT^2 (1 + g^2/pT^2) / (1 + d^2/pT^2)       (slides, "extraction of the parameters")
 
 a is scattering, c [1/GeV] hit resolution; g, d [GeV] lead from one regime to the other. At fixed angles
 (sigma_m/m)^2 = (R+ + R-)/4; the slides write the sum without the 1/4, their sigma is twice sigma_m/m. The fit works
@@ -34,12 +34,32 @@ def hit_shape(pt2: FloatArray, g: FloatArray, d: FloatArray) -> FloatArray:
 
 
 def variance(pt2: FloatArray, resolution: Resolution) -> FloatArray:
-    """(sigma_k/k)^2 at pT^2 = pt2 [GeV^2]."""
+    """(sigma_k/k)^2 (n,) at pT^2 = pt2 (n,) [GeV^2]; one row of `resolution` per muon. Linear in a^2 and c^2."""
     return resolution.a**2 + resolution.c**2 * hit_shape(pt2, resolution.g, resolution.d)
 
 
+def smearing(normal: FloatArray, pt2: FloatArray, data: Resolution, simulation: Resolution) -> FloatArray:
+    """Smeared pT / pT (n,) that brings simulation to the resolution of data: k is kicked by what is missing.
+
+    `normal`: standard normal numbers (n,). Where simulation is worse than data, nothing is changed."""
+    missing = variance(pt2, data) - variance(pt2, simulation)
+    return 1 / (1 + normal * np.sqrt(np.maximum(0, missing)))
+
+
+def variance_dparameters(pt2: FloatArray, resolution: Resolution) -> dict[str, FloatArray]:
+    """Derivatives (n,) of `variance` with respect to a, c [GeV], g [1/GeV] and d [1/GeV], by their letters."""
+    a, c, g, d = resolution.a, resolution.c, resolution.g, resolution.d
+    shape, c2 = hit_shape(pt2, g, d), c**2
+    return {
+        "a": 2 * a,
+        "c": 2 * c * shape,
+        "g": c2 * 2 * g * pt2 / (pt2 + d**2),
+        "d": -c2 * 2 * d * shape / (pt2 + d**2),
+    }
+
+
 def variance_dlogpt(pt2: FloatArray, resolution: Resolution) -> FloatArray:
-    """Derivative of `variance` with respect to ln pT."""
+    """Derivative (n,) of `variance` with respect to ln pT, at pT^2 = pt2 (n,) [GeV^2]."""
     g2, d2 = resolution.g**2, resolution.d**2
     shape_d = (pt2**2 + 2 * pt2 * d2 + g2 * d2) / (pt2 + d2) ** 2
     return 2 * pt2 * resolution.c**2 * shape_d
