@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md is true: its layers are those of the import contract, and it names every folder and only real files."""
+"""ARCHITECTURE.md is true: its layers are those of the import contract; it names every folder, and only real files."""
 
 import re
 import tomllib
