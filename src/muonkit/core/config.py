@@ -1,6 +1,5 @@
 """Configuration: TOML read into frozen models; every fault is one line that names file, key and the way out."""
 
-import tomllib
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from muonkit.core import limits
 from muonkit.core.errors import InputError
 
 
@@ -48,19 +48,13 @@ def load(path: Path, model: type[Model]) -> Model:
 
 
 def read_text(path: Path) -> str:
-    """The text of a configuration file. Raises InputError if it cannot be read."""
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}). Give the path of a TOML file.") from error
+    """The text of a configuration file. Raises InputError if it cannot be read or is too large."""
+    return limits.read_text(path, what="TOML file")
 
 
 def parse(text: str, model: type[Model], name: str = "config") -> Model:
     """Check the text of a TOML file. Raises InputError with one line per fault."""
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{name}: not valid TOML: {error}") from error
+    content = limits.parse_toml(text, name)
     try:
         return model.model_validate(content)
     except ValidationError as error:

@@ -33,9 +33,8 @@ def reading(name: str, what: str = "file") -> Iterator[None]:
         raise
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(
-            f"{name}: cannot be read ({lines[0][:200]}); it is damaged or not a {what}. Make it again, or correct the path."
-        ) from error
+        way_out = f"it is damaged or not a {what}. Make it again, or correct the path."
+        raise InputError(f"{name}: cannot be read ({lines[0][:200]}); {way_out}") from error
 
 
 def read_bytes(path: Path, most: int = UNPACKED_BYTES, what: str = "file") -> bytes:
