@@ -12,7 +12,7 @@ from muonkit.core.errors import InputError
 
 
 def rising(edges: tuple[float, ...]) -> tuple[float, ...]:
-    """The edges, if they rise. Raises ValueError otherwise."""
+    """The edges, if there are at least two and they rise. Raises ValueError otherwise."""
     if len(edges) < 2:
         raise ValueError("needs at least two edges")
     for low, high in pairwise(edges):
@@ -43,7 +43,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def load(path: Path, model: type[Model]) -> Model:
-    """Read and check a TOML file. Raises InputError with one line per fault."""
+    """Read a TOML file as a `model`.
+    Raises InputError, with one line per fault, if the file cannot be read, is not TOML, or does not fit the model."""
     return parse(read_text(path), model, str(path))
 
 
@@ -53,7 +54,8 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, model: type[Model], name: str = "config") -> Model:
-    """Check the text of a TOML file. Raises InputError with one line per fault."""
+    """Read the text of a TOML file, called `name` in messages, as a `model`.
+    Raises InputError, with one line per fault, if it is not TOML, is nested too deep, or does not fit the model."""
     content = limits.parse_toml(text, name)
     try:
         return model.model_validate(content)

@@ -21,9 +21,10 @@ PLAIN_NAME = re.compile(r"[^\x00-\x1f/\\]{1,200}")
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` if the block succeeds, remove it if not.
+    """Yield a temporary path beside `path`. Rename it to `path` if the block succeeds, remove it if not.
 
-    Temporary files that killed processes of this machine left for the same `path` are removed."""
+    Temporary files that killed processes of this machine left for the same `path` are removed.
+    Raises OSError if the folder cannot be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(path)
     temporary = path.with_name(f".{HOST}.{os.getpid()}.{path.name}")
@@ -66,7 +67,7 @@ def _is_running(process: int) -> bool:
 
 
 def check_output(out: Path, inputs: Iterable[Path] = ()) -> None:
-    """Raises InputError if `out` is a folder, or one of the files that are read."""
+    """Raises InputError if `out` is a folder or one of the `inputs`."""
     if out.is_dir():
         raise InputError(f"{out}: is a folder; give the name of a file")
     if out.exists() and any(path.exists() and out.samefile(path) for path in inputs):
@@ -84,13 +85,14 @@ def plain_name(name: str, what: str) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` atomically, as UTF-8."""
+    """Write `text` atomically, as UTF-8. Raises OSError if the folder cannot be written."""
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON atomically; NaN is refused, so that every reader can read it."""
+    """Write `content` as JSON, atomically.
+    Raises ValueError for NaN and infinity, which not every JSON reader accepts."""
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
