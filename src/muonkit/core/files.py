@@ -38,7 +38,8 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def synchronise(path: Path) -> None:
-    """Wait until the content of a file, or the names in a folder, are on the disk."""
+    """Wait until the content of a file, or the names in a folder, are on the disk. Raises OSError if it cannot be
+    opened."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -97,7 +98,8 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_gzip(path: Path, content: bytes) -> None:
-    """Write compressed bytes atomically; the same content always gives the same bytes (no name, no time in them)."""
+    """Write compressed bytes atomically. The same content always gives the same bytes: no name and no time are in them.
+    Raises OSError if the folder cannot be written."""
     with (
         atomic(path) as temporary,
         temporary.open("wb") as stream,

@@ -26,7 +26,7 @@ DEPTH = 50  # of JSON and TOML
 
 @contextmanager
 def reading(name: str, what: str = "file") -> Iterator[None]:
-    """Whatever a library raises over a damaged file becomes one line. Raises InputError."""
+    """Raises InputError, one line, for whatever a library raises in the block over a damaged file."""
     try:
         yield
     except InputError:
