@@ -82,7 +82,7 @@ def test_killed_run_goes_on_where_it_stopped(run: Run, tmp_path: Path, monkeypat
     work = counting.count_piece
     done: list[int] = []
 
-    def killed(task: counting.Task) -> object:
+    def killed(task: counting.CountTask) -> object:
         done.append(1)
         if len(done) == 3:
             raise KeyboardInterrupt
@@ -100,7 +100,7 @@ def test_killed_run_goes_on_where_it_stopped(run: Run, tmp_path: Path, monkeypat
 
 
 def test_finished_run_is_not_done_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(_: counting.Task) -> object:
+    def never(_: counting.CountTask) -> object:
         raise AssertionError("nothing is left to count")
 
     monkeypatch.setattr(counting, "count_piece", never)

@@ -1,4 +1,4 @@
-"""What a command gives back: values with names, a status, words for a person, JSON for a program."""
+"""What a command returns: values with names, a status, words for a person, JSON for a program."""
 
 from abc import ABC, abstractmethod
 from html import escape
@@ -16,7 +16,7 @@ class Result(ABC):
 
     @property
     def status(self) -> Status:
-        """Whether what was checked holds."""
+        """PASS if all checks of physics hold, ATTENTION if one does not, DONE if nothing was checked."""
         return "DONE"
 
     @property
@@ -26,7 +26,7 @@ class Result(ABC):
 
     @property
     def exit_code(self) -> int:
-        """Of the command: 1 if a check failed."""
+        """Exit code of the command: 1 if a check failed, else 0."""
         return 1 if self.status == "ATTENTION" else 0
 
     @abstractmethod
@@ -35,7 +35,7 @@ class Result(ABC):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Everything, as plain content of JSON."""
+        """Everything in the result, as content that `json` can write."""
 
     def __str__(self) -> str:
         return "\n".join(part for part in (self.report(), self.message) if part)
