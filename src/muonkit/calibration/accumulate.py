@@ -39,6 +39,7 @@ class CountSettings:
 
     @property
     def mass_edges(self) -> FloatArray:
+        """Edges of the mass bins (mass_bins + 1,) [GeV]."""
         return np.linspace(*self.window, self.mass_bins + 1)
 
 
@@ -63,7 +64,7 @@ class CellMasses:
 
     @property
     def entries(self) -> FloatArray:
-        """Sum of weights per fine cell."""
+        """Sum of weights per fine cell (cells,)."""
         return self.masses.sum(axis=1)
 
 
@@ -108,13 +109,13 @@ def narrowed(wide: CellMasses, settings: CountSettings, bins: int) -> tuple[Cell
 
 
 def selected(table: Dimuons, masses: FloatArray, settings: CountSettings) -> BoolArray:
-    """Pairs that pass the dilation-invariant cuts."""
+    """Which pairs (n,) pass the dilation-invariant cuts; `masses` (n,): reconstructed masses [GeV]."""
     low, high = scaled_pt_range(table.plus, table.minus, masses, settings.pole)
     return (low > settings.scaled_pt[0]) & (high < settings.scaled_pt[1])
 
 
 def accumulate(table: Dimuons, settings: CountSettings) -> CellMasses:
-    """Sums of one chunk."""
+    """Sums over the pairs of one chunk that pass the cuts and lie in the mass window and in a cell."""
     masses = mass(table.plus, table.minus)
     window = (masses >= settings.window[0]) & (masses < settings.window[1])
     chosen = window & selected(table, masses, settings)
@@ -134,7 +135,9 @@ def accumulate(table: Dimuons, settings: CountSettings) -> CellMasses:
 
 
 def accumulate_generator(table: Dimuons, settings: CountSettings) -> GenMasses:
-    """Generator masses of the pairs of one chunk whose reconstructed muons fall in a cell, at whatever mass."""
+    """Generator masses of the pairs of one chunk whose reconstructed muons fall in a cell, at any reconstructed mass.
+
+    Raises ValueError if the chunk has no generator muons."""
     if table.gen_plus is None or table.gen_minus is None:
         raise ValueError("a template needs generator muons")
     start = np.log(settings.window[0]) - MARGIN

@@ -18,14 +18,14 @@ WIDE = 1e3  # stands for infinity: outermost edges in log ratio and cos dphi
 
 
 def find_bin(values: FloatArray, edges: FloatArray) -> IntArray:
-    """Bin of every value, -1 outside [first, last)."""
+    """Bin (n,) of every value (n,), -1 outside [first, last); `edges`: (bins + 1,), rising."""
     index = np.searchsorted(edges, values, side="right") - 1
     return np.where((index >= 0) & (index < len(edges) - 1), index, -1)
 
 
 @dataclass(frozen=True, slots=True)
 class Binning:
-    """The four axes of a cell; `index` is row-major in (eta+, eta-, log ratio, cos dphi)."""
+    """Edges of the four axes of a cell, each (bins + 1,); `index` is row-major in (eta+, eta-, log ratio, cos dphi)."""
 
     eta_edges: FloatArray
     log_pt_ratio_edges: FloatArray
@@ -33,11 +33,13 @@ class Binning:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
+        """Number of bins of every axis."""
         eta = len(self.eta_edges) - 1
         return eta, eta, len(self.log_pt_ratio_edges) - 1, len(self.cos_dphi_edges) - 1
 
     @property
     def size(self) -> int:
+        """Number of fine cells."""
         return int(np.prod(self.shape))
 
     def index(self, plus: MuonArrays, minus: MuonArrays) -> IntArray:
@@ -61,7 +63,7 @@ class Binning:
 
     @classmethod
     def from_choice(cls, choice: BinningChoice, plus: MuonArrays, minus: MuonArrays) -> Self:
-        """Edges as configured; missing ones at quantiles of the given pairs, symmetric in charge."""
+        """Edges as configured; missing ones at quantiles of the given pairs (n,), symmetric in charge."""
         ratio, dphi = log_pt_ratio(plus, minus), cos_dphi(plus, minus)
         both = np.concatenate([ratio, -ratio])
         return cls(
@@ -81,14 +83,14 @@ def _edges(given: Edges | None, values: FloatArray, bins: int, end: float) -> Fl
 def scaled_pt_range(
     plus: MuonArrays, minus: MuonArrays, mass: FloatArray, pole: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Smaller and larger pT/m x m_resonance [GeV] of the pair."""
+    """Smaller and larger pT/m x m_resonance (n,) [GeV] of every pair; `mass` (n,) and `pole` [GeV]."""
     factor = pole / mass
     return np.minimum(plus.pt, minus.pt) * factor, np.maximum(plus.pt, minus.pt) * factor
 
 
 @dataclass(frozen=True, slots=True)
 class Merging:
-    """`group[i]`: fitted cell of fine cell i, -1 if dropped; `count` fitted cells."""
+    """`group` (fine cells,): fitted cell of every fine cell, -1 if dropped; `count`: number of fitted cells."""
 
     group: IntArray
     count: int
@@ -101,7 +103,7 @@ class Merging:
         return result
 
     def first(self) -> IntArray:
-        """A fine cell of every fitted cell."""
+        """The first fine cell (count,) of every fitted cell."""
         result = np.zeros(self.count, dtype=np.int64)
         kept = np.flatnonzero(self.group >= 0)[::-1]
         result[self.group[kept]] = kept
@@ -109,7 +111,7 @@ class Merging:
 
 
 def merge(entries: FloatArray, shape: tuple[int, int, int, int], minimum: float) -> Merging:
-    """Join thin cells until each holds `minimum` entries; `entries` has shape (size,)."""
+    """Join thin cells until each holds `minimum` entries; `entries` (fine cells,), `shape`: see `Binning`."""
     blocks = entries.reshape(shape[0] * shape[1], shape[2], shape[3])
     labels = np.full(blocks.shape, -1, dtype=np.int64)
     following = 0

@@ -12,8 +12,8 @@ from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """One row per fitted cell: eta bins; means of k [1/GeV], pT [GeV], pT^2, d ln m/d ln pT of each muon;
-    `flux` = d ln(density)/d log(pT+/pT-) averaged over the cell; `angular` = mass variance by the angles."""
+    """One row per fitted cell, each column (cells,): eta bins; means of k [1/GeV], pT [GeV], pT^2 and d ln m/d ln pT of
+    each muon; `flux` = d ln(density)/d log(pT+/pT-) averaged over the cell; `angular` = mass variance by the angles."""
 
     eta_plus: IntArray
     eta_minus: IntArray

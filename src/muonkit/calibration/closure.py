@@ -1,5 +1,4 @@
-"""Does it close? Corrected muons, counted and fitted again, must give parameters compatible with 0 (slides: "closure";
-scale-calibration notes, section 3)."""
+"""Does it close? Corrected muons, counted and fitted again, must give parameters compatible with 0."""
 
 from dataclasses import dataclass
 

@@ -26,6 +26,7 @@ class ResonanceChoice(Section):
 
     @property
     def mass_window(self) -> tuple[float, float]:
+        """The mass window [GeV]."""
         return self.window or WINDOW[self.name]
 
 

@@ -53,7 +53,9 @@ class Derived:
 
 
 def plan_cells(data: CellMasses, generator: GenMasses, settings: CountSettings, minimum: float) -> Merging:
-    """Merge fine cells until data and template hold `minimum` entries each. Raises InputError if no cell is left."""
+    """Merge fine cells until data and template hold `minimum` effective entries each.
+
+    Raises InputError if no cell is left."""
     size = settings.binning.size
     effective = np.divide(data.entries**2, data.weight2, out=np.zeros(size), where=data.weight2 > 0)
     template = np.divide(

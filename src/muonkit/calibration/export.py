@@ -39,7 +39,7 @@ SMEAR_FORMULA = f"1./(1.+y*sqrt(max(0.,{VARIANCE}-({SIMULATED_VARIANCE}))))"
 
 
 def variations(extraction: Extraction, systematics: dict[str, FloatArray] | None = None) -> dict[str, Bias]:
-    """Bias per eta bin for every variation of `scale`; `systematics`: name -> shift of the fitted vector."""
+    """Bias per eta bin (bins,) for every variation of `scale`; `systematics`: shifts of the fitted vector (p,)."""
     layout = extraction.layout
     rows = [i for i, name in enumerate(layout.names) if name.split("_")[0] in SCALE]
     values, vectors = np.linalg.eigh(extraction.covariance[np.ix_(rows, rows)])
@@ -58,7 +58,7 @@ def _bias(extraction: Extraction, rows: list[int], shift: FloatArray) -> Bias:
 
 
 def build(biases: dict[str, Bias], data: Resolution, simulation: Resolution, eta_edges: FloatArray) -> dict[str, Any]:
-    """The correction set as the content of a JSON file."""
+    """The correction set as the content of a JSON file; `eta_edges`: (bins + 1,)."""
     return {
         "schema_version": 2,
         "description": "muon momentum scale and resolution; k_corrected = (1 + A - e k) k + q M, k = 1/pT [1/GeV]",
@@ -234,26 +234,27 @@ class Corrections:
 
     @property
     def eta_range(self) -> tuple[float, float]:
-        """First and last eta edge."""
+        """First and last eta edge: muons outside keep their momentum."""
         edges = self._correction("smear")["data"]["edges"]
         return float(edges[0]), float(edges[-1])
 
     @property
     def variation_names(self) -> list[str]:
+        """Variations of `scale`, nominal first."""
         return [entry["key"] for entry in self._correction("scale")["data"]["content"]]
 
     def inside(self, eta: FloatArray) -> BoolArray:
-        """Muons that the corrections cover."""
+        """Which muons (n,) the corrections cover."""
         low, high = self.eta_range
         return (eta >= low) & (eta < high)
 
     def factor(self, pt: FloatArray, eta: FloatArray, charge: IntArray, variation: str | None = None) -> FloatArray:
-        """Corrected pT / pT; 1 outside the eta range."""
+        """Corrected pT / pT (n,) of muons of pT [GeV], eta, charge (n,); 1 outside the eta range."""
         name = variation or self.variation
         return self._where_inside("scale", eta, name, eta, pt, charge.astype(np.int64))
 
     def sigma(self, pt: FloatArray, eta: FloatArray) -> FloatArray:
-        """sigma_k/k of the data; 1 outside the eta range."""
+        """sigma_k/k (n,) of the data; 1 outside the eta range."""
         return self._where_inside("resolution", eta, "nominal", eta, pt)
 
     def smearing(
@@ -265,7 +266,9 @@ class Corrections:
         event: IntArray,
         muon: IntArray,
     ) -> FloatArray:
-        """Smeared pT / pT of simulation; 1 outside the eta range."""
+        """Smeared pT / pT (n,) of simulation; 1 outside the eta range.
+
+        The random number of a muon follows from the last four arrays (n,), and is the same for ever."""
         return self._where_inside("smear", eta, eta, pt, run, luminosity_block, event, muon)
 
     def _where_inside(self, correction: str, eta: FloatArray, *arguments: Any) -> FloatArray:

@@ -1,11 +1,12 @@
 """From cells to parameters: chi2 fit of (mu, sigma^2) over all cells for A, e, M and a, c, g, d in eta bins.
 
     mu^2 = s+ ^(2 w+) s- ^(2 w-),   s = 1 + A - e <k> + q M <1/k>,   w = d ln m/d ln pT  (1/2 without muon mass)
-    sigma^2 = w+^2 R+ + w-^2 R- + angular share                      (slides; R in `resolution`)
+    sigma^2 = w+^2 R+ + w-^2 R- + angular share                      (PRIN slides 2021; s in `bias`, R in `resolution`)
 
 Two corrections stand between the mass fits and this model, each second order in the resolution:
 * migration: a cell is chosen by the reconstructed log(pT+/pT-) = L, whose error is correlated with that of the mass
-  when R+ and R- differ. By Tweedie's formula <shift of ln m> = 1/2 (1/f) d/dL[(R- - R+) f], f the density in L.
+  when R+ and R- differ. By Tweedie's formula (Efron, JASA 106 (2011) 1602)
+  <shift of ln m> = 1/2 (1/f) d/dL[(R- - R+) f], f the density in L.
 * errors: a cell whose sigma fluctuates down claims a small error; every cell's covariance is therefore scaled to the
   sigma that the resolution model predicts for it, without which mu and sigma^2 are pulled by 1/entries."""
 
@@ -25,7 +26,8 @@ from muonkit.core.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """Values and covariance in the order of `layout.names`; chi2, ndf; pull of every used cell's mu; the cells used."""
+    """Values (p,) and covariance (p, p) in the order of `layout.names`; eta edges (bins + 1,); chi2 and ndf of the fit;
+    pull of mu of every used cell (used cells,); which cells were used (cells,); names of parameters at a limit."""
 
     layout: ParameterLayout
     eta_edges: FloatArray
@@ -44,12 +46,13 @@ class Extraction:
 
     @property
     def errors(self) -> FloatArray:
+        """Standard deviations (p,); 0 for a parameter at a limit."""
         return np.sqrt(np.diagonal(self.covariance))
 
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """(mu, sigma^2) of the used cells, corrected for migration and finite entries, with covariance (n, 2, 2)."""
+    """ln mu (n,) and sigma^2 (n,) of the used cells, corrected for migration and entries; covariance (n, 2, 2)."""
 
     log_mu: FloatArray
     sigma2: FloatArray
@@ -64,7 +67,9 @@ def extract(
     priors: dict[str, tuple[float, float]] | None = None,
     template_errors: bool = True,
 ) -> Extraction:
-    """Fit the parameters named in `fitted`.
+    """Fit the parameters named in `fitted` to all good cells; `eta_edges`: (bins + 1,).
+
+    `priors`: parameter -> value and width of a Gaussian constraint in every eta bin.
 
     Raises InputError when an eta bin has no cell, or the data leave a direction open."""
     used = fits.good & (cells.entries > 0)
@@ -97,7 +102,7 @@ def _require_every_eta_bin(cells: Cells, eta_edges: FloatArray) -> None:
 
 
 def rough_resolution(cells: Cells, fits: CellFits, bins: int) -> Resolution:
-    """a and c per eta bin by non-negative least squares in a^2, c^2: for the weights and for migration."""
+    """a and c per eta bin (bins,) by non-negative least squares in a^2, c^2: for the weights and for migration."""
     observed = np.maximum(fits.theta[:, 1] ** 2 - cells.angular, 1e-10)
     design = np.zeros((len(cells), 2 * bins))
     rows = np.arange(len(cells))
@@ -114,7 +119,9 @@ def rough_resolution(cells: Cells, fits: CellFits, bins: int) -> Resolution:
 
 
 def measure(cells: Cells, fits: CellFits, rough: Resolution, template_errors: bool) -> Measurements:
-    """Corrected (ln mu, sigma^2) and their covariance, scaled to the predicted resolution."""
+    """Corrected (ln mu, sigma^2) and their covariance, scaled to the resolution that `rough` predicts.
+
+    `template_errors`: whether the statistics of the template counts."""
     plus, minus = rough.at(cells.eta_plus), rough.at(cells.eta_minus)
     mu, sigma = fits.theta[:, 0], fits.theta[:, 1]
     r_plus, r_minus = variance(cells.pt2_plus, plus), variance(cells.pt2_minus, minus)
@@ -129,7 +136,8 @@ def measure(cells: Cells, fits: CellFits, rough: Resolution, template_errors: bo
 
 
 def migration(cells: Cells, plus: Resolution, minus: Resolution) -> FloatArray:
-    """Shift of ln m because cells are chosen by the reconstructed log(pT+/pT-)."""
+    """Shift of ln m (cells,) because cells are chosen by the reconstructed log(pT+/pT-); one row of `plus`, `minus` per
+    cell."""
     difference = variance(cells.pt2_minus, minus) - variance(cells.pt2_plus, plus)
     slope = -(variance_dlogpt(cells.pt2_minus, minus) + variance_dlogpt(cells.pt2_plus, plus)) / 2
     return (difference * cells.flux + slope) / 2

@@ -5,7 +5,8 @@
 m_j, w_j: generator masses of the cell (after radiation) and their weights, so that radiation and natural width stay
 out of mu and sigma. Two kernels K, named by how the cumulative distribution Phi(z) depends on m:
 
-    "mass"       z = (m/m_j - mu)/sigma: a Gaussian of mean mu m_j and width sigma m_j (slides)
+    "mass"       z = (m/m_j - mu)/sigma: a Gaussian of mean mu m_j and width sigma m_j (PRIN slides 2021,
+                 "a kernel model for scale and resolution")
     "curvature"  z = (1 - sigma^2/2 - mu m_j/m)/sigma: the exact consequence, up to terms of order sigma^3, of a
                  Gaussian in each of the two curvatures, since m ~ (k+ k-)^(-1/2). The first biases mu by 1e-4 at
                  sigma = 0.85 %, this one does not.

@@ -34,7 +34,8 @@ class FitStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """Kernel, whether there is background, start values (4,), constraint (mean, width) of the slope [1/GeV]."""
+    """kernel: a key of `lineshape.KERNELS`; background: whether there is one; start values in the order of PARAMETERS;
+    Gaussian constraint (mean, width) of the slope [1/GeV]."""
 
     kernel: str = "curvature"
     background: bool = True
@@ -44,7 +45,8 @@ class FitOptions:
 
 @dataclass(frozen=True, slots=True)
 class CellData:
-    """Effective counts (cells, bins) and the template nodes of cell c at first[c] : first[c + 1]."""
+    """Effective counts (cells, bins), mass edges (bins + 1,) [GeV]; `first` (cells + 1,): template nodes of cell c at
+    first[c] : first[c + 1]; of every node its mass [GeV], weight and variance of the weight (nodes,)."""
 
     counts: FloatArray
     edges: FloatArray
@@ -92,6 +94,7 @@ class CellFits:
 
     @property
     def good(self) -> BoolArray:
+        """Which fits (cells,) can be used."""
         return self.status <= FitStatus.NO_BACKGROUND
 
     @property
@@ -101,7 +104,9 @@ class CellFits:
 
 
 def merge_cells(masses: CellMasses, generator: GenMasses, merging: Merging, edges: FloatArray) -> CellData:
-    """The fitted cells from the fine ones. Cells without a template must have been dropped before."""
+    """The fitted cells from the fine ones; `edges`: mass edges (bins + 1,) [GeV].
+
+    Cells without a template must have been dropped before."""
     counts, weight2 = merging.sum(masses.masses), merging.sum(masses.weight2)
     scale = np.divide(counts.sum(axis=1), weight2, out=np.ones_like(weight2), where=weight2 > 0)
     cell = merging.group[generator.key // generator.nodes]
@@ -184,6 +189,7 @@ class _Batch:
     options: FitOptions
 
     def fit(self) -> CellFits:
+        """Fit the cells of the batch."""
         return fit_cells(self.cells, self.options)
 
 

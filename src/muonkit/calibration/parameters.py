@@ -21,7 +21,7 @@ def with_resolution(fitted: tuple[str, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ParameterValues:
-    """All seven parameters per eta bin."""
+    """All seven parameters per eta bin, each (bins,); those not fitted are 0."""
 
     bias: Bias
     resolution: Resolution
@@ -29,45 +29,49 @@ class ParameterValues:
 
 @dataclass(frozen=True, slots=True)
 class ParameterLayout:
-    """Which parameters are fitted, in how many eta bins; the vector holds them parameter by parameter."""
+    """Which parameters are fitted, in how many eta bins; the vector (p,) holds them parameter by parameter."""
 
     fitted: tuple[str, ...]
     bins: int
 
     @property
     def names(self) -> list[str]:
+        """Names of the elements of the vector: A_0, A_1, ..."""
         return [f"{name}_{i}" for name in self.fitted for i in range(self.bins)]
 
     @property
     def fits_resolution(self) -> bool:
+        """Whether sigma^2 is fitted beside mu."""
         return any(name in RESOLUTION for name in self.fitted)
 
     def of(self, vector: FloatArray, name: str) -> FloatArray:
-        """The values of one parameter per eta bin; 0 where it is not fitted."""
+        """The values of one parameter per eta bin (bins,); 0 if it is not fitted."""
         if name not in self.fitted:
             return np.zeros(self.bins)
         start = self.fitted.index(name) * self.bins
         return vector[start : start + self.bins]
 
     def unpack(self, vector: FloatArray) -> ParameterValues:
+        """The vector as bias and resolution."""
         bias = Bias(*(self.of(vector, name) for name in SCALE))
         return ParameterValues(bias, Resolution(*(self.of(vector, name) for name in RESOLUTION)))
 
     def start(self, rough: Resolution) -> FloatArray:
-        """No bias; the rough resolution; typical g and d."""
+        """Start values (p,): no bias, the rough resolution, typical g and d."""
         one = np.ones(self.bins)
         begin = {"a": np.maximum(rough.a, 1e-3), "c": np.maximum(rough.c, 1e-5), "g": 5 * one, "d": 3 * one}
         return np.concatenate([begin.get(name, 0 * one) for name in self.fitted])
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
-        """Resolution parameters are not negative."""
+        """Lower and upper limits (p,): resolution parameters are not negative."""
         lower = np.repeat([0.0 if name in RESOLUTION else -np.inf for name in self.fitted], self.bins)
         return lower, np.full(len(lower), np.inf)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Whitened residuals of (ln mu, sigma^2) and of the priors, with their Jacobian."""
+    """Whitened residuals of ln mu (n,) and sigma^2 (n,) of `cells`, whose covariance is (n, 2, 2), and of the priors,
+    with their Jacobian. Without resolution parameters sigma^2 does not enter."""
 
     layout: ParameterLayout
     cells: Cells
@@ -78,6 +82,7 @@ class Problem:
 
     @property
     def measurements(self) -> int:
+        """Number of residuals that belong to cells."""
         return len(self.cells) * (2 if self.layout.fits_resolution else 1)
 
     @cached_property
@@ -88,11 +93,13 @@ class Problem:
         return 1 / np.sqrt(v11), -w22 * v12 / v11, w22
 
     def residuals(self, vector: FloatArray) -> FloatArray:
+        """(measured - predicted) in standard deviations (m,), cells first, then priors."""
         values = self.layout.unpack(vector)
         first, second = self.log_mu - self._log_mu(values.bias), self.sigma2 - self._sigma2(values.resolution)
         return np.concatenate([*self._whiten(first, second), *(r for r, _ in self._prior_rows(vector))])
 
     def jacobian(self, vector: FloatArray) -> FloatArray:
+        """Derivatives (m, p) of the residuals."""
         values = self.layout.unpack(vector)
         first, second = self._log_mu_jacobian(values.bias), self._sigma2_jacobian(values.resolution)
         blocks = [np.asarray(block) for block in self._whiten(-first, -second)]

@@ -17,7 +17,7 @@ LIMITS = ((0.8, 1.2), (5e-4, 0.3), (0.0, 1.0), (None, None))
 
 @dataclass(frozen=True, slots=True)
 class RefereeFit:
-    """Values (4,), covariance (4, 4) by HESSE, and whether the minimum is valid."""
+    """Values (4,) in the order of `massfit.PARAMETERS`, covariance (4, 4) by HESSE, whether the minimum is valid."""
 
     theta: FloatArray
     covariance: FloatArray
@@ -27,7 +27,8 @@ class RefereeFit:
 def fit_binned(
     counts: FloatArray, edges: FloatArray, node: FloatArray, weight: FloatArray, options: FitOptions
 ) -> RefereeFit:
-    """Binned likelihood with analytic gradient."""
+    """Binned likelihood with analytic gradient: counts (bins,), mass edges (bins + 1,) [GeV], template nodes [GeV] and
+    weights (nodes,)."""
     kind = lineshape.KERNELS[options.kernel]
     mean, width = options.slope_prior
 
@@ -51,7 +52,7 @@ def fit_binned(
 def fit_unbinned(
     masses: FloatArray, window: tuple[float, float], node: FloatArray, weight: FloatArray, options: FitOptions
 ) -> RefereeFit:
-    """Unbinned likelihood of the masses [GeV] in `window`."""
+    """Unbinned likelihood of the masses (n,) [GeV] in `window` [GeV]; template nodes [GeV] and weights (nodes,)."""
     kind = lineshape.KERNELS[options.kernel]
     mean, width = options.slope_prior
 

@@ -1,6 +1,6 @@
 """The resolution of the curvature of one muon and of the mass of two.
 
-    R = (sigma_k/k)^2 = a^2 + c^2 pT^2 (1 + g^2/pT^2) / (1 + d^2/pT^2)       (slides, "extraction of the parameters")
+    R = (sigma_k/k)^2 = a^2 + c^2 pT^2 (1 + g^2/pT^2) / (1 + d^2/pT^2)       (PRIN slides 2021)
 
 a is scattering, c [1/GeV] hit resolution; g, d [GeV] lead from one regime to the other. At fixed angles
 (sigma_m/m)^2 = (R+ + R-)/4; the slides write the sum without the 1/4, their sigma is twice sigma_m/m. The fit works

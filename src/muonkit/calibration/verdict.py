@@ -37,6 +37,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
+        """Whether every check holds."""
         return all(check.passed for check in self.checks)
 
     @property
@@ -46,6 +47,7 @@ class Verdict:
 
     @property
     def word(self) -> Status:
+        """PASS or ATTENTION."""
         return "PASS" if self.passed else "ATTENTION"
 
     @property

@@ -32,6 +32,7 @@ class CellTables:
 
     @property
     def chi2_per_ndf(self) -> FloatArray:
+        """Pearson chi2 of every cell over `ndf`."""
         return np.asarray(self.cells["chi2"] / self.ndf, dtype=np.float64)
 
     @property
