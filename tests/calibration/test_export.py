@@ -25,6 +25,18 @@ def test_written_formulas_are_those_of_python(tmp_path: Path) -> None:
     assert Corrections.open(path, "eigen_0_up").variation_names == list(BIASES)
 
 
+def test_the_bytes_of_the_file_follow_from_the_corrections_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not from the process: a validation knows its corrections by the digest of the file."""
+    written = []
+    for process in (7, 12345):
+        monkeypatch.setattr("os.getpid", lambda process=process: process)
+        export.write(tmp_path / "corrections.json.gz", BIASES, DATA, SIMULATION, EDGES)
+        written.append((tmp_path / "corrections.json.gz").read_bytes())
+    assert written[0] == written[1]
+
+
 @pytest.mark.parametrize(
     ("formula", "right", "wrong", "what"),
     [

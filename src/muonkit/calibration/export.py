@@ -22,7 +22,7 @@ from muonkit.calibration.parameters import SCALE
 from muonkit.calibration.resolution import Resolution, smearing, variance
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
-from muonkit.core.files import atomic
+from muonkit.core.files import write_gzip
 from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons
 
@@ -154,9 +154,7 @@ def write(path: Path, biases: dict[str, Bias], data: Resolution, simulation: Res
     """Write the corrections, read them back and compare all of them with the Python evaluation to 1e-7.
 
     Raises AssertionError if they differ."""
-    content = build(biases, data, simulation, eta_edges)
-    with atomic(path) as temporary, gzip.GzipFile(temporary, "wb", mtime=0) as stream:
-        stream.write(json.dumps(content).encode())
+    write_gzip(path, json.dumps(build(biases, data, simulation, eta_edges)).encode())
     compare(Corrections(path), biases, data, simulation, eta_edges)
 
 
