@@ -28,6 +28,7 @@ from muonkit.cli import (
     validate,
 )
 from muonkit.core.errors import InputError, PhysicsError
+from muonkit.core.result import Result
 
 COMMANDS = (
     simulate,
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
     try:
-        result: dict[str, Any] = options.run(options)
+        result: Result | dict[str, Any] = options.run(options)
     except InputError as error:
         return _fail(options, error.faults, 2)
     except KeyboardInterrupt:
@@ -84,6 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             [f"{error.filename or 'file system'}: {error.strerror or error}; mend it, or choose another place"],
             2,
         )
+    if isinstance(result, Result):
+        _tell(json.dumps(result.to_json()) if options.json else str(result))
+        return result.exit_code
     _tell(json.dumps(result) if options.json else result.get("text", ""))
     return int(result.get("exit_code", 0))
 

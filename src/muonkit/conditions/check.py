@@ -1,6 +1,6 @@
 """Is the store whole? Every payload has its file, every file its checksum, every row its partner, every run one answer.
 
-A writer that was killed leaves at most a file without a row: harmless, and told as a note, not as a fault."""
+A writer that was killed leaves at most a file without a row: harmless: a note, not a fault."""
 
 import re
 from collections.abc import Iterator

@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from muonkit.core.errors import InputError
 
-Result = TypeVar("Result")
+Answer = TypeVar("Answer")
 FILE = "conditions.sqlite"
 PATIENCE_MS = 15_000  # how long a transaction waits for a lock
 NETWORK_TIMEOUT_S = 60  # longer than PATIENCE_MS, so that the server speaks first
@@ -45,11 +45,11 @@ class Database:
     reading: Mapping[str, Any]
     writing: Mapping[str, Any]
 
-    def read(self, work: Callable[[Connection], Result]) -> Result:
+    def read(self, work: Callable[[Connection], Answer]) -> Answer:
         """Do `work` in one transaction that sees one state. Raises InputError if the database cannot."""
         return self._run(work, self.reading)
 
-    def write(self, work: Callable[[Connection], Result]) -> Result:
+    def write(self, work: Callable[[Connection], Answer]) -> Answer:
         """Do `work` in one transaction, whole or not at all. It may run more than once. Raises InputError."""
         return self._run(work, self.writing)
 
@@ -57,8 +57,8 @@ class Database:
         """Give the connections back."""
         self.engine.dispose()
 
-    def _run(self, work: Callable[[Connection], Result], options: Mapping[str, Any]) -> Result:
-        def once() -> Result:
+    def _run(self, work: Callable[[Connection], Answer], options: Mapping[str, Any]) -> Answer:
+        def once() -> Answer:
             with self.engine.connect().execution_options(**options) as connection, connection.begin():
                 return work(connection)
 
@@ -68,7 +68,7 @@ class Database:
             raise InputError(f"{self.shown}: the database says: {_reason(error)}{_way_out(error)}") from error
 
 
-def patiently(once: Callable[[], Result]) -> Result:
+def patiently(once: Callable[[], Answer]) -> Answer:
     """Call `once` until the database does not turn it away, at most ATTEMPTS times."""
     attempt = 0
     while True:
@@ -128,7 +128,7 @@ def server(location: str) -> Database:
     except ModuleNotFoundError as error:
         raise InputError(f"{shown}: needs the extra: pip install 'muonkit[postgresql]'") from error
     event.listen(engine, "begin", _begin_postgresql)
-    # a lost connection is told by an error; without a handler SQLAlchemy's tracebacks of it would go to stderr
+    # a lost connection gives an error; without a handler SQLAlchemy's tracebacks of it would go to stderr
     logging.getLogger("sqlalchemy.pool").addHandler(SILENT)
     return Database(engine, shown, {"isolation_level": "REPEATABLE READ"}, {"isolation_level": "READ COMMITTED"})
 
