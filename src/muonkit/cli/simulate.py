@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from muonkit.core.result import Result
+
 
 def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("simulate", help="make samples with known truth")
@@ -31,12 +33,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     return {"file": str(options.out), "pairs": pairs, "text": f"{options.out}: {pairs} pairs"}
 
 
-def run_klm(options: argparse.Namespace) -> dict[str, Any]:
+def run_klm(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.simulate_klm import simulate_klm
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
     with runner(options.jobs, options.scheduler, talk()) as work:
-        result = simulate_klm(options.config, options.out, work)
-    text = f"{result['files'][0]}: {result['tracks']} tracks of {result['events']} events, {result['hits']} hits"
-    return result | {"text": text}
+        return simulate_klm(options.config, options.out, work)
