@@ -14,7 +14,8 @@ import numpy as np
 from muonkit.core.arrays import FloatArray
 from muonkit.data.muid import LAYERS, MuidTracks
 from muonkit.muid.checks.toy import toy_payload
-from muonkit.muid.likelihood.evaluate import LikelihoodSettings, likelihood, reference
+from muonkit.muid.likelihood.config import LikelihoodSettings
+from muonkit.muid.likelihood.evaluate import likelihood, reference
 from muonkit.muid.likelihood.outcome import EXIT_BARREL, STOP_BARREL, classes
 from muonkit.muid.likelihood.payload import LikelihoodParameters
 

@@ -16,9 +16,8 @@ from matplotlib.figure import Figure
 
 from muonkit.detector.detector import directions, load_detector, material_budget
 from muonkit.muid.checks.toy import toy_payload
-from muonkit.muid.explain import tell
+from muonkit.muid.explain import explain_track
 from muonkit.muid.identify import Identification
-from muonkit.muid.run_conditions import RunConditions
 from muonkit.muid.shipped import default_payload
 from muonkit.report import detector as pictures
 from muonkit.report import pdfs
@@ -105,16 +104,15 @@ def detectors() -> None:
 def explained() -> None:
     """One simulated muon of 2 GeV in the barrel, identified with the toy payload."""
     sys.path.insert(0, str(ROOT))
-    from tests.muid.samples import BELLE2, muons
+    from tests.muid.samples import BELLE2, YOKE, muons
 
     candidates, hits, truth = muons(300)
     p = np.linalg.norm(truth.momentum, axis=1)
     chosen = int(np.argmin(np.abs(p - 2) + 9 * (np.abs(truth.momentum[:, 2]) > 0.5)))
     own = hits[hits.event == chosen]
-    how, conditions = Identification(BELLE2), RunConditions(toy_payload())
-    story = tell(candidates[chosen : chosen + 1], 0, own, how, conditions)
+    track = explain_track(candidates[chosen : chosen + 1], 0, own, Identification(YOKE, toy_payload()))
     title = f"{BELLE2.title} simulation, {p[chosen]:.1f} GeV muon"
-    figure = event_picture(BELLE2, story, own, candidates.states.position[chosen], title)
+    figure = event_picture(BELLE2, track, own, candidates.states.position[chosen], title)
     figure.savefig(IMAGES / "identify-explained.png", dpi=110)
 
 

@@ -64,14 +64,16 @@ def test_every_key_of_the_configuration_is_documented() -> None:
 
 
 def test_every_key_of_an_identification_is_documented() -> None:
-    from muonkit.muid.config import ConditionsChoice, Identify, IdentifyInput, LikelihoodChoice, MuidChoice
+    from muonkit.muid.config import ConditionsChoice, Identify, IdentifyInput
+    from muonkit.muid.likelihood.config import LikelihoodSettings
+    from muonkit.muid.swim.config import MuidSettings
 
     page = (ROOT / "docs" / "formats.md").read_text().partition("## Configuration of `identify`")[2]
     nested = {
         "input": IdentifyInput,
         "conditions": ConditionsChoice,
-        "muid": MuidChoice,
-        "likelihood": LikelihoodChoice,
+        "muid": MuidSettings,
+        "likelihood": LikelihoodSettings,
     }
     keys = [f"{name}.{key}" for name, section in nested.items() for key in section.model_fields]
     for key in [*keys, *(key for key in Identify.model_fields if key not in nested)]:
@@ -80,12 +82,16 @@ def test_every_key_of_an_identification_is_documented() -> None:
 
 @pytest.mark.parametrize("command", ["simulate klm", "pdfs build", "classifier", "performance"])
 def test_every_key_of_samples_tables_and_performance_is_documented(command: str) -> None:
-    from muonkit.muid.build.config import Build
-    from muonkit.muid.classifier.config import Evaluate, Train
+    from muonkit.muid.build.config import BuildPdfs
+    from muonkit.muid.classifier.config import EvaluateClassifier, TrainClassifier
     from muonkit.muid.performance.config import Performance
     from muonkit.simulation.klm.config import SimulateKLM
 
-    models = {"simulate klm": [SimulateKLM], "pdfs build": [Build], "classifier": [Train, Evaluate]}
+    models = {
+        "simulate klm": [SimulateKLM],
+        "pdfs build": [BuildPdfs],
+        "classifier": [TrainClassifier, EvaluateClassifier],
+    }
     page = (
         (ROOT / "docs" / "formats.md")
         .read_text()

@@ -11,7 +11,7 @@ from tests.muid.performance.toys import write_sample
 from muonkit.core.errors import InputError
 from muonkit.io.identified import join, pieces
 from muonkit.io.tables import write_tables
-from muonkit.muid.performance.known import needed
+from muonkit.muid.performance.labelled import needed
 
 COLUMNS = needed(config())
 N = 600

@@ -17,11 +17,13 @@ from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidTracks
 from muonkit.detector.detector import load_detector
 from muonkit.muid.likelihood.outcome import EXIT_BARREL, EXIT_FORWARD
 from muonkit.muid.swim.extrapolate import extrapolate
+from muonkit.muid.swim.yoke import build_yoke
 from muonkit.simulation.klm.config import SimulateKLM
-from muonkit.simulation.klm.simulate import Piece, simulate_piece
+from muonkit.simulation.klm.simulate import SimulatedEvents, simulate_piece
 from tests.oracles.geant4_iron import environment, written
 
 BELLE2 = load_detector("belle2")
+YOKE = build_yoke(BELLE2)
 CHUNK = 1000
 SAMPLES = {
     "pi": ("pi", (0.5, 5.0), 1.0),
@@ -53,9 +55,9 @@ def summed(pieces: list[Json]) -> Json:
     return np.sum(pieces, axis=0).tolist()
 
 
-def counted(piece: Piece) -> Json:
+def counted(piece: SimulatedEvents) -> Json:
     """The counts of a piece."""
-    found = extrapolate(piece.tracks, piece.hits, BELLE2).tracks
+    found = extrapolate(piece.tracks, piece.hits, YOKE).tracks
     counts: Json = {"events": len(piece.tracks), "seen": layers_with_hits(piece), "matched": {}, "chi2": {}}
     for name, (outcome, bits) in CLASSES.items():
         counts["matched"][name] = matched(found, piece.truth, outcome, bits)
@@ -65,7 +67,7 @@ def counted(piece: Piece) -> Json:
     return counts
 
 
-def layers_with_hits(piece: Piece) -> list[int]:
+def layers_with_hits(piece: SimulatedEvents) -> list[int]:
     """Number of events with a hit in each layer."""
     layer = piece.hits.layer + BARREL_LAYERS * piece.hits.region
     pairs = np.unique(np.stack((piece.hits.event, layer)), axis=1)

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from muonkit.cli import main
-from muonkit.muid.classifier.model import Model
+from muonkit.muid.classifier.model import Classifier
 from muonkit.muid.shipped import classifier_of
 
 SAMPLE = """
@@ -88,7 +88,7 @@ def test_faults_are_one_line(folder, capsys, text, fault):
 def test_a_classifier_of_other_species_or_of_a_taken_name_is_refused(folder, capsys):
     shipped = classifier_of("default", folder)
     training = shipped.about["training"]
-    kaons = Model(shipped.kind, shipped.arrays, shipped.about | {"training": training | {"signal": "K"}})
+    kaons = Classifier(shipped.kind, shipped.arrays, shipped.about | {"training": training | {"signal": "K"}})
     kaons.save(folder / "kaons.npz")
     shipped.save(folder / "likelihood.npz")
     (folder / "k.toml").write_text(

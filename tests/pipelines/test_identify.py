@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.muid.samples import BELLE2, muons
+from tests.muid.samples import YOKE, muons
 from tests.pipelines.identifying import N, changed, identified, prepared, run, write
 
 from muonkit.io.klm import table_of, worded
@@ -29,7 +29,7 @@ def test_the_table_holds_what_the_api_computes(folder, capsys):
     result = identified(folder, capsys, "out.parquet")
     table = pq.read_table(folder / "out.parquet").to_pydict()
     candidates, hits, _ = muons(N)
-    found = extrapolate(candidates, hits, BELLE2)
+    found = extrapolate(candidates, hits, YOKE)
     likelihoods = likelihood(found.tracks, toy_payload())
     assert result["tracks"] == len(table["event"]) == len(candidates)
     for name in ("outcome", "ext_layer_pattern", "hit_layer_pattern", "barrel_hit_layer", "ndof", "chi2", "status"):
@@ -235,7 +235,7 @@ def test_shared_hits_are_counted_and_on_request_given_to_one_track(folder, capsy
 
 def test_shared_hits_of_tracks_apart_are_none():
     candidates, hits, _ = muons(N)
-    assert not shared_hits(extrapolate(candidates, hits, BELLE2).layers).any()
+    assert not shared_hits(extrapolate(candidates, hits, YOKE).layers).any()
 
 
 def test_conditions_give_payload_dead_channels_and_efficiencies_by_run(folder, capsys):

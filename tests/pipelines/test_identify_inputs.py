@@ -92,11 +92,11 @@ def test_runs_stand_in_the_output_and_in_explain(folder, capsys):
 def test_explain_needs_the_conditions_of_its_own_run_only(folder, capsys, monkeypatch):
     in_two_runs(folder)
     asked = []
-    known = pipeline.prepare.__globals__["conditions"]
+    given = pipeline.prepare.__globals__["conditions"]
 
     def asking(config, base, runs):
         asked.append(runs)
-        return known(config, base, runs)
+        return given(config, base, runs)
 
     monkeypatch.setitem(pipeline.prepare.__globals__, "conditions", asking)
     event = muons(N)[0].event[3]

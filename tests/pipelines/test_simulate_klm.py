@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from muonkit.cli import main
+from muonkit.detector.detector import load_detector
 from muonkit.io.klm import read_hits, read_tracks, read_truth
 from muonkit.io.samples import open_sample
-from muonkit.muid.identify import Identification, usable
 from muonkit.muid.swim.extrapolate import extrapolate
+from muonkit.muid.swim.hits import usable
+from muonkit.muid.swim.yoke import build_yoke
 
 CONFIG = """
 [generate]
@@ -72,11 +74,9 @@ def test_the_sample_is_the_same_in_every_kind_of_file(tmp_path, capsys, ending):
 def test_identification_takes_what_comes_out(tmp_path, capsys):
     _, path = simulated(tmp_path, particle="mu")
     (tracks, hits, truth), about = tables(path)
-    from muonkit.detector.detector import load_detector
-
-    how = Identification(load_detector("belle2"))
-    assert usable(hits, how)[1] == {}
-    found = extrapolate(tracks, hits, how.detector).tracks
+    yoke = build_yoke(load_detector("belle2"))
+    assert usable(hits, yoke.layout)[1] == {}
+    found = extrapolate(tracks, hits, yoke).tracks
     assert np.mean(found.outcome > 0) > 0.9
     reached = found.ndof > 10
     assert np.median(found.chi2[reached] / found.ndof[reached]) == pytest.approx(1, abs=0.1)

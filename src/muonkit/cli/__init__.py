@@ -9,8 +9,6 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from typing import Any
 
 from muonkit import __version__
 from muonkit.cli import (
@@ -70,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
     try:
-        result = _result(options.run(options))
+        result: Result = options.run(options)
     except InputError as error:
         return _fail(options, error.faults, 2)
     except KeyboardInterrupt:
@@ -88,27 +86,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     _print(json.dumps(result.to_json()) if options.json else str(result))
     return result.exit_code
-
-
-@dataclass(frozen=True)
-class _Content(Result):
-    """A result that is a dictionary still: its words stand under `text`."""
-
-    content: dict[str, Any]
-
-    @property
-    def exit_code(self) -> int:
-        return int(self.content.get("exit_code", 0))
-
-    def report(self) -> str:
-        return str(self.content.get("text", ""))
-
-    def to_json(self) -> dict[str, Any]:
-        return self.content
-
-
-def _result(found: Result | dict[str, Any]) -> Result:
-    return _Content(found) if isinstance(found, dict) else found
 
 
 def _print(text: str) -> None:

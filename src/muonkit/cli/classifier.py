@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from muonkit.core.result import Result
+
 
 def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:
     parser = commands.add_parser("classifier", help="train a classifier on all layers; compare it with the likelihood")
@@ -23,7 +25,7 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     evaluate.set_defaults(run=run_evaluate)
 
 
-def run_train(options: argparse.Namespace) -> dict[str, Any]:
+def run_train(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.classifier import train_classifier
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
@@ -32,7 +34,7 @@ def run_train(options: argparse.Namespace) -> dict[str, Any]:
         return train_classifier(options.config, options.out, work)
 
 
-def run_evaluate(options: argparse.Namespace) -> dict[str, Any]:
+def run_evaluate(options: argparse.Namespace) -> Result:
     from muonkit.core.files import write_json
     from muonkit.pipelines.classifier import evaluate_classifier
     from muonkit.run.progress import talk
@@ -41,5 +43,5 @@ def run_evaluate(options: argparse.Namespace) -> dict[str, Any]:
     with runner(options.jobs, options.scheduler, talk()) as work:
         result = evaluate_classifier(options.config, options.model, work)
     if options.out is not None:
-        write_json(options.out, {key: value for key, value in result.items() if key != "text"})
+        write_json(options.out, result.numbers())
     return result

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from muonkit.core.result import Result
+
 if TYPE_CHECKING:
     from muonkit.conditions.store import Store
 
-Run = Callable[[argparse.Namespace], dict[str, Any]]
+Run = Callable[[argparse.Namespace], Result]
 
 
 def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:  # noqa: ARG001
@@ -55,62 +57,62 @@ def _get_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", dest="out", type=Path, required=True, metavar="FILE")
 
 
-def run_create(options: argparse.Namespace) -> dict[str, Any]:
+def run_create(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.conditions import create
 
     return create(options.location, options.payloads)
 
 
-def run_add(options: argparse.Namespace) -> dict[str, Any]:
+def run_add(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.conditions import add
 
     with _store(options) as store:
         return add(store, options.name, options.file, options.schema, options.comment)
 
 
-def run_tag(options: argparse.Namespace) -> dict[str, Any]:
+def run_tag(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.conditions import tag
 
     with _store(options) as store:
         return tag(store, options.tag, options.name, options.revision, options.iov, options.comment)
 
 
-def run_publish(options: argparse.Namespace) -> dict[str, Any]:
+def run_publish(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.conditions import publish
 
     with _store(options) as store:
         return publish(store, options.tag)
 
 
-def run_invalidate(options: argparse.Namespace) -> dict[str, Any]:
+def run_invalidate(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.conditions import invalidate
 
     with _store(options) as store:
         return invalidate(store, options.tag)
 
 
-def run_list(options: argparse.Namespace) -> dict[str, Any]:
+def run_list(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.conditions import show
 
     with _store(options) as store:
         return show(store, options.tag)
 
 
-def run_get(options: argparse.Namespace) -> dict[str, Any]:
+def run_get(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.conditions import get
 
     with _store(options) as store:
         return get(store, options.tag, options.name, options.experiment, options.run_number, options.out)
 
 
-def run_check(options: argparse.Namespace) -> dict[str, Any]:
+def run_check(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.conditions import check
 
     with _store(options) as store:
         return check(store, clean=options.clean)
 
 
-def run_history(options: argparse.Namespace) -> dict[str, Any]:
+def run_history(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.conditions import history
 
     with _store(options) as store:

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from muonkit.core.result import Result
+
 
 def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
@@ -14,12 +16,12 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     parser.add_argument(
         "--explain",
         metavar="[[[EXPERIMENT:]RUN:]EVENT:]TRACK",
-        help="tell of one track, layer by layer, and draw it to -o FILE.png",
+        help="explain one track, layer by layer, and draw it to -o FILE.png",
     )
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
+def run(options: argparse.Namespace) -> Result:
     if options.explain is not None:
         from muonkit.pipelines.explain import explain
 

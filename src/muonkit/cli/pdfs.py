@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from muonkit.core.result import Result
+
 SPECIES = ("e", "mu", "pi", "K", "p", "d")
 
 
@@ -23,17 +25,16 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     show.set_defaults(run=run_show)
 
 
-def run_build(options: argparse.Namespace) -> dict[str, Any]:
+def run_build(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.pdfs import build_pdfs
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
     with runner(options.jobs, options.scheduler, talk()) as work:
-        result = build_pdfs(options.config, options.out, work)
-    return result | {"text": f"{result['file']}: {result['text']}\n{result['page']}"}
+        return build_pdfs(options.config, options.out, work)
 
 
-def run_show(options: argparse.Namespace) -> dict[str, Any]:
+def run_show(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.pdfs_show import show
 
     return show(options.payload, options.species, options.charge, options.outcome, options.last)

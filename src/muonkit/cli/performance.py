@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from muonkit.core.result import Result
+
 
 def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:  # noqa: ARG001
     parser = commands.add_parser(
@@ -14,7 +16,7 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
+def run(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.performance import performance
 
     return performance(options.config, options.out)

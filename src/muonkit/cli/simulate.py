@@ -32,12 +32,10 @@ def run(options: argparse.Namespace) -> Result:
         return simulate_dimuons(options.config, options.out, work)
 
 
-def run_klm(options: argparse.Namespace) -> dict[str, Any]:
+def run_klm(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.simulate_klm import simulate_klm
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
     with runner(options.jobs, options.scheduler, talk()) as work:
-        result = simulate_klm(options.config, options.out, work)
-    text = f"{result['files'][0]}: {result['tracks']} tracks of {result['events']} events, {result['hits']} hits"
-    return result | {"text": text}
+        return simulate_klm(options.config, options.out, work)

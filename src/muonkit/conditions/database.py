@@ -23,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from muonkit.core.errors import InputError
 
-Result = TypeVar("Result")
+Answer = TypeVar("Answer")
 FILE = "conditions.sqlite"
 PATIENCE_MS = 15_000  # how long a transaction waits for a lock
 NETWORK_TIMEOUT_S = 60  # longer than PATIENCE_MS, so that the server reports first
@@ -45,12 +45,12 @@ class Database:
     reading: Mapping[str, Any]
     writing: Mapping[str, Any]
 
-    def read(self, work: Callable[[Connection], Result]) -> Result:
+    def read(self, work: Callable[[Connection], Answer]) -> Answer:
         """The result of `work`, done in one transaction that sees one state. Raises InputError if the database
         fails."""
         return self._run(work, self.reading)
 
-    def write(self, work: Callable[[Connection], Result]) -> Result:
+    def write(self, work: Callable[[Connection], Answer]) -> Answer:
         """The result of `work`, done in one transaction, completely or not at all; `work` may run more than once.
         Raises InputError if the database fails."""
         return self._run(work, self.writing)
@@ -59,8 +59,8 @@ class Database:
         """Close the connections."""
         self.engine.dispose()
 
-    def _run(self, work: Callable[[Connection], Result], options: Mapping[str, Any]) -> Result:
-        def once() -> Result:
+    def _run(self, work: Callable[[Connection], Answer], options: Mapping[str, Any]) -> Answer:
+        def once() -> Answer:
             with self.engine.connect().execution_options(**options) as connection, connection.begin():
                 return work(connection)
 
@@ -70,7 +70,7 @@ class Database:
             raise InputError(f"{self.shown}: the database says: {_reason(error)}{_way_out(error)}") from error
 
 
-def patiently(once: Callable[[], Result]) -> Result:
+def patiently(once: Callable[[], Answer]) -> Answer:
     """The result of `once`, tried again, at most ATTEMPTS times, while the database refuses it in favour of another
     transaction. Raises DBAPIError if it fails for another reason, or each time."""
     attempt = 0

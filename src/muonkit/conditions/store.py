@@ -146,7 +146,7 @@ class Store:
 
         def work(connection: Connection) -> Entry:
             _changeable(connection, tag)
-            entry = Entry(name, number, iov, _known(connection, name, number).checksum)
+            entry = Entry(name, number, iov, _payload_at(connection, name, number).checksum)
             other = queries.entry_meeting(connection, tag, name, iov)
             if other:
                 raise InputError(
@@ -208,7 +208,7 @@ class Store:
             found = queries.entry_meeting(connection, tag, name, IoV(experiment, run, experiment, run))
             if found is None:
                 raise InputError(_missing(connection, tag, name, f"experiment {experiment}, run {run}"))
-            return _known(connection, name, found.revision)
+            return _payload_at(connection, name, found.revision)
 
         return self.database.read(work)
 
@@ -301,7 +301,7 @@ def _set_state(connection: Connection, tag: str, state: State) -> None:
     connection.execute(update(global_tags).where(global_tags.c.name == tag).values(state=state))
 
 
-def _known(connection: Connection, name: str, revision: int) -> Payload:
+def _payload_at(connection: Connection, name: str, revision: int) -> Payload:
     found = queries.payload_at(connection, name, revision)
     if found:
         return found

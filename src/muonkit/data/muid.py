@@ -1,10 +1,7 @@
 """What extrapolation through the KLM leaves of every track, a struct of arrays; likelihoods are made of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Self
-
-import numpy as np
 
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 
@@ -14,12 +11,13 @@ LAYERS = BARREL_LAYERS + ENDCAP_LAYERS  # bits of a pattern: barrel layers 0 to 
 
 @dataclass(frozen=True, slots=True)
 class MuidTracks:
-    """charge (n,) +1 or -1; outcome (n,) 0 to 66, see `muid.outcome`; is_forward (n,): the track ends at z > z0.
+    """charge (n,) +1 or -1; outcome (n,) 0 to 66: where the track ended, see `muid.likelihood.outcome`; is_forward
+    (n,): it ends at z > z0.
 
     Patterns (n,): bit i for layer i, barrel 0-14, endcap 15-28; ext: crossed, hit: crossed with a matching hit. Last
     layers (n,), -1 if there is none. chi2, ndof (n,): sums over the hits that updated the track. efficiency (n,
     LAYERS): of the layer where the track crosses it, 1 where it does not. status (n,): why the track ended, see
-    `transport.status`."""
+    `muid.swim.crossing`."""
 
     charge: FloatArray
     outcome: IntArray
@@ -43,22 +41,17 @@ class MuidTracks:
         return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
-def concatenate(tables: Sequence[MuidTracks]) -> MuidTracks:
-    """The tracks of many tables, one after the other."""
-    return MuidTracks(*(np.concatenate([getattr(t, field.name) for t in tables]) for field in fields(MuidTracks)))
-
-
 @dataclass(frozen=True, slots=True)
 class MuidLayers:
     """How every track crossed every layer: arrays (n, LAYERS, ...), NaN or -1 where it did not.
 
-    outcome: see `muid.crossing`; surface: index in the detector; position (..., 3) [cm] and momentum [GeV]: predicted
-    at the plane, before a hit updates the track; local (..., 2) [cm]: the same in the frame of the plane; covariance
-    (..., 3) [cm^2]: of `local`, elements 00, 01, 11; residual (..., 2) [cm]: of the nearest hit, in the frame of its
-    plane, and variance (..., 2) [cm^2]: of the residual, track and hit; chi2: of a hit that matched; hit: row of the
-    nearest hit in the table of hits."""
+    crossing: 0 to 7, what became of the track there, see `muid.swim.crossing`; surface: index in the detector; position
+    (..., 3) [cm] and momentum [GeV]: predicted at the plane, before a hit updates the track; local (..., 2) [cm]: the
+    same in the frame of the plane; covariance (..., 3) [cm^2]: of `local`, elements 00, 01, 11; residual (..., 2) [cm]:
+    of the nearest hit, in the frame of its plane, and variance (..., 2) [cm^2]: of the residual, track and hit; chi2:
+    of a hit that matched; hit: row of the nearest hit in the table of hits."""
 
-    outcome: IntArray
+    crossing: IntArray
     surface: IntArray
     position: FloatArray
     momentum: FloatArray
@@ -70,8 +63,16 @@ class MuidLayers:
     hit: IntArray
 
     def __len__(self) -> int:
-        return len(self.outcome)
+        return len(self.crossing)
 
     def __getitem__(self, rows: AnyArray | slice) -> Self:
         """The tracks selected by a mask, an index array or a slice."""
         return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Extrapolated:
+    """Per track (n), and per track and layer (n, LAYERS)."""
+
+    tracks: MuidTracks
+    layers: MuidLayers

@@ -6,7 +6,7 @@ hits of its events are slices."""
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -132,7 +132,7 @@ def read_tracks(file: KLMFile, start: int, stop: int) -> Candidates:
 
 
 def _upper(file: KLMFile, columns: Mapping[str, AnyArray], n: int) -> FloatArray:
-    """Upper triangles (n, 21) from one column of lists, or from 21 columns."""
+    """Upper triangles (n, 21) [cm^2, cm GeV, GeV^2] from one column of lists, or from 21 columns."""
     if COVARIANCE not in columns:
         return np.column_stack([_number(file, columns, name) for name in SPLIT_COVARIANCE]).reshape(n, 21)
     rows = columns[COVARIANCE]
@@ -221,8 +221,15 @@ def _positions(values: AnyArray, name: str) -> IntArray:
     return np.array([known[str(word)] for word in unique], dtype=np.int64)[inverse]
 
 
-def keys(file: KLMFile, experiment: int, run: int) -> tuple[IntArray, IntArray]:
-    """Experiment, run and event (rows, 3) of every row, and the first rows (k + 1,) of its k events.
+class EventKeys(NamedTuple):
+    """Experiment, run and event (n, 3) of every row of a table, and the first rows (k + 1,) of its k events."""
+
+    rows: IntArray
+    first: IntArray
+
+
+def event_keys(file: KLMFile, experiment: int = 0, run: int = 0) -> EventKeys:
+    """The keys of a table; experiment and run where the table does not name them.
 
     Raises InputError if the rows are not sorted by them."""
     columns = read_columns(file, 0, file.rows, (*RUN_COLUMNS, "event"))
@@ -242,7 +249,7 @@ def keys(file: KLMFile, experiment: int, run: int) -> tuple[IntArray, IntArray]:
             f"{file.name}: row {row} goes back to an earlier event; sort the rows by experiment, run, event"
         )
     first_rows = np.concatenate(([0], np.flatnonzero(change) + 1, [len(rows)]))
-    return rows, first_rows if len(rows) else first_rows[:1]
+    return EventKeys(rows, first_rows if len(rows) else first_rows[:1])
 
 
 def table_of(tracks: Candidates, hits: KLMHits) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,5 +1,5 @@
 """A simulated sample for identification: NAME.parquet stands for three tables, NAME.tracks.parquet, NAME.hits.parquet
-and, apart from what identification reads, NAME.truth.parquet, with NAME.json telling how they were made."""
+and, apart from what identification reads, NAME.truth.parquet, with NAME.json that says how they were made."""
 
 import json
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class SampleFiles(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class OpenSample:
     """A sample that is open for reading, row i of tracks and of truth being the same track; about: its making."""
 
     name: str
@@ -42,7 +42,7 @@ def sample_files(path: Path) -> SampleFiles:
     return SampleFiles(tracks, hits, truth, path.with_name(f"{stem}.json"))
 
 
-def open_sample(path: Path) -> Sample:
+def open_sample(path: Path) -> OpenSample:
     """Open all parts. Raises InputError for what is missing, and for tracks and truth that do not belong together."""
     files = sample_files(path)
     tracks, hits, truth = open_tracks(files.tracks, {}), open_hits(files.hits, {}), open_truth(files.truth)
@@ -53,4 +53,4 @@ def open_sample(path: Path) -> Sample:
         about = json.loads(files.about.read_text()) if files.about.is_file() else {}
     except ValueError as error:
         raise InputError(f"{files.about}: is not JSON. Simulate the sample again.") from error
-    return Sample(str(path), tracks, hits, truth, about)
+    return OpenSample(str(path), tracks, hits, truth, about)

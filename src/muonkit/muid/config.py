@@ -1,15 +1,12 @@
 """`muonkit identify`: its configuration."""
 
-from dataclasses import replace
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from muonkit.core.config import Section
-from muonkit.muid.likelihood.evaluate import LikelihoodSettings
-from muonkit.muid.swim.extrapolate import TRANSPORT, MuidSettings
-
-Hypothesis = Literal["e", "mu", "pi", "K", "p", "d"]
+from muonkit.muid.likelihood.config import LikelihoodSettings
+from muonkit.muid.swim.config import MuidSettings
 
 
 class IdentifyInput(Section):
@@ -41,41 +38,6 @@ class ConditionsChoice(Section):
     strip_efficiency: str | None = None
 
 
-class MuidChoice(Section):
-    """Extrapolation and matching, see `MuidSettings`; arbitrate: give a hit that several tracks share to one."""
-
-    species: Literal["mu", "pi", "K", "p", "d", "e"] = "mu"
-    min_pt: float = Field(0.1, ge=0)
-    min_kinetic: float = Field(0.002, gt=0)
-    mean_dt: float = 0.0
-    max_dt: float = Field(1e4, gt=0)
-    max_sigma: float = Field(3.5, gt=0)
-    match: Literal["both", "either"] = "both"
-    first_rpc_layer: int = Field(2, ge=0)
-    cosmics: bool = True
-    zero_field: bool = False
-    scattering: Literal["none", "highland", "highland, no log", "highland, total"] = "highland"
-    straggling: bool = True
-    arbitrate: bool = False
-
-    def settings(self) -> MuidSettings:
-        """The same for `extrapolate`."""
-        own = self.model_dump(exclude={"scattering", "straggling", "arbitrate"})
-        return MuidSettings(**own, transport=replace(TRANSPORT, scattering=self.scattering, straggling=self.straggling))
-
-
-class LikelihoodChoice(Section):
-    """Which variant of the likelihood, see `LikelihoodSettings`; keys given here override the mode."""
-
-    mode: Literal["faithful", "improved"] = "faithful"
-    first_bin: Literal["faithful", "clamp", "power"] | None = None
-    last_layer: Literal["faithful", "strict"] | None = None
-
-    def settings(self) -> LikelihoodSettings:
-        """The same for `likelihood`."""
-        return LikelihoodSettings.of(self.mode, self.first_bin, self.last_layer)
-
-
 class Identify(Section):
     """`muonkit identify`: the payload is a file, "default" for the one that comes with muonkit (also if nothing is
     given), or comes from [conditions]. classifier: a file, or "default": adds the column classifier_mu."""
@@ -85,8 +47,8 @@ class Identify(Section):
     payload: str | None = None
     conditions: ConditionsChoice | None = None
     classifier: str | None = None
-    muid: MuidChoice = MuidChoice()
-    likelihood: LikelihoodChoice = LikelihoodChoice()
+    muid: MuidSettings = MuidSettings()
+    likelihood: LikelihoodSettings = LikelihoodSettings()
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

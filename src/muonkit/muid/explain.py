@@ -1,4 +1,4 @@
-"""One track told layer by layer: where it was predicted, what was there, and what each hypothesis makes of it."""
+"""One track explained layer by layer: where it was predicted, what was there, and what each hypothesis makes of it."""
 
 from dataclasses import dataclass
 
@@ -6,20 +6,19 @@ import numpy as np
 
 from muonkit.core.arrays import FloatArray
 from muonkit.data.klm import Candidates, KLMHits
-from muonkit.data.muid import BARREL_LAYERS, MuidLayers
-from muonkit.muid.identify import Identification, extrapolated
+from muonkit.data.muid import BARREL_LAYERS, Extrapolated, MuidLayers
+from muonkit.muid.identify import Identification
 from muonkit.muid.likelihood.evaluate import Likelihoods, likelihood
 from muonkit.muid.likelihood.longitudinal import contributions
 from muonkit.muid.likelihood.transverse import transverse
-from muonkit.muid.run_conditions import RunConditions
 from muonkit.muid.swim import crossing
-from muonkit.muid.swim.extrapolate import Extrapolated
+from muonkit.muid.swim.extrapolate import extrapolate
 
 LOW_EFFICIENCY = 0.9  # below, a missing hit is blamed on the module
 
 
 @dataclass(frozen=True, slots=True)
-class LayerStory:
+class ExplainedLayer:
     """A layer that was crossed: its name; predicted local coordinates, their sigma (2,) [cm], momentum [GeV]; row of
     the nearest hit in the table, -1 for none; pulls (2,) of that hit, with track and hit errors; chi2 of a match; what
     became of it; the term (6,) of each hypothesis in ln P_L."""
@@ -36,33 +35,33 @@ class LayerStory:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """All layers in order, the term (6,) of the reduced chi2, and the results."""
+class ExplainedTrack:
+    """All layers in order, the term (6,) of the reduced chi2 in ln P_T, and the results, tables of one row."""
 
-    layers: tuple[LayerStory, ...]
+    layers: tuple[ExplainedLayer, ...]
     transverse: FloatArray
     found: Extrapolated
     likelihoods: Likelihoods
 
 
-def tell(candidates: Candidates, row: int, hits: KLMHits, how: Identification, conditions: RunConditions) -> Story:
-    """The story of one track of an event (with arbitration, its neighbours matter)."""
-    whole = extrapolated(candidates, hits, how, conditions)
+def explain_track(candidates: Candidates, row: int, hits: KLMHits, how: Identification) -> ExplainedTrack:
+    """One track explained, in `row` of the tracks of an event (with arbitration, its neighbours matter)."""
+    whole = extrapolate(candidates, hits, how.yoke)
     found = Extrapolated(whole.tracks[row : row + 1], whole.layers[row : row + 1])
     chosen = how.likelihood
-    terms = contributions(found.tracks, conditions.payload, chosen.last_layer == "strict", chosen.floor)[0]
-    names = how.detector.layers
-    bits = np.flatnonzero(found.layers.outcome[0] != crossing.NOT_CROSSED)
+    terms = contributions(found.tracks, how.payload, chosen.last_layer == "strict", chosen.floor)[0]
+    names = how.yoke.detector.layers
+    bits = np.flatnonzero(found.layers.crossing[0] != crossing.NOT_CROSSED)
     layers = tuple(_layer(found, int(bit), names, terms[bit]) for bit in bits)
-    shape = transverse(found.tracks, conditions.payload, chosen.first_bin)[0]
-    return Story(layers, shape, found, likelihood(found.tracks, conditions.payload, chosen))
+    shape = transverse(found.tracks, how.payload, chosen.first_bin)[0]
+    return ExplainedTrack(layers, shape, found, likelihood(found.tracks, how.payload, chosen))
 
 
-def _layer(found: Extrapolated, bit: int, names: tuple[str, ...], terms: FloatArray) -> LayerStory:
+def _layer(found: Extrapolated, bit: int, names: tuple[str, ...], terms: FloatArray) -> ExplainedLayer:
     layers = found.layers
     surface = int(layers.surface[0, bit])
     region = "barrel" if bit < BARREL_LAYERS else "endcap"
-    return LayerStory(
+    return ExplainedLayer(
         names[surface] if surface >= 0 else f"{region} layer {bit % BARREL_LAYERS}",
         layers.local[0, bit],
         np.sqrt(layers.covariance[0, bit, [0, 2]]),
@@ -77,7 +76,7 @@ def _layer(found: Extrapolated, bit: int, names: tuple[str, ...], terms: FloatAr
 
 def reason(layers: MuidLayers, bit: int, efficiency: float) -> str:
     """Why there is, or is not, a hit."""
-    what = int(layers.outcome[0, bit])
+    what = int(layers.crossing[0, bit])
     if what in (crossing.MISSED, crossing.NO_MATCH) and efficiency < LOW_EFFICIENCY:
         return f"inefficient: the module has {efficiency:.2f}"
     return crossing.CROSSING[what]

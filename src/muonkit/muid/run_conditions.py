@@ -1,4 +1,4 @@
-"""What identification needs to know of a run: the payload of the likelihood, dead channels, efficiencies."""
+"""What identification needs of a run: the payload of the likelihood, dead channels, efficiencies."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class _Reader:
 
     store: Store
     tag: str
-    known: dict[str | None, Any]
+    parsed: dict[str | None, Any]
 
     def conditions(self, names: PayloadNames, run: Run) -> tuple[RunConditions, list[str]]:
         """What holds for a run, and a line for everything that is missing."""
@@ -79,16 +79,16 @@ class _Reader:
                 labels[i] = None if name is None else self.read(name, schema, parse, run)
             except InputError as error:
                 faults += error.faults
-        found: list[Any] = [None if label is None else self.known[label] for label in labels]
+        found: list[Any] = [None if label is None else self.parsed[label] for label in labels]
         sources = tuple(label for label in labels if label is not None)
         return RunConditions(found[0], found[1], found[2], sources), faults
 
     def read(self, name: str, schema: str, parse: Callable[[bytes, str], Any], run: Run) -> str:
-        """Read what holds for a run, if it is not known yet; what it is called."""
+        """Read what holds for a run, if that was not done yet; returns what it is called."""
         payload = self.store.find(self.tag, name, *run)
         label = f"{payload.name} revision {payload.revision}"
         if payload.schema != schema:
             raise InputError(f"{label}: has schema {payload.schema}, this version reads {schema}")
-        if label not in self.known:
-            self.known[label] = parse(self.store.read(payload), label)
+        if label not in self.parsed:
+            self.parsed[label] = parse(self.store.read(payload), label)
         return label

@@ -4,7 +4,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from muonkit.core.errors import InputError
-from muonkit.muid.classifier.model import Model
+from muonkit.muid.classifier.model import Classifier
 from muonkit.muid.likelihood.payload import LikelihoodParameters
 
 DEFAULT = "default"
@@ -25,13 +25,14 @@ def payload_of(name: str, base: Path) -> LikelihoodParameters:
     return default_payload() if name == DEFAULT else LikelihoodParameters.load(base / name)
 
 
-def classifier_of(name: str, base: Path) -> Model:
+def classifier_of(name: str, base: Path) -> Classifier:
     """The classifier that comes with the package, or a file below `base`. Raises InputError if it cannot be read, or
     does not find muons."""
     if name != DEFAULT:
-        model = Model.load(base / name)
-        if model.species[0] != "mu":
-            raise InputError(f"{base / name}: finds {model.species[0]}, not mu. Train one with training.signal = 'mu'.")
-        return model
+        classifier = Classifier.load(base / name)
+        signal = classifier.species[0]
+        if signal != "mu":
+            raise InputError(f"{base / name}: finds {signal}, not mu. Train one with training.signal = 'mu'.")
+        return classifier
     with as_file(files("muonkit.muid").joinpath(CLASSIFIER)) as path:
-        return Model.load(path)
+        return Classifier.load(path)

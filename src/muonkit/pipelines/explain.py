@@ -1,47 +1,84 @@
-"""One track of an identification, told layer by layer and drawn."""
+"""One track of an identification, explained layer by layer and drawn."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from muonkit.core.arrays import AnyArray
+from muonkit.core.arrays import AnyArray, IntArray
 from muonkit.core.config import load
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic, check_output
-from muonkit.io.klm import KLMFile, keys, read_columns, read_hits, read_tracks
+from muonkit.core.result import Result
+from muonkit.data.klm import Candidates, KLMHits
+from muonkit.io.klm import KLMFile, event_keys, read_columns
 from muonkit.muid.config import Identify, IdentifyInput
-from muonkit.muid.explain import LayerStory, Story, tell
-from muonkit.muid.identify import usable
+from muonkit.muid.explain import ExplainedLayer, ExplainedTrack, explain_track
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.swim.crossing import STATUS
-from muonkit.pipelines.identify_inputs import Job, Piece, opened, prepare
+from muonkit.muid.swim.hits import usable
+from muonkit.pipelines.identify_inputs import IdentifyJob, opened, prepare
+from muonkit.pipelines.pieces import read_events
 from muonkit.report.muid import event_picture
 
 PICTURES = (".png", ".pdf", ".svg")
 
 
-def explain(config_path: Path, which: str, out: Path) -> dict[str, Any]:
-    """Tell of track `which` ("EXPERIMENT:RUN:EVENT:TRACK", or less where that is one only), drawn to `out`.
+@dataclass(frozen=True, slots=True)
+class Explanation(Result):
+    """A track, what it is called, and the picture of it."""
+
+    title: str
+    track: ExplainedTrack
+    figure: Path
+
+    def report(self) -> str:
+        """A table: layers, then the reduced chi2, the sum and the probabilities."""
+        tracks, likelihoods = self.track.found.tracks, self.track.likelihoods
+        names = "".join(f"{name:>8}" for name in HYPOTHESES)
+        columns = f"{'predicted [cm]':>18}{'sigma [cm]':>14}{'p':>7}{'hit':>7}{'pulls':>14}{'chi2':>8}"
+        end = f"outcome {tracks.outcome[0]}, chi2 {tracks.chi2[0]:.2f}, ndof {tracks.ndof[0]}"
+        return "\n".join([
+            self.title,
+            f"{end}; it {STATUS[tracks.status[0]]}",
+            "",
+            f"{'':22}{columns}  ln P:{names}",
+            *(_line(layer) for layer in self.track.layers),
+            f"{'reduced chi2':90}       {_numbers(self.track.transverse)}",
+            f"{'ln pdf' + (' (junk)' if likelihoods.junk[0] else ''):90}       {_numbers(likelihoods.log_pdf[0])}",
+            f"{'probability':90}       {_numbers(likelihoods.probability[0])}",
+            str(self.figure),
+        ])  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """The layers, the picture, and the text."""
+        layers = [_as_json(layer) for layer in self.track.layers]
+        return {"layers": layers, "figure": str(self.figure), "text": str(self)}
+
+
+def explain(config_path: Path, which: str, out: Path) -> Explanation:
+    """Explain track `which` ("EXPERIMENT:RUN:EVENT:TRACK", or less where that is one only), drawn to `out`.
 
     Raises InputError if there is no such track, or several, or `out` is no picture."""
     if out.suffix not in PICTURES:
         raise InputError(f"{out}: --explain draws a picture; give -o a name that ends in {', '.join(PICTURES)}")
     config, base = load(config_path, Identify), config_path.parent
-    row = _row(opened(config.input, base)[0], config.input, which)
+    row = row_of(opened(config.input, base)[0], config.input, which)
     job = prepare(config, base, row)
     check_output(out, (config_path, *job.files))
-    piece = job.pieces[0]
-    story, hits, candidate = _told(job, piece, row)
-    title = f"{job.how.detector.title}: event {candidate.event[0]}, track {candidate.track[0]}"
-    figure = event_picture(job.how.detector, story, hits, candidate.states.position[0], title)
+    candidates, hits, own = event_of(job, row)
+    how, candidate = job.how[job.pieces[0].run], candidates[own : own + 1]
+    detector, track = how.yoke.detector, explain_track(candidates, own, hits, how)
+    title = f"{detector.title}: event {candidate.event[0]}, track {candidate.track[0]}"
+    figure = event_picture(detector, track, hits, candidate.states.position[0], title)
     with atomic(out) as temporary:
         figure.savefig(temporary, dpi=160, format=out.suffix[1:])
-    return {"layers": [_as_json(layer) for layer in story.layers], "figure": str(out), "text": _text(story, title, out)}
+    return Explanation(title, track, out)
 
 
-def _row(tracks: KLMFile, choice: IdentifyInput, which: str) -> int:
-    """The row of the track in the table."""
+def row_of(tracks: KLMFile, choice: IdentifyInput, which: str) -> int:
+    """The row of a track in the table. Raises InputError if there is none, or several."""
     try:
         wanted = [int(number) for number in which.split(":")]
     except ValueError:
@@ -49,7 +86,7 @@ def _row(tracks: KLMFile, choice: IdentifyInput, which: str) -> int:
     if not 1 <= len(wanted) <= 4:
         raise InputError(f"--explain {which}: give [[[EXPERIMENT:]RUN:]EVENT:]TRACK, whole numbers")
     number = read_columns(tracks, 0, tracks.rows, ("track",))["track"]
-    table = np.column_stack((keys(tracks, choice.experiment, choice.run)[0], number))
+    table = np.column_stack((event_keys(tracks, choice.experiment, choice.run).rows, number))
     rows = np.flatnonzero(np.all(table[:, -len(wanted) :] == wanted, axis=1))
     if len(rows) != 1:
         count = str(len(rows) or "no")
@@ -59,17 +96,18 @@ def _row(tracks: KLMFile, choice: IdentifyInput, which: str) -> int:
     return int(rows[0])
 
 
-def _told(job: Job, piece: Piece, row: int) -> tuple[Story, Any, Any]:
-    candidates, (hits, _) = read_tracks(job.tracks, *piece.tracks), usable(read_hits(job.hits, *piece.hits), job.how)
+def event_of(job: IdentifyJob, row: int) -> tuple[Candidates, KLMHits, int]:
+    """All tracks and usable hits of the event of the track in `row` of the table, and its place among the tracks."""
+    piece = job.pieces[0]
+    candidates, hits = read_events(job.tracks, job.hits, piece)
+    hits, _ = usable(hits, job.how[piece.run].yoke.layout)
     here = row - piece.tracks[0]
-    same: AnyArray = np.flatnonzero(candidates.event == candidates.event[here])
-    own = hits[hits.event == candidates.event[here]]
-    position = int(np.flatnonzero(same == here)[0])
-    story = tell(candidates[same], position, own, job.how, job.conditions[piece.run])
-    return story, own, candidates[here : here + 1]
+    event = candidates.event[here]
+    same: IntArray = np.flatnonzero(candidates.event == event)
+    return candidates[same], hits[hits.event == event], int(np.flatnonzero(same == here)[0])
 
 
-def _as_json(layer: LayerStory) -> dict[str, Any]:
+def _as_json(layer: ExplainedLayer) -> dict[str, Any]:
     def plain(values: Any) -> Any:
         return [None if not np.isfinite(value) else round(float(value), 6) for value in values]
 
@@ -86,24 +124,7 @@ def _as_json(layer: LayerStory) -> dict[str, Any]:
     }
 
 
-def _text(story: Story, title: str, out: Path) -> str:
-    tracks, likelihoods = story.found.tracks, story.likelihoods
-    names = "".join(f"{name:>8}" for name in HYPOTHESES)
-    lines = [
-        title,
-        f"outcome {tracks.outcome[0]}, chi2 {tracks.chi2[0]:.2f}, ndof {tracks.ndof[0]}; it {STATUS[tracks.status[0]]}",
-        "",
-        f"{'':22}{'predicted [cm]':>18}{'sigma [cm]':>14}{'p':>7}{'hit':>7}{'pulls':>14}{'chi2':>8}  ln P:{names}",
-        *(_line(layer) for layer in story.layers),
-        f"{'reduced chi2':90}       {_numbers(story.transverse)}",
-        f"{'ln pdf' + (' (junk)' if likelihoods.junk[0] else ''):90}       {_numbers(likelihoods.log_pdf[0])}",
-        f"{'probability':90}       {_numbers(likelihoods.probability[0])}",
-        str(out),
-    ]
-    return "\n".join(lines)
-
-
-def _line(layer: LayerStory) -> str:
+def _line(layer: ExplainedLayer) -> str:
     hit = f"{layer.hit:7}" if layer.hit >= 0 else f"{'-':>7}"
     pulls = "".join(f"{pull:7.2f}" if np.isfinite(pull) else f"{'-':>7}" for pull in layer.pull)
     chi2 = f"{layer.chi2:8.2f}" if np.isfinite(layer.chi2) else f"{'-':>8}"

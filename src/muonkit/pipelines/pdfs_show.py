@@ -1,11 +1,13 @@
 """A look into a payload."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from muonkit.core.errors import InputError
+from muonkit.core.result import Result
 from muonkit.data.muid import BARREL_LAYERS
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, signed_number
 from muonkit.muid.likelihood.outcome import OUTCOMES, class_index, classes
@@ -13,27 +15,60 @@ from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
 from muonkit.muid.shipped import payload_of
 
 
-def show(name: str, species: str, charge: int, outcome: int | None, last: int | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class LayerEntry:
+    """Probability of a hit in a layer, its standard deviation, and the number of tracks that crossed the layer."""
+
+    layer: str
+    p: float
+    uncertainty: float
+    crossed: int
+
+    def __str__(self) -> str:
+        return f"{self.layer:>10} {self.p:8.4f} +- {self.uncertainty:.4f} of {self.crossed}"
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadSummary(Result):
+    """What a payload is made of: numbers of tracks by signed species; table: of one class, if it was asked for."""
+
+    checksum: str
+    tracks: dict[str, int]
+    provenance: dict[str, Any]
+    table: tuple[LayerEntry, ...] | None
+
+    def report(self) -> str:
+        """The making, then the table."""
+        lines = [
+            f"checksum {self.checksum[:16]}, made by {self.provenance.get('made by', 'nobody knows')}",
+            f"tracks: {', '.join(f'{n} {who}' for who, n in self.tracks.items())}",
+        ]
+        return "\n".join([*lines, *map(str, self.table or ())])
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields, the table only if it was asked for, and the text."""
+        result: dict[str, Any] = {name: getattr(self, name) for name in ("checksum", "tracks", "provenance")}
+        table = {} if self.table is None else {"table": [asdict(entry) for entry in self.table]}
+        return result | table | {"text": str(self)}
+
+
+def show(name: str, species: str, charge: int, outcome: int | None, last: int | None) -> PayloadSummary:
     """What the payload is made of, and the table of a class if one is named. Raises InputError for one that is none."""
     payload = payload_of(name, Path())
-    numbers = {f"{who}{'+' if q > 0 else '-'}": signed_number(who, q) for who in HYPOTHESES for q in (1, -1)}
-    tracks = {who: int(payload.tracks[n].sum()) for who, n in numbers.items()}
-    lines = [f"checksum {payload.checksum()[:16]}, made by {payload.provenance.get('made by', 'nobody knows')}"]
-    lines += [f"tracks: {', '.join(f'{n} {who}' for who, n in tracks.items())}"]
-    result: dict[str, Any] = {"checksum": payload.checksum(), "tracks": tracks, "provenance": payload.provenance}
     if outcome is None and last is not None:
         raise InputError(f"--last {last}: is one of an outcome; give --outcome too")
-    if outcome is not None:
-        rows = table(payload, signed_number(species, charge), outcome, last)
-        lines += [f"{layer:>10} {p:8.4f} +- {e:.4f} of {n}" for layer, p, e, n in rows]
-        result["table"] = [dict(zip(("layer", "p", "uncertainty", "crossed"), row, strict=True)) for row in rows]
-    return result | {"text": "\n".join(lines)}
+    tracks = {
+        f"{who}{'+' if q > 0 else '-'}": int(payload.tracks[signed_number(who, q)].sum())
+        for who in HYPOTHESES
+        for q in (1, -1)
+    }
+    entries = None if outcome is None else table(payload, signed_number(species, charge), outcome, last)
+    return PayloadSummary(payload.checksum(), tracks, payload.provenance, entries)
 
 
-def table(
-    payload: LikelihoodParameters, hypothesis: int, outcome: int, last: int | None
-) -> list[tuple[str, float, float, int]]:
-    """Layer, probability, uncertainty and number of crossings of a class; without a last layer of the fullest."""
+def table(payload: LikelihoodParameters, hypothesis: int, outcome: int, last: int | None) -> tuple[LayerEntry, ...]:
+    """The entries of a class, those of layers that no track of it can cross left out; without a last layer, of the
+    class with most tracks. Raises InputError for a class that does not exist."""
     if not 0 < outcome < OUTCOMES:
         raise InputError(f"--outcome {outcome}: outcomes with a table are 1 to {OUTCOMES - 1}")
     if last is None:
@@ -44,10 +79,9 @@ def table(
     if place < 0:
         raise InputError(f"--last {last}: is no last layer of outcome {outcome}")
     rows = np.arange(*first_entries()[place : place + 2])
-    columns = payload.longitudinal[hypothesis, rows], payload.uncertainty[hypothesis, rows]
-    numbers = payload.crossed[hypothesis, rows]
-    return [
-        (f"{'barrel' if i < BARREL_LAYERS else 'endcap'} {i % BARREL_LAYERS}", float(p), float(e), int(n))
-        for i, (p, e, n) in enumerate(zip(*columns, numbers, strict=True))
+    columns = (values[hypothesis, rows] for values in (payload.longitudinal, payload.uncertainty, payload.crossed))
+    return tuple(
+        LayerEntry(f"{'barrel' if i < BARREL_LAYERS else 'endcap'} {i % BARREL_LAYERS}", float(p), float(e), int(n))
+        for i, (p, e, n) in enumerate(zip(*columns, strict=True))
         if n > 0 or p > 0
-    ]
+    )

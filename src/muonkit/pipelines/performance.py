@@ -1,5 +1,6 @@
 """Identified tracks and their truth -> efficiencies and fake rates, a page of figures, and cuts for analysts."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +10,57 @@ from muonkit.core.config import load, read_text
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_json, write_text
 from muonkit.core.provenance import describe
+from muonkit.core.result import Result
 from muonkit.io.identified import Joined, pieces
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance import cuts_file
 from muonkit.muid.performance.config import Performance
-from muonkit.muid.performance.counts import Counts, counts
-from muonkit.muid.performance.known import ends, known
-from muonkit.muid.performance.result import cut_tables, result
-from muonkit.pipelines.performance_inputs import Inputs, open_inputs
+from muonkit.muid.performance.counts import PerformanceCounts, count_tracks
+from muonkit.muid.performance.labelled import endcap_sides, labelled
+from muonkit.muid.performance.result import PerformanceSummary, numbers
+from muonkit.pipelines.performance_inputs import PerformanceInputs, open_inputs
 from muonkit.report.performance import pictures, write_pictures
 from muonkit.report.performance_page import page, summary
 
 ENOUGH, AGREE = 50, 0.75  # tracks in the endcaps, share of them in the right one: with another truth it is half
 
 
-def performance(config_path: Path, out: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class PerformanceResult(Result):
+    """The content of performance.json, the folder it is in, and the figures."""
+
+    content: PerformanceSummary
+    out: Path
+    figures: tuple[str, ...]
+
+    @property
+    def file(self) -> Path:
+        """The numbers."""
+        return self.out / "performance.json"
+
+    @property
+    def page(self) -> Path:
+        """The page."""
+        return self.out / "performance.html"
+
+    @property
+    def cuts(self) -> Path:
+        """The cuts, for correctionlib."""
+        return self.out / "cuts.json.gz"
+
+    def report(self) -> str:
+        """What is doubtful, rates, curves, and where the page is."""
+        return "\n".join([*summary(self.content), str(self.page)])
+
+    def to_json(self) -> dict[str, Any]:
+        """Files, and the numbers that are most asked for."""
+        content = self.content.to_json()
+        files = {"file": str(self.file), "page": str(self.page), "cuts": str(self.cuts), "figures": list(self.figures)}
+        most = {name: content[name] for name in ("overall", "working_points")}
+        return {"text": str(self), **files, "tracks": content["selection"]["tracks"], **most}
+
+
+def performance(config_path: Path, out: Path) -> PerformanceResult:
     """Write performance.json, performance.html, cuts.json.gz and the figures to OUT/. Raises InputError for inputs that
     cannot be used."""
     config, config_text = load(config_path, Performance), read_text(config_path)
@@ -32,38 +69,29 @@ def performance(config_path: Path, out: Path) -> dict[str, Any]:
     inputs = open_inputs(config, config_path.parent)
 
     # the waist of the hourglass: from here on only sums
-    found, doubts = count_inputs(inputs, config)
-    require_tracks(found, config, str(config_path))
+    counts, doubts = count_inputs(inputs, config)
+    require_tracks(counts, config, str(config_path))
 
-    content = result(found, config, inputs.payload)
-    content["samples"], content["doubts"] = inputs.describe(), doubts
-    content["provenance"] = describe(config_text, inputs.files) | {"sample": config.drawing.label}
-    cuts_file.write(out / "cuts.json.gz", cut_tables(found, config), config.signal, config.background)
-    drawn = pictures(content, config)
-    figures = write_pictures(out, drawn)
-    write_text(out / "performance.html", page(content, drawn, config_text))
-    write_json(out / "performance.json", content)
-    return {
-        "text": summary(content, out),
-        "file": str(out / "performance.json"),
-        "page": str(out / "performance.html"),
-        "cuts": str(out / "cuts.json.gz"),
-        "figures": figures,
-        "tracks": content["selection"]["tracks"],
-        "overall": content["overall"],
-        "working_points": content["working_points"],
-    }
+    found = numbers(counts, config, inputs.payload)
+    provenance = describe(config_text, inputs.files) | {"sample": config.drawing.label}
+    content, drawn = PerformanceSummary(found, inputs.samples(), doubts, provenance), pictures(found)
+    result = PerformanceResult(content, out, tuple(str(out / f"{name}.png") for name in drawn))
+    cuts_file.write(result.cuts, found.cuts, config.signal, config.background)
+    write_pictures(out, drawn)
+    write_text(result.page, page(content, drawn, config_text))
+    write_json(result.file, content.to_json())
+    return result
 
 
-def count_inputs(inputs: Inputs, config: Performance) -> tuple[Counts, list[str]]:
-    """Sums over all pieces of all files, and what is doubtful about the files."""
+def count_inputs(inputs: PerformanceInputs, config: Performance) -> tuple[PerformanceCounts, list[str]]:
+    """Sums over all pieces of all files, and what is doubtful about the files. Raises InputError without any track."""
     total, doubts = None, []
     for joined in inputs.joined:
         sides = np.zeros(2, dtype=np.int64)
         for table, truth in pieces(joined, config.chunk_size):
-            tracks = known(table, truth, config)
-            found, sides = counts(tracks, config, inputs.payload), sides + ends(tracks)
-            total = found if total is None else total + found
+            tracks = labelled(table, truth, config)
+            counts, sides = count_tracks(tracks, config, inputs.payload), sides + endcap_sides(tracks)
+            total = counts if total is None else total + counts
         doubts += doubt(joined, *sides.tolist())
     if total is None:
         raise InputError([f"{joined.table.name}: holds no tracks. Identify some." for joined in inputs.joined])
@@ -80,15 +108,15 @@ def doubt(joined: Joined, crossed: int, agree: int) -> list[str]:
     ]
 
 
-def require_tracks(found: Counts, config: Performance, name: str) -> None:
+def require_tracks(counts: PerformanceCounts, config: Performance, name: str) -> None:
     """Raises InputError without a selected track of signal or background."""
     faults = []
     for key in ("signal", "background"):
         species = getattr(config, key)
         place = HYPOTHESES.index(species)
-        if found.selected[place] == 0:
+        if counts.selected[place] == 0:
             faults.append(
-                f"{name}: {key}: none of {found.read[place]} tracks of species '{species}' is selected; "
+                f"{name}: {key}: none of {counts.read[place]} tracks of species '{species}' is selected; "
                 f"add a sample of them to [[input]], or widen [selection]"
             )
     if faults:

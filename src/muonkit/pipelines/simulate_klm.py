@@ -2,7 +2,8 @@
 stopped."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,65 +14,88 @@ from muonkit.core.arrays import AnyArray
 from muonkit.core.config import load, read_text
 from muonkit.core.files import write_text
 from muonkit.core.provenance import state_of
-from muonkit.detector.detector import load_detector, shipped
+from muonkit.core.result import Result
 from muonkit.io.klm import table_of, truth_table, worded
 from muonkit.io.layout import kind_of
-from muonkit.io.samples import sample_files
+from muonkit.io.samples import SampleFiles, sample_files
 from muonkit.io.tables import write_tables
+from muonkit.pipelines.pieces import detector_of
 from muonkit.run.checkpoint import remembered, unfinished
 from muonkit.run.runner import Runner
 from muonkit.simulation.klm.config import SimulateKLM
 from muonkit.simulation.klm.interactions import about, stored
 from muonkit.simulation.klm.simulate import simulate_piece
 
-PARTS = ("tracks", "hits", "truth")
 Columns = dict[str, AnyArray]
+Events = tuple[int, int]  # number of the first, and how many
 
 
-def simulate_klm(config_path: Path, out: Path, runner: Runner) -> dict[str, Any]:
-    """Write the parts of the sample `out` (see `io.samples`) and tell how many tracks and hits they have.
+@dataclass(frozen=True, slots=True)
+class SampleResult(Result):
+    """The files of a sample, and how many events, tracks, hits and rows of truth they hold."""
+
+    files: SampleFiles
+    events: int
+    tracks: int
+    hits: int
+    truth: int
+
+    def report(self) -> str:
+        """One line."""
+        return f"{self.files.tracks}: {self.tracks} tracks of {self.events} events, {self.hits} hits"
+
+    def to_json(self) -> dict[str, Any]:
+        """Files, numbers, and the text."""
+        numbers = {name: getattr(self, name) for name in ("events", "tracks", "hits", "truth")}
+        return {"files": [str(file) for file in self.files], **numbers, "text": str(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedTables:
+    """The tables of a piece, columns by name: tracks (n), hits (k), truth (n); stand_in: Geant4 had stand-in data."""
+
+    tracks: Columns
+    hits: Columns
+    truth: Columns
+    stand_in: bool
+
+
+def simulate_klm(config_path: Path, out: Path, runner: Runner) -> SampleResult:
+    """Write the parts of the sample `out` (see `io.samples`).
 
     Raises InputError for a configuration or an engine that cannot be used."""
     config, base, files = load(config_path, SimulateKLM), config_path.parent, sample_files(out)
-    own = [] if config.detector in shipped() else [base / config.detector]
-    load_detector(own[0] if own else config.detector)  # for its faults
-    detector = str(own[0]) if own else config.detector
+    detector = detector_of(config.detector, base)
     data = None if config.geant4.data is None else base / config.geant4.data
     size, events = config.generate.chunk_size, config.generate.events
     pieces = [(first, min(size, events - first)) for first in range(0, events, size)]
-    with unfinished(out, state_of(read_text(config_path), own)) as parts:
-        run = remembered(runner.map(f"simulate {out.name}"), parts, "piece", Columns)
-        tables = list(run(partial(run_piece, config, detector, data), pieces))
-        stand_in = any(bool(table["stand_in"][0]) for table in tables)
-        rows = {part: write_part(file, part, tables) for part, file in zip(PARTS, files[:3], strict=True)}
-        write_text(files.about, json.dumps(told(config, stand_in), indent=1) + "\n")
-    return {"files": [str(file) for file in files], "events": events, **rows}
+    with unfinished(out, state_of(read_text(config_path), detector.files)) as parts:
+        run = remembered(runner.map(f"simulate {out.name}"), parts, "piece", SimulatedTables)
+        tables = list(run(partial(run_piece, config, detector.place, data), pieces))
+        tracks = write_part(files.tracks, (table.tracks for table in tables))
+        hits = write_part(files.hits, (table.hits for table in tables))
+        truth = write_part(files.truth, (table.truth for table in tables))
+        note = making(config, any(table.stand_in for table in tables))
+        write_text(files.about, json.dumps(note, indent=1) + "\n")
+    return SampleResult(files, events, tracks, hits, truth)
 
 
-def write_part(file: Path, part: str, tables: Iterable[Columns]) -> int:
+def write_part(file: Path, tables: Iterable[Columns]) -> int:
     """Write one part of a sample and return its rows; ROOT, whose trees have no words, gets their numbers."""
-    columns = columns_of(part, tables)
-    return write_tables(file, columns if kind_of(file) == "ROOT" else map(worded, columns))
+    return write_tables(file, iter(tables) if kind_of(file) == "ROOT" else map(worded, tables))
 
 
-def run_piece(config: SimulateKLM, detector: str, data: Path | None, piece: tuple[int, int]) -> Columns:
-    """Columns of all parts of a piece, each name after that of its part."""
-    first, n = piece
+def run_piece(config: SimulateKLM, detector: str, data: Path | None, events: Events) -> SimulatedTables:
+    """The tables of some events; module-level, so that it can travel to another process."""
+    first, n = events
     made = simulate_piece(config, detector, data, n, first)
-    tracks, hits = table_of(made.tracks, made.hits)
-    named = {"tracks": tracks, "hits": hits, "truth": truth_table(made.truth)}
-    flat = {f"{part}:{name}": np.asarray(values) for part, table in named.items() for name, values in table.items()}
-    return flat | {"stand_in": np.array([made.stand_in])}
+    tables = (*table_of(made.tracks, made.hits), truth_table(made.truth))
+    tracks, hits, truth = ({name: np.asarray(values) for name, values in table.items()} for table in tables)
+    return SimulatedTables(tracks, hits, truth, made.stand_in)
 
 
-def columns_of(part: str, tables: Iterable[Columns]) -> Iterator[dict[str, Any]]:
-    """The columns of one part, piece by piece."""
-    for table in tables:
-        yield {name.partition(":")[2]: values for name, values in table.items() if name.startswith(part + ":")}
-
-
-def told(config: SimulateKLM, stand_in: bool) -> dict[str, Any]:
-    """What the sample says of itself."""
+def making(config: SimulateKLM, stand_in: bool) -> dict[str, Any]:
+    """What the sample says of its making."""
     note: dict[str, Any] = {"engine": config.generate.engine, "config": config.model_dump(mode="json")}
     if config.generate.engine == "geant4":
         return note | {"data sets": "stand-in, made from formulas, not official" if stand_in else "official"}

@@ -1,6 +1,5 @@
 """Figures of a payload, those of the documentation of Belle II's muon identification, and a page with them."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import gamma
 
-from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.data.muid import BARREL_LAYERS
-from muonkit.muid.build.count import Counts
+from muonkit.muid.build.count import PdfCounts
 from muonkit.muid.build.transverse import CENTRES, EDGES
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, signed_number
 from muonkit.muid.likelihood.outcome import (
@@ -32,19 +30,8 @@ SHOWN = {"mu": BLUE, "pi": ORANGE}
 NDOF = (2, 6, 10)
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """Frequencies that somebody else found: layer bits (n,) and values (n,)."""
-
-    name: str
-    bits: FloatArray
-    values: FloatArray
-
-
 @styled
-def longitudinal(
-    payload: LikelihoodParameters, outcome: int, last: int, references: dict[str, Reference] | None = None
-) -> Figure:
+def longitudinal(payload: LikelihoodParameters, outcome: int, last: int) -> Figure:
     """Probability of a hit in every layer of a class, of muons and pions, both charges."""
     figure, axes = blank()
     rows = np.arange(*first_entries()[class_index()[outcome, last] :][:2])
@@ -57,8 +44,6 @@ def longitudinal(
             label = f"{SPECIES[species]}{'⁺' if charge > 0 else '⁻'}"
             fill = colour if charge > 0 else "white"
             axes.errorbar(bits, p, error, fmt=look, ms=4, lw=1, color=colour, mfc=fill, label=label)
-    for species, reference in (references or {}).items():
-        axes.plot(reference.bits, reference.values, "_", ms=11, color=SHOWN[species], label=reference.name)
     finish(axes, payload, outcome, last)
     return figure
 
@@ -83,7 +68,7 @@ def what(outcome: int) -> str:
 
 
 @styled
-def reduced_chi2(payload: LikelihoodParameters, counts: Counts | None, species: str, ndof: int) -> Figure:
+def reduced_chi2(payload: LikelihoodParameters, counts: PdfCounts | None, species: str, ndof: int) -> Figure:
     """Histogram of reduced chi2 of a species in the barrel, if counts are there, the density of the payload, where its
     tail begins, and the ideal."""
     figure = sized()
@@ -114,7 +99,7 @@ def fullest_overlap(payload: LikelihoodParameters) -> tuple[int, int]:
     return max(pairs, key=lambda pair: int(muons[class_index()[pair]]))
 
 
-def pictures(payload: LikelihoodParameters, counts: Counts) -> list[Picture]:
+def pictures(payload: LikelihoodParameters, counts: PdfCounts) -> list[Picture]:
     """All figures, with captions."""
     made = []
     for outcome, last in ((EXIT_BARREL, 14), (EXIT_FORWARD, 13), fullest_overlap(payload)):
@@ -127,7 +112,7 @@ def pictures(payload: LikelihoodParameters, counts: Counts) -> list[Picture]:
     return made
 
 
-def page(payload: LikelihoodParameters, counts: Counts, name: str) -> str:
+def page(payload: LikelihoodParameters, counts: PdfCounts, name: str) -> str:
     """One self-contained page."""
     environment = Environment(
         loader=PackageLoader("muonkit.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -140,12 +125,7 @@ def page(payload: LikelihoodParameters, counts: Counts, name: str) -> str:
     )  # fmt: skip
 
 
-def filled(tracks: IntArray) -> int:
-    """Classes with 100 tracks or more."""
-    return int(np.sum(tracks >= 100))
-
-
-def rows(counts: Counts) -> list[list[Any]]:
+def rows(counts: PdfCounts) -> list[list[Any]]:
     """Numbers of tracks by signed hypothesis: seen, selected, with holes, classes with 100 tracks or more."""
     out = []
     for species in HYPOTHESES:

@@ -14,7 +14,8 @@ from muonkit.muid.checks.closure import EXACT, class_prior, posterior, reliabili
 from muonkit.muid.checks.goodness import count_fit, entry_layers, goodness_of_fit, judged
 from muonkit.muid.checks.sampling import SampleSettings, sample
 from muonkit.muid.checks.toy import toy_payload
-from muonkit.muid.likelihood.evaluate import LikelihoodSettings, likelihood
+from muonkit.muid.likelihood.config import LikelihoodSettings
+from muonkit.muid.likelihood.evaluate import likelihood
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, signed_number
 from muonkit.muid.likelihood.longitudinal import classes_of
 from muonkit.muid.likelihood.outcome import EXIT_BARREL, class_index, classes, outcome
@@ -119,7 +120,7 @@ def test_calibration_holds_in_many_samples():
 @pytest.mark.parametrize("mode", ["faithful", "improved"])
 def test_leaving_out_missing_hits_in_the_last_layer_is_off_and_by_how_much(mode):
     species, tracks = drawn()
-    found = reliability(likelihood(tracks, TOY, LikelihoodSettings.of(mode)).probability, species, "mu")
+    found = reliability(likelihood(tracks, TOY, LikelihoodSettings(mode=mode)).probability, species, "mu")
     assert found.p_value < thresholds.WRONG_PAYLOAD
     assert 0.1 < found.largest_difference < 0.4
     assert np.nanmax(found.pull) < 0  # muons are claimed more often than they are there, in every bin
@@ -127,7 +128,7 @@ def test_leaving_out_missing_hits_in_the_last_layer_is_off_and_by_how_much(mode)
 
 def test_strict_last_layer_makes_the_improved_mode_calibrated():
     species, tracks = drawn()
-    settings = LikelihoodSettings.of("improved", last_layer="strict")
+    settings = LikelihoodSettings(mode="improved", last_layer="strict")
     found = reliability(likelihood(tracks, TOY, settings).probability, species, "mu")
     assert found.p_value > thresholds.FLAT_P_VALUE
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.muid.samples import BELLE2, muons
+from tests.muid.samples import YOKE, muons
 
 from muonkit.data.muid import BARREL_LAYERS, LAYERS
 from muonkit.muid.classifier.features import CLOSE, LAYER_NAMES, NAMES, NEAR, features, holes
@@ -17,7 +17,7 @@ N = 200
 @pytest.fixture(scope="module")
 def made():
     candidates, hits, _ = muons(N)
-    found = extrapolate(candidates, hits, BELLE2)
+    found = extrapolate(candidates, hits, YOKE)
     return candidates, hits, found, features(candidates, hits, found)
 
 
@@ -50,7 +50,7 @@ def test_features_of_layers_are_those_of_a_plain_loop(made):
     for i in range(0, N, 11):
         for bit in range(LAYERS):
             layers = found.layers
-            is_hit = layers.outcome[i, bit] == HIT
+            is_hit = layers.crossing[i, bit] == HIT
             assert (column(X, f"state_{bit}")[i] == 1) == is_hit
             assert np.isnan(column(X, f"chi2_{bit}")[i]) != is_hit
             mine = (hits.event == candidates.event[i]) & (hits.layer + BARREL_LAYERS * hits.region == bit)
@@ -81,7 +81,7 @@ def test_bends_lean_to_neither_side_for_muons_and_to_one_where_the_momentum_is_l
     bend = column(X, "mean_bend")
     assert abs(bend.mean()) < 4 * bend.std() / np.sqrt(N)
     faster = replace(candidates, states=replace(candidates.states, momentum=1.3 * candidates.states.momentum))
-    leaning = column(features(faster, hits, extrapolate(faster, hits, BELLE2)), "mean_bend")
+    leaning = column(features(faster, hits, extrapolate(faster, hits, YOKE)), "mean_bend")
     assert abs(leaning.mean()) > 4 * leaning.std() / np.sqrt(N)
 
 
@@ -94,7 +94,7 @@ def test_all_near_is_the_sum_over_layers(made):
 def test_momentum_at_the_last_hit_is_that_predicted_there(made):
     found, X = made[2:]
     for i in range(N):
-        hit = np.flatnonzero(found.layers.outcome[i] == HIT)
+        hit = np.flatnonzero(found.layers.crossing[i] == HIT)
         left = found.layers.momentum[i, hit[-1]] if len(hit) else np.nan
         assert column(X, "p_at_last_hit")[i] == pytest.approx(left, rel=1e-6, nan_ok=True)
         assert column(X, "share_at_last_hit")[i] == pytest.approx(left / column(X, "p")[i], rel=1e-5, nan_ok=True)
@@ -115,6 +115,6 @@ def test_holes_and_their_longest_run():
 def test_features_of_a_track_do_not_depend_on_the_others(made):
     candidates, hits, found, X = made
     rows = np.arange(0, N, 3)
-    again = extrapolate(candidates[rows], hits, BELLE2)
+    again = extrapolate(candidates[rows], hits, YOKE)
     np.testing.assert_array_equal(features(candidates[rows], hits, again), X[rows])
     assert len(found.tracks) == len(candidates)

@@ -1,5 +1,6 @@
 """Training, export and calibration; scikit-learn is needed for the training only."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -10,7 +11,7 @@ from muonkit.core.errors import InputError
 from muonkit.muid.classifier.config import Training
 from muonkit.muid.classifier.evaluate import compare, cut_for, fake_rate
 from muonkit.muid.classifier.features import NAMES
-from muonkit.muid.classifier.model import SCHEMA, Model, prepared
+from muonkit.muid.classifier.model import SCHEMA, Classifier, prepared
 from muonkit.muid.classifier.train import TRAINED, balance, boosted, neural, part_of, train, unseen
 
 needs_library = pytest.mark.skipif(find_spec("sklearn") is None, reason="scikit-learn is not installed")
@@ -38,7 +39,7 @@ def test_exported_trees_are_those_of_the_library():
         max_iter=20, max_leaf_nodes=8, learning_rate=QUICK.learning_rate, early_stopping=False, l2_regularization=1.0,
         min_samples_leaf=50, random_state=1,
     ).fit(X, signal, sample_weight=balance(signal))  # fmt: skip
-    score = Model("trees", arrays).score(X)
+    score = Classifier("trees", arrays).score(X)
     np.testing.assert_allclose(1 / (1 + np.exp(-score)), library.predict_proba(X)[:, 1], atol=CLASSIFIER_EXPORT)
 
 
@@ -57,7 +58,7 @@ def test_the_exported_network_is_that_of_the_library():
         warnings.simplefilter("ignore")
         net.fit(prepared(X.astype(float), arrays["mean"], arrays["scale"]), signal)
     expected = net.predict_proba(prepared(X.astype(float), arrays["mean"], arrays["scale"]))[:, 1]
-    score = Model("network", arrays).score(X)
+    score = Classifier("network", arrays).score(X)
     np.testing.assert_allclose(1 / (1 + np.exp(-score)), expected, atol=CLASSIFIER_EXPORT)
 
 
@@ -68,7 +69,7 @@ def test_the_same_seed_gives_the_same_file(tmp_path, training):
     for name in ("a", "b"):
         train(X, signal, event, training, {"note": "toy"}).save(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    back = Model.load(tmp_path / "a")
+    back = Classifier.load(tmp_path / "a")
     np.testing.assert_array_equal(back.score(X), train(X, signal, event, training, {}).score(X))
 
 
@@ -122,17 +123,23 @@ def test_fake_rates_of_gaussians_are_those_of_the_normal_distribution():
     found = compare(
         {"a": np.concatenate((s, b)), "b": np.concatenate((s, b))}, np.arange(400_000) < 200_000, 0.9, 20, 1
     )
-    assert found["a"] == found["b"] | {"ratio": 1.0}
-    assert found["b"]["ratio_low"] == found["b"]["ratio_high"] == 1.0
+    one, other = found.scores["a"], found.scores["b"]
+    assert one == replace(other, ratio=1.0)
+    assert other.ratio_low == other.ratio_high == 1.0
 
 
 def test_a_ratio_to_no_fakes_at_all_is_not_told():
     apart, mixed = np.arange(200.0), np.tile([0.0, 1.0], 100)
     found = compare({"apart": apart, "mixed": mixed}, np.arange(200) >= 100, 0.9, 20, 1)
-    assert found["apart"]["fake_rate"] == 0.0
-    assert found["mixed"]["fake_rate"] > 0.5
-    assert [found[name]["ratio"] for name in ("apart", "mixed")] == [None, None]
-    assert found["mixed"]["ratio_low"] is None
+    assert found.scores["apart"].fake_rate == 0.0
+    assert found.scores["mixed"].fake_rate > 0.5
+    assert [found.scores[name].ratio for name in ("apart", "mixed")] == [None, None]
+    assert found.to_json()["mixed"]["ratio_low"] is None
+
+
+def test_without_tracks_of_both_there_are_numbers_but_no_rates():
+    found = compare({"a": np.zeros(3)}, np.ones(3, dtype=bool), 0.9, 20, 1)
+    assert found.to_json() == {"signal": 3, "background": 0}
 
 
 def test_equal_scores_count_in_proportion():
@@ -143,13 +150,13 @@ def test_equal_scores_count_in_proportion():
 
 def test_files_that_are_none_are_refused(tmp_path):
     arrays = {"curve_x": np.array([-1.0, 1.0]), "curve_y": np.array([0.0, 1.0]), "mean": np.zeros(len(NAMES))}
-    Model("network", arrays).save(tmp_path / "m.npz")
-    assert Model.load(tmp_path / "m.npz").checksum() == Model("network", arrays).checksum()
+    Classifier("network", arrays).save(tmp_path / "m.npz")
+    assert Classifier.load(tmp_path / "m.npz").checksum() == Classifier("network", arrays).checksum()
     content = bytearray((tmp_path / "m.npz").read_bytes())
     content[len(content) // 2] ^= 0xFF
     (tmp_path / "bad.npz").write_bytes(content)
     np.savez(tmp_path / "foreign.npz", header=np.frombuffer(b"{}", dtype=np.uint8))
     for name, fault in (("bad.npz", "damaged"), ("foreign.npz", "damaged"), ("none.npz", "no such classifier")):
         with pytest.raises(InputError, match=fault):
-            Model.load(tmp_path / name)
+            Classifier.load(tmp_path / name)
     assert SCHEMA == "MuonClassifier/1"

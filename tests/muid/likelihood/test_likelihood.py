@@ -5,14 +5,15 @@ from math import gamma
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from tests.muid.tracks import bits, many, one
 
 from muonkit.core.errors import InputError
-from muonkit.data.muid import concatenate
 from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.likelihood import spline
 from muonkit.muid.likelihood.builder import MuidBuilder
-from muonkit.muid.likelihood.evaluate import LikelihoodSettings, likelihood, prepared, reference
+from muonkit.muid.likelihood.config import LikelihoodSettings
+from muonkit.muid.likelihood.evaluate import likelihood, prepared, reference
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, from_pdg, signed_number
 from muonkit.muid.likelihood.longitudinal import longitudinal
 from muonkit.muid.likelihood.payload import first_entries
@@ -22,7 +23,7 @@ TOY = toy_payload()
 IDEAL = replace(TOY, threshold=np.full_like(TOY.threshold, 99.0))  # all spline
 MU = HYPOTHESES.index("mu")
 PI = HYPOTHESES.index("pi")
-IMPROVED = LikelihoodSettings.of("improved")
+IMPROVED = LikelihoodSettings(mode="improved")
 
 
 def with_chi2(x, k, **more):
@@ -307,7 +308,6 @@ def test_a_track_does_not_depend_on_its_neighbours():
     whole, part = likelihood(tracks, TOY), likelihood(tracks[100:130], TOY)
     assert np.array_equal(whole.log_pdf[100:130], part.log_pdf, equal_nan=True)
     assert len(likelihood(tracks[:0], TOY)) == 0
-    assert len(concatenate([tracks[:10], tracks[10:30]])) == 30
 
 
 def test_order_of_the_tracks_does_not_matter():
@@ -351,16 +351,21 @@ def test_a_builder_of_another_particle_is_refused():
 
 
 def test_an_unknown_mode_is_refused():
-    with pytest.raises(InputError, match=r"likelihood\.mode: 'better' is neither"):
-        LikelihoodSettings.of("better")
+    with pytest.raises(ValidationError, match=r"mode\n +Input should be 'faithful' or 'improved'"):
+        LikelihoodSettings(mode="better")
+
+
+def test_keys_that_are_given_override_the_mode():
+    settings = LikelihoodSettings(mode="improved", first_bin="clamp", floor=0.0)
+    assert (settings.first_bin, settings.floor, settings.keep_junk) == ("clamp", 0.0, True)
+    assert (IMPROVED.first_bin, IMPROVED.floor, IMPROVED.last_layer) == ("power", 1e-5, "faithful")
 
 
 def test_settings_that_make_no_sense_are_refused_with_a_line_each():
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(ValidationError) as caught:
         LikelihoodSettings(first_bin="cut", last_layer="none", floor=0.7, junk=0.0)
-    lines = str(caught.value).split("\n")
-    assert [line.split(":")[0] for line in lines] == [
-        f"likelihood.{key}" for key in ("first_bin", "last_layer", "floor", "junk")
+    assert [fault["loc"] for fault in caught.value.errors()] == [
+        (key,) for key in ("first_bin", "last_layer", "floor", "junk")
     ]
 
 

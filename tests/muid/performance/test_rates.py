@@ -9,9 +9,9 @@ from tests.muid.performance.toys import TOY, identified, truth
 
 from muonkit.data.klm import DECAYED
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
-from muonkit.muid.performance.boxes import box
-from muonkit.muid.performance.counts import DELTA, counts
-from muonkit.muid.performance.known import chosen, known
+from muonkit.muid.performance.boxes import boxes
+from muonkit.muid.performance.counts import DELTA, count_tracks
+from muonkit.muid.performance.labelled import labelled, selected
 from muonkit.muid.performance.rates import ONE_SIGMA, place, rate, wrapped
 
 EVERY = ("e", "mu", "pi", "K", "p", "d")
@@ -20,13 +20,13 @@ EVERY = ("e", "mu", "pi", "K", "p", "d")
 def some(n=4000, seed=1, choice=None):
     rng = np.random.default_rng(seed)
     true = truth(n, rng, EVERY)
-    return known(floats(identified(true, rng)), true, choice or config())
+    return labelled(floats(identified(true, rng)), true, choice or config())
 
 
 def test_passed_and_total_are_those_of_plain_loops():
     choice, tracks = config(), some(2000)
-    found = counts(tracks, choice).rates
-    used = tracks[chosen(tracks, choice.selection)]
+    found = count_tracks(tracks, choice).rates
+    used = tracks[selected(tracks, choice.selection)]
     for name in ("p", "theta", "phi"):
         edges, sums = getattr(choice.binning, name), getattr(found, name)
         total, passed = np.zeros((6, len(edges) - 1), int), np.zeros((3, 6, len(edges) - 1), int)
@@ -42,12 +42,12 @@ def test_passed_and_total_are_those_of_plain_loops():
 
 def test_the_map_sums_to_the_rates_and_ends_sum_to_all():
     choice, tracks = config(), some()
-    found = counts(tracks, choice).rates
+    found = count_tracks(tracks, choice).rates
     muon = HYPOTHESES.index("mu")
     np.testing.assert_array_equal(found.map.total.sum(axis=0), found.phi.total[muon])
     np.testing.assert_array_equal(found.map.passed.sum(axis=1), found.phi.passed[:, muon])
     np.testing.assert_array_equal(found.ends.passed.sum(axis=2), found.p.passed)
-    used = tracks[chosen(tracks, choice.selection)]
+    used = tracks[selected(tracks, choice.selection)]
     pions = used.species == HYPOTHESES.index("pi")
     assert found.ends.total[HYPOTHESES.index("pi"), 1].sum() == np.sum(used.fate[pions] == DECAYED) > 0
 
@@ -64,9 +64,9 @@ def leaves(value):
 def test_pieces_add_up_to_the_whole():
     choice = config('[payload]\nfile = "x"')
     tracks = some(choice=choice)
-    whole = counts(tracks, choice, TOY)
-    parts = counts(tracks[:1000], choice, TOY) + counts(tracks[1000:1001], choice, TOY)
-    parts += counts(tracks[1001:], choice, TOY)
+    whole = count_tracks(tracks, choice, TOY)
+    parts = count_tracks(tracks[:1000], choice, TOY) + count_tracks(tracks[1000:1001], choice, TOY)
+    parts += count_tracks(tracks[1001:], choice, TOY)
     pairs = list(zip(leaves(whole), leaves(parts), strict=True))
     assert len(pairs) > 25
     for mine, theirs in pairs:
@@ -98,23 +98,23 @@ def test_phi_is_turned_into_the_range_of_the_edges():
 
 def test_boxes_have_the_quartiles_and_the_mean_of_the_finite_ones():
     choice, tracks = config("[binning]\np = [0.5, 5]"), some()
-    found = box(counts(tracks, choice).boxes, HYPOTHESES.index("mu"), DELTA)
-    used = tracks[chosen(tracks, choice.selection)]
+    found = boxes(count_tracks(tracks, choice).boxes, HYPOTHESES.index("mu"), DELTA)
+    used = tracks[selected(tracks, choice.selection)]
     score = used.scores[used.species == HYPOTHESES.index("mu"), 0]
     finite = score[np.isfinite(score)]
-    assert found["tracks"] == [len(score)]
-    assert found["without_score"] == [len(score) - len(finite)]
-    assert found["min"] == [finite.min()]
-    assert found["max"] == [finite.max()]
-    np.testing.assert_allclose(found["mean"], finite.mean(), rtol=1e-12)
+    assert found.tracks.tolist() == [len(score)]
+    assert found.without_score.tolist() == [len(score) - len(finite)]
+    assert found.least.tolist() == [finite.min()]
+    assert found.greatest.tolist() == [finite.max()]
+    np.testing.assert_allclose(found.mean, finite.mean(), rtol=1e-12)
     for name, share in (("lower_quartile", 0.25), ("median", 0.5), ("upper_quartile", 0.75)):
-        assert abs(found[name][0] - np.quantile(score, share)) < 0.3
+        assert abs(getattr(found, name)[0] - np.quantile(score, share)) < 0.3
 
 
 def test_confusion_and_layers_are_those_of_plain_loops():
     choice, tracks = config("[selection]\nreached = false"), some()
-    found = counts(tracks, choice)
-    used = tracks[chosen(tracks, choice.selection)]
+    found = count_tracks(tracks, choice)
+    used = tracks[selected(tracks, choice.selection)]
     matrix, layers = np.zeros((6, 7), int), np.zeros((6, 30), int)
     for j in range(len(used)):
         q, t = used.probability[j], used.tracks
@@ -136,6 +136,6 @@ def test_delta_at_the_cut_does_not_pass_and_tracks_without_score_are_counted():
     tracks.species[:] = HYPOTHESES.index("mu")
     tracks.scores[:, 0] = np.where(np.arange(100) < 30, 10.0, -np.inf)
     tracks.scores[90:, 0] = np.nextafter(10.0, 11)
-    found = counts(tracks, choice)
+    found = count_tracks(tracks, choice)
     assert found.rates.phi.passed.sum(axis=(1, 2)).tolist() == [40, 10, 0]
     assert found.without_score.tolist() == [0, 60, 0, 0, 0, 0]

@@ -5,10 +5,10 @@ import pytest
 from tests.muid.performance.toys import identified, truth
 
 from muonkit.core.config import parse
-from muonkit.muid.likelihood.evaluate import LikelihoodSettings
+from muonkit.muid.likelihood.config import LikelihoodSettings
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance.config import Performance
-from muonkit.muid.performance.known import UNKNOWN, charge_of, chosen, known, species_of
+from muonkit.muid.performance.labelled import UNKNOWN, charge_of, labelled, selected, species_of
 from muonkit.muid.performance.score import TRANSFORMS, delta, logit
 
 NAN, INF = np.nan, np.inf
@@ -68,13 +68,13 @@ def test_selection_is_by_true_momentum_and_angle_and_by_outcome():
     rng = np.random.default_rng(3)
     true = truth(3000, rng)
     true.pdg_id[:100] = 22
-    found = known(floats(identified(true, rng)), true, config())
+    found = labelled(floats(identified(true, rng)), true, config())
     p = np.linalg.norm(true.momentum, axis=1)
     theta = np.degrees(np.arccos(true.momentum[:, 2] / p))
     inside = (p >= 0.5) & (p < 5) & (theta >= 15) & (theta < 150) & (np.arange(3000) >= 100)
-    every = chosen(found, config("[selection]\nreached = false").selection)
+    every = selected(found, config("[selection]\nreached = false").selection)
     np.testing.assert_array_equal(every, inside)
-    reached = chosen(found, config().selection)
+    reached = selected(found, config().selection)
     np.testing.assert_array_equal(reached, inside & (found.tracks.outcome > 0))
     assert 0.8 < reached.sum() / inside.sum() < 1
     assert np.all(found.species[:100] == UNKNOWN)
@@ -86,8 +86,8 @@ def test_junk_fails_or_keeps_its_likelihood():
     table = floats(identified(true, rng, settings=LikelihoodSettings(junk=1e-6, keep_junk=True), lost=0))
     junk = table["junk"] == 1
     assert junk.any()
-    kept = known(table, true, config('[selection]\njunk = "keep"')).scores[:, 0]
-    failed = known(table, true, config()).scores[:, 0]
+    kept = labelled(table, true, config('[selection]\njunk = "keep"')).scores[:, 0]
+    failed = labelled(table, true, config()).scores[:, 0]
     assert np.all(np.isfinite(kept[junk]))
     assert np.all(failed[junk] == -INF)
     np.testing.assert_array_equal(kept[~junk], failed[~junk])

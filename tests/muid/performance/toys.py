@@ -10,7 +10,8 @@ from muonkit.io.klm import truth_table
 from muonkit.muid.checks.sampling import sample
 from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.identify import COMPUTED, masked
-from muonkit.muid.likelihood.evaluate import LikelihoodSettings, likelihood
+from muonkit.muid.likelihood.config import LikelihoodSettings
+from muonkit.muid.likelihood.evaluate import likelihood
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, LEPTONS
 from muonkit.transport import status
 

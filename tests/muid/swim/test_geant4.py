@@ -5,7 +5,6 @@ trajectory is made anew."""
 
 import json
 import tempfile
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +16,9 @@ from tests.thresholds import EXTRAPOLATED, EXTRAPOLATED_LOSS, EXTRAPOLATED_SPREA
 from muonkit.data.klm import Candidates
 from muonkit.data.tracks import FreeStates
 from muonkit.detector.detector import load_detector
-from muonkit.muid.swim.extrapolate import TRANSPORT, MuidSettings, extrapolate
+from muonkit.muid.swim.config import MuidSettings
+from muonkit.muid.swim.extrapolate import extrapolate
+from muonkit.muid.swim.yoke import build_yoke
 
 BELLE2 = load_detector("belle2")
 REFERENCE = json.loads((Path(__file__).parents[2] / "reference" / "geant4_yoke.json").read_text())
@@ -26,12 +27,12 @@ ALL = 0.97  # of the muons reach a layer: where fewer do, those that do are not 
 TINY = np.diag([1e-10] * 3 + [1e-14] * 3)  # the start is exact
 
 
-def layers(beam, **transport):
+def layers(beam, **settings):
     """Ours, from the start of a beam."""
     state, charge = np.array([beam["start"]]), 1.0 if beam["particle"].endswith("+") else -1.0
     states = FreeStates(state[:, :3], state[:, 3:], np.array([charge]), TINY[None])
-    settings = MuidSettings(transport=replace(TRANSPORT, **transport))
-    return extrapolate(Candidates(np.zeros(1, int), np.zeros(1, int), states), no_hits(), BELLE2, settings).layers
+    yoke = build_yoke(BELLE2, MuidSettings(**settings))
+    return extrapolate(Candidates(np.zeros(1, int), np.zeros(1, int), states), no_hits(), yoke).layers
 
 
 def compared(name):

@@ -6,13 +6,13 @@ from tests.muid.planes import compiled_update
 
 from muonkit.detector.detector import load_detector
 from muonkit.muid.swim import match
-from muonkit.muid.swim.extrapolate import MuidSettings
 from muonkit.muid.swim.kernels.swim import HitArrays
-from muonkit.muid.swim.layout import build_layout
+from muonkit.muid.swim.yoke import build_yoke
 from muonkit.transport import cartesian
 
 BELLE2 = load_detector("belle2")
-LAYOUT = build_layout(BELLE2, 2)
+YOKE = build_yoke(BELLE2)
+LAYOUT = YOKE.layout
 PLANE = BELLE2.layers.index("barrel/fwd/1/05")
 BESIDE = BELLE2.layers.index("barrel/fwd/2/05")
 
@@ -82,11 +82,10 @@ def updated(seed, i=PLANE, j=PLANE, width=(1, 1)):
     sigma = np.tile(BELLE2.surfaces.sigma[j], (n, 1))
     V = match.hit_variance(sigma, np.tile(np.array(width), (n, 1)), np.ones(n, dtype=bool))[:, :, None] * np.eye(2)
     reference = match.update(x, C6, hit, V, plane_of(j, n), plane_of(i, n).A)
-    rules = MuidSettings().rules(BELLE2)
     y, after, chi2 = free.copy(), C.copy(), np.zeros(n)
     for k in range(n):
         kept, chi2[k] = compiled_update(
-            *(BELLE2.surfaces, LAYOUT, i, j, y[k], after[k], one_hit(hit[k], width), 0, rules),
+            *(BELLE2.surfaces, LAYOUT, i, j, y[k], after[k], one_hit(hit[k], width), 0, YOKE.rules),
             *(LAYOUT.barrel_region, LAYOUT.z0),
         )
         assert kept

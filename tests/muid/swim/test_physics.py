@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 from tests.conftest import shared_data
-from tests.muid.samples import BELLE2, muons
+from tests.muid.samples import YOKE, muons
 from tests.thresholds import MATCH_PULL_BIAS, MATCH_PULL_WIDTH, REDUCED_CHI2
 
 from muonkit.muid.swim.crossing import CRACK, DEAD, HIT
@@ -18,11 +18,11 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def found():
     candidates, hits, _ = muons(N)
-    return extrapolate(candidates, hits, BELLE2)
+    return extrapolate(candidates, hits, YOKE)
 
 
 def test_pulls_of_matched_hits_have_mean_0_and_width_1(found):
-    matched = found.layers.outcome == HIT
+    matched = found.layers.crossing == HIT
     pull = (found.layers.residual / np.sqrt(found.layers.variance))[matched]
     assert len(pull) > 50_000
     assert np.all(np.abs(pull.mean(axis=0)) < MATCH_PULL_BIAS)
@@ -31,7 +31,7 @@ def test_pulls_of_matched_hits_have_mean_0_and_width_1(found):
 
 @pytest.mark.parametrize("bits", [range(5), range(5, 15), range(15, 20), range(20, 29)])
 def test_pulls_do_not_depend_on_the_depth(found, bits):
-    matched = found.layers.outcome == HIT
+    matched = found.layers.crossing == HIT
     pull = found.layers.residual / np.sqrt(found.layers.variance)
     part = np.concatenate([pull[matched[:, bit], bit] for bit in bits])
     assert np.all(np.abs(part.mean(axis=0)) < MATCH_PULL_BIAS)
@@ -50,13 +50,13 @@ def test_reduced_chi2_of_muons_is_close_to_ideal(found, ndof):
 def test_chi2_is_the_sum_of_its_layers_and_ndof_counts_them(found):
     layers, tracks = found.layers, found.tracks
     np.testing.assert_allclose(np.nansum(layers.chi2, axis=1), tracks.chi2, rtol=1e-12, atol=1e-12)
-    assert np.array_equal(2 * np.sum(layers.outcome == HIT, axis=1), tracks.ndof)
+    assert np.array_equal(2 * np.sum(layers.crossing == HIT, axis=1), tracks.ndof)
     assert np.all(tracks.ndof <= 2 * np.bitwise_count(tracks.hit_layer_pattern))
 
 
 def test_muons_have_hits_in_almost_all_layers_that_they_cross(found):
-    crossed = (found.layers.outcome != 0) & (found.layers.outcome != CRACK) & (found.layers.outcome != DEAD)
-    assert np.mean((found.layers.outcome == HIT)[crossed]) == pytest.approx(0.98 * 0.98, abs=0.03)
+    crossed = (found.layers.crossing != 0) & (found.layers.crossing != CRACK) & (found.layers.crossing != DEAD)
+    assert np.mean((found.layers.crossing == HIT)[crossed]) == pytest.approx(0.98 * 0.98, abs=0.03)
 
 
 def distance_from_ideal(x, ndof):
@@ -70,7 +70,7 @@ def distance_from_ideal(x, ndof):
 def soft():
     """Muons of which many stop after one to seven layers."""
     candidates, hits, _ = muons(N, seed=5, p=(0.6, 1.2))
-    return extrapolate(candidates, hits, BELLE2).tracks
+    return extrapolate(candidates, hits, YOKE).tracks
 
 
 @pytest.mark.parametrize("ndof", [2, 6, 10])

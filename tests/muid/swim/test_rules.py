@@ -12,14 +12,16 @@ from muonkit.data.klm import BACKWARD, BARREL, ENDCAP, FORWARD
 from muonkit.data.tracks import FreeStates
 from muonkit.detector.detector import load_detector
 from muonkit.muid.swim import crossing
-from muonkit.muid.swim.channels import ChannelStatus, StripEfficiency, build_channels
-from muonkit.muid.swim.extrapolate import MuidSettings, direction_of_time, extrapolate, start_states
+from muonkit.muid.swim.channels import ChannelStatus, StripEfficiency
+from muonkit.muid.swim.config import MuidSettings
+from muonkit.muid.swim.extrapolate import direction_of_time, extrapolate, start_states
 from muonkit.muid.swim.kernels import planes
-from muonkit.muid.swim.layout import build_layout
+from muonkit.muid.swim.yoke import build_yoke
 from muonkit.transport import status as transport
 
 BELLE2 = load_detector("belle2")
-LAYOUT = build_layout(BELLE2, 2)
+YOKE = build_yoke(BELLE2)
+LAYOUT = YOKE.layout
 BARREL_TRACK = ([115.0, 5.0, 60.0], [20.0, 0.5, 2.0])
 FORWARD_TRACK = ([60.0, 30.0, 150.0], [8.0, 4.0, 18.0])
 BACKWARD_TRACK = ([70.0, -20.0, -80.0], [11.0, -3.0, -17.0])
@@ -28,9 +30,8 @@ OVERLAP_TRACK = ([100.0, 10.0, 120.0], [14.0, 1.5, 15.0])
 
 def follow(track, table=None, **settings):
     """One track: its results and its layers."""
-    where = candidates(*track)
-    channels = settings.pop("channels", None)
-    found = extrapolate(where, no_hits() if table is None else table, BELLE2, MuidSettings(**settings), channels)
+    yoke = settings.pop("yoke", None) or build_yoke(BELLE2, MuidSettings(**settings))
+    found = extrapolate(candidates(*track), no_hits() if table is None else table, yoke)
     return found.tracks, found.layers
 
 
@@ -57,7 +58,7 @@ def pattern(*bits):
 def test_rule_1_2_a_neutral_track_is_followed_as_positive_and_leptons_by_their_charge():
     plus, minus = (
         follow(BARREL_TRACK)[1],
-        extrapolate(candidates(*BARREL_TRACK, charge=1.0), no_hits(), BELLE2).layers,
+        extrapolate(candidates(*BARREL_TRACK, charge=1.0), no_hits(), YOKE).layers,
     )
     assert plus.local[0, 10, 0] != minus.local[0, 10, 0]
 
@@ -67,23 +68,22 @@ def test_rule_1_2_a_cosmic_is_followed_backwards_and_gains_energy():
     tracks, layers = follow((position, momentum))
     assert tracks.ext_layer_pattern[0] == pattern(*range(15))
     assert np.all(np.diff(layers.momentum[0, :15]) > 0)
-    assert direction_of_time(candidates(position, momentum).states, MuidSettings()) == -1
+    assert direction_of_time(candidates(position, momentum).states, cosmics=True) == -1
 
 
 def test_rule_1_2_backwards_retraces_the_way_forwards():
     forwards = follow(([115.0, 5.0, 60.0], [3.0, 0.1, 0.3]))[1]
     end = forwards.position[0, 9]
-    out = extrapolate(candidates([115.0, 5.0, 60.0], [-3.0, -0.1, -0.3], charge=1.0), no_hits(), BELLE2).layers
+    out = extrapolate(candidates([115.0, 5.0, 60.0], [-3.0, -0.1, -0.3], charge=1.0), no_hits(), YOKE).layers
     assert np.hypot(*(out.position[0, 9] - end)[1:]) > 0.1  # gains, where the other loses: not the same way
-    zero = MuidSettings(zero_field=True, transport=replace(MuidSettings().transport, energy_loss="none"))
-    there = extrapolate(candidates([115.0, 5.0, 60.0], [3.0, 0.1, 0.3]), no_hits(), BELLE2, zero).layers
-    back = extrapolate(candidates([115.0, 5.0, 60.0], [-3.0, -0.1, -0.3]), no_hits(), BELLE2, zero).layers
+    zero = build_yoke(BELLE2, MuidSettings(zero_field=True, energy_loss="none"))
+    there = extrapolate(candidates([115.0, 5.0, 60.0], [3.0, 0.1, 0.3]), no_hits(), zero).layers
+    back = extrapolate(candidates([115.0, 5.0, 60.0], [-3.0, -0.1, -0.3]), no_hits(), zero).layers
     np.testing.assert_allclose(back.position, there.position, atol=1e-9)
 
 
 def test_rule_1_2_without_field_the_covariance_is_fixed_and_p_is_10_gev():
-    settings = MuidSettings(zero_field=True)
-    free, C = start_states(candidates(*BARREL_TRACK).states, settings)
+    free, C = start_states(candidates(*BARREL_TRACK).states, zero_field=True)
     assert 1 / abs(free[0, 6]) == pytest.approx(10)
     cos2 = 1 - free[0, 5] ** 2
     np.testing.assert_allclose(np.diag(C[0]), [3.5e-3, 3.5e-3, cos2 * 5e-4, 1e-7, 5e-5])
@@ -91,7 +91,7 @@ def test_rule_1_2_without_field_the_covariance_is_fixed_and_p_is_10_gev():
     way = np.diff(layers.position[0, :15], axis=0)
     way /= np.linalg.norm(way, axis=1, keepdims=True)
     np.testing.assert_allclose(way, np.tile(way[0], (14, 1)), atol=1e-9)
-    assert settings.rules(BELLE2).variance_factor == 10
+    assert build_yoke(BELLE2, MuidSettings(zero_field=True)).rules.variance_factor == 10
 
 
 def test_rule_1_3_the_target_is_the_iron_around_47_cm():
@@ -134,7 +134,7 @@ def test_edge_rule_16_a_start_outside_of_the_target_is_not_started():
     for place in ([383.0, 0.0, 47.0], [100.0, 0.0, 409.2], [100.0, 0.0, -315.2]):
         tracks, layers = follow((place, [20.0, 0.5, 2.0]))
         assert tracks.status[0] == crossing.OUTSIDE_START
-        assert not np.any(layers.outcome)
+        assert not np.any(layers.crossing)
 
 
 # ------------------------------------------------------------------------------------------------------------------ 1.4
@@ -178,7 +178,7 @@ def test_edge_rule_18_azimuth_337_5_belongs_to_sector_0():
 def test_rule_1_4_a_layer_is_never_met_twice():
     curling = ([115.0, 0.0, 47.0], [0.5, 0.35, 0.05])
     layers = follow(curling, species="e")[1]
-    assert np.sum(layers.outcome > 0) == len(set(layers.surface[layers.outcome > 0]))
+    assert np.sum(layers.crossing > 0) == len(set(layers.surface[layers.crossing > 0]))
 
 
 # ------------------------------------------------------------------------------------------------------------------ 1.5
@@ -216,7 +216,7 @@ def test_rule_1_5_only_the_nearest_hit_is_tried_not_that_of_the_least_chi2():
     distance = [np.hypot(*(np.array(row[4:]) - predicted(BARREL_TRACK, 3))[1:]) for row in (near, inside)]
     assert distance[0] < distance[1]  # the hit that would pass the gate is further away
     layers = follow(BARREL_TRACK, hits(far, near, inside))[1]
-    assert layers.outcome[0, 3] == crossing.NO_MATCH
+    assert layers.crossing[0, 3] == crossing.NO_MATCH
     assert layers.hit[0, 3] == 1
 
 
@@ -283,8 +283,8 @@ def test_edge_rule_11_an_update_that_leaves_the_region_sets_the_bit_but_not_ndof
     far = [0, 0, 277.0 - predicted(steep, bit)[2] + 15.0]
     wide = candidates(*steep, sigma=(5.0, 0.1))
     table = hits(hit_near(steep, bit, far))
-    found = extrapolate(wide, table, BELLE2)
-    assert found.layers.outcome[0, bit] == crossing.LEFT_REGION
+    found = extrapolate(wide, table, YOKE)
+    assert found.layers.crossing[0, bit] == crossing.LEFT_REGION
     assert found.tracks.hit_layer_pattern[0] == pattern(bit)
     assert (found.tracks.ndof[0], found.tracks.chi2[0]) == (0, 0.0)
     assert found.tracks.barrel_hit_layer[0] == bit
@@ -302,7 +302,7 @@ def test_rule_1_8_bits_0_to_14_are_the_barrel_and_15_to_28_the_endcaps():
 
 def test_rule_1_8_in_a_crack_of_the_barrel_nothing_is_recorded_but_the_track_escapes():
     tracks, layers = follow(CRACK)
-    assert np.all(layers.outcome[0, :15] == crossing.CRACK)
+    assert np.all(layers.crossing[0, :15] == crossing.CRACK)
     assert (tracks.ext_layer_pattern[0], tracks.barrel_ext_layer[0]) == (0, -1)
     assert tracks.outcome[0] == 0
 
@@ -310,17 +310,17 @@ def test_rule_1_8_in_a_crack_of_the_barrel_nothing_is_recorded_but_the_track_esc
 def test_rule_1_8_a_gap_of_an_endcap_advances_the_last_layer_a_crack_of_the_barrel_does_not():
     tracks, layers = follow(([48.6, 0.0, 150.0], [6.48, 0.0, 20.0]))
     assert 128 < layers.position[0, 28, 0] < 132.5
-    assert layers.outcome[0, 28] == crossing.DEAD
+    assert layers.crossing[0, 28] == crossing.DEAD
     assert (tracks.endcap_ext_layer[0], tracks.ext_layer_pattern[0], tracks.outcome[0]) == (13, 0, 4)
     assert tracks.efficiency[0, 28] == 0
 
 
-def channels_with(dead=(), modules=None):
+def yoke_with(dead=(), modules=None):
     status = ChannelStatus.model_validate({"schema": "KLMChannelStatus/1", "dead": dead})
     efficiency = None
     if modules is not None:
         efficiency = StripEfficiency.model_validate({"schema": "KLMStripEfficiency/1", "modules": modules})
-    return build_channels(BELLE2, LAYOUT, status, efficiency)
+    return YOKE.with_channels(status, efficiency)
 
 
 def barrel_module(layer, **more):
@@ -334,9 +334,8 @@ def test_edge_rule_07_a_dead_layer_has_no_bit_and_efficiency_0_but_it_counts_as_
     assert pitch == pytest.approx(4.52, abs=5e-3)
     strip = int((z - low[2]) / pitch) + 1
     for one, is_dead in ((strip, True), (strip + 1, False)):
-        channels = channels_with([barrel_module(14, plane=1, strips=[one])])
-        tracks, layers = follow(BARREL_TRACK, channels=channels)
-        assert (layers.outcome[0, 14] == crossing.DEAD) == is_dead
+        tracks, layers = follow(BARREL_TRACK, yoke=yoke_with([barrel_module(14, plane=1, strips=[one])]))
+        assert (layers.crossing[0, 14] == crossing.DEAD) == is_dead
         assert tracks.ext_layer_pattern[0] == pattern(*range(14 if is_dead else 15))
         assert tracks.efficiency[0, 14] == (0.0 if is_dead else 1.0)
         assert tracks.barrel_ext_layer[0] == 14
@@ -347,25 +346,25 @@ def test_rule_1_8_a_dead_strip_of_a_quadrant_is_dead_there_only():
     for sector, is_dead in ((1, True), (2, False)):
         strip = int(abs(x) / (1.155 * np.sqrt(12))) + 1
         dead = [{"region": "endcap", "section": "fwd", "sector": sector, "layer": 5, "plane": 0, "strips": [strip]}]
-        layers = follow(FORWARD_TRACK, channels=channels_with(dead))[1]
-        assert (layers.outcome[0, 20] == crossing.DEAD) == is_dead
+        layers = follow(FORWARD_TRACK, yoke=yoke_with(dead))[1]
+        assert (layers.crossing[0, 20] == crossing.DEAD) == is_dead
 
 
 def test_rule_1_8_a_hit_in_a_dead_strip_counts():
-    dead = channels_with([barrel_module(3, plane=0, strips=list(range(1, 37)))])
-    tracks, _ = follow(BARREL_TRACK, hits(hit_near(BARREL_TRACK, 3, 0)), channels=dead)
+    dead = yoke_with([barrel_module(3, plane=0, strips=list(range(1, 37)))])
+    tracks, _ = follow(BARREL_TRACK, hits(hit_near(BARREL_TRACK, 3, 0)), yoke=dead)
     assert tracks.hit_layer_pattern[0] == pattern(3)
 
 
 def test_rule_1_8_the_efficiency_of_a_layer_is_the_product_of_its_two_planes():
     modules = [barrel_module(layer, planes=[0.9, 0.8]) for layer in range(15)]
-    tracks, _ = follow(BARREL_TRACK, channels=channels_with(modules=modules))
+    tracks, _ = follow(BARREL_TRACK, yoke=yoke_with(modules=modules))
     np.testing.assert_allclose(tracks.efficiency[0, :15], 0.72)
     np.testing.assert_allclose(tracks.efficiency[0, 15:], 1.0)
 
 
 def test_edge_rule_20_a_missing_efficiency_is_nan_for_the_likelihood_to_see():
-    tracks, _ = follow(BARREL_TRACK, channels=channels_with(modules=[barrel_module(3, planes=[0.9, 0.8])]))
+    tracks, _ = follow(BARREL_TRACK, yoke=yoke_with(modules=[barrel_module(3, planes=[0.9, 0.8])]))
     assert np.isnan(tracks.efficiency[0, [0, 1, 2, *range(4, 15)]]).all()
     assert tracks.efficiency[0, 3] == pytest.approx(0.72)
 
@@ -373,8 +372,8 @@ def test_edge_rule_20_a_missing_efficiency_is_nan_for_the_likelihood_to_see():
 def test_hits_and_tracks_are_symmetric_under_charge_and_reflection():
     states = candidates(*BARREL_TRACK).states
     mirrored = FreeStates(states.position * [1, -1, 1], states.momentum * [1, -1, 1], -states.charge, states.covariance)
-    one = extrapolate(candidates(*BARREL_TRACK), no_hits(), BELLE2).layers
-    other = extrapolate(replace(candidates(*BARREL_TRACK), states=mirrored), no_hits(), BELLE2).layers
+    one = extrapolate(candidates(*BARREL_TRACK), no_hits(), YOKE).layers
+    other = extrapolate(replace(candidates(*BARREL_TRACK), states=mirrored), no_hits(), YOKE).layers
     np.testing.assert_allclose(other.local[0, :15], one.local[0, :15] * [-1, 1], atol=1e-6)
     np.testing.assert_allclose(other.covariance[0, :15], one.covariance[0, :15] * [1, -1, 1], rtol=1e-6, atol=1e-8)
 
@@ -382,7 +381,7 @@ def test_hits_and_tracks_are_symmetric_under_charge_and_reflection():
 def test_a_track_does_not_depend_on_those_before_it():
     where = candidates([-58.4, 13.6, 86.9], [-0.452, 0.245, 0.732])
     again = replace(where, event=np.zeros(3, int), track=np.arange(3), states=where.states[np.zeros(3, int)])
-    layers = extrapolate(again, no_hits(), BELLE2).layers
+    layers = extrapolate(again, no_hits(), YOKE).layers
     for row in (1, 2):
         assert np.array_equal(layers.covariance[row], layers.covariance[0], equal_nan=True)
         assert np.array_equal(layers.position[row], layers.position[0], equal_nan=True)

@@ -1,19 +1,19 @@
-"""Counts -> the payload."""
+"""Counts of tracks -> the payload."""
 
 from typing import Any
 
 from muonkit.muid.build import longitudinal, transverse
-from muonkit.muid.build.config import Build
-from muonkit.muid.build.count import Counts, check
+from muonkit.muid.build.config import BuildPdfs
+from muonkit.muid.build.count import PdfCounts, check
 from muonkit.muid.likelihood.payload import LikelihoodParameters
 
 
-def build(counts: Counts, config: Build, provenance: dict[str, Any]) -> LikelihoodParameters:
+def build(counts: PdfCounts, config: BuildPdfs, provenance: dict[str, Any]) -> LikelihoodParameters:
     """The payload; the same counts give the same bytes. Raises InputError if a hypothesis has no tracks."""
     check(counts)
     p, error = longitudinal.tables(counts, config.longitudinal)
     chi2 = transverse.tables(counts.chi2, config.transverse)
-    told = {
+    counted = {
         "tracks": counts.seen.tolist(),
         "selected": counts.selected.sum(axis=1).tolist(),
         "with holes": counts.with_holes.sum(axis=1).tolist(),
@@ -24,5 +24,5 @@ def build(counts: Counts, config: Build, provenance: dict[str, Any]) -> Likeliho
     }
     return LikelihoodParameters(
         longitudinal=p, uncertainty=error, crossed=counts.crossed, tracks=counts.tracks,
-        entries=counts.chi2.sum(axis=3), provenance=provenance | told, **chi2,
+        entries=counts.chi2.sum(axis=3), provenance=provenance | counted, **chi2,
     )  # fmt: skip

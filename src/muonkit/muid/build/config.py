@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from muonkit.core.config import Range, Section
-from muonkit.muid.config import MuidChoice
+from muonkit.muid.swim.config import MuidSettings
 
 
 class BuildInput(Section):
@@ -51,12 +51,12 @@ class TransverseFit(Section):
     peak_share: float = Field(0.1, gt=0, lt=1)
 
 
-class Build(Section):
-    """All of it."""
+class BuildPdfs(Section):
+    """`muonkit pdfs build`: all of its configuration."""
 
     input: BuildInput
     detector: str = "belle2"
-    muid: MuidChoice = MuidChoice()
+    muid: MuidSettings = MuidSettings()
     selection: BuildSelection = BuildSelection()
     longitudinal: LongitudinalFit = LongitudinalFit()
     transverse: TransverseFit = TransverseFit()

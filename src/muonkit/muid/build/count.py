@@ -20,7 +20,7 @@ MUONS = (10, 11)  # signed numbers
 
 
 @dataclass(frozen=True, slots=True)
-class Counts(Additive):
+class PdfCounts(Additive):
     """By signed hypothesis: hit, crossed (12, entries), of the payload's longitudinal tables; tracks (12, classes);
     chi2 (12, REGIONS, ORDERS, BINS + 1): reduced chi2, the last bin all above; selected, with_holes (12, OUTCOMES):
     tracks that were selected, and those of them that saw one region and are not in the longitudinal counts because a
@@ -35,12 +35,12 @@ class Counts(Additive):
     seen: IntArray
 
 
-def nothing() -> Counts:
+def nothing() -> PdfCounts:
     """No counts yet."""
     entries = int(first_entries()[-1])
     shapes = (SIGNED, entries), (SIGNED, entries), (SIGNED, len(classes())), (SIGNED, REGIONS, ORDERS, BINS + 1)
     rest = (SIGNED, OUTCOMES), (SIGNED, OUTCOMES), (SIGNED,)
-    return Counts(*(np.zeros(shape, dtype=np.int64) for shape in (*shapes, *rest)))
+    return PdfCounts(*(np.zeros(shape, dtype=np.int64) for shape in (*shapes, *rest)))
 
 
 def hypothesis_of(pdg_id: IntArray) -> IntArray:
@@ -75,7 +75,7 @@ def without_holes(tracks: MuidTracks) -> BoolArray:
     return np.asarray(tracks.ext_layer_pattern == (barrel | endcap))
 
 
-def count(tracks: MuidTracks, truth: KLMTruth, selection: BuildSelection) -> Counts:
+def count(tracks: MuidTracks, truth: KLMTruth, selection: BuildSelection) -> PdfCounts:
     """The counts of some tracks. Raises InputError for particles that are no hypothesis."""
     hypothesis = hypothesis_of(truth.pdg_id)
     total = nothing()
@@ -90,10 +90,10 @@ def count(tracks: MuidTracks, truth: KLMTruth, selection: BuildSelection) -> Cou
     return total
 
 
-def _longitudinal(total: Counts, tracks: MuidTracks, hypothesis: IntArray) -> None:
+def _longitudinal(total: PdfCounts, tracks: MuidTracks, hypothesis: IntArray) -> None:
     place = classes_of(tracks)
-    known = place >= 0
-    tracks, hypothesis, place = tracks[known], hypothesis[known], place[known]
+    has_class = place >= 0
+    tracks, hypothesis, place = tracks[has_class], hypothesis[has_class], place[has_class]
     np.add.at(total.tracks, (hypothesis, place), 1)
     length = np.array([number_of_entries(*pair) for pair in classes()])
     for bit in range(int(length.max())):
@@ -103,22 +103,22 @@ def _longitudinal(total: Counts, tracks: MuidTracks, hypothesis: IntArray) -> No
         np.add.at(total.hit, where, tracks.hit_layer_pattern[crossed] >> bit & 1)
 
 
-def _transverse(total: Counts, tracks: MuidTracks, hypothesis: IntArray) -> None:
+def _transverse(total: PdfCounts, tracks: MuidTracks, hypothesis: IntArray) -> None:
     k = tracks.ndof // 2
-    known = (k >= 1) & (k <= ORDERS) & (tracks.chi2 >= 0)
-    x = tracks.chi2[known] / tracks.ndof[known]
+    counted = (k >= 1) & (k <= ORDERS) & (tracks.chi2 >= 0)
+    x = tracks.chi2[counted] / tracks.ndof[counted]
     place = np.minimum((x / WIDTH).astype(np.int64), BINS)
-    D = region(tracks.barrel_ext_layer, tracks.endcap_ext_layer)[known]
-    np.add.at(total.chi2, (hypothesis[known], D, k[known] - 1, place), 1)
+    D = region(tracks.barrel_ext_layer, tracks.endcap_ext_layer)[counted]
+    np.add.at(total.chi2, (hypothesis[counted], D, k[counted] - 1, place), 1)
 
 
-def missing_species(counts: Counts) -> list[str]:
+def missing_species(counts: PdfCounts) -> list[str]:
     """Signed hypotheses without tracks, by name."""
     names = [f"{name}{sign}" for name in ("e", "d", "p", "pi", "K", "mu") for sign in "+-"]
     return [name for name, seen in zip(names, counts.seen, strict=True) if seen == 0]
 
 
-def check(counts: Counts) -> None:
+def check(counts: PdfCounts) -> None:
     """Raises InputError if a hypothesis has no tracks."""
     missing = missing_species(counts)
     if missing:

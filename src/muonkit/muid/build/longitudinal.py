@@ -1,4 +1,4 @@
-"""Counts -> probabilities of a hit in every layer of every class, with their uncertainties.
+"""PdfCounts -> probabilities of a hit in every layer of every class, with their uncertainties.
 
 In classes that saw only one region, layers that are neither the innermost nor the last follow
 
@@ -19,7 +19,7 @@ from scipy.optimize import isotonic_regression
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.data.muid import BARREL_LAYERS
 from muonkit.muid.build.config import LongitudinalFit
-from muonkit.muid.build.count import MUONS, Counts
+from muonkit.muid.build.count import MUONS, PdfCounts
 from muonkit.muid.likelihood.hypotheses import SIGNED
 from muonkit.muid.likelihood.outcome import (
     EXIT_BACKWARD,
@@ -56,7 +56,7 @@ class Profile:
     error: FloatArray
 
 
-def tables(counts: Counts, fit: LongitudinalFit) -> tuple[FloatArray, FloatArray]:
+def tables(counts: PdfCounts, fit: LongitudinalFit) -> tuple[FloatArray, FloatArray]:
     """Probabilities and uncertainties (12, entries)."""
     p, error = (np.zeros(counts.hit.shape) for _ in range(2))
     for hypothesis in range(SIGNED):

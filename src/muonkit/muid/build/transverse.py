@@ -114,9 +114,9 @@ def gamma_log(x: AnyArray, k: int, s: float, log_scale_y: float) -> FloatArray:
 def threshold_bin(n: IntArray, k: int, is_muon: bool, fit: TransverseFit) -> int:
     """The first bin of the tail: fixed for k up to 4, else two bins before the histogram falls below a share of its
     maximum; lower where too few tracks would be above."""
-    known = (MUON_THRESHOLD if is_muon else OTHER_THRESHOLD).get(k)
-    if known is not None:
-        first = round(known / WIDTH)
+    fixed = (MUON_THRESHOLD if is_muon else OTHER_THRESHOLD).get(k)
+    if fixed is not None:
+        first = round(fixed / WIDTH)
     else:
         smooth = np.convolve(n[:BINS], np.ones(5) / 5, mode="same")
         above = np.flatnonzero(smooth >= fit.peak_share * smooth.max())

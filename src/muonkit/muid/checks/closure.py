@@ -13,7 +13,7 @@ from scipy.stats import chi2 as chi2_probability
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.data.muid import MuidTracks
 from muonkit.muid.checks.sampling import class_shares
-from muonkit.muid.likelihood.evaluate import LikelihoodSettings
+from muonkit.muid.likelihood.config import LikelihoodSettings
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, signed_numbers
 from muonkit.muid.likelihood.longitudinal import classes_of
 from muonkit.muid.likelihood.payload import LikelihoodParameters

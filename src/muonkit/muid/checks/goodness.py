@@ -6,7 +6,7 @@ tested fairly; errors of the payload come on top. Transverse: probability integr
 right, in 20 bins; with the distance of Kolmogorov and Smirnov. Both are independent, and their chi2 are added.
 
 -2 ln L: its sum against mean and variance that follow from the payload if layers are independent,
-mean = -2 sum [p ln p + (1 - p) ln(1 - p)],  variance = 4 sum p (1 - p) ln^2(p/(1 - p))                          (21)
+mean = -2 sum [p ln p + (1 - p) ln(1 - p)],  variance = 4 sum p (1 - p) ln^2(p/(1 - p))
 
 It uses the same hits, so it stands beside the test. `correlation` says how far layers are from independent: the mean
 correlation of neighbours."""
@@ -75,14 +75,25 @@ class GoodnessOfFit:
         """Of chi2 and ndf; NaN if there was too little to test."""
         return float(chi2_probability.sf(self.chi2, self.ndf)) if self.ndf else float("nan")
 
+    @property
+    def layers_p_value(self) -> float:
+        """Of the numbers of hits alone; NaN without degrees of freedom."""
+        return float(chi2_probability.sf(self.layers_chi2, self.layers_ndf))
+
+    @property
+    def transverse_p_value(self) -> float:
+        """Of the reduced chi2 alone; NaN without degrees of freedom."""
+        return float(chi2_probability.sf(self.transverse_chi2, self.transverse_ndf))
+
+    @property
+    def lnL_p_value(self) -> float:
+        """Of the pull of -2 ln L, both sides."""
+        return float(2 * norm.sf(abs(self.lnL_pull)))
+
     def to_json(self) -> dict[str, Any]:
-        p_values = {
-            "p_value": self.p_value,
-            "layers_p_value": float(chi2_probability.sf(self.layers_chi2, self.layers_ndf)),
-            "transverse_p_value": float(chi2_probability.sf(self.transverse_chi2, self.transverse_ndf)),
-            "lnL_p_value": float(2 * norm.sf(abs(self.lnL_pull))),
-        }
-        return asdict(self) | p_values
+        """All fields and p-values."""
+        names = ("p_value", "layers_p_value", "transverse_p_value", "lnL_p_value")
+        return asdict(self) | {name: getattr(self, name) for name in names}
 
 
 def goodness_of_fit(
@@ -217,7 +228,7 @@ def _distance(pit: IntArray, entries: float) -> tuple[float, float]:
 
 
 def _lnL_pull(excess: FloatArray, crossed: FloatArray, p: FloatArray, sigma: FloatArray) -> float:
-    """(-2 ln L - mean)/sigma, eq. 21, of the longitudinal likelihood."""
+    """(-2 ln L - mean)/sigma of the longitudinal likelihood, see the head of this file."""
     safe = np.clip(p, SMALLEST, 1 - SMALLEST)
     slope = np.log(safe) - np.log1p(-safe)
     variance = 4 * float(np.sum(slope**2 * (crossed * p * (1 - p) + sigma**2)))

@@ -45,7 +45,7 @@ def sample(
     """One track for each true species (n,), place in HYPOTHESES, and charge (n,)."""
     hypothesis = signed_numbers(charge)[np.arange(len(species)), species]
     position = draw_classes(payload, hypothesis, rng, settings.shared_classes)
-    code, barrel, endcap = ends(position)
+    code, barrel, endcap = ends_of_classes(position)
     ext = crossings(payload, position, barrel, endcap, rng)
     hit = ext & (rng.random(ext.shape) < hit_probability(payload, hypothesis, position, settings.floor))
     hits = hit.sum(axis=1)
@@ -91,7 +91,7 @@ def draw_classes(
     return out
 
 
-def ends(position: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+def ends_of_classes(position: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Outcome, last barrel and last endcap layer (n,) of classes (n,)."""
     code, last = np.array(classes())[position].T
     only_barrel = (code == STOP_BARREL) | (code == EXIT_BARREL)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from muonkit.core.config import Edges, Range, Section
-from muonkit.muid.config import Hypothesis, MuidChoice
+from muonkit.muid.swim.config import MuidSettings, Species
 
 
 class ClassifierInput(Section):
@@ -22,8 +22,8 @@ class Training(Section):
     so many leaves, each at the learning rate; hidden: layers of the network, trained for so many epochs; seed."""
 
     model: Literal["trees", "network"] = "trees"
-    signal: Hypothesis = "mu"
-    background: Hypothesis = "pi"
+    signal: Species = "mu"
+    background: Species = "pi"
     p: Range = (0.5, 6.0)
     trees: int = Field(500, ge=1)
     leaves: int = Field(63, ge=2)
@@ -39,13 +39,13 @@ class Training(Section):
         return self
 
 
-class Train(Section):
+class TrainClassifier(Section):
     """All of `train`. Tracks are dealt out by their event number: six tenths to the training, two tenths to the
     calibration, two tenths to neither."""
 
     input: ClassifierInput
     detector: str = "belle2"
-    muid: MuidChoice = MuidChoice()
+    muid: MuidSettings = MuidSettings()
     training: Training = Training()
 
 
@@ -61,11 +61,11 @@ class Evaluation(Section):
     unseen: bool = True
 
 
-class Evaluate(Section):
+class EvaluateClassifier(Section):
     """All of `evaluate`."""
 
     input: ClassifierInput
     detector: str = "belle2"
-    muid: MuidChoice = MuidChoice()
+    muid: MuidSettings = MuidSettings()
     payload: str = "default"
     evaluation: Evaluation = Evaluation()

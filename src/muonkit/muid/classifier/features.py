@@ -12,10 +12,9 @@ import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.data.klm import Candidates, KLMHits
-from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidLayers, MuidTracks
+from muonkit.data.muid import BARREL_LAYERS, LAYERS, Extrapolated, MuidLayers, MuidTracks
 from muonkit.muid.likelihood.outcome import ext_layer, hit_layer, region
 from muonkit.muid.swim.crossing import HIT
-from muonkit.muid.swim.extrapolate import Extrapolated
 
 CLOSE, NEAR, ANYWHERE = 15.0, 50.0, 1e9  # cm
 DISTANCES = (CLOSE, NEAR, ANYWHERE)
@@ -70,7 +69,7 @@ def holes(crossed: BoolArray, hit: BoolArray) -> tuple[IntArray, IntArray]:
 def of_layers(candidates: Candidates, hits: KLMHits, found: Extrapolated) -> list[FloatArray]:
     """LAYER_NAMES, each (n, LAYERS)."""
     layers = found.layers
-    matched = layers.outcome == HIT
+    matched = layers.crossing == HIT
     state = np.where(bits(found.tracks.ext_layer_pattern), matched.astype(float), -1.0)
     nearest = layers.hit >= 0
     width = np.full((*nearest.shape, 2), np.nan)
@@ -126,6 +125,6 @@ def near(candidates: Candidates, hits: KLMHits, layers: MuidLayers) -> list[Floa
 
 def counted(layers: MuidLayers, track: IntArray, bit: IntArray, chosen: BoolArray) -> FloatArray:
     """How many of the chosen hits every track has in every layer (n, LAYERS); NaN in layers that it does not reach."""
-    count = np.zeros(layers.outcome.shape)
+    count = np.zeros(layers.crossing.shape)
     np.add.at(count, (track[chosen], bit[chosen]), 1)
     return np.where(np.isnan(layers.momentum), np.nan, count)

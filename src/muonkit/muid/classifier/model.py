@@ -2,7 +2,7 @@
 nothing of the library that trained it.
 
 Trees or a network give a score; what share of the tracks with this score are signal, among as many signal as background
-tracks, a monotonic curve tells that was found on tracks that the training did not use."""
+tracks: that says a monotonic curve, which was found on tracks that the training did not use."""
 
 import hashlib
 import io
@@ -25,7 +25,7 @@ CURVE = ("curve_x", "curve_y")
 
 
 @dataclass(frozen=True)
-class Model:
+class Classifier:
     """kind: trees or network; arrays: TREES and base, or mean, scale and weights_i, biases_i; and CURVE, the
     calibration; about: how it was trained, JSON-able."""
 
@@ -73,13 +73,13 @@ class Model:
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
                 arrays = dict(archive)
             header = json.loads(bytes(arrays.pop("header")))
-            schema, told = header["schema"], header["checksum"]
+            schema, checksum = header["schema"], header["checksum"]
             model = cls(header["kind"], arrays, header["about"])
         except Exception as error:
             raise InputError(f"{name}: is not a classifier, or is damaged. Copy or train it again.") from error
         if schema != SCHEMA or tuple(header["features"]) != NAMES:
             raise InputError(f"{name}: is a classifier of another version ({schema}). Train it again.")
-        if model.checksum() != told:
+        if model.checksum() != checksum:
             raise InputError(f"{name}: its content does not have the checksum that it names. Copy or train it again.")
         return model
 

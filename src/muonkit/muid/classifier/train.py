@@ -8,7 +8,7 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.muid.classifier.config import Training
-from muonkit.muid.classifier.model import Model, prepared
+from muonkit.muid.classifier.model import Classifier, prepared
 
 PARTS = 10  # events are dealt out by a hash of their number
 TRAINED, CALIBRATED = 6, 8  # parts below: training; below: calibration; the rest is unseen
@@ -28,7 +28,7 @@ def unseen(event: IntArray) -> BoolArray:
     return np.asarray(part_of(event) >= CALIBRATED)
 
 
-def train(X: FloatArray, signal: BoolArray, event: IntArray, training: Training, about: dict[str, Any]) -> Model:
+def train(X: FloatArray, signal: BoolArray, event: IntArray, training: Training, about: dict[str, Any]) -> Classifier:
     """The classifier of features (n, ...) and whether they are of signal (n,); both classes weigh the same.
 
     Raises InputError without scikit-learn, or without tracks of both classes in both parts."""
@@ -40,9 +40,9 @@ def train(X: FloatArray, signal: BoolArray, event: IntArray, training: Training,
         if not (signal[rows].any() and (~signal[rows]).any()):
             raise InputError(f"input.samples: leave no signal or no background for the {what}; simulate more")
     fit = boosted if training.model == "trees" else neural
-    raw = Model(training.model, fit(X[used], signal[used], balance(signal[used]), training))
+    raw = Classifier(training.model, fit(X[used], signal[used], balance(signal[used]), training))
     curve = calibration(raw.score(X[held]), signal[held], balance(signal[held]))
-    return Model(training.model, raw.arrays | curve, about)
+    return Classifier(training.model, raw.arrays | curve, about)
 
 
 def balance(signal: BoolArray) -> FloatArray:
@@ -98,7 +98,7 @@ def neural(X: FloatArray, signal: BoolArray, weight: FloatArray, training: Train
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns that it stops after the epochs that it was told
+        warnings.simplefilter("ignore")  # it warns that it stops after the epochs that it was given
         net.fit(prepared(X, mean, scale), signal)
     layers = {f"weights_{i}": w.astype(np.float32) for i, w in enumerate(net.coefs_)}
     layers |= {f"biases_{i}": b.astype(np.float32) for i, b in enumerate(net.intercepts_)}

@@ -1,12 +1,12 @@
 """One hypothesis at a time: P_L, P_T and their product for a table of tracks, as Belle II's MuidBuilder gives them."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from muonkit.core.arrays import FloatArray
 from muonkit.data.muid import MuidTracks
-from muonkit.muid.likelihood.evaluate import LikelihoodSettings
+from muonkit.muid.likelihood.config import LikelihoodSettings
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, POSITIVE, from_pdg
 from muonkit.muid.likelihood.longitudinal import longitudinal
 from muonkit.muid.likelihood.payload import LikelihoodParameters
@@ -21,7 +21,7 @@ class MuidBuilder:
 
     pdg: int
     payload: LikelihoodParameters
-    settings: LikelihoodSettings = field(default_factory=LikelihoodSettings)
+    settings: LikelihoodSettings = LikelihoodSettings()
 
     def __post_init__(self) -> None:
         from_pdg(self.pdg)

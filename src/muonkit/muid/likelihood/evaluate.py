@@ -6,63 +6,18 @@ and `probability`."""
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, Self
 
 import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray
-from muonkit.core.errors import InputError
 from muonkit.data.muid import MuidTracks
 from muonkit.muid.likelihood import kernels as kernel
-from muonkit.muid.likelihood.hypotheses import HYPOTHESES, signed_numbers
+from muonkit.muid.likelihood.config import LikelihoodSettings
+from muonkit.muid.likelihood.hypotheses import signed_numbers
 from muonkit.muid.likelihood.longitudinal import efficiency_known, longitudinal
 from muonkit.muid.likelihood.outcome import NOT_REACHED, class_index
 from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
 from muonkit.muid.likelihood.transverse import FIRST_BINS, transverse
-
-FirstBin = Literal["faithful", "clamp", "power"]
-LastLayer = Literal["faithful", "strict"]
-JUNK = 1e-20  # on the sum of the six densities
-FLOOR = 1e-5  # of the improved mode: an empty bin does not veto a hypothesis
-
-
-@dataclass(frozen=True, slots=True)
-class LikelihoodSettings:
-    """first_bin: see `transverse`; last_layer: `strict` counts every missing hit; floor: keeps probabilities from 0
-    and 1; keep_junk: junk tracks have likelihoods like all others, and the flag; junk: threshold on the sum."""
-
-    first_bin: FirstBin = "faithful"
-    last_layer: LastLayer = "faithful"
-    floor: float = 0.0
-    keep_junk: bool = False
-    junk: float = JUNK
-
-    def __post_init__(self) -> None:
-        faults = []
-        if self.first_bin not in FIRST_BINS:
-            faults.append(f"likelihood.first_bin: {self.first_bin!r} is none of {', '.join(FIRST_BINS)}")
-        if self.last_layer not in ("faithful", "strict"):
-            faults.append(f"likelihood.last_layer: {self.last_layer!r} is neither 'faithful' nor 'strict'")
-        if not 0 <= self.floor < 0.5:
-            faults.append(f"likelihood.floor: {self.floor} is no small probability; take 0, or 1e-5")
-        if not self.junk > 0:
-            faults.append(f"likelihood.junk: {self.junk} is not above 0; take {JUNK}")
-        if faults:
-            raise InputError(faults)
-
-    @classmethod
-    def of(cls, mode: str, first_bin: FirstBin | None = None, last_layer: LastLayer | None = None) -> Self:
-        """`faithful` does what the code of Muid does, `improved` what it should; keys that are given override the
-        mode. Raises InputError for another mode."""
-        if mode not in ("faithful", "improved"):
-            raise InputError(f"likelihood.mode: {mode!r} is neither 'faithful' nor 'improved'")
-        better = mode == "improved"
-        return cls(
-            first_bin or ("power" if better else "faithful"),
-            last_layer or "faithful",
-            FLOOR if better else 0.0,
-            keep_junk=better,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +106,3 @@ def columns(tracks: MuidTracks) -> kernel.Columns:
         tracks.ndof,
         tracks.efficiency,
     )
-
-
-def index_of(species: str) -> int:
-    """Column of a species in the tables of six. Raises InputError for another name."""
-    if species not in HYPOTHESES:
-        raise InputError(f"species: {species!r} is not one of {', '.join(HYPOTHESES)}")
-    return HYPOTHESES.index(species)

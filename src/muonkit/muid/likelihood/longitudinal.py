@@ -3,7 +3,7 @@
     ln P = sum over crossed layers with a hit of ln p  +  sum over those without of ln(1 - p eff)               (18)
 
 p: probability of a hit by hypothesis, outcome, last layer and layer; eff: efficiency of the module, in the second sum
-only. A missing hit in the last layer tells nothing (range straggling) and is left out, unless that layer is the
+only. A missing hit in the last layer says nothing (range straggling) and is left out, unless that layer is the
 innermost or the outermost of its region; behind the barrel the innermost barrel layer has no such exception. This is
 the reference; `kernels.likelihood` is the compiled twin."""
 
@@ -28,10 +28,10 @@ OUTERMOST_BARREL, OUTERMOST_FORWARD, OUTERMOST_BACKWARD = 14, 13, 11
 def classes_of(tracks: MuidTracks) -> IntArray:
     """Position (n,) of the class of every track; -1 where it is none."""
     last = last_layer(tracks.barrel_ext_layer, tracks.endcap_ext_layer)
-    known = (tracks.outcome > 0) & (tracks.outcome < OUTCOMES) & (last >= 0) & (last < LAST_LAYERS)
-    known &= (tracks.barrel_ext_layer < BARREL_LAYERS) & (tracks.endcap_ext_layer < ENDCAP_LAYERS)
-    known &= is_consistent(tracks.outcome, tracks.barrel_ext_layer, tracks.endcap_ext_layer)
-    return np.where(known, class_index()[np.where(known, tracks.outcome, 0), np.where(known, last, 0)], -1)
+    possible = (tracks.outcome > 0) & (tracks.outcome < OUTCOMES) & (last >= 0) & (last < LAST_LAYERS)
+    possible &= (tracks.barrel_ext_layer < BARREL_LAYERS) & (tracks.endcap_ext_layer < ENDCAP_LAYERS)
+    possible &= is_consistent(tracks.outcome, tracks.barrel_ext_layer, tracks.endcap_ext_layer)
+    return np.where(possible, class_index()[np.where(possible, tracks.outcome, 0), np.where(possible, last, 0)], -1)
 
 
 def miss_counts(tracks: MuidTracks, bit: int, strict: bool) -> BoolArray:

@@ -100,8 +100,8 @@ class LikelihoodParameters:
     def longitudinal_by_id(self, code: int) -> FloatArray:
         """Table with an id of `longitudinal_id`. Raises InputError if there is none."""
         last, outcome, hypothesis = code & 15, (code >> 4) & 127, code >> 11
-        known = outcome < OUTCOMES and 0 <= hypothesis < SIGNED
-        position = int(class_index()[outcome, last]) if known else -1
+        possible = outcome < OUTCOMES and 0 <= hypothesis < SIGNED
+        position = int(class_index()[outcome, last]) if possible else -1
         if position < 0:
             raise InputError(f"{NAME}: no longitudinal table has the id {code}")
         first = first_entries()

@@ -11,14 +11,12 @@ import numpy as np
 
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.muid.performance.fine import CELLS, Fine, count, upper_quantile
-from muonkit.muid.performance.known import KnownTracks
+from muonkit.muid.performance.labelled import LabelledTracks
 from muonkit.muid.performance.rates import SPECIES, place
-
-QUANTILES = {"lower_quartile": 0.75, "median": 0.5, "upper_quartile": 0.25}  # name -> share above
 
 
 @dataclass(frozen=True, slots=True)
-class Boxes:
+class BoxCounts:
     """counts (species, bins, CELLS); of finite Delta (species, bins): number, total, least, greatest."""
 
     counts: IntArray
@@ -37,7 +35,35 @@ class Boxes:
         )
 
 
-def boxes(tracks: KnownTracks, edges: Sequence[float], fine: Fine) -> Boxes:
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Of one species, by bins of p, each (bins,), NaN where there is nothing: quartiles, median and mean of Delta, its
+    ends; numbers of tracks, and of those without a score."""
+
+    lower_quartile: FloatArray
+    median: FloatArray
+    upper_quartile: FloatArray
+    mean: FloatArray
+    least: FloatArray
+    greatest: FloatArray
+    tracks: IntArray
+    without_score: IntArray
+
+    def to_json(self) -> dict[str, Any]:
+        """Lists over the bins."""
+        return {
+            "lower_quartile": self.lower_quartile.tolist(),
+            "median": self.median.tolist(),
+            "upper_quartile": self.upper_quartile.tolist(),
+            "mean": self.mean.tolist(),
+            "min": self.least.tolist(),
+            "max": self.greatest.tolist(),
+            "tracks": self.tracks.tolist(),
+            "without_score": self.without_score.tolist(),
+        }
+
+
+def count_boxes(tracks: LabelledTracks, edges: Sequence[float], fine: Fine) -> BoxCounts:
     """Count one piece in bins of p."""
     shape = (SPECIES, len(edges) - 1)
     score, p = tracks.scores[:, 0], place(tracks.p, edges)
@@ -48,17 +74,14 @@ def boxes(tracks: KnownTracks, edges: Sequence[float], fine: Fine) -> Boxes:
     np.add.at(total, where, values)
     np.minimum.at(least, where, values)
     np.maximum.at(greatest, where, values)
-    return Boxes(counts, count(shape, *where), total, least, greatest)
+    return BoxCounts(counts, count(shape, *where), total, least, greatest)
 
 
-def box(found: Boxes, species: int, fine: Fine) -> dict[str, list[Any]]:
-    """Lists over the bins, for one species; NaN where there is nothing."""
-    counts = found.counts[species]
-    lists: dict[str, list[Any]] = {
-        name: [upper_quantile(row, share, fine) for row in counts] for name, share in QUANTILES.items()
-    }
-    number = found.number[species]
-    mean = np.where(number > 0, found.total[species] / np.maximum(number, 1), np.nan)
-    least, greatest = (np.where(number > 0, ends[species], np.nan) for ends in (found.least, found.greatest))
-    lists |= {"mean": mean.tolist(), "min": least.tolist(), "max": greatest.tolist()}
-    return lists | {"tracks": counts.sum(axis=-1).tolist(), "without_score": (counts.sum(axis=-1) - number).tolist()}
+def boxes(sums: BoxCounts, species: int, fine: Fine) -> Boxes:
+    """The boxes of one species."""
+    counts, number = sums.counts[species], sums.number[species]
+    lower, median, upper = (np.array([upper_quantile(row, q, fine) for row in counts]) for q in (0.75, 0.5, 0.25))
+    mean = np.where(number > 0, sums.total[species] / np.maximum(number, 1), np.nan)
+    least, greatest = (np.where(number > 0, ends[species], np.nan) for ends in (sums.least, sums.greatest))
+    tracks = counts.sum(axis=-1)
+    return Boxes(lower, median, upper, mean, least, greatest, tracks, tracks - number)

@@ -6,7 +6,8 @@ import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
 from muonkit.core.config import Edges, Range, Section
-from muonkit.muid.config import Hypothesis, LikelihoodChoice
+from muonkit.muid.likelihood.config import LikelihoodSettings
+from muonkit.muid.swim.config import Species
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -69,7 +70,7 @@ class PayloadChoice(Section):
 
     file: str
     exact: bool = False
-    likelihood: LikelihoodChoice = LikelihoodChoice(mode="improved")
+    likelihood: LikelihoodSettings = LikelihoodSettings(mode="improved")
 
 
 class Drawing(Section):
@@ -85,8 +86,8 @@ class Performance(Section):
     theta; working_point: efficiency at which fake rates are compared; min_muons: for a cut in a bin of its own."""
 
     input: tuple[PerformanceInput, ...]
-    signal: Hypothesis = "mu"
-    background: Hypothesis = "pi"
+    signal: Species = "mu"
+    background: Species = "pi"
     cuts: tuple[float, ...] = Field((0.0, 10.0, 20.0), min_length=1)
     efficiencies: tuple[Share, ...] = Field((0.8, 0.9, 0.95), min_length=1)
     working_point: Share = 0.9

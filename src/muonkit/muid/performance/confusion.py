@@ -5,16 +5,16 @@ import numpy as np
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance.fine import count
-from muonkit.muid.performance.known import KnownTracks
+from muonkit.muid.performance.labelled import LabelledTracks
 
 COLUMNS = (*HYPOTHESES, "none")
 
 
-def confusion(tracks: KnownTracks) -> IntArray:
+def confusion(tracks: LabelledTracks) -> IntArray:
     """Numbers of tracks (6, 7): rows true, columns with the largest p_*, at last those without probabilities."""
-    unknown = np.isnan(tracks.probability).any(axis=1)
+    without = np.isnan(tracks.probability).any(axis=1)
     best = np.argmax(np.nan_to_num(tracks.probability), axis=1)
-    return count((len(HYPOTHESES), len(COLUMNS)), tracks.species, np.where(unknown, len(HYPOTHESES), best))
+    return count((len(HYPOTHESES), len(COLUMNS)), tracks.species, np.where(without, len(HYPOTHESES), best))
 
 
 def shares(matrix: IntArray) -> FloatArray:

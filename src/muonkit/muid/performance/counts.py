@@ -1,4 +1,4 @@
-"""All sums of one piece of tracks: the waist of the hourglass. Everything that is told is made of these."""
+"""All sums of one piece of tracks: the waist of the hourglass. All results are made of these."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,20 @@ from muonkit.core.arrays import IntArray
 from muonkit.muid.checks.goodness import FitCounts, count_fit
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.likelihood.payload import LikelihoodParameters
-from muonkit.muid.performance.boxes import Boxes, boxes
+from muonkit.muid.performance.boxes import BoxCounts, count_boxes
 from muonkit.muid.performance.config import Performance
 from muonkit.muid.performance.confusion import confusion
 from muonkit.muid.performance.cuts import count_cuts
 from muonkit.muid.performance.fine import CELLS, Fine, count
-from muonkit.muid.performance.known import UNKNOWN, KnownTracks, chosen
+from muonkit.muid.performance.labelled import UNKNOWN, LabelledTracks, selected
 from muonkit.muid.performance.layers import differences
-from muonkit.muid.performance.rates import SPECIES, Rates, place, rates
+from muonkit.muid.performance.rates import SPECIES, RateCounts, count_rates, place
 
 DELTA = Fine()
 
 
 @dataclass(frozen=True, slots=True)
-class Counts(Additive):
+class PerformanceCounts(Additive):
     """read (7,): tracks by species, other ones last; reached (6,): of them in the muon detector; selected (6,);
     without_score (6,): selected ones that fail every cut; roc: fine histograms (scores, 6, bins of p, CELLS); cuts:
     fine histograms (np, nt, CELLS) of the signal; others: see the modules of their names."""
@@ -31,8 +31,8 @@ class Counts(Additive):
     reached: IntArray
     selected: IntArray
     without_score: IntArray
-    rates: Rates
-    boxes: Boxes
+    rates: RateCounts
+    boxes: BoxCounts
     roc: IntArray
     cuts: IntArray
     confusion: IntArray
@@ -40,18 +40,20 @@ class Counts(Additive):
     fit: FitCounts | None
 
 
-def counts(tracks: KnownTracks, config: Performance, payload: LikelihoodParameters | None = None) -> Counts:
+def count_tracks(
+    tracks: LabelledTracks, config: Performance, payload: LikelihoodParameters | None = None
+) -> PerformanceCounts:
     """Count one piece; with a payload also what its test needs."""
     binning, signal = config.binning, HYPOTHESES.index(config.signal)
-    used = tracks[chosen(tracks, config.selection)]
+    used = tracks[selected(tracks, config.selection)]
     species = np.where(tracks.species == UNKNOWN, SPECIES, tracks.species)
-    return Counts(
+    return PerformanceCounts(
         read=count((SPECIES + 1,), species),
         reached=count((SPECIES,), tracks.species[tracks.tracks.outcome > 0]),
         selected=count((SPECIES,), used.species),
         without_score=count((SPECIES,), used.species[used.scores[:, 0] == -np.inf]),
-        rates=rates(used, config.cuts, signal, binning),
-        boxes=boxes(used, binning.p, DELTA),
+        rates=count_rates(used, config.cuts, signal, binning),
+        boxes=count_boxes(used, binning.p, DELTA),
         roc=count_scores(used, config),
         cuts=count_cuts(used, signal, binning.cuts_p, binning.cuts_theta, DELTA),
         confusion=confusion(used),
@@ -60,11 +62,11 @@ def counts(tracks: KnownTracks, config: Performance, payload: LikelihoodParamete
     )
 
 
-def _fit(tracks: KnownTracks, config: Performance, payload: LikelihoodParameters) -> FitCounts:
+def _fit(tracks: LabelledTracks, config: Performance, payload: LikelihoodParameters) -> FitCounts:
     """Of all tracks in the muon detector, selected or not: the payload is meant for all."""
     assert config.payload is not None  # there would be no payload
     used = tracks[(tracks.species != UNKNOWN) & (tracks.tracks.outcome > 0)]
-    return count_fit(used.tracks, used.species, payload, config.payload.likelihood.settings().first_bin)
+    return count_fit(used.tracks, used.species, payload, config.payload.likelihood.first_bin)
 
 
 def fines(config: Performance) -> list[Fine]:
@@ -72,7 +74,7 @@ def fines(config: Performance) -> list[Fine]:
     return [DELTA, *(Fine(*choice.range) for choice in config.score)]
 
 
-def count_scores(tracks: KnownTracks, config: Performance) -> IntArray:
+def count_scores(tracks: LabelledTracks, config: Performance) -> IntArray:
     """Fine histograms (scores, 6, bins of p, CELLS)."""
     edges = config.binning.roc_p
     shape = (SPECIES, len(edges) - 1, CELLS)

@@ -8,12 +8,13 @@ values of Delta: where more than COARSE of them share one that the cut would spl
 is nearer. `reached` is the efficiency that a cut has."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.muid.performance.fine import CELLS, Fine, above, count, upper_quantile
-from muonkit.muid.performance.known import KnownTracks
+from muonkit.muid.performance.labelled import LabelledTracks
 from muonkit.muid.performance.rates import place
 
 MEASURED, FROM_P, FROM_ALL, UNREACHABLE, NEAREST = range(5)
@@ -37,9 +38,15 @@ class CutTable:
     reached: FloatArray
     muons: IntArray
 
+    def to_json(self) -> dict[str, Any]:
+        """Lists, rows by p."""
+        content: dict[str, Any] = {"efficiency": self.efficiency, "meaning_of_status": list(STATUS)}
+        columns = ("p_edges", "theta_edges", "cut", "error", "status", "reached", "muons")
+        return content | {name: getattr(self, name).tolist() for name in columns}
+
 
 def count_cuts(
-    tracks: KnownTracks, signal: int, p_edges: tuple[float, ...], theta_edges: tuple[float, ...], fine: Fine
+    tracks: LabelledTracks, signal: int, p_edges: tuple[float, ...], theta_edges: tuple[float, ...], fine: Fine
 ) -> IntArray:
     """Fine histograms (np, nt, CELLS) of the signal's Delta, of one piece."""
     muons = tracks[tracks.species == signal]

@@ -15,11 +15,22 @@ from muonkit.data.klm import DECAYED
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance.config import PerformanceBinning
 from muonkit.muid.performance.fine import count
-from muonkit.muid.performance.known import KnownTracks
+from muonkit.muid.performance.labelled import LabelledTracks
 
 SPECIES = len(HYPOTHESES)
 ONE_SIGMA = 0.6826894921370859
 OTHER, IN_FLIGHT = 0, 1  # ends of a track: anything but a decay, a decay
+
+
+class PassedBins(NamedTuple):
+    """Of one cut, (bins,): numbers of tracks that pass, and of all."""
+
+    passed: IntArray
+    total: IntArray
+
+    def to_json(self) -> dict[str, Any]:
+        """Lists over the bins."""
+        return {"passed": self.passed.tolist(), "total": self.total.tolist()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,10 @@ class Passed(Additive):
         """The same for some of the bins."""
         return Passed(self.passed[(slice(None), *np.index_exp[rows])], self.total[rows])
 
+    def of_cut(self, cut: int) -> PassedBins:
+        """The numbers of one cut."""
+        return PassedBins(self.passed[cut], self.total)
+
 
 class Rate(NamedTuple):
     """Share that passes, and the ends of its interval; NaN without tracks."""
@@ -43,7 +58,7 @@ class Rate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Rates(Additive):
+class RateCounts(Additive):
     """p, theta, phi: (cuts, species, bins); map: of the signal in (theta, phi); ends: (cuts, species, OTHER or
     IN_FLIGHT, bins of p)."""
 
@@ -70,14 +85,14 @@ def wrapped(phi: FloatArray, edges: Sequence[float]) -> FloatArray:
     return np.asarray(edges[0] + np.mod(phi - edges[0], 360.0))
 
 
-def rates(tracks: KnownTracks, cuts: Sequence[float], signal: int, binning: PerformanceBinning) -> Rates:
+def count_rates(tracks: LabelledTracks, cuts: Sequence[float], signal: int, binning: PerformanceBinning) -> RateCounts:
     """Count one piece."""
     passes = tracks.scores[:, 0] > np.array(cuts)[:, None]
     p, theta = place(tracks.p, binning.p), place(tracks.theta, binning.theta)
     phi = place(wrapped(tracks.phi, binning.phi), binning.phi)
     bins_p, bins_theta, bins_phi = (len(edges) - 1 for edges in (binning.p, binning.theta, binning.phi))
     wanted = tracks.species == signal
-    return Rates(
+    return RateCounts(
         tally(passes, (SPECIES, bins_p), tracks.species, p),
         tally(passes, (SPECIES, bins_theta), tracks.species, theta),
         tally(passes, (SPECIES, bins_phi), tracks.species, phi),

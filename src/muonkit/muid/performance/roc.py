@@ -3,7 +3,7 @@
 The area under the curve (AUC) is the probability that a muon has the larger score, equal ones counting half; its error
 is that of DeLong, DeLong and Clarke-Pearson (Biometrics 44, 837, 1988), which needs no model of the scores:
 
-    var = var(V10)/n_mu + var(V01)/n_pi,  V10 = P(pion < this muon),  V01 = P(muon > this pion)                  (20)
+    var = var(V10)/n_mu + var(V01)/n_pi,  V10 = P(pion < this muon),  V01 = P(muon > this pion)
 
 A working point is the fake rate at a wanted efficiency. Its variance has the pions' binomial part and, for the cut is
 set by the muons, half the change of the fake rate while the efficiency goes through -+ its own binomial error. The
@@ -21,7 +21,7 @@ GRID = np.concatenate((np.linspace(0, 0.5, 26)[:-1], np.linspace(0.5, 1, 101))) 
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class RocCurve:
     """Falling with the cut, from 1 to 0: efficiency, fake (k,); numbers of tracks behind them."""
 
     efficiency: FloatArray
@@ -46,14 +46,14 @@ class WorkingPoint:
     reached: bool
 
 
-def curve(signal: IntArray, background: IntArray) -> Curve:
+def curve(signal: IntArray, background: IntArray) -> RocCurve:
     """The ROC curve of two fine histograms (CELLS,)."""
     ends = [np.concatenate(([1.0], above(counts), [0.0])) for counts in (signal, background)]
-    return Curve(ends[0], ends[1], int(signal.sum()), int(background.sum()))
+    return RocCurve(ends[0], ends[1], int(signal.sum()), int(background.sum()))
 
 
 def auc(signal: IntArray, background: IntArray) -> tuple[float, float]:
-    """AUC and its error, eq. 20; NaN without tracks."""
+    """AUC and its error, the variance of DeLong; NaN without tracks."""
     if signal.sum() == 0 or background.sum() == 0:
         return float("nan"), float("nan")
     below = (np.cumsum(background) - background / 2) / background.sum()
@@ -82,7 +82,7 @@ def working_point(signal: IntArray, background: IntArray, efficiency: float, fin
     return WorkingPoint(efficiency, fake, float(interval.low), float(interval.high), cut, bool(steps[0] >= efficiency))
 
 
-def _effective(found: Curve, efficiency: float, fake: float) -> tuple[FloatArray, FloatArray]:
+def _effective(found: RocCurve, efficiency: float, fake: float) -> tuple[FloatArray, FloatArray]:
     """Numbers of fakes and of tracks whose binomial variance is that of the fake rate, cut included."""
     sigma = np.sqrt(efficiency * (1 - efficiency) / found.signal)
     of_cut = (found.at(min(efficiency + sigma, 1.0)) - found.at(max(efficiency - sigma, 0.0))) / 2

@@ -1,4 +1,4 @@
-"""What muons are told from others by: Delta = ln L(signal) - ln L(background), or the score of a classifier.
+"""The score that separates muons from others: Delta = ln L(signal) - ln L(background), or the score of a classifier.
 
 A track without a score fails every cut: one that was not started or did not reach the muon detector, one without a
 likelihood because all six densities are tiny (junk), and one that both hypotheses exclude (both ln L are -inf). Delta

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 import numpy as np
 from pydantic import Field, ValidationError
 
-from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.arrays import FloatArray
 from muonkit.core.config import Section
 from muonkit.core.errors import InputError
 from muonkit.data.klm import BARREL, REGIONS, SECTIONS
@@ -77,10 +77,10 @@ def read_efficiency(content: bytes, name: str) -> StripEfficiency:
     return _read(content, name, StripEfficiency)
 
 
-Payload = TypeVar("Payload", bound=Section)
+Content = TypeVar("Content", bound=Section)
 
 
-def _read(content: bytes, name: str, kind: type[Payload]) -> Payload:
+def _read(content: bytes, name: str, kind: type[Content]) -> Content:
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:
@@ -162,15 +162,3 @@ def _efficiencies(detector: Detector, planes: Planes, efficiency: StripEfficienc
             raise InputError(f"channels: {one.place} has two efficiencies; keep one")
         values[plane.surface, quadrant] = one.planes[0] * one.planes[1]
     return values
-
-
-def missing(channels: ChannelArrays, layout: LayoutArrays) -> IntArray:
-    """Surfaces of which some module has no efficiency."""
-    barrel, endcap = layout.barrel[layout.barrel >= 0], layout.endcap[layout.endcap >= 0]
-    lacking = np.concatenate(
-        (
-            barrel[np.isnan(channels.efficiency[barrel, 0])],
-            endcap[np.isnan(channels.efficiency[endcap, 1:]).any(axis=1)],
-        )
-    )
-    return np.sort(lacking)

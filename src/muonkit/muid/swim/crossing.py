@@ -1,4 +1,7 @@
-"""What became of a track at a layer, and why a track was not or no longer extrapolated: numbers and words."""
+"""What became of a track at a layer (0 to 7), and why a track was not or no longer extrapolated (its status): numbers
+and words. Where a whole track ended is its outcome, see `likelihood.outcome`.
+
+A dead place has no bit in a pattern, in a crack of the barrel nothing is recorded: as in Muid's createMuidHit."""
 
 from muonkit.transport import status as transport
 

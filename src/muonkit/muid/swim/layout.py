@@ -91,21 +91,21 @@ def _holds(detector: Detector, surfaces: IntArray) -> BoolArray:
 
 def _last(surfaces: IntArray) -> int:
     """The outermost layer that exists, -1 if none."""
-    known = np.flatnonzero(np.any(np.atleast_2d(surfaces.reshape(-1, surfaces.shape[-1])) != MISSING, axis=0))
-    return int(known[-1]) if len(known) else -1
+    there = np.flatnonzero(np.any(np.atleast_2d(surfaces.reshape(-1, surfaces.shape[-1])) != MISSING, axis=0))
+    return int(there[-1]) if len(there) else -1
 
 
 def _region(detector: Detector, surfaces: IntArray) -> tuple[float, FloatArray]:
     """z0 and (r_min, r_max, z_min, z_max) of the volume around the planes."""
-    known = surfaces[surfaces != MISSING]
+    there = surfaces[surfaces != MISSING]
     r, low, high = detector.envelope
-    if not len(known):
+    if not len(there):
         return 0.0, np.array([0.0, 0.0, 0.0, 0.0])
-    blocks = {int(block) for block in locate(detector.volumes, _on_planes(detector, known))[0]}
+    blocks = {int(block) for block in locate(detector.volumes, _on_planes(detector, there))[0]}
     if blocks == {NOWHERE}:
         return 0.0, np.array([0.0, r, low, high])
     if len(blocks) > 1:
-        names = ", ".join(detector.layers[i] for i in known[:2])
+        names = ", ".join(detector.layers[i] for i in there[:2])
         raise InputError(f"{detector.name}: the planes of one region ({names}, ...) stand in different volumes")
     return _box(detector, blocks.pop())
 
@@ -122,13 +122,13 @@ def _first_azimuth(detector: Detector, by_sector: IntArray) -> float:
     sectors = by_sector.shape[1]
     w = detector.surfaces.axes[by_sector, 2]
     phi = np.arctan2(w[..., 1], w[..., 0])
-    known = by_sector != MISSING
-    if not np.any(known):
+    there = by_sector != MISSING
+    if not np.any(there):
         return 0.0
-    section, layer = np.argwhere(known[:, 0])[0]
+    section, layer = np.argwhere(there[:, 0])[0]
     first = float(phi[section, 0, layer])
     wanted = first + 2 * np.pi * np.arange(sectors)[:, None] / sectors
     off = np.abs(np.angle(np.exp(1j * (phi - wanted)))) > 1e-6
-    if np.any(known & off):
+    if np.any(there & off):
         raise InputError(f"{detector.name}: barrel sectors must follow each other every {360 / sectors:g} degrees")
     return first

@@ -2,23 +2,22 @@
 one track only."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 
 import numpy as np
 
 from muonkit.core.arrays import IntArray
 from muonkit.data.klm import Candidates, KLMHits
-from muonkit.data.muid import MuidLayers
-from muonkit.detector.detector import Detector
+from muonkit.data.muid import Extrapolated, MuidLayers
 from muonkit.muid.swim.crossing import HIT
-from muonkit.muid.swim.extrapolate import Extrapolated, MuidSettings, extrapolate
-from muonkit.muid.swim.kernels import swim
+
+Follow = Callable[[Candidates, KLMHits], Extrapolated]
 
 
 def matched(layers: MuidLayers) -> tuple[IntArray, IntArray, IntArray]:
     """Track, layer bit and row of the hit (m,) of all hits that updated a track."""
-    track, bit = np.nonzero(layers.outcome == HIT)
+    track, bit = np.nonzero(layers.crossing == HIT)
     return track, bit, layers.hit[track, bit]
 
 
@@ -39,15 +38,10 @@ def losers(layers: MuidLayers) -> tuple[IntArray, IntArray]:
     return track[order][~first], hit[order][~first]
 
 
-def arbitrate(
-    candidates: Candidates,
-    hits: KLMHits,
-    detector: Detector,
-    settings: MuidSettings,
-    channels: swim.ChannelArrays | None = None,
-) -> Extrapolated:
-    """As `extrapolate`, with every hit given to one track; one that loses a hit is extrapolated again without it."""
-    found = extrapolate(candidates, hits, detector, settings, channels)
+def arbitrated(follow: Follow, candidates: Candidates, hits: KLMHits) -> Extrapolated:
+    """Tracks (n) as `follow` extrapolates them, with every hit given to one; a track that loses a hit is followed again
+    without it."""
+    found = follow(candidates, hits)
     taken: dict[int, list[int]] = defaultdict(list)
     while True:  # there is an end: in each round a track loses a hit for ever
         track, hit = losers(found.layers)
@@ -58,8 +52,7 @@ def arbitrate(
         again = np.unique(track)
         own, rows = _without(hits, candidates.event[again], [taken[one] for one in again.tolist()])
         event = np.arange(len(again))
-        new = extrapolate(Candidates(event, event, candidates.states[again]), own, detector, settings, channels)
-        _replace(found, again, new, rows)
+        _replace(found, again, follow(Candidates(event, event, candidates.states[again]), own), rows)
 
 
 def _without(hits: KLMHits, events: IntArray, taken: Sequence[Sequence[int]]) -> tuple[KLMHits, IntArray]:

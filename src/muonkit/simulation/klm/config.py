@@ -10,7 +10,7 @@ from muonkit.simulation.klm.readout import KLMReadout
 from muonkit.simulation.klm.start import Tracker
 
 
-class Generate(Section):
+class GenerateKLM(Section):
     """One primary per event; chunk_size decides how the work is cut, for Geant4 also the random numbers."""
 
     events: int = Field(ge=1)
@@ -32,9 +32,9 @@ class Geant4Choice(Section):
 
 
 class SimulateKLM(Section):
-    """All of it."""
+    """`muonkit simulate klm`: all of its configuration."""
 
-    generate: Generate
+    generate: GenerateKLM
     gun: Gun
     detector: str = "belle2"
     tracker: Tracker = Tracker()

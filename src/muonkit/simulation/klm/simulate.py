@@ -19,7 +19,7 @@ from muonkit.simulation.klm.start import measured
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class SimulatedEvents:
     """Tracks that reconstruction sees, their hits, the truth of the same tracks; whether Geant4 had stand-in data."""
 
     tracks: Candidates
@@ -35,7 +35,7 @@ def primaries(gun: Gun, n: int, seed: int, first: int) -> tuple[FloatArray, IntA
     return np.concatenate((particles.position, particles.momentum), axis=1), codes
 
 
-def simulate_piece(config: SimulateKLM, detector: str, data: Path | None, n: int, first: int) -> Piece:
+def simulate_piece(config: SimulateKLM, detector: str, data: Path | None, n: int, first: int) -> SimulatedEvents:
     """Events `first` ... `first` + n - 1; detector: name or path. Raises InputError for engines that cannot run."""
     world, seed = load_detector(detector), config.generate.seed
     states, codes = primaries(config.gun, n, seed, first)
@@ -67,7 +67,7 @@ def by_geant4(
 def assembled(
     config: SimulateKLM, simulated: Simulated, hits: KLMHits, states: FloatArray, codes: IntArray, first: int,
     stand_in: bool,
-) -> Piece:  # fmt: skip
+) -> SimulatedEvents:  # fmt: skip
     """Tables of those events in which a charged particle leaves the tracker."""
     kept = np.flatnonzero(simulated.charge != 0)
     event, track = first + kept, np.zeros(len(kept), dtype=np.int64)
@@ -76,4 +76,4 @@ def assembled(
         *(event, track, codes[kept], states[kept, :3], states[kept, 3:]),
         *(simulated.fate[kept], simulated.end[kept], simulated.soft[kept]),
     )
-    return Piece(Candidates(event, track, start), hits[np.isin(hits.event, event)], truth, stand_in)
+    return SimulatedEvents(Candidates(event, track, start), hits[np.isin(hits.event, event)], truth, stand_in)

@@ -69,7 +69,7 @@ class Out(NamedTuple):
     chi2: AnyArray
     ndof: AnyArray
     efficiency: AnyArray
-    outcome: AnyArray
+    crossing: AnyArray
     surface: AnyArray
     position: AnyArray
     momentum: AnyArray
@@ -251,20 +251,20 @@ def visit(track, n, event, region, layer, i, layout, hits, channels, det, rules,
         quadrant, slot = quadrant_of(y[0], y[1]), BARREL_LAYERS + ENDCAP_LAYERS * section + layer
         box = layout.endcap_region[section]
     if not predict(track, S, i, n, bit, out, s, m):
-        out.outcome[n, bit] = TANGENT
+        out.crossing[n, bit] = TANGENT
         return
     what = MISSED
     if event >= 0:
         _, what = try_hit(track, n, bit, i, slot, sector, event, layout, hits, det, rules, out, s, m)
     if what != HIT:
         reason = no_hit(S, i, n, bit, quadrant, channels, out)
-        out.outcome[n, bit] = reason if reason != MISSED else what
+        out.crossing[n, bit] = reason if reason != MISSED else what
         return
     with_hit(n, bit, i, quadrant, channels, out)
     chi2 = match.chi_square(m.r, m.P, m.V)[0]
-    out.outcome[n, bit] = LEFT_REGION
+    out.crossing[n, bit] = LEFT_REGION
     if update(track, S, i, box, layout.z0, s, m):
-        out.outcome[n, bit] = HIT
+        out.crossing[n, bit] = HIT
         out.layer_chi2[n, bit] = chi2
         out.chi2[n] += chi2
         out.ndof[n] += 2
@@ -303,7 +303,7 @@ def swim(track, n, event, way, layout, hits, channels, det, loss, plan, rules, o
                 status = travel.ended(track, det, loss, plan)
             elif status == travel.TANGENT:
                 bit = layer if region == BARREL else BARREL_LAYERS + layer
-                out.outcome[n, bit] = TANGENT
+                out.crossing[n, bit] = TANGENT
                 status = travel.OK
             if region == BARREL:
                 first_barrel = layer + 1

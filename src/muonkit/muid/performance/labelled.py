@@ -1,4 +1,4 @@
-"""Tracks whose truth is known, as the counting needs them."""
+"""Tracks with their true species and momentum, as the counting needs them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -23,7 +23,7 @@ UNKNOWN = -1  # species: none of the six
 
 
 @dataclass(frozen=True, slots=True)
-class KnownTracks:
+class LabelledTracks:
     """species (n,): place in HYPOTHESES; p [GeV], theta, phi [deg] (n,): true, where the particle begins; fate (n,),
     see `data.klm`; scores (n, 1 + others): Delta, then other scores; probability (n, 6), NaN if not computed; tracks:
     what the extrapolation left, charge from the truth."""
@@ -53,15 +53,15 @@ def needed(config: Performance) -> tuple[str, ...]:
     return ("event", "track", "status", *NUMBERS, "chi2", "junk", *both, *probabilities, *others)
 
 
-def known(table: Mapping[str, AnyArray], truth: KLMTruth, config: Performance) -> KnownTracks:
-    """Join rows of an identified table, NaN for what was not computed, with their truth, row by row."""
+def labelled(table: Mapping[str, AnyArray], truth: KLMTruth, config: Performance) -> LabelledTracks:
+    """Rows of an identified table, NaN for what was not computed, with their truth (n), row by row the same tracks."""
     number = species_of(truth.pdg_id)
     p = np.linalg.norm(truth.momentum, axis=1)
     x, y, z = truth.momentum.T
     theta, phi = np.degrees(np.arctan2(np.hypot(x, y), z)), np.degrees(np.arctan2(y, x))
     probability = np.column_stack([table[f"p_{name}"] for name in HYPOTHESES])
     tracks = muid_tracks(table, charge_of(truth.pdg_id))
-    return KnownTracks(number, p, theta, phi, truth.fate, scores(table, config), probability, tracks)
+    return LabelledTracks(number, p, theta, phi, truth.fate, scores(table, config), probability, tracks)
 
 
 def scores(table: Mapping[str, AnyArray], config: Performance) -> FloatArray:
@@ -97,14 +97,14 @@ def charge_of(pdg_id: IntArray) -> FloatArray:
     return np.where((pdg_id > 0) != lepton, 1.0, -1.0)
 
 
-def chosen(tracks: KnownTracks, selection: TrackSelection) -> BoolArray:
+def selected(tracks: LabelledTracks, selection: TrackSelection) -> BoolArray:
     """Which tracks count (n,)."""
     within = (tracks.p >= selection.p[0]) & (tracks.p < selection.p[1]) & (tracks.species != UNKNOWN)
     within &= (tracks.theta >= selection.theta[0]) & (tracks.theta < selection.theta[1])
     return np.asarray(within & ((tracks.tracks.outcome > NOT_REACHED) | (not selection.reached)))
 
 
-def ends(tracks: KnownTracks) -> IntArray:
+def endcap_sides(tracks: LabelledTracks) -> IntArray:
     """Tracks that cross layers of an endcap, and how many of them (2,) do so in the half that the truth points to: all
     but a few, if the truth is theirs."""
     crossed = (tracks.tracks.endcap_ext_layer >= 0) & np.isfinite(tracks.theta)

@@ -1,0 +1,59 @@
+"""The section [muid]: how tracks are extrapolated and matched, with the defaults of Belle II's Muid module.
+
+Source: the module Muid of the Belle II software, and its documentation, "Muon Identification"."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from muonkit.core.config import Section
+from muonkit.transport.propagate import Settings
+
+Species = Literal["e", "mu", "pi", "K", "p", "d"]
+EnergyLoss = Literal["none", "ionisation", "mean"]
+Scattering = Literal["none", "highland", "highland, no log", "highland, total"]
+
+
+class MuidSettings(Section):
+    """How to extrapolate and match. Raises ValidationError for values that make no sense.
+
+    species: the hypothesis; min_pt [GeV]: tracks start above it; min_kinetic [GeV]: they stop below it; mean_dt, max_dt
+    [ns]: hits count within max_dt of mean_dt; max_sigma: the gate, in sigma of track and hit together, which `both`
+    coordinates must pass (Muid's code) or `either` (its documentation); first_rpc_layer: barrel layers from here on are
+    resistive plate chambers; cosmics: tracks that point inwards are followed backwards; zero_field: no field anywhere,
+    |p| = 10 GeV, a wide covariance and hits of ten times the variance; arbitrate: a hit that several tracks match is
+    given to one.
+
+    Transport, see `transport.propagate.Settings`: scattering (`highland, no log`: noise as Geant4e's), straggling,
+    energy_loss, tolerance [cm] of a step, max_loss: share of the kinetic energy that a step may lose."""
+
+    species: Species = "mu"
+    min_pt: float = Field(0.1, ge=0)
+    min_kinetic: float = Field(0.002, gt=0)
+    mean_dt: float = 0.0
+    max_dt: float = Field(1e4, gt=0)
+    max_sigma: float = Field(3.5, gt=0)
+    match: Literal["both", "either"] = "both"
+    first_rpc_layer: int = Field(2, ge=0)
+    cosmics: bool = True
+    zero_field: bool = False
+    scattering: Scattering = "highland"
+    straggling: bool = True
+    arbitrate: bool = False
+    # younger than the payloads that quote this section: quoted only where they differ from the defaults
+    energy_loss: EnergyLoss = Field("mean", exclude_if=lambda value: value == "mean")
+    tolerance: float = Field(0.05, gt=0, exclude_if=lambda value: value == 0.05)
+    max_loss: float = Field(0.2, gt=0, le=1, exclude_if=lambda value: value == 0.2)
+
+    @property
+    def transport(self) -> Settings:
+        """The same for the transport."""
+        return Settings(
+            species=self.species,
+            tolerance=self.tolerance,
+            energy_loss=self.energy_loss,
+            scattering=self.scattering,
+            straggling=self.straggling,
+            max_loss=self.max_loss,
+            min_kinetic=self.min_kinetic,
+        )
