@@ -14,7 +14,7 @@ from muonkit.core.arrays import BoolArray, FloatArray
 from muonkit.core.errors import InputError
 from muonkit.data.muid import MuidTracks
 from muonkit.muid.likelihood import kernels as kernel
-from muonkit.muid.likelihood.hypotheses import HYPOTHESES, signed_numbers
+from muonkit.muid.likelihood.hypotheses import signed_numbers
 from muonkit.muid.likelihood.longitudinal import efficiency_known, longitudinal
 from muonkit.muid.likelihood.outcome import NOT_REACHED, class_index
 from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
@@ -86,19 +86,11 @@ def likelihood(
     """Likelihoods of all tracks. Outcome 0 gives NaN and is not junk; a combination of outcome and last layer that
     does not exist, or chi2 that is negative or not finite, has density 0 for all and is junk."""
     n = len(tracks)
-    log_pdf, probability, junk = np.zeros((n, 6)), np.zeros((n, 6)), np.zeros(n, dtype=np.bool_)
-    kernel.likelihoods(
-        prepared(payload, settings.floor),
-        columns(tracks),
-        settings.last_layer == "strict",
-        FIRST_BINS.index(settings.first_bin),
-        np.log(settings.junk),
-        settings.keep_junk,
-        log_pdf,
-        probability,
-        junk,
-    )
-    return Likelihoods(log_pdf, probability, junk, ~efficiency_known(tracks))
+    out = kernel.Out(np.zeros((n, 6)), np.zeros((n, 6)), np.zeros(n, dtype=np.bool_))
+    first_bin = FIRST_BINS.index(settings.first_bin)
+    rules = kernel.Rules(settings.last_layer == "strict", first_bin, np.log(settings.junk), settings.keep_junk)
+    kernel.likelihoods(prepared(payload, settings.floor), columns(tracks), rules, out)
+    return Likelihoods(*out, ~efficiency_known(tracks))
 
 
 def reference(
@@ -151,10 +143,3 @@ def columns(tracks: MuidTracks) -> kernel.Columns:
         tracks.ndof,
         tracks.efficiency,
     )
-
-
-def index_of(species: str) -> int:
-    """Column of a species in the tables of six. Raises InputError for another name."""
-    if species not in HYPOTHESES:
-        raise InputError(f"species: {species!r} is not one of {', '.join(HYPOTHESES)}")
-    return HYPOTHESES.index(species)
