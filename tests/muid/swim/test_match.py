@@ -7,7 +7,7 @@ from tests.muid.planes import compiled_update
 from muonkit.detector.detector import load_detector
 from muonkit.muid.swim import match
 from muonkit.muid.swim.extrapolate import MuidSettings
-from muonkit.muid.swim.kernels.swim import HitArrays
+from muonkit.muid.swim.kernels.tuples import HitArrays
 from muonkit.muid.swim.layout import build_layout
 from muonkit.transport import cartesian
 
@@ -85,10 +85,7 @@ def updated(seed, i=PLANE, j=PLANE, width=(1, 1)):
     rules = MuidSettings().rules(BELLE2)
     y, after, chi2 = free.copy(), C.copy(), np.zeros(n)
     for k in range(n):
-        kept, chi2[k] = compiled_update(
-            *(BELLE2.surfaces, LAYOUT, i, j, y[k], after[k], one_hit(hit[k], width), 0, rules),
-            *(LAYOUT.barrel_region, LAYOUT.z0),
-        )
+        kept, chi2[k] = compiled_update(BELLE2.surfaces, LAYOUT, i, j, y[k], after[k], one_hit(hit[k], width), rules)
         assert kept
     return reference, y, after, chi2
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
+from muonkit.core.indices import ALONG_U, ALONG_V, FREE_QOP, QOP, TO_U, TO_V, TZ
 from muonkit.core.particles import SPECIES
 from muonkit.data.klm import BARREL, ENDCAP, Candidates, KLMHits
 from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS, LAYERS, MuidLayers, MuidTracks
@@ -19,10 +20,12 @@ from muonkit.detector.detector import Detector
 from muonkit.detector.field import Uniform
 from muonkit.muid.likelihood.outcome import outcome
 from muonkit.muid.swim.channels import build_channels
-from muonkit.muid.swim.kernels import swim
+from muonkit.muid.swim.kernels.swim import swim_tracks
+from muonkit.muid.swim.kernels.tuples import CROSSED, MATCHED, ChannelArrays, HitArrays, Out, Rules, Scene
 from muonkit.muid.swim.layout import MISSING, LayoutArrays, build_layout
 from muonkit.transport import cartesian
-from muonkit.transport.propagate import Settings, compiled_loss
+from muonkit.transport.propagate import Settings
+from muonkit.transport.propagate import scene as transport
 
 BEAM_PIPE = "beam pipe"
 TRANSPORT = Settings(tolerance=5e-2, max_loss=0.2)
@@ -61,11 +64,11 @@ class MuidSettings:
         """Settings of the transport."""
         return replace(self.transport, species=self.species, min_kinetic=self.min_kinetic)
 
-    def rules(self, detector: Detector) -> swim.Rules:
+    def rules(self, detector: Detector) -> Rules:
         """The settings as the kernel sees them."""
         factor = ZERO_FIELD_FACTOR if self.zero_field else 1.0
         pipe = beam_pipe_radius(detector)
-        return swim.Rules(self.min_pt, pipe, self.mean_dt, self.max_dt, self.max_sigma, self.match == "either", factor)
+        return Rules(self.min_pt, pipe, self.mean_dt, self.max_dt, self.max_sigma, self.match == "either", factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def extrapolate(
     hits: KLMHits,
     detector: Detector,
     settings: MuidSettings = MuidSettings(),
-    channels: swim.ChannelArrays | None = None,
+    channels: ChannelArrays | None = None,
 ) -> Extrapolated:
     """Tracks (n) through the muon detector of `detector`, matched with the hits of their events.
 
@@ -100,20 +103,15 @@ def extrapolate(
     free, cov = start_states(candidates.states, settings)
     hit_arrays, event = arrange(hits, candidates.event, layout)
     out = empty(len(candidates))
-    swim.swim_tracks(
-        free,
-        cov,
-        direction_of_time(candidates.states, settings),
-        event,
+    here = transport(detector, settings.propagation)
+    scene = Scene(
+        here._replace(plan=here.plan._replace(jacobian=False)),
         layout,
         hit_arrays,
         build_channels(detector, layout) if channels is None else channels,
-        detector.arrays(),
-        compiled_loss(detector, settings.propagation),
-        settings.propagation.plan()._replace(jacobian=False),
         settings.rules(detector),
-        out,
     )
+    swim_tracks(free, cov, direction_of_time(candidates.states, settings), event, scene, out)
     return Extrapolated(_tracks(candidates, out), _layers(out))
 
 
@@ -125,13 +123,12 @@ def start_states(states: FreeStates, settings: MuidSettings) -> tuple[FloatArray
         free = cartesian.to_free(states)
         if not settings.zero_field:
             return free, cartesian.to_curvilinear(free, states.covariance)
-    free[:, 6] = np.sign(free[:, 6]) / ZERO_FIELD_P
-    cos2 = 1 - free[:, 5] ** 2
-    q, lam, phi, y, z = ZERO_FIELD_VARIANCE
-    diagonal = np.stack(
-        (np.full(len(free), y), np.full(len(free), z), cos2 * phi, *np.full((2, len(free)), 1.0)), axis=1
-    )
-    diagonal[:, 3], diagonal[:, 4] = lam, q
+    free[:, FREE_QOP] = np.sign(free[:, FREE_QOP]) / ZERO_FIELD_P
+    qop, lam, phi, y, z = ZERO_FIELD_VARIANCE
+    diagonal = np.empty((len(free), 5))
+    diagonal[:, ALONG_U], diagonal[:, ALONG_V] = y, z
+    diagonal[:, TO_U], diagonal[:, TO_V] = (1 - free[:, TZ] ** 2) * phi, lam
+    diagonal[:, QOP] = qop
     return free, diagonal[:, :, None] * np.eye(5)
 
 
@@ -141,10 +138,11 @@ def direction_of_time(states: FreeStates, settings: MuidSettings) -> FloatArray:
     return np.where(inwards & settings.cosmics, -1.0, 1.0)
 
 
-def arrange(hits: KLMHits, track_event: IntArray, layout: LayoutArrays) -> tuple[swim.HitArrays, IntArray]:
+def arrange(hits: KLMHits, track_event: IntArray, layout: LayoutArrays) -> tuple[HitArrays, IntArray]:
     """Hits sorted by event and slot, and the event (n,) of every track among them, -1 where it has no hits.
 
-    The order of hits in one slot is that of the table. Raises InputError for hits that cannot be."""
+    Slots are those of `kernels.planes.slot_of`; the order of hits in one is that of the table. Raises InputError for
+    hits that cannot be."""
     check_hits(hits, layout)
     events, number = np.unique(hits.event, return_inverse=True)
     slot = np.where(hits.region == BARREL, hits.layer, BARREL_LAYERS + ENDCAP_LAYERS * hits.section + hits.layer)
@@ -152,7 +150,7 @@ def arrange(hits: KLMHits, track_event: IntArray, layout: LayoutArrays) -> tuple
     first = np.searchsorted(number[order], np.arange(len(events) + 1))
     place = np.searchsorted(events, track_event)
     found = np.append(events, track_event.max(initial=0) + 1)[place] == track_event
-    arrays = swim.HitArrays(
+    arrays = HitArrays(
         first,
         slot[order],
         hits.section[order],
@@ -201,7 +199,7 @@ def _on_module(hits: KLMHits, layout: LayoutArrays) -> BoolArray:
     return on_module
 
 
-def empty(n: int) -> swim.Out:
+def empty(n: int) -> Out:
     """Room for n tracks, nothing crossed."""
 
     def missing(*shape: int) -> FloatArray:
@@ -210,7 +208,7 @@ def empty(n: int) -> swim.Out:
     def whole(value: int, *shape: int) -> IntArray:
         return np.full((n, *shape), value, dtype=np.int64)
 
-    return swim.Out(
+    return Out(
         status=whole(0),
         escaped=np.zeros(n, dtype=np.bool_),
         is_forward=np.zeros(n, dtype=np.bool_),
@@ -232,18 +230,18 @@ def empty(n: int) -> swim.Out:
     )
 
 
-def _tracks(candidates: Candidates, out: swim.Out) -> MuidTracks:
+def _tracks(candidates: Candidates, out: Out) -> MuidTracks:
     barrel, endcap = out.last[:, BARREL], out.last[:, ENDCAP]
     return MuidTracks(
         charge=candidates.states.charge,
-        outcome=outcome(barrel[:, 0], endcap[:, 0], out.escaped, out.is_forward),
+        outcome=outcome(barrel[:, CROSSED], endcap[:, CROSSED], out.escaped, out.is_forward),
         is_forward=out.is_forward,
-        ext_layer_pattern=out.pattern[:, 0],
-        hit_layer_pattern=out.pattern[:, 1],
-        barrel_ext_layer=barrel[:, 0],
-        endcap_ext_layer=endcap[:, 0],
-        barrel_hit_layer=barrel[:, 1],
-        endcap_hit_layer=endcap[:, 1],
+        ext_layer_pattern=out.pattern[:, CROSSED],
+        hit_layer_pattern=out.pattern[:, MATCHED],
+        barrel_ext_layer=barrel[:, CROSSED],
+        endcap_ext_layer=endcap[:, CROSSED],
+        barrel_hit_layer=barrel[:, MATCHED],
+        endcap_hit_layer=endcap[:, MATCHED],
         chi2=out.chi2,
         ndof=out.ndof,
         efficiency=out.efficiency,
@@ -251,7 +249,7 @@ def _tracks(candidates: Candidates, out: swim.Out) -> MuidTracks:
     )
 
 
-def _layers(out: swim.Out) -> MuidLayers:
+def _layers(out: Out) -> MuidLayers:
     return MuidLayers(
         outcome=out.outcome,
         surface=out.surface,

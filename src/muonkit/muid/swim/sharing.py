@@ -13,7 +13,7 @@ from muonkit.data.muid import MuidLayers
 from muonkit.detector.detector import Detector
 from muonkit.muid.swim.crossing import HIT
 from muonkit.muid.swim.extrapolate import Extrapolated, MuidSettings, extrapolate
-from muonkit.muid.swim.kernels import swim
+from muonkit.muid.swim.kernels.tuples import ChannelArrays
 
 
 def matched(layers: MuidLayers) -> tuple[IntArray, IntArray, IntArray]:
@@ -44,7 +44,7 @@ def arbitrate(
     hits: KLMHits,
     detector: Detector,
     settings: MuidSettings,
-    channels: swim.ChannelArrays | None = None,
+    channels: ChannelArrays | None = None,
 ) -> Extrapolated:
     """As `extrapolate`, with every hit given to one track; one that loses a hit is extrapolated again without it."""
     found = extrapolate(candidates, hits, detector, settings, channels)
