@@ -7,7 +7,7 @@ from tests.transport import zoo
 from muonkit.core.compiled import compiled
 from muonkit.transport import helix, runge_kutta
 from muonkit.transport.kernels import step as kernel
-from muonkit.transport.kernels.tuples import workspace
+from muonkit.transport.kernels.tuples import Scene, workspace
 
 
 @compiled
@@ -32,7 +32,7 @@ def free_states(n=50, seed=3, p=(0.5, 50.0)):
 
 def compiled_steps(states, h, field, loss=None, material=0):
     det = zoo.detector(field, zoo.surfaces((0, (0, 0, 0), zoo.FRAME_X, 0)))
-    scene = zoo.Scene(det, zoo.polynomial_loss() if loss is None else loss, zoo.EXACT)
+    scene = Scene(det, zoo.polynomial_loss() if loss is None else loss, zoo.EXACT)
     ends, errors, jacobians = states.copy(), np.zeros(len(states)), np.zeros((len(states), 7, 5))
     for i in range(len(states)):
         for columns in (slice(0, 5), slice(2, 7)):

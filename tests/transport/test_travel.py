@@ -6,6 +6,7 @@ from tests.transport import zoo
 
 from muonkit.transport import status as statuses
 from muonkit.transport.kernels import batch
+from muonkit.transport.kernels.tuples import Scene
 
 START, PLANE, TILTED, BARREL, AWAY = range(5)
 c, s = np.cos(0.3), np.sin(0.3)
@@ -26,7 +27,7 @@ def go(bound, target, det, plan=zoo.EXACT, loss=None, way=1.0, start=START, cov=
     out = batch.BoundOut(np.full((n, 5), np.nan), *np.full((2, n, 5, 5), np.nan), np.zeros(n), np.zeros(n, np.int64))
     batch.bound_to_bound(
         np.full(n, start), bound, np.zeros((n, 5, 5)) if cov is None else cov, np.full(n, target), way, cov is not None,
-        zoo.Scene(det, loss, plan), out,
+        Scene(det, loss, plan), out,
     )  # fmt: skip
     return out
 
