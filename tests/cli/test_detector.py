@@ -74,7 +74,7 @@ def test_faults_are_lines_with_file_key_and_reason(tmp_path: Path, capsys: pytes
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith(f"{path}: layers \"plane/{{n:02d}}\": material 'silicium' is unknown")
-    assert "out of the envelope" in lines[1]
+    assert "outside of the envelope" in lines[1]
 
 
 def test_no_such_detector_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -259,7 +259,7 @@ def test_a_lock_that_is_never_given_back_is_told(store: Store, monkeypatch: pyte
 
     def hold(connection: Connection) -> None:
         queries.tag_named(connection, "main", lock=True)
-        with pytest.raises(InputError, match="another writer holds it too long, do it again"):
+        with pytest.raises(InputError, match="another writer has held the lock for too long, try again"):
             store.invalidate("main")
 
     store.database.write(hold)

@@ -63,7 +63,7 @@ def test_a_lost_folder_of_payload_files_is_named(place: Place) -> None:
         store.add("a", b"content", "K/1")
     place.files.rename(place.files.with_name("elsewhere"))
     for verb in (place.open, place.create):
-        with pytest.raises(InputError, match="bring it back, or name the right one"):
+        with pytest.raises(InputError, match="restore it, or name the right one"):
             verb()
 
 
@@ -135,7 +135,7 @@ def test_a_lost_connection_is_told_in_one_line_and_made_again(server: Server, tm
     assert done.stderr == ""
     told, again = done.stdout.splitlines()
     assert told.startswith("postgresql+pg8000://keeper:***@127.0.0.1:")
-    assert told.endswith("do it again")
+    assert told.endswith("try again")
     assert again == "a revision 1 []"
 
 

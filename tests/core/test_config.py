@@ -7,6 +7,7 @@ import pytest
 from muonkit.calibration.config import Calibrate
 from muonkit.core import config
 from muonkit.core.errors import InputError
+from muonkit.simulation.dimuons.config import SimulateDimuons
 
 GOOD = """
 [input]
@@ -62,5 +63,5 @@ def test_missing_file_is_told(tmp_path: Path) -> None:
 def test_values_per_eta_bin_must_fit_the_bins() -> None:
     with pytest.raises(InputError, match="A: 2 values for 3 eta bins; give one, or one per bin"):
         config.parse(
-            "[generate]\nevents = 1\n[bias]\neta_edges = [0.0, 1.0, 2.0, 3.0]\nA = [1.0, 2.0]\n", config.SimulateDimuons
+            "[generate]\nevents = 1\n[bias]\neta_edges = [0.0, 1.0, 2.0, 3.0]\nA = [1.0, 2.0]\n", SimulateDimuons
         )

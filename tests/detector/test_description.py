@@ -200,7 +200,7 @@ def test_the_same_file_gives_the_same_arrays(load):
         (("radius", "raduis"), "layers \"barrel\": raduis: unknown key; did you mean 'radius'?"),
         (('"silicon"', '"silicium"'), "layers \"barrel\": material 'silicium' is unknown; did you mean 'silicon'?"),
         (('"silicon"', '"unobtainium"'), "material 'unobtainium' is unknown; define it in [materials.unobtainium]"),
-        (('material = "silicon"', ""), 'layers "barrel": a layer with a material needs a thickness (or x0)'),
+        (('material = "silicon"', ""), 'layers "barrel": material and thickness (or x0) belong together'),
         (
             ("thickness_um", "x0 = 0.1\nthickness_um"),
             'layers "barrel": thickness_um and x0 say the same; give one of them',
@@ -211,10 +211,10 @@ def test_the_same_file_gives_the_same_arrays(load):
         ),
         (
             ("[10, 20, 30]", "[10, 20, 130]"),
-            'layers "barrel/3": reaches r = 130, z = -40 to 40 cm, out of the envelope',
+            'layers "barrel/3": reaches r = 130, z = -40 to 40 cm, outside of the envelope',
         ),
         (('name = "barrel"', 'name = "barrel/{layer}"'), "'layer' is no placeholder; known are {n}, {sector}, {side}"),
-        (('name = "barrel"', 'name = "barrel/{side}"'), 'layers "barrel/None": the name stands 3 times'),
+        (('name = "barrel"', 'name = "barrel/{side}"'), 'layers "barrel/None": the name is used 3 times'),
         (('shape = "cylinder"', 'shape = "sphere"'), "layers \"barrel\": Input tag 'sphere'"),
         (("schema = 1", "schema = 2"), "schema: Input should be 1 (found 2)"),
         (("title", "tilte"), "tilte: unknown key; did you mean 'title'?"),
@@ -236,8 +236,8 @@ def test_every_fault_of_a_layer_is_one_clear_line(faults, change, expected):
         (("sides = 8", ""), 'volumes "yoke": a polygon needs sides, a ring has none'),
         (("phi0_deg", 'material = "iron"\nphi0_deg'), 'volumes "yoke": give either material or slices'),
         (("rho = [60, 80]", "rho = [-10, 10]"), 'volumes "yoke": rho: must not be negative'),
-        (("rho = [60, 80]", "rho = [80, 100]"), 'volumes "yoke": reaches r = 108.239, z = -95 to 105 cm, out of the'),
-        (("z0 = 5", "z0 = 150"), "z = 50 to 250 cm, out of the envelope (r = 100, z = -200 to 200 cm)"),
+        (("rho = [60, 80]", "rho = [80, 100]"), 'volumes "yoke": reaches r = 108.239, z = -95 to 105 cm, outside'),
+        (("z0 = 5", "z0 = 150"), "z = 50 to 250 cm, outside of the envelope (r = 100, z = -200 to 200 cm)"),
         (('"air"', '"aire"'), "volumes \"yoke\": material 'aire' is unknown; did you mean 'air'?"),
     ],
 )

@@ -208,7 +208,7 @@ def test_distortions_are_recorded_and_can_be_turned_again(tracker):
 @pytest.mark.parametrize(
     ("knob", "message"),
     [
-        (Misalign(layers=("TOBB/*",)), "nothing is called 'TOBB/\\*'; names begin with beam pipe, PXB, PXF, TIB"),
+        (Misalign(layers=("TOBB/*",)), "no name fits 'TOBB/\\*'; names begin with beam pipe, PXB, PXF, TIB"),
         (AddMaterial(layers=("TIB/*",), x0=-1.0), "layer 'TIB/1/mono' would have less than none"),
         (ScaleField(factor=1.1, undo=True), "nothing to undo"),
     ],

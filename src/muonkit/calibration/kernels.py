@@ -2,14 +2,15 @@
 
 Each cell has four parameters theta = (mu, sigma, f, slope). The step is F^-1 g with the expected Fisher matrix F and
 the analytic gradient g, halved until the likelihood rises; a background fraction that wants below 0 is held there
-together with its slope. Kernel and helpers stand in one file: numba's cache does not see edits elsewhere."""
+together with its slope."""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from muonkit.core.compiled import compiled, leaf, part
 
 MASS, CURVATURE = 0, 1
 SERIES_BELOW = 1e-2  # |slope x window|: below, the exponential and its derivative are summed as a series
@@ -36,7 +37,7 @@ class Plan(NamedTuple):
     max_steps: int
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf
 def add_node(edges, node, weight, mu, sigma, kind, cdf, d_mu, d_sigma):
     """Add weight x Phi(z) of one node, and its derivatives, at every edge."""
     for i in range(edges.size):
@@ -58,7 +59,7 @@ def add_node(edges, node, weight, mu, sigma, kind, cdf, d_mu, d_sigma):
         d_sigma[i] += phi * z_sigma
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf
 def exponential(x, t):
     """(e^(t x) - 1)/(e^t - 1) and its derivative with respect to t."""
     if abs(t) < SERIES_BELOW:
@@ -70,7 +71,7 @@ def exponential(x, t):
     return value, (x * ex - value * e1) / (e1 - 1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def probabilities(theta, edges, node, weight, kind, p, dp):
     """Fill p (bins,) and dp (bins, 4); returns the signal's share of the window."""
     bins = edges.size - 1
@@ -95,7 +96,7 @@ def probabilities(theta, edges, node, weight, kind, p, dp):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf
 def log_likelihood(count, p, theta, prior):
     """Sum of n ln p with the Gaussian constraint of the slope: prior = (mean, width)."""
     value = -0.5 * ((theta[3] - prior[0]) / prior[1]) ** 2
@@ -105,7 +106,7 @@ def log_likelihood(count, p, theta, prior):
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf
 def score_and_fisher(count, p, dp, theta, prior, empirical, score, fisher):
     """Gradient of the log-likelihood and Fisher matrix, expected or (empirical) summed over the entries.
 
@@ -129,7 +130,7 @@ def score_and_fisher(count, p, dp, theta, prior, empirical, score, fisher):
             fisher[b, a] = fisher[a, b]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def invert_free(matrix, free, inverse):
     """Inverse of the rows and columns that are free (Gauss-Jordan after scaling to a unit diagonal); 0 elsewhere."""
     n = 4
@@ -167,7 +168,7 @@ def invert_free(matrix, free, inverse):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def observed_covariance(count, node, weight, plan, theta, free, expected, p, dp, out):
     """Inverse of the observed information, from differences of the analytic gradient; the expected one if it fails.
 
@@ -190,7 +191,7 @@ def observed_covariance(count, node, weight, plan, theta, free, expected, p, dp,
         out[:, :] = expected
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def template_covariance(count, node, weight, variance, plan, theta, covariance, p, dp, out):
     """Covariance of theta that comes from the finite statistics of the nodes.
 
@@ -223,7 +224,7 @@ def template_covariance(count, node, weight, variance, plan, theta, covariance, 
                 out[a, b] += variance[j] * shift[a] * shift[b]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def bounded_step(theta, step, low, high):
     """theta + step, kept inside the limits; sigma at most halves."""
     moved = np.empty(4)
@@ -233,7 +234,7 @@ def bounded_step(theta, step, low, high):
     return moved
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf
 def free_parameters(theta, score, low, high, fitted, free):
     """A parameter at a limit that pushes outwards is held; without background its slope has no meaning."""
     for a in range(4):
@@ -243,7 +244,7 @@ def free_parameters(theta, score, low, high, fitted, free):
         free[3] = False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf
 def verdict(theta, low, high, fitted):
     """Status of a fit that has come to rest."""
     for a in (0, 1, 3):
@@ -252,7 +253,7 @@ def verdict(theta, low, high, fitted):
     return NO_BACKGROUND if fitted[2] and theta[2] <= low[2] else CONVERGED
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@part
 def climb(count, node, weight, plan, start, theta, free, expected, p, dp):
     """Fisher scoring from `start`; fills theta (4,), free (4,), expected (4, 4). Returns (status, ln L)."""
     score, fisher, step = np.empty(4), np.empty((4, 4)), np.empty(4)
@@ -290,7 +291,7 @@ def climb(count, node, weight, plan, start, theta, free, expected, p, dp):
     return NOT_CONVERGED, value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf
 def pearson_chi2(count, p):
     """Sum of (n - N p)^2/(N p)."""
     total, chi2 = count.sum(), 0.0
@@ -299,7 +300,7 @@ def pearson_chi2(count, p):
     return chi2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def fit_cells(counts, first, nodes, weights, variances, plan, theta, observed, expected, template, status, value, chi2):
     """Fit every cell; nodes of cell c are first[c] : first[c + 1]. Results are written into the last seven arrays."""
     bins = plan.edges.size - 1

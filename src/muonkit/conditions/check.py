@@ -1,6 +1,8 @@
-"""Is the store whole? Every payload has its file, every file its checksum, every row its partner, every run one answer.
+"""Checks of the store: every payload has its file, every file its checksum, every row its partner, every run one
+answer.
 
-A writer that was killed leaves at most a file without a row: harmless, and told as a note, not as a fault."""
+A writer that was killed leaves at most a file without a row. That is harmless, and is reported as a note, not as a
+fault."""
 
 import re
 from collections.abc import Iterator
@@ -23,14 +25,15 @@ OURS = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Lines of text: what must be mended, and what is only worth knowing."""
+    """Lines of text: faults must be mended, notes are only worth knowing."""
 
     faults: list[str]
     notes: list[str]
 
 
 def examine(database: Database, files: PayloadFiles) -> Findings:
-    """Look at everything, without changing it; reads every payload."""
+    """Check the whole store without changing it; reads every payload. Raises InputError if the database cannot be
+    read."""
     present = list(files.all())  # before the rows: a writer at work must not look like a fault
     faults, kept = database.read(lambda connection: (list(_table_faults(connection)), queries.all_payloads(connection)))
     faults += [line for payload in kept for line in _file_faults(files, payload)]
@@ -38,7 +41,8 @@ def examine(database: Database, files: PayloadFiles) -> Findings:
 
 
 def remove_leftovers(database: Database, files: PayloadFiles, older_than: float) -> list[Path]:
-    """Remove files of killed writers whose last change is `older_than` [s] ago; return them. Other files stay."""
+    """Remove files of killed writers that have not changed for `older_than` [s]; returns their paths. Other files stay.
+    Raises InputError if the database cannot be used."""
 
     def work(connection: Connection) -> list[Path]:
         # a writer inserts its row, looks for its file, commits: all before this lock, or all after this transaction
@@ -72,14 +76,14 @@ def _made_by_writer(path: Path) -> bool:
 
 def _note(path: Path) -> str:
     if _made_by_writer(path):
-        return f"{path}: no row points to it, left by a writer that was killed; --clean removes it after an hour"
+        return f"{path}: no row points to it, it was left by a writer that was killed; --clean removes it after an hour"
     return f"{path}: does not belong among the payload files; move it away"
 
 
 def _table_faults(connection: Connection) -> Iterator[str]:
     if connection.dialect.name == "sqlite":
         found = connection.execute(text("PRAGMA integrity_check")).scalars()
-        yield from (f"SQLite: {line}; bring the database back from a backup" for line in found if line != "ok")
+        yield from (f"SQLite: {line}; restore the database from a backup" for line in found if line != "ok")
     yield from _orphans(connection)
     yield from _gaps(connection)
     yield from _overlaps(connection)

@@ -1,10 +1,10 @@
-"""The database: SQLite in a folder, or a PostgreSQL server by URL. Transactions that wait, and are tried again.
+"""The database: SQLite in a folder, or a PostgreSQL server by URL. Transactions wait for locks and are tried again.
 
 SQLite: every commit is on disk before it returns, and writers take the lock at BEGIN, so that two cannot both read and
-then both write. It keeps its rollback journal: a write-ahead log would let readers pass a writer, but nobody could read
-from a folder without the right to write to it, and that is how most people meet a store.
-PostgreSQL: READ COMMITTED, and each verb locks the row of the name or tag it changes. A transaction that the database
-turns away for the sake of another (busy, deadlock, serialisation) has changed nothing, and runs again after a random,
+then both write. It uses a rollback journal. With a write-ahead log readers need not wait for a writer, but nobody can
+read from a folder without the right to write to it, and most people have no such right.
+PostgreSQL: READ COMMITTED, and each verb locks the row of the name or tag that it changes. A transaction that the
+database refuses in favour of another (busy, deadlock, serialisation) has changed nothing. It runs again after a random,
 growing pause."""
 
 import logging
@@ -26,7 +26,7 @@ from muonkit.core.errors import InputError
 Result = TypeVar("Result")
 FILE = "conditions.sqlite"
 PATIENCE_MS = 15_000  # how long a transaction waits for a lock
-NETWORK_TIMEOUT_S = 60  # longer than PATIENCE_MS, so that the server speaks first
+NETWORK_TIMEOUT_S = 60  # longer than PATIENCE_MS, so that the server reports first
 SILENT = logging.NullHandler()
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.01
@@ -38,7 +38,7 @@ SQLITE_TURNED_AWAY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """`shown`: its place without password; `reading`, `writing`: the options of a transaction."""
+    """`shown`: its place without the password. `reading`, `writing`: the options of a transaction."""
 
     engine: Engine
     shown: str
@@ -46,15 +46,17 @@ class Database:
     writing: Mapping[str, Any]
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
-        """Do `work` in one transaction that sees one state. Raises InputError if the database cannot."""
+        """The result of `work`, done in one transaction that sees one state. Raises InputError if the database
+        fails."""
         return self._run(work, self.reading)
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
-        """Do `work` in one transaction, whole or not at all. It may run more than once. Raises InputError."""
+        """The result of `work`, done in one transaction, completely or not at all; `work` may run more than once.
+        Raises InputError if the database fails."""
         return self._run(work, self.writing)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.engine.dispose()
 
     def _run(self, work: Callable[[Connection], Result], options: Mapping[str, Any]) -> Result:
@@ -69,7 +71,8 @@ class Database:
 
 
 def patiently(once: Callable[[], Result]) -> Result:
-    """Call `once` until the database does not turn it away, at most ATTEMPTS times."""
+    """The result of `once`, tried again, at most ATTEMPTS times, while the database refuses it in favour of another
+    transaction. Raises DBAPIError if it fails for another reason, or each time."""
     attempt = 0
     while True:
         attempt += 1
@@ -82,19 +85,19 @@ def patiently(once: Callable[[], Result]) -> Result:
 
 
 def turned_away(error: DBAPIError) -> bool:
-    """Whether the same transaction may succeed if tried again; it has changed nothing."""
+    """Whether the same transaction may succeed if it is tried again. It has changed nothing."""
     if isinstance(error.orig, sqlite3.Error):
         return (getattr(error.orig, "sqlite_errorcode", 0) & 0xFF) in SQLITE_TURNED_AWAY
     return bool(TURNED_AWAY & {_fields(error).get("C")})
 
 
 def is_url(location: str | Path) -> bool:
-    """Whether the store is named by URL, not by folder."""
+    """Whether the store is named by a URL, not by a folder."""
     return "://" in str(location)
 
 
 def sqlite(folder: Path) -> Database:
-    """The SQLite file in `folder`, which is there. Where the folder may only be read, the store can be read."""
+    """The SQLite database in `folder`, which exists. If the folder cannot be written, the store can only be read."""
     path = (folder / FILE).absolute()
     mode = "rw" if os.access(folder, os.W_OK) and os.access(path, os.W_OK) else "ro"
     url = URL.create("sqlite", database=f"file:{quote(str(path))}", query={"uri": "true", "mode": mode})
@@ -105,7 +108,7 @@ def sqlite(folder: Path) -> Database:
 
 
 def new_sqlite(folder: Path) -> Database:
-    """As `sqlite`, made if absent. Raises InputError if it cannot be made."""
+    """The SQLite database in `folder`, which is made if absent. Raises InputError if it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FILE).touch()  # an empty file is an empty database
@@ -115,7 +118,8 @@ def new_sqlite(folder: Path) -> Database:
 
 
 def server(location: str) -> Database:
-    """The PostgreSQL database at a URL. Raises InputError for another kind of URL, or without the driver."""
+    """The PostgreSQL database at a URL. Raises InputError for another kind of URL, unknown options, or a missing
+    driver."""
     url = _postgresql_url(location)
     shown = url.set(query={}).render_as_string(hide_password=True)  # a mistaken query may hold a password too
     wrong = sorted(name for name, value in url.query.items() if name not in URL_OPTIONS or not isinstance(value, str))
@@ -128,7 +132,7 @@ def server(location: str) -> Database:
     except ModuleNotFoundError as error:
         raise InputError(f"{shown}: needs the extra: pip install 'muonkit[postgresql]'") from error
     event.listen(engine, "begin", _begin_postgresql)
-    # a lost connection is told by an error; without a handler SQLAlchemy's tracebacks of it would go to stderr
+    # a lost connection is reported by an error; without a handler SQLAlchemy's tracebacks of it would go to stderr
     logging.getLogger("sqlalchemy.pool").addHandler(SILENT)
     return Database(engine, shown, {"isolation_level": "REPEATABLE READ"}, {"isolation_level": "READ COMMITTED"})
 
@@ -174,7 +178,7 @@ def _reason(error: DBAPIError) -> str:
 
 def _way_out(error: DBAPIError) -> str:
     if error.connection_invalidated:
-        return "; the connection is lost, do it again"
+        return "; the connection is lost, try again"
     if turned_away(error) or _fields(error).get("C") == TOO_LONG:
-        return "; another writer holds it too long, do it again or look for one that hangs"
+        return "; another writer has held the lock for too long, try again or look for a writer that hangs"
     return ""

@@ -1,7 +1,7 @@
 """Payload files, named by their content: <root>/ab/abcdef... holds the bytes with the SHA-256 abcdef...
 
-A file with the right name has the right content or is damaged, and damage shows at every read. Writers cannot disturb
-each other: all that write a name write the same bytes. A file is complete on disk (fsync of file and folder) before
+A file with the right name has the right content or is damaged, and every read detects damage. Writers cannot disturb
+each other: all writers of one name write the same bytes. A file is complete on disk (fsync of file and folder) before
 `write` returns, so that a row in the database can point to it."""
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 from muonkit.core.errors import InputError
 
 UNFINISHED = ".unfinished-"  # a writer that is killed leaves a file of this kind
-READ_ONLY = 0o444  # mkstemp gives 0600, which colleagues could not read
+READ_ONLY = 0o444  # mkstemp makes files with 0600, which colleagues cannot read
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class PayloadFiles:
     root: Path
 
     def make(self) -> None:
-        """Make the folder. Raises InputError."""
+        """Make the folder. Raises InputError if that fails."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -35,11 +35,12 @@ class PayloadFiles:
             ) from error
 
     def path(self, checksum: str) -> Path:
-        """Where the content with this checksum is, or would be."""
+        """The path of the content with this checksum, whether or not it exists."""
         return self.root / checksum[:2] / checksum
 
     def write(self, content: bytes) -> str:
-        """Keep `content` and return its checksum. A damaged file of that name is mended. Raises InputError."""
+        """Keep `content` and return its checksum. A damaged file of that name is replaced.
+        Raises InputError if it cannot be written."""
         checksum = sha256(content).hexdigest()
         path = self.path(checksum)
         try:
@@ -49,11 +50,11 @@ class PayloadFiles:
             _sync_folder(path.parent)
             _sync_folder(self.root)
         except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror}). Mend that, then add it again.") from error
+            raise InputError(f"{path}: cannot be written ({error.strerror}). Correct it, then add again.") from error
         return checksum
 
     def read(self, checksum: str, what: str) -> bytes:
-        """The verified content; `what` names the payload in errors. Raises InputError if absent or damaged."""
+        """The verified content; `what` names the payload in errors. Raises InputError if it is absent or damaged."""
         path = self.path(checksum)
         try:
             content = path.read_bytes()
@@ -67,7 +68,7 @@ class PayloadFiles:
         return content
 
     def fault(self, checksum: str, what: str) -> list[str]:
-        """What is wrong with the file of the payload `what`: nothing, or one line."""
+        """What is wrong with the file of the payload `what`: no line, or one."""
         try:
             self.read(checksum, what)
         except InputError as error:
@@ -83,18 +84,18 @@ class PayloadFiles:
         return (path for path in sorted(self.root.rglob("*")) if path.is_file())
 
 
-_WAY_OUT = "Bring it back from a backup, or add the same content under the same name again."
+_WAY_OUT = "Restore it from a backup, or add the same content under the same name again."
 
 
 def age(path: Path) -> float:
-    """Time since the last change [s]; 0 for a file that has just vanished."""
+    """Time since the last change [s]; 0 for a file that has just been removed."""
     with suppress(FileNotFoundError):
         return time.time() - path.stat().st_mtime
     return 0.0
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    # core.files.atomic names its file by process id; two machines at one shared folder can have the same
+    # core.files.atomic names its file by process id; two machines that share a folder can have the same id
     handle, name = tempfile.mkstemp(prefix=UNFINISHED, dir=path.parent)
     temporary = Path(name)
     try:

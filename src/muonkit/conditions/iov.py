@@ -16,7 +16,8 @@ OPEN = -1
 
 @dataclass(frozen=True, slots=True, order=True)
 class IoV:
-    """(first_exp, first_run) to (final_exp, final_run), inclusive. Raises InputError if it holds for no run at all."""
+    """(first_exp, first_run) to (final_exp, final_run), inclusive. Raises InputError if a number is out of range or no
+    run is in the interval."""
 
     first_exp: int
     first_run: int
@@ -36,7 +37,8 @@ class IoV:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From "first_exp,first_run,final_exp,final_run", e.g. "0,0,-1,-1". Raises InputError."""
+        """From "first_exp,first_run,final_exp,final_run", e.g. "0,0,-1,-1".
+        Raises InputError if the text is not four whole numbers, or not an interval."""
         try:
             numbers = [int(part) for part in text.split(",")]
         except ValueError:
@@ -55,14 +57,14 @@ class IoV:
 
     @property
     def last(self) -> tuple[int, int]:
-        """The last (experiment, run), LIMIT where open."""
+        """The last (experiment, run), with LIMIT for what is open."""
         return (
             LIMIT if self.final_exp == OPEN else self.final_exp,
             LIMIT if self.final_run == OPEN else self.final_run,
         )
 
     def contains(self, experiment: int, run: int) -> bool:
-        """Whether it holds for this run."""
+        """Whether the interval contains this run."""
         return self.first <= (experiment, run) <= self.last
 
     def overlaps(self, other: "IoV") -> bool:
@@ -74,5 +76,5 @@ class IoV:
 
 
 def overlapping(intervals: list[IoV]) -> list[tuple[IoV, IoV]]:
-    """The pairs of intervals that share a run."""
+    """The pairs of intervals that have a run in common."""
     return [(one, other) for one, other in combinations(sorted(intervals), 2) if one.overlaps(other)]

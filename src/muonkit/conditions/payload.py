@@ -1,4 +1,4 @@
-"""What the store tells: frozen records of payloads, global tags, their entries and the audit trail.
+"""What the store returns: frozen records of payloads, global tags, their entries and the audit trail.
 
 Times are UTC, ISO 8601. `checksum` is the SHA-256 of the content, in hex: it is also the name of the file."""
 

@@ -1,4 +1,4 @@
-"""What the verbs of the store ask the database, one function per question; rows become records here."""
+"""Queries of the store to the database, one function each. Rows become records here."""
 
 import getpass
 import os
@@ -23,12 +23,12 @@ ENTRIES = select(entries, payloads.c.checksum).join(
 
 
 def now() -> str:
-    """UTC, ISO 8601."""
+    """Time now, UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def who() -> str:
-    """The user, or the number of one without a name, as in many containers."""
+    """Name of the user, or the user's number where there is no name, as in many containers."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
@@ -41,13 +41,13 @@ def record(connection: Connection, what: str, details: str) -> None:
 
 
 def lock_name(connection: Connection, name: str) -> None:
-    """No other transaction adds under this name until this one ends."""
+    """Until this transaction ends, no other one can add a payload of this name."""
     connection.execute(text("INSERT INTO names (name) VALUES (:name) ON CONFLICT DO NOTHING"), {"name": name})
     connection.execute(select(names).where(names.c.name == name).with_for_update())
 
 
 def insert_payload(connection: Connection, fields: dict[str, str | int]) -> Payload:
-    """The next revision of a name that is locked."""
+    """Insert and return the next revision of a name that is locked; `fields`: all but revision, time and author."""
     last = connection.scalar(LAST_REVISION, {"name": fields["name"]})
     row = {**fields, "revision": last + 1, "created": now(), "author": who()}
     connection.execute(insert(payloads), row)
@@ -55,21 +55,21 @@ def insert_payload(connection: Connection, fields: dict[str, str | int]) -> Payl
 
 
 def payload_of(connection: Connection, name: str, checksum: str) -> Payload | None:
-    """The revision of `name` with this content."""
+    """The revision of `name` with this content; None if there is none."""
     question = select(payloads).where(payloads.c.name == name, payloads.c.checksum == checksum)
     row = connection.execute(question).one_or_none()
     return None if row is None else _payload(row)
 
 
 def payload_at(connection: Connection, name: str, revision: int) -> Payload | None:
-    """This revision of `name`."""
+    """This revision of `name`; None if there is none."""
     question = select(payloads).where(payloads.c.name == name, payloads.c.revision == revision)
     row = connection.execute(question).one_or_none()
     return None if row is None else _payload(row)
 
 
 def all_payloads(connection: Connection, name: str | None = None) -> list[Payload]:
-    """By name and revision; of one name, if it is given."""
+    """All payloads, or those of one name, by name and revision."""
     question = select(payloads).order_by(payloads.c.name, payloads.c.revision)
     if name is not None:
         question = question.where(payloads.c.name == name)
@@ -77,25 +77,25 @@ def all_payloads(connection: Connection, name: str | None = None) -> list[Payloa
 
 
 def all_tags(connection: Connection) -> list[GlobalTag]:
-    """By name."""
+    """All global tags, by name."""
     return [GlobalTag(**row._mapping) for row in connection.execute(select(global_tags).order_by(global_tags.c.name))]
 
 
 def tag_named(connection: Connection, tag: str, *, lock: bool = False) -> GlobalTag | None:
-    """The global tag; with `lock` no other transaction changes it or its entries until this one ends."""
+    """The global tag, or None. With `lock` no other transaction can change it or its entries until this one ends."""
     question = select(global_tags).where(global_tags.c.name == tag)
     row = connection.execute(question.with_for_update() if lock else question).one_or_none()
     return None if row is None else GlobalTag(**row._mapping)
 
 
 def insert_tag(connection: Connection, tag: str, comment: str) -> bool:
-    """A new, open tag; False if another transaction has just made one of that name."""
+    """Insert a new, open tag. False if another transaction has just made one of that name."""
     row = {"name": tag, "comment": comment, "created": now(), "author": who()}
     return connection.execute(INSERT_TAG, row).rowcount == 1
 
 
 def entries_of(connection: Connection, tag: str, name: str | None = None) -> list[Entry]:
-    """By name and interval; of one name, if it is given."""
+    """All entries of a tag, or those of one name, by name and interval."""
     question = ENTRIES.where(entries.c.tag == tag).order_by(entries.c.name, entries.c.first_exp, entries.c.first_run)
     if name is not None:
         question = question.where(entries.c.name == name)
@@ -103,7 +103,7 @@ def entries_of(connection: Connection, tag: str, name: str | None = None) -> lis
 
 
 def entry_meeting(connection: Connection, tag: str, name: str, iov: IoV) -> Entry | None:
-    """An entry of this name whose interval shares a run with `iov`."""
+    """An entry of this name whose interval has a run in common with `iov`; None if there is none."""
     question = ENTRIES.where(entries.c.tag == tag, entries.c.name == name, meets(iov)).limit(1)
     row = connection.execute(question).one_or_none()
     return None if row is None else _entry(row)
@@ -117,13 +117,13 @@ def meets(iov: IoV) -> ColumnElement[bool]:
 
 
 def insert_entry(connection: Connection, tag: str, entry: Entry) -> None:
-    """Add to a tag that is locked."""
+    """Add an entry to a tag that is locked."""
     row = {name: getattr(entry.iov, name) for name in ("first_exp", "first_run", "final_exp", "final_run")}
     connection.execute(insert(entries), {"tag": tag, "name": entry.name, "revision": entry.revision, **row})
 
 
 def all_history(connection: Connection) -> list[AuditRow]:
-    """Oldest first."""
+    """All lines of the audit trail, oldest first."""
     question = select(history.c.time, history.c.who, history.c.what, history.c.details).order_by(history.c.id)
     return [AuditRow(*row) for row in connection.execute(question)]
 

@@ -1,5 +1,5 @@
-"""What may be written into the store: names, numbers, comments. Narrow on purpose: a published name stays for
-ever, in file names, URLs and reports of many years."""
+"""What may be written into the store: names, numbers, comments. The rules are narrow on purpose: a published name stays
+for ever, in file names, URLs and reports."""
 
 import operator
 import re
@@ -15,11 +15,11 @@ SCHEMA = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*/[1-9][0-9]*")
 
 
 def whole(what: str, value: SupportsIndex, low: int = 0) -> int:
-    """`value` as an int (NumPy's integers too), low <= value < LIMIT. Raises InputError."""
+    """`value` as an int (NumPy's integers too), low <= value < LIMIT. Raises InputError if it is not one."""
     try:
         number = operator.index(value)
     except TypeError:
-        raise InputError(f"{what}: {value!r} is not a whole number") from None
+        raise InputError(f"{what}: {value!r} is not a whole number; give one") from None
     if not low <= number < LIMIT:
         raise InputError(f"{what}: {number} is out of range; give a whole number from {low} to {LIMIT - 1}")
     return number

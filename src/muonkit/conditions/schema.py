@@ -1,7 +1,7 @@
-"""The version of the tables, and how a store comes to the version this software knows.
+"""The version of the tables, and how a store is migrated to the version of this software.
 
-A step up is made only when someone asks for it (`muonkit conditions create`), never on opening: a shared store serves
-software of several ages, and must not change under them by accident."""
+A migration is done only on request (`muonkit conditions create`), never on opening: a shared store is used by several
+versions of the software, and must not change by accident."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def found_version(connection: Connection, shown: str) -> int:
-    """The version of the tables, 0 if there are none. Raises InputError if they belong to another program."""
+    """The version of the tables; 0 if there are none. Raises InputError if they belong to another program."""
     inspector = inspect(connection)
     if not inspector.has_table(VERSION_TABLE):
         foreign = sorted(set(inspector.get_table_names()) & set(metadata.tables))
@@ -28,12 +28,16 @@ def found_version(connection: Connection, shown: str) -> int:
         return 0
     version = str(connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")))
     if not version.isdecimal():
-        raise InputError(f"{shown}: the version of its tables is {version!r}, which no muonkit has written")
+        raise InputError(
+            f"{shown}: the version of its tables is {version!r}, which no muonkit has written; "
+            "restore the database from a backup, or give another place"
+        )
     return int(version)
 
 
 def require_latest(connection: Connection, shown: str, create: str) -> None:
-    """Raises InputError unless the tables are those this software knows; `create` is the command that makes them."""
+    """Raises InputError unless the tables have the version of this software; `create` is the command that makes
+    them."""
     version = found_version(connection, shown)
     if version == 0:
         raise InputError(f"{shown}: there is no store of conditions; make one: {create}")
@@ -46,7 +50,8 @@ def require_latest(connection: Connection, shown: str, create: str) -> None:
 
 
 def upgrade(connection: Connection, shown: str, to: int = LATEST) -> tuple[int, int]:
-    """Bring the tables to version `to` in the transaction of the connection; return versions before and after."""
+    """Bring the tables to version `to` in the transaction of the connection; returns the versions before and after.
+    Raises InputError if they are newer than this software, or belong to another program."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATORS})
     version = found_version(connection, shown)
@@ -64,7 +69,7 @@ def _refuse_newer(version: int, shown: str) -> None:
 
 
 def _run_alembic(connection: Connection, to: int) -> None:
-    from alembic import command  # only creators and migrators pay for this import
+    from alembic import command  # a slow import, needed only here
     from alembic.config import Config
 
     config = Config(attributes={"connection": connection})

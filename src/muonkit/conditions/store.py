@@ -1,9 +1,9 @@
-"""The store of conditions: what calibration makes, kept for the runs it holds for, so that an analysis can say years
-later which numbers it used.
+"""The store of conditions: results of calibrations, kept for the runs for which they hold, so that an analysis can say
+years later which numbers it used.
 
 Payloads never change: new content is a new revision. A global tag says which revision holds for which runs; once
-published it never changes either. Bytes live in files named by their SHA-256, everything else in an SQL database: the
-file is on disk before the row that names it is visible, so that no reader ever meets half a payload.
+published it never changes either. Contents are in files named by their SHA-256, everything else is in an SQL database.
+The file is on disk before the row that names it is visible, so that no reader ever sees half a payload.
 
     with create_store("conditions") as store:
         payload = store.add("KLMLikelihoodParameters", content, schema="KLMLikelihoodParameters/1")
@@ -11,7 +11,7 @@ file is on disk before the row that names it is visible, so that no reader ever 
         store.tag("data_2026a", payload.name, payload.revision, IoV.parse("0,0,-1,-1"))
         store.publish("data_2026a")
 
-A store may be used by threads; a new process opens its own."""
+Threads may share a store; a new process opens its own."""
 
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -38,7 +38,7 @@ LEFTOVER_AGE_S = 3600
 def open_store(location: str | Path, payloads: Path | None = None) -> "Store":
     """The store in a folder, or at a PostgreSQL URL with its folder of payload files.
 
-    Raises InputError if there is none, or if its schema is not the one this software knows."""
+    Raises InputError if there is none, or if its schema is not the version of this software."""
     files = _files(location, payloads)
     url = database.is_url(location)
     if not url and not (Path(location) / database.FILE).is_file():
@@ -56,7 +56,7 @@ def open_store(location: str | Path, payloads: Path | None = None) -> "Store":
 
 
 def create_store(location: str | Path, payloads: Path | None = None) -> "Store":
-    """As `open_store`, made if absent, migrated if its schema is older. Raises InputError if it cannot be."""
+    """As `open_store`, but made if absent, and migrated if its schema is older. Raises InputError if that fails."""
     files = _files(location, payloads)
     opened = database.server(str(location)) if database.is_url(location) else database.new_sqlite(Path(location))
     store = Store(opened, files)
@@ -71,15 +71,17 @@ def create_store(location: str | Path, payloads: Path | None = None) -> "Store":
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An open store; use `open_store` or `create_store`. All verbs raise InputError, one line per fault."""
+    """An open store; use `open_store` or `create_store`. All verbs raise InputError if the database or a file fails."""
 
     database: Database
     files: PayloadFiles
 
     def add(self, name: str, content: bytes, schema: str, comment: str = "") -> Payload:
-        """Keep `content` as the next revision of `name`; the same content again gives the revision it has.
+        """Keep `content` as the next revision of `name`. The same content again returns the revision that it already
+        has. `schema`: kind of content and its version, KIND/VERSION.
 
-        `schema`: kind of content and its version, KIND/VERSION."""
+        Raises InputError if the content is empty, if name, schema or comment are not allowed, or if the content is
+        known with another schema."""
         check_name("payload", name)
         check_schema(schema)
         check_comment(comment)
@@ -98,7 +100,7 @@ class Store:
             queries.lock_name(connection, name)
             known = queries.payload_of(connection, name, checksum)
             payload = known or queries.insert_payload(connection, fields)
-            if not self.files.path(checksum).exists():  # `check --clean` came between
+            if not self.files.path(checksum).exists():  # `check --clean` has removed it in between
                 self.files.write(content)
             if not known:
                 queries.record(connection, "add", f"{payload}, {schema}, {checksum}")
@@ -113,15 +115,15 @@ class Store:
         return payload
 
     def read(self, payload: Payload | Entry) -> bytes:
-        """The content, verified by its checksum."""
+        """The content, verified by its checksum. Raises InputError if the file is absent or damaged."""
         return self.files.read(payload.checksum, str(payload))
 
     def payloads(self, name: str | None = None) -> list[Payload]:
-        """All payloads, or those of one name, by revision."""
+        """All payloads, or those of one name, by name and revision."""
         return self.database.read(lambda connection: queries.all_payloads(connection, name))
 
     def create_tag(self, tag: str, comment: str = "") -> None:
-        """A new, open global tag."""
+        """Make a new, open global tag. Raises InputError if it exists, or if name or comment are not allowed."""
         check_name("global tag", tag)
         check_comment(comment)
 
@@ -133,11 +135,13 @@ class Store:
         self.database.write(work)
 
     def tags(self) -> list[GlobalTag]:
-        """All global tags."""
+        """All global tags, by name."""
         return self.database.read(queries.all_tags)
 
     def tag(self, tag: str, name: str, revision: int, iov: IoV) -> Entry:
-        """In the open global tag, let this payload hold for these runs. Intervals of one name may not overlap."""
+        """Let this payload hold for these runs in the open global tag.
+        Raises InputError if the tag is absent or not open, if there is no such payload, or if intervals of one name
+        would overlap."""
         number = whole("revision", revision, 1)
 
         def work(connection: Connection) -> Entry:
@@ -156,7 +160,8 @@ class Store:
         return self.database.write(work)
 
     def publish(self, tag: str) -> None:
-        """Freeze an open global tag, after the files of all its payloads are found whole."""
+        """Freeze an open global tag, after the files of all its payloads have been verified.
+        Raises InputError if the tag is absent, not open or empty, or if a file is absent or damaged."""
         verified = self.entries(tag)  # most reading is done before the lock, so that writers need not wait
         self._verify(tag, verified)
 
@@ -172,7 +177,8 @@ class Store:
         self.database.write(work)
 
     def invalidate(self, tag: str) -> None:
-        """Mark a global tag as not to be used; nothing brings it back."""
+        """Mark a global tag as not to be used; this cannot be undone. Raises InputError if it is absent or already
+        invalid."""
 
         def work(connection: Connection) -> None:
             if _tag(connection, tag, lock=True).state == "invalid":
@@ -183,7 +189,7 @@ class Store:
         self.database.write(work)
 
     def entries(self, tag: str) -> list[Entry]:
-        """What the global tag holds, by name and interval."""
+        """The entries of the global tag, by name and interval. Raises InputError if there is no such tag."""
 
         def work(connection: Connection) -> list[Entry]:
             _tag(connection, tag)
@@ -192,7 +198,8 @@ class Store:
         return self.database.read(work)
 
     def find(self, tag: str, name: str, experiment: int, run: int) -> Payload:
-        """The payload of this name that holds for this run, by the global tag."""
+        """The payload of this name that holds for this run, by the global tag.
+        Raises InputError if the tag is absent or invalid, or if no payload of this name holds for this run."""
         experiment, run = whole("experiment", experiment), whole("run", run)
 
         def work(connection: Connection) -> Payload:
@@ -210,20 +217,21 @@ class Store:
         return self.database.read(queries.all_history)
 
     def examine(self) -> Findings:
-        """Faults and notes, apart; reads every payload."""
+        """Faults and notes, separately; reads every payload."""
         return check.examine(self.database, self.files)
 
     def check(self) -> list[str]:
-        """Faults, then harmless leftovers as lines that start with "note: "; empty if all is well."""
+        """Faults, then harmless leftovers as lines that begin with "note: "; empty if all is well. Reads every
+        payload."""
         found = self.examine()
         return [*found.faults, *(f"note: {line}" for line in found.notes)]
 
     def clean(self, older_than: float = LEFTOVER_AGE_S) -> list[Path]:
-        """Remove the files that killed writers left more than `older_than` [s] ago; return them."""
+        """Remove files that killed writers left and that have not changed for `older_than` [s]; returns their paths."""
         return check.remove_leftovers(self.database, self.files, older_than)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -244,7 +252,7 @@ def _files(location: str | Path, payloads: Path | None) -> PayloadFiles:
     """Raises InputError if a URL comes without a folder of files, or a folder with another one."""
     if not database.is_url(location):
         if payloads is not None:
-            raise InputError(f"{location}: a store in a folder has its payload files there; leave --payloads away")
+            raise InputError(f"{location}: a store in a folder has its payload files there; leave out --payloads")
         return PayloadFiles(Path(location) / PAYLOADS)
     if payloads is None:
         kind = str(location).partition("://")[0]
@@ -253,14 +261,14 @@ def _files(location: str | Path, payloads: Path | None) -> PayloadFiles:
 
 
 def _make_folder(store: Store) -> None:
-    """Raises InputError where a folder has been lost, or is a slip of the pen: a new one would hide that."""
+    """Raises InputError where the folder has been lost or its name is misspelt: a new one would hide that."""
     if not store.files.root.is_dir() and store.payloads():
         raise InputError(_no_folder(store.files))
     store.files.make()
 
 
 def _no_folder(files: PayloadFiles) -> str:
-    return f"{files.root}: there is no such folder of payload files; bring it back, or name the right one"
+    return f"{files.root}: there is no such folder of payload files; restore it, or name the right one"
 
 
 def _create(shown: str) -> str:

@@ -1,7 +1,7 @@
-"""The tables, as the newest schema has them; `migrations` makes them, and a test compares the two.
+"""The tables of the newest schema; `migrations` makes them, and a test compares the two.
 
-Numbers of an interval stand as the user wrote them (-1: open). What makes payloads, history and published tags
-immutable, and intervals disjoint, are triggers: see migrations/versions/guards.py."""
+Numbers of an interval are kept as the user wrote them (-1: open). Triggers make payloads, history and published tags
+immutable, and intervals disjoint: see migrations/versions/guards.py."""
 
 from sqlalchemy import (
     BigInteger,

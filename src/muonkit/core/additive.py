@@ -1,10 +1,11 @@
-"""Sums that are made piece by piece: what two pieces have counted, added, is what both together would have."""
+"""Sums that are made piece by piece: the counts of two pieces add up to the counts of both together."""
 
 from typing import Any, ClassVar, Self
 
 
 class Additive:
-    """Base of dataclasses whose fields are all arrays of counts, sums, Additive themselves, or None."""
+    """Base of dataclasses that can be added field by field. A field is an array of counts or sums, an Additive, or
+    None."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 

@@ -12,5 +12,6 @@ AnyArray = npt.NDArray[Any]
 
 
 def sums(index: IntArray, values: FloatArray, size: int) -> FloatArray:
-    """Sum of `values` for every index 0 ... size - 1."""
+    """Sum (size,) of `values` (n,) for every index 0 ... size - 1. `index` (n,) says where each value belongs; all are
+    below `size`. Raises ValueError if an index is negative."""
     return np.bincount(index, values, size).astype(np.float64)

@@ -1,53 +1,105 @@
 """The decorators of the compiled kernels.
 
-numba's cache does not notice edits of a compiled function that stands in another file, so the cache directory is
-named by a digest of the sources of all kernels. NUMBA_CACHE_DIR, where set, is its parent."""
+`compiled` is for what Python calls; `part`, `leaf` and `inlined` are for what kernels call. numba's cache does not
+notice edits of what stands in another file, neither of a function nor of a constant. So the cache directory is named by
+a digest of every source that a kernel can reach. NUMBA_CACHE_DIR, where set, is its parent.
+
+MUONKIT_PLAIN_NUMBA=1 compiles every function alone, as numba does: the results are the same, the first run takes twice
+as long. See `whole`."""
 
 import hashlib
-from collections.abc import Callable
-from functools import cache
+import os
+import re
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba import njit
 
+try:
+    from muonkit.core import whole
+
+    WHOLE = whole.SUPPORTED and not os.environ.get("MUONKIT_PLAIN_NUMBA")
+except (AttributeError, ImportError):  # another numba
+    WHOLE = False
+
 Function = Callable[..., Any]
 PACKAGE = Path(__file__).resolve().parents[1]
+OPTIONS = {"nogil": True, "error_model": "numpy"}
+IMPORT = re.compile(r"^[ \t]*(?:from +([\w.]+) +)?import +(\([^)]*\)|[^\n#]*)", re.MULTILINE)
+DECORATED = re.compile(r"^from \w+\.core\.compiled import", re.MULTILINE)
+
+
+def compiled(function: Function) -> Any:
+    """Compile at first use, without the GIL, with IEEE division; kept on disk. For what Python calls."""
+    return _compile(function)
+
+
+def part(function: Function) -> Any:
+    """The same for what kernels call."""
+    return _inner(function)
+
+
+def leaf(function: Function) -> Any:
+    """A part that allocates nothing and returns no array: without reference counts.
+
+    Counting took 190 of 200 ns of a field evaluation: an atomic increment costs 5 ns, and numba drops the pairs only in
+    functions with one way out."""
+    return _inner(function, _nrt=False)
+
+
+def inlined(function: Function) -> Any:
+    """A leaf that becomes part of its callers: arrays and tuples pass through memory in a call."""
+    return _inner(function, _nrt=False, forceinline=True)
+
+
+def _inner(function: Function, **options: Any) -> Any:
+    if not WHOLE or numba.config.DISABLE_JIT:
+        return _compile(function, **options)
+    return whole.inner(function, cache(partial(_compile, **options)), {"nopython": True, **OPTIONS, **options})
+
+
+def _compile(function: Function, **options: Any) -> Any:
+    pipeline = {"pipeline_class": whole.WholeCompiler} if WHOLE else {}
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = cache_directory()
+    try:
+        return njit(cache=True, **OPTIONS, **pipeline, **options)(function)
+    finally:
+        numba.config.CACHE_DIR = before
 
 
 @cache
 def cache_directory() -> str:
     """Where the machine code of these sources is kept."""
-    digest = hashlib.sha256()
-    for source in sorted({*PACKAGE.rglob("kernels.py"), *PACKAGE.rglob("kernels/*.py")}):
+    digest = hashlib.sha256(b"whole" if WHOLE else b"plain")
+    for source in reachable_sources(PACKAGE):
         digest.update(source.read_bytes())
     parent = Path(numba.config.CACHE_DIR or Path.home() / ".cache" / "muonkit")
     return str(parent / digest.hexdigest()[:16])
 
 
-def compiled(function: Function) -> Any:
-    """Compile at first use, without the GIL, with IEEE division; kept on disk."""
-    return _compile(function)
+def reachable_sources(package: Path) -> list[Path]:
+    """The modules with kernels and all that they import from the package, in order."""
+    files = {_module(source, package): source for source in package.rglob("*.py")}
+    texts = {module: source.read_text(encoding="utf-8") for module, source in files.items()}
+    found: set[str] = set()
+    waiting = {module for module, text in texts.items() if DECORATED.search(text)}
+    while waiting:
+        found |= waiting
+        waiting = {name for module in waiting for name in _imports(texts[module]) if name in files} - found
+    return sorted(files[module] for module in found)
 
 
-def leaf(function: Function) -> Any:
-    """The same without reference counts, for functions that allocate nothing and return no array: arrays are borrowed.
-
-    Counting took 190 of 200 ns of a field evaluation: an atomic increment costs 5 ns, and numba drops the pairs only in
-    functions with one way out."""
-    return _compile(function, _nrt=False)
+def _module(source: Path, package: Path) -> str:
+    """Dotted name of the module in a file."""
+    return ".".join(source.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
-def inlined(function: Function) -> Any:
-    """A leaf that becomes part of its callers: arrays and tuples pass through memory in a call."""
-    return _compile(function, _nrt=False, forceinline=True)
-
-
-def _compile(function: Function, **options: Any) -> Any:
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = cache_directory()
-    try:
-        return njit(cache=True, nogil=True, error_model="numpy", **options)(function)
-    finally:
-        numba.config.CACHE_DIR = before
+def _imports(text: str) -> Iterator[str]:
+    """Modules that are imported, or from which something is imported: one of both exists for each name."""
+    for module, names in IMPORT.findall(text):
+        for name in re.findall(r"[\w.]+", names):
+            yield from (module, f"{module}.{name}") if module else (name,)

@@ -1,6 +1,5 @@
 """Configuration: TOML read into frozen models; every fault is one line that names file, key and the way out."""
 
-import tomllib
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
@@ -8,11 +7,12 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from muonkit.core import limits
 from muonkit.core.errors import InputError
 
 
 def rising(edges: tuple[float, ...]) -> tuple[float, ...]:
-    """The edges, if they rise. Raises ValueError otherwise."""
+    """The edges, if there are at least two and they rise. Raises ValueError otherwise."""
     if len(edges) < 2:
         raise ValueError("needs at least two edges")
     for low, high in pairwise(edges):
@@ -43,24 +43,20 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def load(path: Path, model: type[Model]) -> Model:
-    """Read and check a TOML file. Raises InputError with one line per fault."""
+    """Read a TOML file as a `model`.
+    Raises InputError, with one line per fault, if the file cannot be read, is not TOML, or does not fit the model."""
     return parse(read_text(path), model, str(path))
 
 
 def read_text(path: Path) -> str:
-    """The text of a configuration file. Raises InputError if it cannot be read."""
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}). Give the path of a TOML file.") from error
+    """The text of a configuration file. Raises InputError if it cannot be read or is too large."""
+    return limits.read_text(path, what="TOML file")
 
 
 def parse(text: str, model: type[Model], name: str = "config") -> Model:
-    """Check the text of a TOML file. Raises InputError with one line per fault."""
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{name}: not valid TOML: {error}") from error
+    """Read the text of a TOML file, called `name` in messages, as a `model`.
+    Raises InputError, with one line per fault, if it is not TOML, is nested too deep, or does not fit the model."""
+    content = limits.parse_toml(text, name)
     try:
         return model.model_validate(content)
     except ValidationError as error:

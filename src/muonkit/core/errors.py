@@ -1,10 +1,10 @@
-"""What can go wrong, said so that a user can mend it: what, where, the way out."""
+"""Errors that a user can act on. A message says what is wrong, where, and the way out."""
 
 from collections.abc import Iterable
 
 
 class InputError(Exception):
-    """Wrong input or configuration: one line per fault (exit code 2)."""
+    """Wrong input or configuration, one line per fault; the command ends with exit code 2."""
 
     def __init__(self, faults: str | Iterable[str]):
         self.faults = [faults] if isinstance(faults, str) else list(faults)

@@ -1,7 +1,7 @@
 """Dataclasses as flat mappings of names to arrays, and back: how intermediate results are kept in files without pickle.
 
 A field `a` of a field `b` is named `b.a`. Fields are arrays, numbers, texts, or dataclasses, named tuples, tuples and
-mappings of such; a field that is None has no name."""
+mappings of such. A field that is None is left out."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -17,12 +17,12 @@ SIZE, KEYS = "#", "@"  # names of the number of entries of a tuple, and of the k
 
 
 def pack(value: Any) -> dict[str, AnyArray]:
-    """Name -> array of everything in `value`."""
+    """Name -> array of everything in `value`; see the head of this file for the names."""
     return dict(_leaves(value, ""))
 
 
 def unpack(kind: type[Packed], arrays: Mapping[str, AnyArray]) -> Packed:
-    """The value of type `kind` that `pack` made `arrays` of. Raises KeyError if a field is missing."""
+    """The value of type `kind` that `pack` turned into `arrays`. Raises KeyError if a field is missing."""
     value: Packed = _build(kind, arrays, "")
     return value
 

@@ -22,7 +22,7 @@ class Resonance:
 
 @cache
 def resonance(name: str) -> Resonance:
-    """Raises KeyError when `name` is not one of PDG_ID."""
+    """The resonance with pole mass and width [GeV] from the PDG tables. Raises KeyError if `name` is not in PDG_ID."""
     from particle import Particle
 
     particle = Particle.from_pdgid(PDG_ID[name])
@@ -44,7 +44,7 @@ class Species:
 
 @cache
 def species(name: str) -> Species:
-    """One of SPECIES. Raises KeyError for another name."""
+    """The species with its mass [GeV] from the PDG tables. Raises KeyError if `name` is not in SPECIES."""
     from particle import Particle
 
     code = _TRACK_PDG_ID[name]

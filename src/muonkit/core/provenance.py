@@ -13,23 +13,25 @@ DEPENDENCIES = ("numpy", "scipy", "numba", "iminuit", "correctionlib", "uproot",
 
 
 def digest(text: str) -> str:
-    """SHA-256 of a text."""
+    """SHA-256 of a text, as 64 hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest_file(path: Path) -> str:
-    """SHA-256 of the content of a file."""
+    """SHA-256 of the content of a file, as 64 hexadecimal digits. Raises OSError if it cannot be read."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def state_of(config_text: str, inputs: Iterable[Path], *more: str) -> str:
-    """Names what a result depends on: this version, the configuration, input files as they are now, and more."""
+    """A digest that changes with whatever a result depends on: this version, the configuration, size and time of the
+    input files, and `more`. Raises FileNotFoundError if an input is absent."""
     files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in inputs]
     return digest(repr((version("muonkit"), config_text, files, more)))
 
 
 def describe(config_text: str, inputs: Iterable[Path] = ()) -> dict[str, Any]:
-    """What a reader of a result needs to make it again."""
+    """What a reader needs to make a result again: versions, platform, time, digest of the configuration, input files.
+    Raises FileNotFoundError if an input is absent."""
     return {
         "muonkit": version("muonkit"),
         "python": platform.python_version(),

@@ -5,5 +5,6 @@ import numpy as np
 
 
 def stream(seed: int, *keys: int) -> np.random.Generator:
-    """The generator that belongs to (seed, keys); the same keys always give the same numbers."""
+    """The generator that belongs to (seed, keys). The same keys always give the same numbers.
+    Raises ValueError if one of them is negative."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, *keys))))

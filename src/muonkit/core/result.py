@@ -1,4 +1,4 @@
-"""What a command gives back: values with names, a status, words for a person, JSON for a program."""
+"""What a command returns: values with names, a status, words for a person, JSON for a program."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Literal
@@ -15,7 +15,7 @@ class Result(ABC):
 
     @property
     def status(self) -> Status:
-        """Whether what was checked holds."""
+        """PASS if all checks of physics hold, ATTENTION if one does not, DONE if nothing was checked."""
         return "DONE"
 
     @property
@@ -25,7 +25,7 @@ class Result(ABC):
 
     @property
     def exit_code(self) -> int:
-        """Of the command: 1 if a check failed."""
+        """Exit code of the command: 1 if a check failed, else 0."""
         return 1 if self.status == "ATTENTION" else 0
 
     @abstractmethod
@@ -34,7 +34,7 @@ class Result(ABC):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Everything, as plain content of JSON."""
+        """Everything in the result, as content that `json` can write."""
 
     def __str__(self) -> str:
         return "\n".join(part for part in (self.report(), self.message) if part)

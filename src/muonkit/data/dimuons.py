@@ -32,7 +32,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Dimuons:
-    """Reconstructed pairs; `gen_plus`, `gen_minus` (after radiation) only in simulation."""
+    """Reconstructed pairs with weight (n,); `gen_plus`, `gen_minus` (after radiation) only in simulation."""
 
     plus: MuonArrays
     minus: MuonArrays
@@ -46,6 +46,7 @@ class Dimuons:
 
     @property
     def is_simulation(self) -> bool:
+        """Whether the pairs have generator muons."""
         return self.gen_plus is not None
 
     def __getitem__(self, rows: AnyArray | slice) -> Self:
@@ -60,12 +61,13 @@ class Dimuons:
         )
 
     def with_pt(self, plus: FloatArray, minus: FloatArray) -> Self:
-        """The same pairs with other transverse momenta [GeV]."""
+        """The same pairs with other transverse momenta (n,) [GeV]."""
         return replace(self, plus=self.plus._replace(pt=plus), minus=self.minus._replace(pt=minus))
 
 
 def concatenate(tables: Sequence[Dimuons]) -> Dimuons:
-    """One table from many; a column is kept only if every table has it."""
+    """One table from many, in their order. Identity and generator muons are kept only if every table has them.
+    Raises ValueError if there is no table."""
     if len(tables) == 1:
         return tables[0]
 

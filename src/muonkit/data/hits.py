@@ -34,7 +34,7 @@ class Hits:
 
 
 def select(offsets: IntArray, tracks: AnyArray | slice) -> tuple[IntArray, IntArray]:
-    """New offsets, and the rows of the selected tracks in their order."""
+    """Offsets (m + 1,) of the m selected tracks, and the rows (k,) of their hits, in the order of the selection."""
     chosen = np.arange(len(offsets) - 1)[tracks]
     count = np.diff(offsets)[chosen]
     ends = np.concatenate(([0], np.cumsum(count)))
@@ -43,7 +43,7 @@ def select(offsets: IntArray, tracks: AnyArray | slice) -> tuple[IntArray, IntAr
 
 
 def concatenate(tables: Sequence[Hits]) -> Hits:
-    """The tracks of many tables, one after the other."""
+    """The tracks of many tables, one after the other. Raises ValueError if there is no table."""
     count = np.concatenate([np.diff(table.offsets) for table in tables])
     columns = [np.concatenate([getattr(table, name) for table in tables]) for name in ("surface", "value", "variance")]
     return Hits(np.concatenate(([0], np.cumsum(count))), *columns)

@@ -48,7 +48,7 @@ class Truth:
 
 
 def concatenate(tables: Sequence[Truth]) -> Truth:
-    """The tracks of many tables, one after the other."""
+    """The tracks of many tables, one after the other. Raises ValueError if there is no table."""
     count = np.concatenate([np.diff(table.offsets) for table in tables])
     columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in PER_TRACK + PER_CROSSING}
     return Truth(offsets=np.concatenate(([0], np.cumsum(count))), **columns)

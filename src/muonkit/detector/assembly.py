@@ -1,5 +1,4 @@
-"""From a description to arrays: every layer copied, placed and named; every block cut into
-slices."""
+"""From a description to arrays: layers are copied, placed and named; blocks are cut into slices."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A surface: its name, where it is, and how far it reaches."""
+    """A surface: its name, its position, and how far it reaches. center (3,) [cm]; axes (3, 3); radius [cm] and bounds
+    [cm] as in `SurfaceArrays`."""
 
     name: str
     kind: int
@@ -37,7 +37,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A thick volume: name, shape, and slices as edges and materials."""
+    """A thick volume: its name, its shape, and its slices as edges [cm] and materials. rho and z: (low, high) [cm], z
+    relative to z0."""
 
     name: str
     sides: int
@@ -51,7 +52,8 @@ class Block:
 
 
 def places(layer: Layer) -> Iterator[Place]:
-    """All surfaces of a layer."""
+    """All surfaces of a layer, copy by copy; in a copy by side or by sector.
+    Raises KeyError, IndexError or ValueError if the pattern of its name has an unknown placeholder."""
     for copy in range(layer.copies):
         match layer:
             case Cylinder():
@@ -95,13 +97,13 @@ def _turned(layer: Cylinder | Plane, sector: int) -> FloatArray:
 
 
 def pick(values: Sequence[T], copy: int) -> T:
-    """The value of one copy: one stands for all."""
+    """The value of one copy. A single value holds for all copies."""
     return values[copy] if len(values) > 1 else values[0]
 
 
 def named(layer: Layer, copy: int, sector: int | None = None, side: str | None = None) -> str:
-    """The name of a copy: by the pattern of the layer, or with side, number and sector behind its name where there are
-    several."""
+    """The name of a copy. Without a pattern in the name of the layer, side, number and sector are appended where there
+    are several. Raises KeyError, IndexError or ValueError if the pattern has an unknown placeholder."""
     number = layer.first + copy
     if "{" in layer.name:
         return layer.name.format(n=number, sector=sector, side=side)
@@ -112,7 +114,8 @@ def named(layer: Layer, copy: int, sector: int | None = None, side: str | None =
 def surface_arrays(
     description: Description, materials: Mapping[str, Material], order: Sequence[str]
 ) -> tuple[SurfaceArrays, tuple[str, ...]]:
-    """All surfaces, and their names; `order` are the names of the detector's materials."""
+    """All surfaces, one per row, and their names. `order`: the names of the detector's materials, by index.
+    Raises KeyError or ValueError if a material is not among them."""
     pairs = [(layer, place) for layer in description.layers for place in places(layer)]
     n = len(pairs)
     sensors = [_sensors(layer, place.copy) for layer, place in pairs]
@@ -154,7 +157,7 @@ def _sensors(layer: Layer, copy: int) -> tuple[int, FloatArray, FloatArray]:
 
 
 def blocks(volume: Volume) -> Iterator[Block]:
-    """All blocks of a volume."""
+    """All blocks of a volume, one per entry of `rho` and `z`."""
     count = max(len(volume.rho), len(volume.z))
     for copy in range(count):
         rho, z = pick(volume.rho, copy), pick(volume.z, copy)
@@ -176,7 +179,8 @@ def blocks(volume: Volume) -> Iterator[Block]:
 
 
 def volume_arrays(description: Description, order: Sequence[str]) -> tuple[VolumeArrays, tuple[str, ...]]:
-    """All blocks, and their names."""
+    """All blocks, one per row, and their names. `order`: the names of the detector's materials, by index.
+    Raises ValueError if a material is not among them."""
     found = [block for volume in description.volumes for block in blocks(volume)]
     count = np.array([len(block.materials) for block in found], dtype=np.int64)
     arrays = VolumeArrays(

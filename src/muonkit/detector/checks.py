@@ -1,5 +1,5 @@
-"""Faults of a description that only the whole detector shows: unknown materials, names that stand twice, layers outside
-of the envelope, volumes in each other."""
+"""Faults of a description that only the whole detector shows: unknown materials, names that are used twice, layers
+outside of the envelope, volumes that overlap."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -18,7 +18,7 @@ TOLERANCE = 1e-6  # cm
 
 
 def faults(description: Description, materials: Collection[str]) -> list[str]:
-    """One line per fault: key, reason."""
+    """One line per fault: key and reason. Empty if all is well. `materials`: the known names."""
     found = list(_patterns(description))
     if found:
         return found
@@ -51,7 +51,7 @@ def _twice(description: Description) -> Iterator[str]:
     for key, names in (("layers", surfaces), ("volumes", volumes)):
         for name, count in names.items():
             if count > 1:
-                yield f'{key} "{name}": the name stands {count} times; put {{n}}, {{sector}} or {{side}} in it'
+                yield f'{key} "{name}": the name is used {count} times; put {{n}}, {{sector}} or {{side}} in it'
 
 
 def _outside(description: Description) -> Iterator[str]:
@@ -60,13 +60,13 @@ def _outside(description: Description) -> Iterator[str]:
         for place in places(layer):
             r, low, high = _reach(place)
             if not _within(r, low, high, envelope):
-                yield f'layers "{place.name}": reaches {_said(r, low, high)}, out of the envelope ({_of(envelope)})'
+                yield f'layers "{place.name}": reaches {_said(r, low, high)}, outside of the envelope ({_of(envelope)})'
     for volume in description.volumes:
         for block in blocks(volume):
             r, (low, high) = _corner(block) if block.sides else block.rho[1], block.z
             if not _within(r, low + block.z0, high + block.z0, envelope):
                 reach = _said(r, low + block.z0, high + block.z0)
-                yield f'volumes "{block.name}": reaches {reach}, out of the envelope ({_of(envelope)})'
+                yield f'volumes "{block.name}": reaches {reach}, outside of the envelope ({_of(envelope)})'
 
 
 def _within(r: float, low: float, high: float, envelope: Envelope) -> bool:

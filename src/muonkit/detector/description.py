@@ -1,4 +1,4 @@
-"""Detectors as TOML, `schema = 1`: what a file may say, and what is said about its faults.
+"""Detectors as TOML, `schema = 1`: what a file may contain, and the messages about its faults.
 
     name, title, envelope = { r, z = [low, high] }      transport stops where the envelope ends
     [field]                                             see `field`
@@ -6,9 +6,9 @@
     [[layers]]   shape = "cylinder" | "disc" | "plane"  thin surfaces, with material and with sensors, or without
     [[volumes]]  shape = "ring" | "polygon"             thick blocks in slices along rho or z
 
-Wherever a layer takes a number it takes a list too, and then stands for as many surfaces; with `sectors` it is repeated
-around z, with `both_sides` at -z. `{n}`, `{sector}` and `{side}` in its name say which one it is. Lengths cm; `_um`,
-`_deg` and `_mrad` in a key name another unit."""
+Where a layer takes a number, it also takes a list. It then describes one surface per entry. With `sectors` the surface
+is repeated around z, with `both_sides` also at -z. In the name of a layer `{n}`, `{sector}` and `{side}` stand for the
+number, the sector and the side of a surface. Lengths are in cm, unless the key ends in `_um`, `_deg` or `_mrad`."""
 
 import tomllib
 from difflib import get_close_matches
@@ -73,7 +73,7 @@ class Layer(Section):
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} say the same; give one of them")
         if bool(given) != (self.material is not None):
-            raise ValueError("a layer with a material needs a thickness (or x0), and the other way round")
+            raise ValueError("material and thickness (or x0) belong together; give both or none")
         if self.resolution is not None and self.resolution_um is not None:
             raise ValueError("resolution and resolution_um say the same; give one of them")
         return self
@@ -88,7 +88,7 @@ class Layer(Section):
 
     @property
     def copies(self) -> int:
-        """How many surfaces the lists stand for."""
+        """How many surfaces the lists describe, without sectors and sides."""
         return max(length for _, length in self._lengths())
 
     def _lengths(self) -> list[tuple[str, int]]:
@@ -98,7 +98,8 @@ class Layer(Section):
 
 
 class Around(Section):
-    """Repeated `sectors` times around z, the first centred at `phi0_deg`; `only` names those that are there, from 1."""
+    """Repeated `sectors` times around z, the first centred at `phi0_deg`. `only`: numbers, from 1, of the sectors that
+    are there."""
 
     sectors: int = Field(1, ge=1)
     phi0_deg: float = 0.0
@@ -108,12 +109,12 @@ class Around(Section):
     def _only_names_sectors(self) -> Self:
         wrong = [number for number in self.only if not 1 <= number <= self.sectors]
         if wrong:
-            raise ValueError(f"only: there are sectors 1 to {self.sectors}, not {wrong[0]}")
+            raise ValueError(f"only: there is no sector {wrong[0]}; give numbers from 1 to {self.sectors}")
         return self
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The sectors that are there."""
+        """The sectors that are there, counted from 1."""
         return self.only or tuple(range(1, self.sectors + 1))
 
 
@@ -201,7 +202,7 @@ class Volume(Section):
         if (self.sides is not None) != (self.shape == "polygon"):
             raise ValueError("a polygon needs sides, a ring has none")
         if 1 != len(self.rho) != len(self.z) != 1:
-            raise ValueError(f"rho has {len(self.rho)} entries, z has {len(self.z)}; give one, or as many")
+            raise ValueError(f"rho has {len(self.rho)} entries, z has {len(self.z)}; give one, or equally many")
         return self
 
     @model_validator(mode="after")
@@ -216,7 +217,7 @@ class Volume(Section):
 
     @property
     def stack(self) -> tuple[Slice, ...]:
-        """The slices one by one."""
+        """The slices one by one, with repeats written out."""
         nested = [part.of * part.repeat if isinstance(part, Repeat) else (part,) for part in self.slices]
         return tuple(one for part in nested for one in part)
 
@@ -245,7 +246,9 @@ class Description(Section):
 
 
 def load(path: Path) -> Description:
-    """Read and check a detector file. Raises InputError with one line per fault: file, key, reason."""
+    """Read and check a detector file.
+    Raises InputError, with one line per fault (file, key, reason), if it cannot be read, is not TOML, or does not fit
+    the schema."""
     try:
         content = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:

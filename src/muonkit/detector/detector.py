@@ -35,7 +35,7 @@ class DetectorArrays(NamedTuple):
 @dataclass(frozen=True)
 class Detector:
     """`layers` names every surface, `blocks` every block of `volumes`; materials[0] is vacuum; envelope: (r_max, z_min,
-    z_max) [cm]; `distortions`: what was done to it since it was loaded."""
+    z_max) [cm]; `distortions`: the changes since it was loaded."""
 
     name: str
     title: str
@@ -49,7 +49,7 @@ class Detector:
     distortions: tuple[str, ...] = ()
 
     def arrays(self) -> DetectorArrays:
-        """The detector for the kernels."""
+        """The detector as the kernels need it."""
         envelope = np.array(self.envelope, dtype=np.float64)
         return DetectorArrays(self.field.arrays(), self.surfaces, self.volumes, arrays(self.materials), envelope)
 
@@ -60,17 +60,19 @@ def shipped() -> tuple[str, ...]:
 
 
 def load_detector(path_or_name: str | Path) -> Detector:
-    """A detector of `shipped()`, or one from a TOML file. Raises InputError with one line per fault."""
+    """One of the `shipped()` detectors by its name, or a detector from a TOML file.
+    Raises InputError, with one line per fault, if there is no such file or if it has faults."""
     path = Path(path_or_name)
     if str(path_or_name) in shipped():
         path = SHIPPED / f"{path_or_name}.toml"
     elif not path.is_file():
-        raise InputError(f"{path}: there is no such file. Give one, or a detector of {', '.join(shipped())}.")
+        raise InputError(f"{path}: there is no such file. Give a description, or one of {', '.join(shipped())}.")
     return build(descriptions.load(path), path)
 
 
 def build(description: Description, path: Path) -> Detector:
-    """The detector of a description that was read from `path`. Raises InputError with one line per fault."""
+    """The detector of a description that was read from `path`; files in it are relative to the folder of `path`.
+    Raises InputError, with one line per fault, if names, materials, places or the field are faulty."""
     known = {**library(), **{name: section.build(name) for name, section in description.materials.items()}}
     found = faults(description, known)
     if found:
@@ -99,13 +101,14 @@ def _used(description: Description) -> tuple[str, ...]:
 
 
 def directions(eta: FloatArray, phi: FloatArray | float = 0.0) -> FloatArray:
-    """Unit vectors (n, 3) of pseudorapidity and azimuth."""
+    """Unit vectors (n, 3) of pseudorapidity (n,) and azimuth (n,) or one [rad]."""
     phi = np.broadcast_to(phi, np.shape(eta))
     return np.stack((np.cos(phi), np.sin(phi), np.sinh(eta)), axis=1) / np.cosh(eta)[:, None]
 
 
 def crossed(detector: Detector, lines: FloatArray) -> BoolArray:
-    """Which surfaces (n, surfaces) straight lines from the origin along `lines` (n, 3) cross within their bounds."""
+    """Which surfaces, (n, surfaces), are crossed within their bounds by straight lines from the origin along unit
+    vectors `lines` (n, 3)."""
     ids, points, along = _pairs(detector, lines)
     path = geometry.intersect_line(detector.surfaces, ids, points, along)
     met = np.isfinite(path)
@@ -120,13 +123,13 @@ def _pairs(detector: Detector, lines: FloatArray) -> tuple[IntArray, FloatArray,
 
 
 def measured(detector: Detector, lines: FloatArray) -> IntArray:
-    """How many surfaces with sensors (n,) the straight lines from the origin cross."""
+    """Number (n,) of surfaces with sensors that straight lines from the origin along `lines` (n, 3) cross."""
     return np.sum(crossed(detector, lines) & (detector.surfaces.n_measured > 0), axis=1)
 
 
 def material_budget(detector: Detector, lines: FloatArray) -> dict[str, FloatArray]:
-    """x/X0 (n,) on straight lines from the origin along `lines` (n, 3), by the first part of the names of layers and
-    blocks."""
+    """x/X0 (n,) on straight lines from the origin along unit vectors `lines` (n, 3), summed over layers and blocks with
+    the same first part of the name."""
     X0 = np.array([material.X0 for material in detector.materials])
     budget: dict[str, FloatArray] = {}
     for name, thickness in zip(detector.layers, _thin(detector, lines, X0).T, strict=True):
@@ -154,7 +157,7 @@ def _thick(detector: Detector, lines: FloatArray, block: int) -> FloatArray:
 
 
 def to_envelope(detector: Detector, lines: FloatArray) -> FloatArray:
-    """How far (n,) [cm] straight lines from the origin are inside of the envelope."""
+    """Length (n,) [cm] inside of the envelope of straight lines from the origin along unit vectors `lines` (n, 3)."""
     r_max, z_min, z_max = detector.envelope
     sine = np.hypot(lines[:, 0], lines[:, 1])
     z_end = np.where(lines[:, 2] > 0, z_max, z_min)

@@ -1,12 +1,12 @@
 """What goes wrong with a detector: surfaces that are not where they should be, another field, more or less material.
-One knob each, pure, and with an inverse that restores the arrays up to rounding.
+Each has one knob. A knob returns a changed detector, and its inverse restores the arrays up to rounding.
 
 Misalignment, in the frame A (rows u, v, w) of a surface with centre c, for a translation t [cm] and a rotation R (a
 rotation vector [rad] along u, v, w):   c -> c + A^T t,  A -> R^T A.   In the global frame, about the origin:
 c -> R c + t,  A -> A R^T.   Both are undone by the rotation R^T with the translation -R^T t.
 
 Patterns are those of the shell (`TOB/*`) and fit names of surfaces or volumes. `[[distort]]` tables in a configuration
-are `Knob`s; every detector keeps what was done to it in `distortions`."""
+are `Knob`s. Every detector lists in `distortions` what changed it."""
 
 import json
 from collections.abc import Iterable
@@ -56,7 +56,7 @@ class Misalign(Section):
         return self.model_copy(update={"translation": tuple(back.tolist()), "rotation": rotation})
 
     def apply(self, detector: Detector) -> Detector:
-        """Raises InputError if no surface fits."""
+        """The detector with these surfaces moved. Raises InputError if a pattern fits no surface."""
         surfaces = detector.surfaces
         chosen = np.flatnonzero(_fitting(detector.layers, self.layers, "layers"))
         center, axes = surfaces.center.copy(), surfaces.axes.copy()
@@ -87,7 +87,7 @@ class Scatter(Section):
         return self.model_copy(update={"undo": not self.undo})
 
     def apply(self, detector: Detector) -> Detector:
-        """Raises InputError if no surface fits."""
+        """The detector with these surfaces moved. Raises InputError if a pattern fits no surface."""
         moved = detector
         steps = self.steps(detector)
         for step in [one.inverse() for one in reversed(steps)] if self.undo else steps:
@@ -95,7 +95,8 @@ class Scatter(Section):
         return _changed(detector, self, surfaces=moved.surfaces)
 
     def steps(self, detector: Detector) -> list[Misalign]:
-        """The misalignments that are drawn for this detector."""
+        """The misalignments drawn for this detector, one per surface or per pattern.
+        Raises InputError if a pattern fits no surface."""
         fits = _fitting(detector.layers, self.layers, "layers")
         names = [name for name, fit in zip(detector.layers, fits, strict=True) if fit]
         frame: Literal["local", "global"] = "local" if self.each == "surface" else "global"
@@ -115,11 +116,12 @@ class ScaleField(Section):
     undo: bool = False
 
     def inverse(self) -> Self:
-        """The knob that undoes this one, if nothing else was done to the field since."""
+        """The knob that undoes this one, if nothing else has changed the field in between."""
         return self.model_copy(update={"undo": not self.undo})
 
     def apply(self, detector: Detector) -> Detector:
-        """Raises InputError if the map cannot be read, or if there is nothing to undo."""
+        """The detector with the field scaled. Raises InputError if the map cannot be read, or if there is nothing to
+        undo."""
         steps: list[float | Correction] = [self.factor]
         if self.correction is not None:
             steps.append(self.correction.build(Path(), "distort.correction"))
@@ -151,7 +153,9 @@ class AddMaterial(Section):
         return self.model_copy(update={"x0": -(self.x0 or 0.0)})
 
     def apply(self, detector: Detector) -> Detector:
-        """Raises InputError if nothing fits, or if a layer would have less than no material."""
+        """The detector with other material.
+        Raises InputError if a pattern fits nothing, if `x0` is for a volume or a layer without material, or if a
+        thickness would be negative."""
         names = (*detector.layers, *detector.blocks)
         fits = _fitting(names, self.layers, "layers")
         thin, thick = fits[: len(detector.layers)], fits[len(detector.layers) :]
@@ -181,35 +185,37 @@ Knob = Annotated[Misalign | Scatter | ScaleField | AddMaterial, Field(discrimina
 
 
 def distorted(detector: Detector, knobs: Iterable[Knob]) -> Detector:
-    """Turn the knobs, one after the other. Raises InputError."""
+    """Apply the knobs one after the other. Raises InputError if one of them cannot be applied."""
     for knob in knobs:
         detector = knob.apply(detector)
     return detector
 
 
 def restored(detector: Detector, knobs: Iterable[Knob]) -> Detector:
-    """Undo what `distorted` did with the same knobs."""
+    """Undo what `distorted` did with the same knobs, up to rounding. Raises InputError if one cannot be undone."""
     return distorted(detector, [knob.inverse() for knob in reversed(tuple(knobs))])
 
 
 def misalign(
     detector: Detector, layers: str | tuple[str, ...], translation: Vector = ZERO, rotation: Vector = ZERO
 ) -> Detector:
-    """Move [cm] and turn [rad] every surface that fits in its own frame: see `Misalign`."""
+    """The detector with every surface that fits moved by `translation` [cm] and turned by `rotation` [rad] in its own
+    frame; see `Misalign`. Raises InputError if a pattern fits no surface."""
     return Misalign(layers=_listed(layers), translation=translation, rotation=rotation).apply(detector)
 
 
 def scale_field(detector: Detector, factor: float | Correction) -> Detector:
-    """The field times a factor, or times a map of factors around 1."""
+    """The detector with the field times a factor, or times a map of factors around 1."""
     said = {"factor": factor} if isinstance(factor, float | int) else {"map": list(factor.grid.sizes)}
     note = json.dumps({"kind": "field"} | said)
     return replace(detector, field=Scaled(detector.field, factor), distortions=(*detector.distortions, note))
 
 
 def unscale_field(detector: Detector) -> Detector:
-    """The field before the last `scale_field`; a map has no inverse on its grid. Raises InputError if there is none."""
+    """The detector with the field before the last `scale_field`. The field itself was kept, so a map of factors can be
+    undone too. Raises InputError if the field is not scaled."""
     if not isinstance(detector.field, Scaled):
-        raise InputError("distort: field: is not scaled, so that there is nothing to undo")
+        raise InputError("distort: field: is not scaled, so there is nothing to undo; leave this table out")
     note = json.dumps({"kind": "field", "undo": True})
     return replace(detector, field=detector.field.field, distortions=(*detector.distortions, note))
 
@@ -217,7 +223,9 @@ def unscale_field(detector: Detector) -> Detector:
 def add_material(
     detector: Detector, layers: str | tuple[str, ...], factor: float | None = None, x0: float | None = None
 ) -> Detector:
-    """Scale material, or add radiation lengths to thin layers: see `AddMaterial`."""
+    """The detector with material times `factor`, or with `x0` radiation lengths more in thin layers; see `AddMaterial`.
+    Raises InputError if a pattern fits nothing, or if `x0` cannot be applied. Raises pydantic's ValidationError unless
+    exactly one of the two is given."""
     return AddMaterial(layers=_listed(layers), factor=factor, x0=x0).apply(detector)
 
 
@@ -227,7 +235,7 @@ def _fitting(names: tuple[str, ...], patterns: tuple[str, ...], key: str) -> Boo
         fit = np.array([fnmatchcase(name, pattern) for name in names], dtype=np.bool_)
         if not np.any(fit):
             known = ", ".join(dict.fromkeys(name.partition("/")[0] for name in names))
-            raise InputError(f"distort: {key}: nothing is called '{pattern}'; names begin with {known}")
+            raise InputError(f"distort: {key}: no name fits '{pattern}'; names begin with {known}")
         fits |= fit
     return fits
 

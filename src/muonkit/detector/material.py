@@ -78,7 +78,8 @@ class Material:
         return plasma_energy(self.density, self.Z_over_A)
 
     def scaled(self, factor: float) -> Self:
-        """The same material, `factor` times as dense; the density effect moves along (C - ln f, x - lg f/2)."""
+        """The same material, `factor` times as dense. The density effect is shifted accordingly: C - ln f, x - lg
+        f/2."""
         e, shift = self.density_effect, 0.5 * np.log10(factor)
         effect = replace(e, C=e.C - float(np.log(factor)), x0=e.x0 - float(shift), x1=e.x1 - float(shift))
         return replace(self, density=self.density * factor, X0=self.X0 / factor, density_effect=effect)
@@ -99,7 +100,7 @@ class MaterialArrays(NamedTuple):
 
 
 def arrays(materials: Sequence[Material]) -> MaterialArrays:
-    """Materials for the kernels, in their order."""
+    """Materials for the kernels, one per row, in their order."""
     columns = [[getattr(material, name) for material in materials] for name in ("density", "X0", "xi", "I")]
     effects = [[getattr(m.density_effect, field.name) for field in fields(DensityEffect)] for m in materials]
     return MaterialArrays(*(np.array(column, dtype=np.float64) for column in [*columns, effects]))
@@ -107,7 +108,7 @@ def arrays(materials: Sequence[Material]) -> MaterialArrays:
 
 @cache
 def library() -> Mapping[str, Material]:
-    """The materials that come with muonkit, and vacuum."""
+    """Name -> material for those that come with muonkit, and vacuum."""
     content = tomllib.loads(LIBRARY.read_text())
     return {"vacuum": VACUUM} | {name: _from_toml(name, entry) for name, entry in content.items()}
 
@@ -122,12 +123,13 @@ def _from_toml(name: str, entry: Mapping[str, Any]) -> Material:
 
 
 def plasma_energy(density: float, Z_over_A: float) -> float:
-    """hbar omega_p [eV] of the electrons."""
+    """hbar omega_p [eV] of the electrons, for density [g/cm3] and Z/A [mol/g]; PDG 2024 table 34.1."""
     return 28.816 * float(np.sqrt(density * Z_over_A))
 
 
 def general_density_effect(density: float, Z_over_A: float, I: float) -> DensityEffect:  # noqa: E741
-    """Sternheimer and Peierls' rule for a material without parameters of its own; good to a few per cent of delta."""
+    """The density effect of a material without parameters of its own, for density [g/cm3], Z/A [mol/g] and I [eV].
+    Sternheimer and Peierls (1971); good to a few per cent of delta."""
     C = 1 + 2 * float(np.log(I / plasma_energy(density, Z_over_A)))
     solid = SOLID_LIGHT if I < 100 else SOLID_HEAVY
     steps, minus, x1 = GAS if density < GAS_BELOW else solid
@@ -141,7 +143,8 @@ def general_density_effect(density: float, Z_over_A: float, I: float) -> Density
 
 
 def mixture(name: str, density: float, parts: Sequence[tuple[Material, float]]) -> Material:
-    """A material of others by mass fraction (they are normalised); one part alone keeps its own density effect."""
+    """A material of density [g/cm3] made of others by mass fraction (they are normalised), by Bragg's additivity.
+    One part alone keeps its own density effect."""
     if len(parts) == 1:
         return replace(parts[0][0].scaled(density / parts[0][0].density), name=name)
     total = sum(weight for _, weight in parts)
@@ -192,7 +195,7 @@ class MaterialSection(Section):
         return self
 
     def build(self, name: str) -> Material:
-        """The material."""
+        """The material, called `name`."""
         if self.of:
             made = mixture(name, self.density, [(library()[part], share) for part, share in self.of.items()])
         else:

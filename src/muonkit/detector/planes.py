@@ -27,7 +27,8 @@ class PlaneName:
 
 
 def plane_names(detector: Detector) -> list[PlaneName]:
-    """All planes of the muon detector. Raises InputError for a name that does not fit."""
+    """All planes of the muon detector, in the order of the surfaces.
+    Raises InputError if a name does not fit the pattern, or if the detector has no such plane."""
     planes = []
     for surface, name in enumerate(detector.layers):
         if name.partition("/")[0] in REGIONS:
@@ -42,10 +43,10 @@ def _plane(surface: int, name: str) -> PlaneName:
     region, *rest = name.split("/")
     whole = REGIONS.index(region)
     if len(rest) != 3 or rest[0] not in SECTIONS or not (rest[1] + rest[2]).isdigit():
-        raise InputError(f"layer '{name}': is not {region}/bwd|fwd/SECTOR/LAYER")
+        raise InputError(f"layer '{name}': is not of the form {region}/bwd|fwd/SECTOR/LAYER; rename it")
     sector, layer = int(rest[1]), int(rest[2])
     if layer >= MAX_LAYERS[whole]:
-        raise InputError(f"layer '{name}': a pattern has room for {region} layers 0 to {MAX_LAYERS[whole] - 1}")
+        raise InputError(f"layer '{name}': {region} layers are 0 to {MAX_LAYERS[whole] - 1}; rename it")
     if (sector == 0) != (whole == ENDCAP):
         raise InputError(f"layer '{name}': sectors count from 1 in the barrel; an endcap has one plane, sector 0")
     return PlaneName(surface, whole, SECTIONS.index(rest[0]), sector, layer)

@@ -39,12 +39,13 @@ class SurfaceArrays(NamedTuple):
 
 
 def in_frame(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> FloatArray:
-    """Components (n, 3) of `points` - centre along u, v, w."""
+    """Components (n, 3) [cm] of points (n, 3) minus centre along u, v, w."""
     return np.einsum("nij,nj->ni", surfaces.axes[ids], points - surfaces.center[ids])
 
 
 def to_local(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> FloatArray:
-    """Local coordinates (n, 2) of global points (n, 3); what lies off the surface is projected along its normal."""
+    """Local coordinates (n, 2) [cm] of global points (n, 3) [cm]. A point off the surface is projected along the
+    normal."""
     framed = in_frame(surfaces, ids, points)
     arc = surfaces.radius[ids] * np.arctan2(framed[:, 1], framed[:, 0])
     rolled = np.stack((arc, framed[:, 2]), axis=1)
@@ -52,7 +53,7 @@ def to_local(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> Floa
 
 
 def to_global(surfaces: SurfaceArrays, ids: IntArray, local: FloatArray) -> FloatArray:
-    """Global points (n, 3) of local coordinates (n, 2)."""
+    """Global points (n, 3) [cm] of local coordinates (n, 2) [cm]."""
     curved, radius = _curved(surfaces, ids), surfaces.radius[ids]
     phi = local[:, 0] / np.where(curved, radius, 1.0)
     rolled = np.stack((radius * np.cos(phi), radius * np.sin(phi), local[:, 1]), axis=1)
@@ -62,7 +63,8 @@ def to_global(surfaces: SurfaceArrays, ids: IntArray, local: FloatArray) -> Floa
 
 
 def normal(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> FloatArray:
-    """Unit normals (n, 3): w of planes and discs, away from the axis for cylinders, NaN on it."""
+    """Unit normals (n, 3) at points (n, 3) [cm]: w for planes and discs, away from the axis for cylinders, NaN on
+    it."""
     axes, framed = surfaces.axes[ids], in_frame(surfaces, ids, points)
     curved = _curved(surfaces, ids)
     rho = np.hypot(framed[:, 0], framed[:, 1])
@@ -72,7 +74,7 @@ def normal(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> FloatA
 
 
 def distance(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> FloatArray:
-    """Signed distance (n,) of points from their surfaces, positive along the normal."""
+    """Signed distance (n,) [cm] of points (n, 3) from their surfaces, positive along the normal."""
     framed = in_frame(surfaces, ids, points)
     rho = np.hypot(framed[:, 0], framed[:, 1])
     return np.where(_curved(surfaces, ids), rho - surfaces.radius[ids], framed[:, 2])
@@ -81,9 +83,10 @@ def distance(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> Floa
 def intersect_line(
     surfaces: SurfaceArrays, ids: IntArray, points: FloatArray, directions: FloatArray, minimum: float = 0.0
 ) -> FloatArray:
-    """Path (n,) [cm] from `points` along unit `directions` to the first crossing at `minimum` or more; inf without one.
+    """Path (n,) [cm] from points (n, 3) along unit directions (n, 3) to the first crossing at `minimum` [cm] or more;
+    inf if there is none.
 
-    Bounds are not looked at: see `inside`."""
+    Bounds are ignored: see `inside`."""
     x = in_frame(surfaces, ids, points)
     t = np.einsum("nij,nj->ni", surfaces.axes[ids], directions)
     first, second = roll_crossings(x[:, :2], t[:, :2], surfaces.radius[ids])
@@ -93,16 +96,17 @@ def intersect_line(
 
 
 def flat_crossing(height: FloatArray, slope: FloatArray) -> FloatArray:
-    """Path to height 0 of a line; inf for a line that runs parallel."""
+    """Path (...,) of a line to height 0, for height (...,) [cm] and slope (...,); inf for a line that runs parallel."""
     parallel = slope == 0
     return np.where(parallel, np.inf, -height / np.where(parallel, 1.0, slope))
 
 
 def roll_crossings(x: FloatArray, t: FloatArray, radius: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The two rising paths (...,) of lines x + path t (..., 2) to the circle of `radius` around 0; inf for a miss."""
+    """The two paths (...,), the smaller first, of lines x + path t (..., 2) to the circle of `radius` [cm] around 0;
+    inf for a miss."""
     along = np.sum(t * t, axis=-1)
     half = np.sum(x * t, axis=-1)
-    # R^2 t^2 - (x cross t)^2 and not b^2 - ac: that one loses the tangent line to cancellation
+    # R^2 t^2 - (x cross t)^2 instead of b^2 - ac, which loses the tangent line to cancellation
     squared = along * radius**2 - (x[..., 0] * t[..., 1] - x[..., 1] * t[..., 0]) ** 2
     misses = (squared < 0) | (along == 0)
     outer = -(half + np.copysign(np.sqrt(np.where(misses, 0.0, squared)), half))
@@ -113,12 +117,13 @@ def roll_crossings(x: FloatArray, t: FloatArray, radius: FloatArray) -> tuple[Fl
 
 
 def inside(surfaces: SurfaceArrays, ids: IntArray, local: FloatArray, margin: float = 0.0) -> BoolArray:
-    """Which local points (n, 2) lie within the bounds, widened by `margin` [cm]; a negative one narrows them."""
+    """Which local points (n, 2) [cm] lie within the bounds, (n,). `margin` [cm] widens the bounds; a negative one
+    narrows them."""
     bounds = surfaces.bounds[ids]
     radial = surfaces.kind[ids] == DISC
     first = np.where(radial, np.hypot(local[:, 0], local[:, 1]), local[:, 0])
     second = np.where(radial, 0.0, local[:, 1])
-    allowed = np.where(radial, np.inf, margin)  # a disc has no second coordinate to be out of
+    allowed = np.where(radial, np.inf, margin)  # a disc has no bounds in its second coordinate
     return (
         (first >= bounds[:, 0] - margin)
         & (first <= bounds[:, 1] + margin)

@@ -40,32 +40,33 @@ class VolumeArrays(NamedTuple):
 
 
 def edges_of(volumes: VolumeArrays, block: int) -> FloatArray:
-    """The edges (count + 1,) of the slices of a block."""
+    """The edges (count + 1,) [cm] of the slices of a block."""
     start = volumes.first[block] + block
     return volumes.edges[start : start + volumes.count[block] + 1]
 
 
 def materials_of(volumes: VolumeArrays, block: int) -> IntArray:
-    """The material (count,) of the slices of a block."""
+    """Indices (count,) of the materials of the slices of a block."""
     return volumes.material[volumes.first[block] : volumes.first[block] + volumes.count[block]]
 
 
 def sides_of(volumes: VolumeArrays, block: int) -> FloatArray:
-    """Normals (sides, 2) of the sides of a polygonal block."""
+    """Unit normals (sides, 2) of the sides of a polygonal block."""
     count = int(volumes.sides[block])
     phi = volumes.phi0[block] + 2 * np.pi * np.arange(count) / count
     return np.stack((np.cos(phi), np.sin(phi)), axis=1)
 
 
 def rho(volumes: VolumeArrays, block: int, points: FloatArray) -> FloatArray:
-    """The distance (...,) from the axis in which the block is a ring, for points (..., 3)."""
+    """The distance (...,) [cm] from the axis, as the block counts it (see the head), of points (..., 3) [cm]."""
     if volumes.sides[block] == ROUND:
         return np.hypot(points[..., 0], points[..., 1])
     return np.max(points[..., :2] @ sides_of(volumes, block).T, axis=-1)
 
 
 def slice_in(volumes: VolumeArrays, block: int, points: FloatArray) -> IntArray:
-    """Index (...,) of the slice of `block` around points (..., 3), NOWHERE outside; a slice owns its lower edge."""
+    """Index (...,) of the slice of `block` around points (..., 3) [cm]; NOWHERE outside. A slice owns its lower
+    edge."""
     r, z = rho(volumes, block, points), points[..., 2] - volumes.z0[block]
     within = (r >= volumes.rho_min[block]) & (r < volumes.rho_max[block])
     within &= (z >= volumes.z_min[block]) & (z < volumes.z_max[block])
@@ -74,7 +75,7 @@ def slice_in(volumes: VolumeArrays, block: int, points: FloatArray) -> IntArray:
 
 
 def locate(volumes: VolumeArrays, points: FloatArray) -> tuple[IntArray, IntArray]:
-    """Block (n,) and slice (n,) that hold points (n, 3); NOWHERE where there is none."""
+    """Block (n,) and slice (n,) that hold points (n, 3) [cm]; NOWHERE outside of all blocks."""
     block, index = np.full(len(points), NOWHERE), np.full(len(points), NOWHERE)
     for b in range(len(volumes.sides)):
         found = slice_in(volumes, b, points)
@@ -84,7 +85,7 @@ def locate(volumes: VolumeArrays, points: FloatArray) -> tuple[IntArray, IntArra
 
 
 def material_at(volumes: VolumeArrays, points: FloatArray) -> IntArray:
-    """Index (n,) of the material at points (n, 3); 0, vacuum, outside of all blocks."""
+    """Index (n,) of the material at points (n, 3) [cm]; 0 (vacuum) outside of all blocks."""
     block, index = locate(volumes, points)
     if len(volumes.material) == 0:
         return np.zeros(len(points), dtype=np.int64)
@@ -99,8 +100,8 @@ def path_lengths(
     n_materials: int,
     blocks: Iterable[int] | None = None,
 ) -> FloatArray:
-    """Centimetres (n, n_materials) of each material on the straight lines from `points` along unit `directions` over
-    `length` (n,), in all blocks or in some."""
+    """Length (n, n_materials) [cm] in each material on straight lines from points (n, 3) [cm] along unit directions
+    (n, 3) over `length` (n,) [cm]. `blocks`: only in these."""
     total = np.zeros((len(points), n_materials))
     for b in range(len(volumes.sides)) if blocks is None else blocks:
         total += _in_block(volumes, b, points, directions, length, n_materials)

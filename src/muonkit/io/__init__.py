@@ -1,1 +1,1 @@
-"""Files in and out; the names of the outside world live here and nowhere else."""
+"""Files in and out. The names of columns in files are known only here."""

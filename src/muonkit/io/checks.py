@@ -13,11 +13,11 @@ from muonkit.io.names import PHI, PT, in_file
 
 CHARGES = ("Q1", "Q2", "Muon_charge")
 ETA_MAX = 20.0
-"""Beyond it cosh(eta) is of no meaning: a muon with pT = 1 GeV would carry 1e8 GeV."""
+"""Beyond it cosh(eta) has no meaning: a muon with pT = 1 GeV would carry 1e8 GeV."""
 
-MIN_ROWS = 10  # a unit is not judged on fewer rows
+MIN_ROWS = 10  # fewer rows say nothing about a unit
 MEV_PT, MEV_MASS = 500.0, 200.0
-"""Medians above which pT and mass are taken for MeV: no resonance known to the package sits there in GeV."""
+"""Medians above which pT and mass are taken to be in MeV: no resonance of the package lies there in GeV."""
 
 PHI_MAX = 2 * np.pi + 0.1
 DEGREES_SHARE = 0.01
@@ -26,8 +26,9 @@ DEGREES_SHARE = 0.01
 def examine(
     values: Mapping[str, AnyArray], chunk: Chunk, rows: IntArray | None = None
 ) -> tuple[BoolArray, tuple[BadRows, ...]]:
-    """Mask of good rows, and what is wrong with the others. `values`: canonical name -> column;
-    `rows`: number in the file of every row, if they do not simply follow chunk.start."""
+    """Mask (n,) of good rows, and what is wrong with the others, one entry per column and fault.
+    `values`: canonical name -> column (n,). `rows` (n,): number in the file of every row, if they do not simply follow
+    chunk.start."""
     good = np.ones(len(next(iter(values.values()))), dtype=np.bool_)
     found: list[BadRows] = []
     for key, column in values.items():
@@ -53,7 +54,7 @@ def _faults(key: str, column: AnyArray) -> Iterator[tuple[str, BoolArray]]:
 
 
 def check_units(table: Dimuons, chunk: Chunk) -> None:
-    """Raises InputError if pT looks like MeV or phi like degrees."""
+    """Raises InputError if pT looks like MeV or phi like degrees. Tables with fewer than MIN_ROWS rows pass."""
     if len(table) < MIN_ROWS:
         return
     faults = []

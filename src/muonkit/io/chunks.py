@@ -1,4 +1,4 @@
-"""What is read, and what was found in it: plain values that can travel between processes."""
+"""Pieces of files, and what was found in them: plain values that can be sent to other processes."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,8 +12,8 @@ FIRST_ROWS = 5
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Rows [start, stop) of one file (events for NanoAOD). `name` is what messages call the file; `columns` maps
-    canonical names to those in the file; `span` are the bytes of the rows in a CSV file (uncompressed)."""
+    """Rows [start, stop) of one file (events for NanoAOD). `name`: the file in messages. `columns`: canonical names and
+    those in the file. `span`: for a CSV file, first byte of the rows and of what follows (uncompressed)."""
 
     path: Path
     name: str
@@ -48,8 +48,8 @@ class BadRows:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Rows looked at (muons for NanoAOD), bad ones among them, and pairs left out without being faulty:
-    same-sign ones, and in simulation those without a generator muon for each of the two."""
+    """Number of rows (muons for NanoAOD) and of bad ones among them. Pairs that are left out without being faulty are
+    counted apart: same-sign ones, and in simulation those in which a muon has no generator muon."""
 
     rows: int
     dropped: int = 0
@@ -76,7 +76,8 @@ class Summary:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The summary that `to_json` wrote."""
+        """The summary that `to_json` wrote. Raises ValueError if it is not JSON, KeyError or TypeError if fields
+        differ."""
         content: dict[str, Any] = json.loads(text)
         bad = tuple(BadRows(**(row | {"first_rows": tuple(row["first_rows"])})) for row in content.pop("bad"))
         return cls(bad=bad, **content)
@@ -84,19 +85,22 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The good pairs of a chunk, and what was found on the way."""
+    """The good pairs of a chunk, and the summary of what was found."""
 
     table: Dimuons
     summary: Summary
 
     @property
     def rows(self) -> int:
+        """Number of rows that were looked at."""
         return self.summary.rows
 
     @property
     def bad(self) -> tuple[BadRows, ...]:
+        """What was wrong with the rows that were dropped."""
         return self.summary.bad
 
     @property
     def same_sign(self) -> int:
+        """Number of same-sign pairs that were left out."""
         return self.summary.same_sign

@@ -16,19 +16,20 @@ from muonkit.core.files import atomic
 
 
 def write_columns(path: Path, columns: Mapping[str, AnyArray]) -> None:
-    """Write arrays of one length as a Parquet file, atomically."""
+    """Write arrays (n,) as a Parquet file, atomically. Raises pyarrow's ArrowInvalid if their lengths differ."""
     with atomic(path) as temporary:
         pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), temporary)
 
 
 def read_columns(path: Path) -> dict[str, AnyArray]:
-    """All columns of a Parquet file."""
+    """Name -> array (n,) for all columns of a Parquet file. Raises OSError if there is no such file."""
     table = pq.read_table(path)
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
 def write_masses(path: Path, counts: FloatArray, edges: FloatArray) -> None:
-    """Write counts (cells, mass bins) as gzipped UHI JSON with the axes `cell` and `mass` [GeV]."""
+    """Write counts (cells, mass bins), with evenly spaced edges (mass bins + 1,) [GeV], as gzipped UHI JSON
+    with the axes `cell` and `mass`, atomically."""
     axes = (
         hist.axis.Integer(0, len(counts), name="cell", label="cell", flow=False),
         hist.axis.Regular(len(edges) - 1, edges[0], edges[-1], name="mass", label="mass [GeV]", flow=False),
@@ -41,6 +42,6 @@ def write_masses(path: Path, counts: FloatArray, edges: FloatArray) -> None:
 
 
 def read_masses(path: Path) -> tuple[FloatArray, FloatArray]:
-    """Counts (cells, mass bins) and mass edges [GeV]."""
+    """Counts (cells, mass bins) and mass edges (mass bins + 1,) [GeV]. Raises OSError if there is no such file."""
     histogram = hist.Hist(json.loads(gzip.decompress(path.read_bytes()), object_hook=uhi.io.json.object_hook))
     return np.asarray(histogram.values()), np.asarray(histogram.axes[1].edges)

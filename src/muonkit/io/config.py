@@ -8,8 +8,8 @@ from muonkit.core.config import Section
 
 
 class Input(Section):
-    """Where the muons are. `columns` maps a column of the dimuon table to its name in the file; `label` is what
-    figures call the data."""
+    """Where the muons are. `columns` maps a column of the dimuon table to its name in the file. `label` is the name of
+    the data in figures."""
 
     data: tuple[str, ...] = Field(min_length=1)
     simulation: tuple[str, ...] = ()

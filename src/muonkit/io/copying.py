@@ -21,7 +21,8 @@ Corrected = Callable[[Chunk], Mapping[str, FloatArray]]
 
 
 def parquet_file(path_out: Path, chunks: Sequence[Chunk], corrected: Corrected) -> tuple[str, ...]:
-    """Copy a Parquet file; every column can be written, so nothing is dropped."""
+    """Copy a Parquet file with the columns of `corrected(chunk)` replaced. Returns (): no column is dropped.
+    Raises InputError if the file is damaged."""
     with parquet.opened(chunks[0].path, chunks[0].name) as file:
         tables = (_replaced(_rows(file, c), corrected(c)) for c in chunks)
         first = next(tables)
@@ -49,7 +50,8 @@ def _replaced(table: Any, columns: Mapping[str, FloatArray]) -> Any:
 
 
 def csv_file(path_out: Path, chunks: Sequence[Chunk], corrected: Corrected) -> tuple[str, ...]:
-    """Copy a CSV file; the text of all other columns stays as it is."""
+    """Copy a CSV file with the columns of `corrected(chunk)` replaced; the text of all others stays as it is. Returns
+    (): no column is dropped. Raises InputError if the file is damaged."""
     path = chunks[0].path
     opener = gzip.open if path_out.name.lower().endswith(".gz") else open
     with csvfile.opened(path) as stream, opener(path_out, "wt", newline="") as out:
@@ -77,6 +79,6 @@ def _lines(old: Iterator[list[str]], places: Sequence[int], columns: Sequence[Fl
     for fields, row in zip(old, values, strict=True):
         before = [fields[place] for place in places]
         for place, text, value in zip(places, before, row, strict=True):
-            if math.isfinite(value) and value != float(text):  # else the text stays, digit by digit
+            if math.isfinite(value) and value != float(text):  # else the text stays as it is
                 fields[place] = repr(value)
         yield fields + before

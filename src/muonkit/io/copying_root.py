@@ -1,5 +1,5 @@
-"""ROOT files copied piece by piece, trees as TTree or RNTuple as they were; in one tree some columns are replaced and
-their old values kept. What uproot cannot write is left out and named."""
+"""ROOT files copied piece by piece; TTree and RNTuple stay what they are. In one tree some columns are replaced
+and their old values kept. What uproot cannot write is left out and reported."""
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,13 +20,16 @@ MEMORY = "100 MB"
 
 
 def entries(path: Path, name: str, tree: str | None) -> int:
-    """Rows of a tree that fill about MEMORY with all their columns."""
+    """Number of rows of a tree that fill about MEMORY with all their columns, at least 1.
+    Raises InputError if the file is damaged or the choice of the tree is not clear."""
     with root.opened(path, name) as file, root.guarded(name):
         return max(1, int(file[root.choose(file, name, tree)].num_entries_for(MEMORY)))
 
 
 def root_file(path_out: Path, chunks: Sequence[Chunk], corrected: Corrected) -> tuple[str, ...]:
-    """Copy all trees of a ROOT file; returns what could not be written: other objects, and columns."""
+    """Copy all trees of a ROOT file, with the columns of `corrected(chunk)` replaced in the tree of the chunks.
+    Returns the names of what could not be written: other objects, and columns. Raises InputError if the file is
+    damaged."""
     first = chunks[0]
     with root.opened(first.path, first.name) as file, uproot.recreate(path_out) as out:
         kinds = root.trees(file)
@@ -45,7 +48,7 @@ def root_file(path_out: Path, chunks: Sequence[Chunk], corrected: Corrected) -> 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A tree on its way from one file (called `name` in messages) to the file `out`."""
+    """A tree that is copied from one file (called `name` in messages) to the file `out`."""
 
     name: str
     table: Any
@@ -54,7 +57,8 @@ class Copied:
     tree: str
 
     def rows(self, pieces: Iterable[tuple[slice, Mapping[str, FloatArray]]], count: int) -> list[str]:
-        """Copy `count` pieces; returns the columns that could not be written."""
+        """Copy `count` pieces; returns the columns that could not be written. Raises InputError if the file is
+        damaged."""
         names, lost = _columns(self.table, self.kind)
         writer: Any = None
         for rows, new in pieces:
@@ -73,7 +77,7 @@ class Copied:
         def counter(name: str) -> str:
             return counters.get(name.removesuffix("_original"), f"n{name}")
 
-        # room for all baskets: to make it later, uproot writes the description of all branches again (seconds)
+        # room for all baskets: otherwise uproot writes the description of all branches again (seconds)
         return self.out.mktree(self.tree, types, counter_name=counter, initial_basket_capacity=max(10, count))
 
 

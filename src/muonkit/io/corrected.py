@@ -1,5 +1,5 @@
-"""Files of muons with corrected pT, in the format they came in. The old pT is kept as NAME_original, every other column
-as it is: also masses such as `M`, which belong to the old momenta."""
+"""Files of muons with corrected pT, in the format of the input. The old pT is kept as NAME_original. Every other column
+stays as it is, also masses such as `M`, which belong to the old momenta."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -40,8 +40,9 @@ class MuonRows:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Rows (events for NanoAOD) and muons written; muons kept as they are since they are none (NaN, pT <= 0);
-    names of columns and objects that could not be written; whether the file knows run and event."""
+    """Rows (events for NanoAOD) and muons written. unchanged: muons that keep their pT because they are not valid (not
+    finite, pT <= 0, charge not +1 or -1). dropped: columns and objects that could not be written. has_identity: whether
+    the file has run and event."""
 
     rows: int
     muons: int
@@ -54,9 +55,10 @@ Correct = Callable[[MuonRows], FloatArray]
 
 
 def rewrite(path_in: Path, path_out: Path, choice: Input, correct: Correct) -> Summary:
-    """Write `path_in` with pT replaced by `correct(muons)` [GeV], chunk by chunk, atomically.
+    """Write `path_in` with pT replaced by `correct(muons)` (n,) [GeV], chunk by chunk, atomically.
 
-    Raises InputError if the input is faulty or already corrected, or the output is of another kind."""
+    Raises InputError if the input is faulty or already corrected, or if the output is of another kind or is the
+    input."""
     _check_paths(path_in, path_out)
     chunks = _chunks(path_in, choice)
     source.read(chunks[0])  # for its check of the units

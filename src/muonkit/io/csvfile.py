@@ -1,4 +1,4 @@
-"""CSV files, gzipped or not: a first pass finds where each piece begins, so that a piece is read without the rest."""
+"""CSV files, gzipped or not. A first pass finds where each piece begins, so that each can be read without the rest."""
 
 import gzip
 import io
@@ -24,7 +24,7 @@ TYPES = {"integer": pa.int64(), "number": pa.float64(), "word": pa.string()}
 
 @contextmanager
 def guarded(name: str) -> Iterator[None]:
-    """Raises InputError for what goes wrong while reading; nothing should be written inside."""
+    """Raises InputError for whatever goes wrong in the block while reading. Nothing should be written in it."""
     try:
         yield
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
@@ -33,13 +33,14 @@ def guarded(name: str) -> Iterator[None]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of the file, unzipped."""
+    """The bytes of the file, unzipped. Raises OSError if it cannot be opened."""
     with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
         yield stream  # type: ignore[misc]
 
 
 def header(stream: IO[bytes]) -> list[str]:
-    """The names in the first line, as they stand there."""
+    """The names in the first line, as they are written there. Raises OSError or UnicodeDecodeError for binary
+    content."""
     line = stream.readline(HEADER_BYTES).decode("utf-8-sig")
     if "\0" in line:
         raise OSError("binary content")
@@ -47,7 +48,8 @@ def header(stream: IO[bytes]) -> list[str]:
 
 
 def describe(path: Path, name: str, size: int) -> Layout:
-    """Columns from the first line, pieces from counting the others."""
+    """The columns from the first line, and pieces of `size` rows from counting the others.
+    Raises InputError if the file is damaged."""
     with opened(path) as stream, guarded(name):
         columns = header(stream)
         return Layout(dict.fromkeys(columns, "number"), tuple(_pieces(stream, size)))
@@ -74,10 +76,10 @@ def read(
     span: tuple[int, int],
     kinds: Mapping[str, str] = KINDS,
 ) -> dict[str, AnyArray]:
-    """Columns (canonical name -> name in the file) of the rows in the bytes `span`; empty fields come as NaN. `kinds`
-    by canonical name: integer or word; other columns are numbers.
+    """Columns (n,) of the rows in the bytes `span`, for `columns`: canonical name -> name in the file. Empty fields are
+    NaN. `kinds` by canonical name: integer or word; other columns are numbers.
 
-    Raises InputError, with the number of the line, for what is not a number."""
+    Raises InputError if the file is damaged or a field is not of its kind; the message has the number of the row."""
     with opened(path) as stream, guarded(name):
         names = header(stream)
         stream.seek(span[0])
@@ -86,7 +88,7 @@ def read(
     try:
         table = pc.read_csv(
             io.BytesIO(content),
-            # one thread: only then are the messages about bad rows numbered
+            # one thread: with several, messages about bad rows have no row number
             read_options=pc.ReadOptions(column_names=names, use_threads=False),
             convert_options=pc.ConvertOptions(column_types=types, include_columns=list(types)),
         )

@@ -1,4 +1,4 @@
-"""What a file says of itself before its rows are read."""
+"""What is known of a file before its rows are read: columns, kinds, pieces."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Columns with their kind ("number", "list" or what else they hold), the tree, and the pieces to read."""
+    """Columns with their kind ("number", "list" or the type in the file), the tree, and the pieces to read."""
 
     columns: dict[str, str]
     pieces: tuple[Piece, ...]
@@ -25,7 +25,7 @@ class Layout:
 
 
 def cut(rows: int, size: int) -> tuple[Piece, ...]:
-    """Pieces of `size` rows; the last one takes what is left."""
+    """Pieces of `size` rows; the last one has the rest."""
     return tuple(Piece(start, min(start + size, rows)) for start in range(0, rows, size))
 
 
@@ -33,17 +33,17 @@ ENDINGS = {".parquet": "Parquet", ".pq": "Parquet", ".root": "ROOT", ".csv": "CS
 
 
 def kind_of(path: Path) -> str | None:
-    """Parquet, ROOT or CSV by the ending of the name; None if it is another."""
+    """Parquet, ROOT or CSV, by the ending of the name; None for another ending."""
     return next((kind for ending, kind in ENDINGS.items() if path.name.lower().endswith(ending)), None)
 
 
 def ending_of(path: Path) -> str:
-    """What of the name tells the kind, the longest that fits; nothing if it is another."""
+    """The ending of the name that shows the kind, the longest that fits; empty for another ending."""
     return max((ending for ending in ENDINGS if path.name.lower().endswith(ending)), key=len, default="")
 
 
 def kind_or_fault(path: Path, name: str) -> str:
-    """As `kind_of`. Raises InputError for other endings."""
+    """Parquet, ROOT or CSV, by the ending of the name. Raises InputError for another ending."""
     kind = kind_of(path)
     if kind is None:
         raise InputError(f"{name}: unknown kind of file; give one that ends in .parquet, .root, .csv or .csv.gz")
@@ -51,5 +51,5 @@ def kind_or_fault(path: Path, name: str) -> str:
 
 
 def unreadable(name: str, kind: str) -> InputError:
-    """The fault of a file that is not what its ending says, or not whole."""
+    """The error for a file that is not what its ending says, or that is incomplete."""
     return InputError(f"{name}: is not a {kind} file, or is damaged. Copy or write it again.")

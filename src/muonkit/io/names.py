@@ -20,7 +20,7 @@ ANY_CASE = {"run": ("run", "Run"), "event": ("event", "Event"), "luminosityBlock
 
 
 def required(file_format: str, simulation: bool) -> tuple[str, ...]:
-    """Canonical names of the columns without which a file cannot be read."""
+    """Canonical names of the columns without which a file cannot be read. Raises KeyError for an unknown format."""
     if not simulation:
         return REQUIRED[file_format]
     return REQUIRED[file_format] + (NANO_GENERATOR if file_format == "nanoaod" else GENERATOR)
@@ -28,12 +28,12 @@ def required(file_format: str, simulation: bool) -> tuple[str, ...]:
 
 def optional(file_format: str, simulation: bool) -> tuple[str, ...]:
     """Canonical names of the columns that are read where a file has them."""
-    # NanoAOD has no `weight`; genWeight is not taken unasked, its meaning differs between generators.
+    # NanoAOD has no `weight`; genWeight is read only on request: its meaning differs between generators.
     return (*IDENTITY, "weight", *((NANO_MATCH,) if file_format == "nanoaod" and simulation else ()))
 
 
 def mapping_faults(choice: Input) -> list[str]:
-    """Keys of [input.columns] that no column of the format has."""
+    """One line for every key of [input.columns] that is no column of the format."""
     known = [*required(choice.format, True), *optional(choice.format, True)]
     return [f"input.columns: {key}: unknown key{_meant(key, known)}" for key in choice.columns if key not in known]
 
@@ -44,14 +44,14 @@ def _meant(key: str, known: Collection[str]) -> str:
 
 
 def close(word: str, known: Collection[str]) -> str | None:
-    """The one of `known` that looks like `word` apart from a slip or the case of its letters."""
+    """The one of `known` that equals `word` but for a slip or the case of its letters; None if there is none."""
     lower = {name.lower(): name for name in sorted(known)}
     found = get_close_matches(word.lower(), lower, n=1, cutoff=0.85)
     return lower[found[0]] if found else None
 
 
 def resolve(choice: Input, simulation: bool, found: Collection[str]) -> tuple[dict[str, str], list[str]]:
-    """Canonical name -> name in the file, and the names in the file that are missing.
+    """Canonical name -> name in the file, and the names that the file should have but has not.
 
     Blanks around names are ignored: CMS published `px1 `."""
     stripped = {name.strip(): name for name in reversed(list(found))}
@@ -74,7 +74,7 @@ def resolve(choice: Input, simulation: bool, found: Collection[str]) -> tuple[di
 
 
 def missing_fault(missing: Sequence[str], choice: Input, found: Sequence[str]) -> str:
-    """The line for columns that a file does not have, without the name of the file."""
+    """The message for columns that a file does not have, without the name of the file."""
     which = ", ".join(f"'{name}'" for name in missing)
     what = f"column {which} is missing" if len(missing) == 1 else f"columns {which} are missing"
     return f"{what} ({_shown(found)}).{_guess(missing, choice, found)} {_way_out(choice, found)}"
@@ -103,5 +103,5 @@ def _way_out(choice: Input, found: Collection[str]) -> str:
 
 
 def in_file(names: Mapping[str, str], keys: Collection[str]) -> list[str]:
-    """The names in the file of canonical columns."""
+    """The names in the file of those of the canonical columns that it has."""
     return [names[key] for key in keys if key in names]

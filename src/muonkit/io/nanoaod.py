@@ -23,7 +23,8 @@ MAX_DR = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """Lists per event laid end to end: columns, the event (from 0) of every item, items before every event."""
+    """The lists of all events, one after the other. columns: name -> (k,); event (k,): number, from 0, of the event of
+    an item; offsets (n + 1,): number of items before every event."""
 
     columns: dict[str, AnyArray]
     event: IntArray
@@ -31,24 +32,25 @@ class Lists:
 
     @classmethod
     def of(cls, jagged: Mapping[str, Any], chunk: Chunk) -> Self:
-        """Raises InputError if the lists of one event differ in length."""
+        """From awkward arrays with one list per event. Raises InputError if the lists of one event differ in length."""
         first, *others = jagged
         counts = ak.to_numpy(ak.num(jagged[first]))
         for other in others:
             if not np.array_equal(ak.to_numpy(ak.num(jagged[other])), counts):
                 pair = f"'{chunk.names[first]}' and '{chunk.names[other]}'"
-                raise InputError(f"{chunk.name}: {pair} have lists of different length. Name lists of muons.")
+                raise InputError(f"{chunk.name}: {pair} have lists of different length. Name lists of the same muons.")
         columns = {key: ak.to_numpy(ak.flatten(lists)) for key, lists in jagged.items()}
         return cls(columns, np.repeat(np.arange(len(counts)), counts), np.concatenate([[0], np.cumsum(counts)]))
 
     def places(self, chosen: BoolArray) -> Any:
-        """Per event, the positions of the chosen items."""
+        """Positions of the chosen items (k,), as an awkward array with one list per event."""
         events = len(self.offsets) - 1
         return ak.unflatten(np.flatnonzero(chosen), np.bincount(self.event[chosen], minlength=events))
 
 
 def dimuons(raw: Mapping[str, Any], chunk: Chunk) -> Checked:
-    """Pairs of a chunk of events. `raw`: canonical name -> awkward array, one entry per event."""
+    """The good pairs of a chunk of events, and what was found. `raw`: canonical name -> awkward array, one entry per
+    event. Raises InputError if the lists of one event differ in length."""
     muons = Lists.of({key: raw[key] for key in NANO}, chunk)
     events = {key: ak.to_numpy(raw[key]) for key in (*IDENTITY, "weight") if key in raw}
     good, bad = examine(muons.columns, chunk, muons.event + chunk.start)
@@ -70,7 +72,7 @@ def dimuons(raw: Mapping[str, Any], chunk: Chunk) -> Checked:
 
 
 def crossed(first: Any, second: Any) -> tuple[IntArray, IntArray]:
-    """All combinations, event by event, of an item of one list and an item of the other."""
+    """All combinations, event by event, of an item of one list and an item of the other: two arrays (pairs,)."""
     one, other = ak.unzip(ak.flatten(ak.cartesian([first, second])))
     return ak.to_numpy(one).astype(np.int64), ak.to_numpy(other).astype(np.int64)
 
@@ -94,7 +96,8 @@ def _with_truth(table: Dimuons, plus: MuonArrays, minus: MuonArrays) -> Dimuons:
 
 
 def truth(muons: Lists, raw: Mapping[str, Any], chunk: Chunk) -> MuonArrays:
-    """The generator muon of every muon; NaN where there is none."""
+    """The generator muon, pT [GeV], eta, phi [rad], of every muon (k,); NaN where there is none.
+    Raises InputError if the lists of generator particles of one event differ in length."""
     particles = Lists.of({key: raw[key] for key in NANO_GENERATOR}, chunk)
     if NANO_MATCH in raw:
         places = _by_index(muons, ak.to_numpy(ak.flatten(raw[NANO_MATCH])), particles)

@@ -34,6 +34,7 @@ class Record:
 
     @property
     def file_name(self) -> str:
+        """Name of the file on the portal."""
         return self.url.rsplit("/", 1)[-1]
 
 
@@ -63,8 +64,9 @@ RECORDS = {
 def fetch(record: Record, folder: Path, *, progress: Progress | None = None) -> Path:
     """Download `record` into `folder` unless it is there already; returns the path of the file.
 
-    `progress(done, total)` is called in bytes as the file grows. An interrupted download is continued.
-    Raises InputError when the portal cannot be reached, or what it gives is not the published file."""
+    `progress(done, total)` [bytes] is called as the file grows. An interrupted download is continued.
+    Raises InputError if the portal cannot be reached, if the folder cannot be written, or if the file is not the
+    published one."""
     path = folder / record.file_name
     if path.exists():
         return _existing(path, record)
@@ -80,7 +82,7 @@ def fetch(record: Record, folder: Path, *, progress: Progress | None = None) -> 
 
 
 def _silent(done: int, total: int) -> None:
-    """Nobody asked."""
+    """Report nothing."""
 
 
 def _existing(path: Path, record: Record) -> Path:

@@ -15,7 +15,7 @@ Columns = Mapping[str, AnyArray]
 
 
 def dimuons(raw: Columns, chunk: Chunk) -> Checked:
-    """Good pairs of a chunk. `raw`: canonical name -> column, one row per pair."""
+    """The good pairs of a chunk, and what was found. `raw`: canonical name -> column (n,), one row per pair."""
     good, bad = examine(raw, chunk)
     kept = {key: column[good] for key, column in raw.items()}
     dropped = int((~good).sum())
@@ -63,12 +63,12 @@ def _table(plus: MuonArrays, minus: MuonArrays, columns: Columns) -> Dimuons:
 
 
 def weight(columns: Columns, rows: int) -> FloatArray:
-    """The column `weight`, or ones; shape (rows,)."""
+    """The column `weight`, or ones; (rows,)."""
     return _floats(columns["weight"]) if "weight" in columns else np.ones(rows)
 
 
 def identity(columns: Columns, rows: int) -> Identity | None:
-    """Run, luminosity block and event, if run and event are there; without a luminosity block that is 0."""
+    """Run, luminosity block and event, (rows,) each; None without run or event. A missing luminosity block is 0."""
     if not {"run", "event"} <= set(columns):
         return None
     zero = np.zeros(rows, dtype=np.int64)

@@ -15,7 +15,7 @@ from muonkit.io.layout import Layout, cut, unreadable
 
 @contextmanager
 def guarded(name: str) -> Iterator[None]:
-    """Raises InputError for what goes wrong while reading; nothing should be written inside."""
+    """Raises InputError for whatever goes wrong in the block while reading. Nothing should be written in it."""
     try:
         yield
     except (OSError, pa.ArrowException) as error:
@@ -32,7 +32,7 @@ def opened(path: Path, name: str) -> Iterator[Any]:
 
 
 def describe(path: Path, name: str, size: int) -> Layout:
-    """Columns and pieces, from the footer alone."""
+    """Columns and pieces of `size` rows, from the footer alone. Raises InputError if the file is damaged."""
     with opened(path, name) as file, guarded(name):
         columns = {field.name: _kind(field.type) for field in file.schema_arrow}
         return Layout(columns, cut(file.metadata.num_rows, size))
@@ -45,14 +45,15 @@ def _kind(kind: Any) -> str:
 
 
 def read(path: Path, name: str, columns: Sequence[str], start: int, stop: int) -> dict[str, AnyArray]:
-    """Columns of rows [start, stop); what is null comes as NaN."""
+    """Columns (n,) of rows [start, stop); nulls are NaN. Raises InputError if the file is damaged."""
     with opened(path, name) as file, guarded(name):
         table = rows(file, columns, start, stop)
         return {column: table[column].to_numpy() for column in columns}
 
 
 def rows(file: Any, columns: Sequence[str] | None, start: int, stop: int) -> Any:
-    """Rows [start, stop) as a pyarrow table; all columns if none are named."""
+    """Rows [start, stop) as a pyarrow table; all columns if `columns` is None. Raises ArrowException if the file is
+    damaged."""
     edges = np.cumsum([0, *(file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups))])
     groups = np.flatnonzero((edges[:-1] < stop) & (edges[1:] > start))
     table = file.read_row_groups(groups.tolist(), columns=columns, use_threads=False)

@@ -19,7 +19,7 @@ LIST = rf"{NUMBER}\[\]|(?:std::vector|ROOT::VecOps::RVec)<{NUMBER}>"
 
 @contextmanager
 def guarded(name: str) -> Iterator[None]:
-    """Raises InputError for what goes wrong while reading; nothing else should be done inside."""
+    """Raises InputError for whatever goes wrong in the block while reading. Nothing else should be done in it."""
     try:
         yield
     except InputError:
@@ -30,7 +30,7 @@ def guarded(name: str) -> Iterator[None]:
 
 @contextmanager
 def opened(path: Path, name: str) -> Iterator[Any]:
-    """The file as uproot sees it. Raises InputError if it is damaged."""
+    """The file as uproot opens it. Raises InputError if it is damaged."""
     with guarded(name):
         file = uproot.open(path)
     with file:
@@ -38,7 +38,7 @@ def opened(path: Path, name: str) -> Iterator[Any]:
 
 
 def trees(file: Any) -> dict[str, str]:
-    """Path in the file -> "TTree" or "RNTuple"."""
+    """Path in the file -> "TTree" or "RNTuple", for every tree of the file."""
     classes = file.classnames(recursive=True, cycle=False)
     kinds = {name: _tree_kind(cls) for name, cls in classes.items()}
     return {name: kind for name, kind in kinds.items() if kind}
@@ -51,7 +51,8 @@ def _tree_kind(cls: str) -> str | None:
 
 
 def choose(file: Any, name: str, tree: str | None) -> str:
-    """The tree to read: the one asked for, else Events, else the only one. Raises InputError if that is not clear."""
+    """The name of the tree to read: the one asked for, else Events, else the only one.
+    Raises InputError if there is no such tree, or if there are none or several to choose from."""
     found = list(trees(file))
     listed = ", ".join(found) or "none"
     if tree is not None:
@@ -68,7 +69,8 @@ def choose(file: Any, name: str, tree: str | None) -> str:
 
 
 def describe(path: Path, name: str, size: int, tree: str | None) -> Layout:
-    """Columns, kinds and pieces of the tree, without reading its rows."""
+    """Columns, kinds and pieces of `size` rows of the tree, without reading its rows.
+    Raises InputError if the file is damaged or the choice of the tree is not clear."""
     with opened(path, name) as file, guarded(name):
         chosen = choose(file, name, tree)
         table = file[chosen]
@@ -83,19 +85,20 @@ def _kind(typename: str) -> str:
 
 
 def read_flat(path: Path, name: str, tree: str, columns: Mapping[str, str], rows: slice) -> dict[str, AnyArray]:
-    """Columns with one number per row; keys as in `columns`."""
+    """Columns (n,) with one number per row; keys as in `columns`. Raises InputError if the file is damaged."""
     with opened(path, name) as file, guarded(name):
         table = file[tree]
         return {key: array(table, column, rows, "np") for key, column in columns.items()}
 
 
 def read_jagged(path: Path, name: str, tree: str, columns: Mapping[str, str], rows: slice) -> dict[str, Any]:
-    """Columns as awkward arrays, one entry per event."""
+    """Columns as awkward arrays with one entry per event; keys as in `columns`. Raises InputError if the file is
+    damaged."""
     with opened(path, name) as file, guarded(name):
         table = file[tree]
         return {key: array(table, column, rows, "ak") for key, column in columns.items()}
 
 
 def array(table: Any, column: str, rows: slice, library: str) -> Any:
-    """One column, as NumPy ("np") or awkward array ("ak")."""
+    """Some rows of one column, as NumPy ("np") or awkward array ("ak")."""
     return table[column].array(entry_start=rows.start, entry_stop=rows.stop, library=library)

@@ -1,5 +1,5 @@
-"""Files with muon pairs, whatever they come from: `open_dimuons` says what there is, `read` reads a piece of it,
-`refuse` decides whether too much of it was bad. Other names here are those of the results."""
+"""Files with muon pairs, in any of the formats: `open_dimuons` finds the pieces, `read` reads one, `refuse` decides
+whether too many rows were bad."""
 
 import glob
 import os
@@ -23,8 +23,8 @@ MARKS = {"nanoaod": "Muon_pt", "cms-csv": "pt1"}  # a column that only this form
 
 
 def open_dimuons(patterns: Sequence[str], choice: Input, *, simulation: bool, base: Path = Path()) -> list[Chunk]:
-    """The pieces, about choice.chunk_size rows each, of all files that `patterns` (relative to `base`) name, in the
-    order of the patterns and then of the names. Raises InputError with a line for every fault of every file."""
+    """The pieces, of about choice.chunk_size rows, of all files that fit `patterns` (relative to `base`), in the order
+    of the patterns and then of the names. Raises InputError with one line for every fault of every file."""
     faults = names.mapping_faults(choice)
     chunks: list[Chunk] = []
     for name in _expand(patterns, base, faults):
@@ -59,7 +59,8 @@ def _nothing_there(pattern: str, base: Path) -> str:
 
 
 def inspect(path: Path, name: str, choice: Input, simulation: bool) -> list[Chunk]:
-    """The pieces of one file. Raises InputError with its faults."""
+    """The pieces of one file, called `name` in messages.
+    Raises InputError if it cannot be read, has no rows, or if columns are missing or of another kind."""
     about = layout(path, name, choice)
     found, missing = names.resolve(choice, simulation, about.columns)
     if missing:
@@ -77,7 +78,7 @@ def inspect(path: Path, name: str, choice: Input, simulation: bool) -> list[Chun
 
 
 def layout(path: Path, name: str, choice: Input) -> Layout:
-    """What a file says of itself. Raises InputError if it is not there, empty, damaged or of an unknown kind."""
+    """Columns, kinds and pieces of a file. Raises InputError if it is absent, empty, damaged or of an unknown kind."""
     _check_file(path, name)
     kind = kind_or_fault(path, name)
     if choice.format == "nanoaod" and kind != "ROOT":
@@ -88,7 +89,8 @@ def layout(path: Path, name: str, choice: Input) -> Layout:
 
 
 def recognised(path: Path) -> str:
-    """The format whose columns a file has; "dimuon" if those of no other."""
+    """The format whose columns a file has; "dimuon" if it is no other.
+    Raises InputError if the file is absent, empty, damaged or of an unknown kind."""
     columns = {column.strip() for column in layout(path, path.name, Input(data=(str(path),))).columns}
     return next((known for known, column in MARKS.items() if column in columns), "dimuon")
 
@@ -99,7 +101,7 @@ def _check_file(path: Path, name: str) -> None:
     if not path.exists():
         raise InputError(f"{name}: there is no such file. Correct the path.")
     if not os.access(path, os.R_OK):
-        raise InputError(f"{name}: may not be read by you. Change its permissions.")
+        raise InputError(f"{name}: cannot be read: you have no permission. Change its permissions.")
     if path.stat().st_size == 0:
         raise InputError(f"{name}: is empty (0 bytes). Leave it out, or write it again.")
 
@@ -116,20 +118,23 @@ def _kind_faults(found: dict[str, str], about: Layout, file_format: str) -> list
 
 
 def read(chunk: Chunk) -> Checked:
-    """Read a piece and drop its bad rows. Raises InputError for damaged files, text where a number is needed,
-    and columns in MeV or degrees."""
+    """Read a piece and drop its bad rows.
+    Raises InputError if the file is damaged, if there is text instead of a number, or if columns are in MeV or
+    degrees."""
     checked = nanoaod.dimuons(jagged(chunk), chunk) if chunk.format == "nanoaod" else pairs.dimuons(flat(chunk), chunk)
     check_units(checked.table, chunk)
     return checked
 
 
 def jagged(chunk: Chunk) -> dict[str, Any]:
-    """The columns of a piece of NanoAOD by canonical name; awkward arrays, one entry per event."""
+    """The columns of a piece of NanoAOD by canonical name; awkward arrays with one entry per event.
+    Raises InputError if the file is damaged."""
     return root.read_jagged(chunk.path, chunk.name, chunk.tree or "", chunk.names, slice(chunk.start, chunk.stop))
 
 
 def flat(chunk: Chunk) -> pairs.Columns:
-    """The columns of a piece with one row per pair, by canonical name, as they stand in the file."""
+    """The columns (n,) of a piece with one row per pair, by canonical name, with the values of the file.
+    Raises InputError if the file is damaged or has text instead of a number."""
     columns = chunk.names
     if chunk.tree is not None:
         return root.read_flat(chunk.path, chunk.name, chunk.tree, columns, slice(chunk.start, chunk.stop))
@@ -140,9 +145,9 @@ def flat(chunk: Chunk) -> pairs.Columns:
 
 
 def refuse(summaries: Iterable[Summary | Checked], max_share: float) -> list[str]:
-    """One line per file, column and reason for rows that were dropped.
+    """One line per file, column and reason for the rows that were dropped.
 
-    Raises InputError with these lines if they are more than `max_share` of all rows."""
+    Raises InputError with these lines if more than `max_share` of all rows are bad."""
     parts = (part.summary if isinstance(part, Checked) else part for part in summaries)
     total = reduce(add, parts, Summary(0))
     share = total.dropped / total.rows if total.rows else 0.0

@@ -1,5 +1,5 @@
-"""Tables out: Parquet, ROOT TTree or CSV by the ending of the name, table by table, so that what is in memory is one of
-them."""
+"""Tables are written as Parquet, ROOT TTree or CSV, by the ending of the name. They are written one by one, so that
+only one is in memory."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -25,30 +25,32 @@ Write = Callable[[Columns], None]
 
 
 def write_dimuons(path: Path, tables: Iterator[Dimuons]) -> int:
-    """Write all pairs, atomically, and return their number. The first table decides on the columns.
+    """Write all pairs, atomically, and return their number. The first table decides which columns there are.
 
-    Raises InputError for an unknown ending, when there is no table, or when a later one has other columns."""
+    Raises InputError for an unknown ending, if there is no table, or if a later table has other columns."""
     return write_tables(path, map(columns, tables))
 
 
 def write_tables(path: Path, tables: Iterator[Columns]) -> int:
-    """As `write_dimuons`, for columns; where a masked array is masked, nothing is written (ROOT: NaN)."""
+    """As `write_dimuons`, for tables of columns (n,) or (n, k). Masked values are left empty (ROOT: NaN).
+    Raises InputError as `write_dimuons`."""
     kind = kind_or_fault(path, str(path))
     first = next(tables, None)
     if first is None:
-        raise InputError(f"{path}: there is nothing to write")
+        raise InputError(f"{path}: there is nothing to write; give at least one table")
     rows = 0
     with atomic(path) as temporary, WRITERS[kind](temporary, first) as write:
         for content in chain([first], tables):
             if list(content) != list(first):
-                raise InputError(f"{path}: tables differ in their columns ({', '.join(set(first) ^ set(content))})")
+                differ = ", ".join(sorted(set(first) ^ set(content)))
+                raise InputError(f"{path}: tables differ in their columns ({differ}); give all the same")
             write(content)
             rows += len(next(iter(content.values())))
     return rows
 
 
 def columns(table: Dimuons) -> dict[str, AnyArray]:
-    """Canonical name -> column."""
+    """Canonical name -> column (n,)."""
     content: dict[str, AnyArray] = {**_muon("plus", table.plus), **_muon("minus", table.minus), "weight": table.weight}
     if table.identity is not None:
         where = table.identity
@@ -93,7 +95,7 @@ def _parquet(path: Path, first: Columns) -> Iterator[Write]:
 @contextmanager
 def _csv(path: Path, first: Columns) -> Iterator[Write]:
     compression = "gzip" if path.name.lower().endswith(".gz") else None
-    # pyarrow would quote the header, as few other writers of numbers do
+    # the header is written here: pyarrow would quote the names
     options = pc.WriteOptions(include_header=False)
     with pa.output_stream(path, compression=compression) as stream:
         stream.write((",".join(_flat(first)) + "\n").encode())

@@ -132,9 +132,9 @@ def _triangle(n: int) -> int:
 
 
 def _check_cache() -> str:
-    from muonkit.calibration import kernels
+    from muonkit.core.compiled import cache_directory
 
-    folder = Path(kernels.add_node.stats.cache_path)
+    folder = Path(cache_directory())
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise RuntimeError(f"{folder} cannot be written: kernels are compiled anew each time. Set NUMBA_CACHE_DIR.")

@@ -1,1 +1,2 @@
-"""Chunks of work: here, in processes, or on a Dask cluster, with a bar; the order of results never changes."""
+"""Chunks of work in one process, in several, or on a Dask cluster, with progress. The order of results never
+changes."""

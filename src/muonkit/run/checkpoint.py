@@ -1,4 +1,4 @@
-"""A map that remembers: each result is kept as a file, so that a killed run goes on where it stopped.
+"""A map that remembers: each result is kept in a file, so that a killed run can continue where it stopped.
 
 Results are dataclasses or mappings of arrays; `core.packing` makes them flat (`np.savez`, no pickle)."""
 
@@ -24,8 +24,8 @@ Map = Callable[[Callable[[Item], Kept], Iterable[Item]], Iterable[Kept]]
 
 @contextmanager
 def unfinished(out: Path, state: str) -> Iterator[Path]:
-    """A folder beside `out` for the results of pieces, removed if the block succeeds. `state` names all that they
-    depend on: another state has another folder. Raises InputError while another run is at the same work."""
+    """A folder beside `out` for the results of pieces, removed if the block succeeds. `state` is a digest of all that
+    they depend on; another state has another folder. Raises InputError while another run does the same work."""
     folder = out.with_name(f".{out.name}.{state[:16]}")
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -33,14 +33,14 @@ def unfinished(out: Path, state: str) -> Iterator[Path]:
             yield folder
             shutil.rmtree(folder)
     except Timeout:
-        raise InputError(f"{out}: another run is writing it; wait for its end, or stop it and start again") from None
+        raise InputError(f"{out}: another run is writing it; wait until it ends, or stop it and start again") from None
 
 
 def remembered(
     run: Map[Item, Kept], folder: Path, name: str, kind: type[Kept]
 ) -> Callable[[Callable[[Item], Kept], Iterable[Item]], Iterator[Kept]]:
-    """`run`, with result i of a call, of type `kind`, kept in folder/name-i.npz; those already there are read instead
-    of made."""
+    """A map like `run` that keeps result i, of type `kind`, in folder/name-i.npz. Results that are there already are
+    read, not made again. Raises RuntimeError if `run` gives more results than items."""
 
     def remembering(function: Callable[[Item], Kept], items: Iterable[Item]) -> Iterator[Kept]:
         work = list(items)
@@ -61,12 +61,12 @@ def remembered(
 
 
 def save(path: Path, arrays: Arrays) -> None:
-    """Write arrays atomically."""
+    """Write arrays atomically. Raises OSError if the folder cannot be written."""
     with atomic(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, allow_pickle=False, **arrays)
 
 
 def load(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Read arrays; never runs code from the file."""
+    """Read arrays; code in the file is never run. Raises OSError or ValueError if the file is not such."""
     with np.load(path, allow_pickle=False) as content:
         return dict(content)

@@ -12,13 +12,13 @@ EVERY = 30.0  # s
 
 @contextmanager
 def silent(what: str, total: int) -> Iterator[Advance]:  # noqa: ARG001
-    """No talk."""
+    """Shows nothing."""
     yield lambda _steps: None
 
 
 @contextmanager
 def bar(what: str, total: int) -> Iterator[Advance]:
-    """A rich progress bar."""
+    """Shows a bar on the terminal, on stderr."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -30,7 +30,7 @@ def bar(what: str, total: int) -> Iterator[Advance]:
 
 @contextmanager
 def lines(what: str, total: int) -> Iterator[Advance]:
-    """One line at the end, and one per 30 s before."""
+    """Prints one line at the end, and one per 30 s before, on stderr."""
     start = last = time.monotonic()
     done = 0
 
@@ -46,5 +46,5 @@ def lines(what: str, total: int) -> Iterator[Advance]:
 
 
 def talk() -> Progress:
-    """The bar on a terminal, lines elsewhere."""
+    """`bar` on a terminal, `lines` elsewhere."""
     return bar if sys.stderr.isatty() else lines

@@ -21,14 +21,14 @@ AHEAD = 2  # items in flight for every worker: bounds the memory
 
 @dataclass(frozen=True)
 class Runner:
-    """`submit` returns a future with .result(); None means: work here."""
+    """`submit` returns a future with .result(); None: work in this process."""
 
     submit: Callable[..., Any] | None
     workers: int
     progress: Progress
 
     def map(self, what: str) -> Callable[[Callable[[Item], Result], Iterable[Item]], Iterator[Result]]:
-        """A stand-in for the builtin `map` that shows a bar named `what`."""
+        """A function like the builtin `map` that shows its progress under the name `what`."""
 
         def run(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
             work = list(items)
@@ -40,7 +40,7 @@ class Runner:
         return run
 
     def results(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """A stand-in for the builtin `map`, without talk."""
+        """Like the builtin `map`, without progress. Raises what `function` raises."""
         if self.submit is None:
             yield from map(function, items)
             return
@@ -55,7 +55,8 @@ class Runner:
 
 @contextmanager
 def runner(jobs: int = 1, scheduler: str | None = None, progress: Progress = silent) -> Iterator[Runner]:
-    """The runner for `jobs` processes or for the Dask cluster at `scheduler`. Raises InputError if it cannot be had."""
+    """The runner for `jobs` processes or for the Dask cluster at `scheduler`.
+    Raises InputError if Dask is not installed or no scheduler answers."""
     if scheduler is not None:
         with _dask_client(scheduler) as client:
             yield Runner(partial(client.submit, pure=False), max(len(client.scheduler_info()["workers"]), 1), progress)

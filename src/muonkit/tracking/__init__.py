@@ -1,1 +1,1 @@
-"""Hits to tracks."""
+"""From hits to tracks: a start (`seed`), the Kalman filter (`kalman`, in NumPy) and the fit (`fit`)."""

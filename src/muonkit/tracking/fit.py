@@ -1,8 +1,8 @@
-"""The verb of tracking: hits and a start -> fitted tracks, by Kalman filter and smoother (`kalman`, `kernels.fit`).
+"""From hits and a start to fitted tracks, by Kalman filter and smoother (`kalman`, `kernels.fit`).
 
 The surfaces between and around the hits are found from the start (`kernels.route`): their matter counts whether or not
 there is a hit. The fit is repeated from its own result, with the covariance of the start wide again, so that it does
-not depend on where it was begun."""
+not depend on the start."""
 
 from dataclasses import dataclass
 
@@ -18,15 +18,16 @@ from muonkit.tracking.kernels.route import find_routes
 from muonkit.transport.propagate import Settings, scene
 from muonkit.transport.status import OK
 
-WIDE = np.diag([1.0, 1.0, 0.01, 0.01, 1.0])  # cm, cm, rad, rad, 1/GeV squared: the fit forgets its start
+WIDE = np.diag([1.0, 1.0, 0.01, 0.01, 1.0])  # [cm, cm, rad, rad, 1/GeV]^2: so wide that the start has no weight
 INFLATION = 1e5  # of the covariance from one iteration to the next: the same, with more digits left for the smoother
 
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """iterations: of the whole fit; max_chi2: per coordinate of a hit against the prediction, above it is an outlier
-    and left out (from the second iteration on: the first knows the track badly); margin [cm]: by which a surface is
-    larger for the search of matter; keep_states: smoothed states at every surface."""
+    """iterations: of the whole fit. max_chi2: limit per coordinate of a hit against the prediction; above it the hit is
+    an outlier and left out (from the second iteration on: the first does not know the track well enough). margin [cm]:
+    surfaces are larger by it in the search for matter. max_stops: most surfaces of a track. keep_states: keep the
+    smoothed states at every surface."""
 
     iterations: int = 3
     max_chi2: float = np.inf
@@ -57,7 +58,7 @@ class FittedTracks:
 
     @property
     def good(self) -> BoolArray:
-        """Which tracks were fitted."""
+        """Which tracks were fitted, (n,)."""
         good: BoolArray = (self.status == OK) & (self.ndf > 0)
         return good
 
@@ -69,11 +70,11 @@ def fit(
     settings: Settings = Settings(),
     fitting: FitSettings = FitSettings(),
 ) -> FittedTracks:
-    """Fit every track from its start, a state on its first surface; the covariance of the start is not used.
+    """Fit n tracks, each from its start, a state on its first surface. The covariance of the start is not used.
 
     The first iteration is linear around the track of the start, the next ones around the smoothed track: noise and
-    Jacobians do not depend on what a filter believes after two hits. Raises InputError if there are not as many
-    starts as tracks, or a surface does not exist."""
+    Jacobians do not depend on the state of a filter after two hits. Raises InputError if there are not as many starts
+    as tracks, if a surface does not exist, or if there is no iteration."""
     _check(hits, start, detector)
     now, before = start.parameters, None
     for iteration in range(fitting.iterations):

@@ -22,13 +22,13 @@ class Updated(NamedTuple):
 
 
 def predict(C: FloatArray, F: FloatArray, Q: FloatArray) -> FloatArray:
-    """Covariance at the next surface: F C F^T + Q; eq. 8b."""
+    """Covariance (n, 5, 5) at the next surface: F C F^T + Q; Fruhwirth eq. 8b."""
     return F @ C @ _T(F) + Q
 
 
 def update(x: FloatArray, C: FloatArray, measured: FloatArray, H: FloatArray, V: FloatArray) -> Updated:
-    """The gain form, eqs. 9; the covariance in Joseph's form (1 - K H) C (1 - K H)^T + K V K^T, which stays
-    positive."""
+    """The gain form, Fruhwirth eqs. 9, for measured (n, m). The covariance is in Joseph's form (1 - K H) C (1 - K H)^T
+    + K V K^T, which stays positive. Raises LinAlgError if the covariance of a residual is singular."""
     r = measured - (H @ x[..., None])[..., 0]
     W: FloatArray = np.linalg.inv(H @ C @ _T(H) + V).astype(np.float64)
     K = C @ _T(H) @ W
@@ -45,9 +45,10 @@ def smooth(
     ahead: tuple[FloatArray, FloatArray],
     after: tuple[FloatArray, FloatArray],
 ) -> tuple[FloatArray, FloatArray]:
-    """Smoothed state and covariance of a surface, eqs. 12 (Rauch, Tung, Striebel).
+    """Smoothed state (n, 5) and covariance (n, 5, 5) of a surface, Fruhwirth eqs. 12 (Rauch, Tung, Striebel).
 
-    x, C: filtered here; F: Jacobian to the next surface; ahead: prediction there, after: smoothed there."""
+    x, C: filtered here. F: Jacobian to the next surface. ahead: prediction there. after: smoothed there.
+    Raises LinAlgError if a covariance is singular."""
     G = C @ _T(F) @ np.linalg.inv(ahead[1])
     step = after[0] - ahead[0]
     return x + (G @ step[..., None])[..., 0], C + G @ (after[1] - ahead[1]) @ _T(G)

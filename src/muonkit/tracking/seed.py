@@ -6,7 +6,7 @@ curvature
     k = 2 (P2 - P1) x (P3 - P2) / (|P12| |P23| |P13|)                                                         (Menger)
 
 and t' = c lambda t x B turns the direction by -c lambda |B| per path, so lambda = -k sin(alpha)/(c |B|), alpha: the
-angle between track and B. Errors of the seed do not matter: the fit forgets its start."""
+angle between track and B. Errors of the seed do not matter: the result of the fit does not depend on its start."""
 
 import numpy as np
 
@@ -23,8 +23,8 @@ MOST_TURN = 0.5  # rad between chords
 def seed(hits: Hits, detector: Detector) -> BoundStates:
     """A state on the first hit's surface of every track, from its first, middle and last hit with two coordinates.
 
-    Hits behind the point where a track has turned far are not used. NaN for a track with fewer than three: the fit
-    passes it on as failed."""
+    Hits behind the point where a track has turned far are not used. A track with fewer than three such hits gets NaN,
+    so that the fit reports it as failed."""
     rows = np.flatnonzero(detector.surfaces.n_measured[hits.surface] == 2)
     track, places = hits.track[rows], _places(hits, detector, rows)
     begin, count = _straight(track, places, detector.field.value(places), len(hits))
@@ -33,7 +33,7 @@ def seed(hits: Hits, detector: Detector) -> BoundStates:
     if not enough.any():
         return BoundStates(np.zeros(len(hits), dtype=np.int64), np.full((len(hits), 5), np.nan))
     points, first = places[picked], rows[picked[:, 0]]
-    with np.errstate(invalid="ignore", divide="ignore"):  # three times the same point, where there are too few
+    with np.errstate(invalid="ignore", divide="ignore"):  # a track with too few hits has one point three times
         direction, qop = _helix(points, detector.field.value(points[:, 1]))
     phi, theta = np.arctan2(direction[:, 1], direction[:, 0]), np.arccos(np.clip(direction[:, 2], -1, 1))
     parameters = np.column_stack((_local(hits, detector, first), phi, theta, qop))

@@ -14,20 +14,20 @@ from muonkit.transport.kernels.frames import FORWARD
 
 
 def to_free(states: FreeStates) -> FloatArray:
-    """Free states (n, 7): position, direction, q/p."""
+    """Free states (n, 7): position [cm], direction, q/p [1/GeV]."""
     p = np.linalg.norm(states.momentum, axis=1, keepdims=True)
     return np.concatenate((states.position, states.momentum / p, states.charge[:, None] / p), axis=1)
 
 
 def from_free(free: FloatArray, covariance: FloatArray | None) -> FreeStates:
-    """Position, momentum and charge of free states (n, 7)."""
+    """Position [cm], momentum [GeV] and charge of free states (n, 7), with the covariance (n, 6, 6) that is given."""
     lam = free[:, FREE_QOP]
     momentum = free[:, DIRECTION] / np.abs(lam)[:, None]
     return FreeStates(free[:, POSITION], momentum, np.sign(lam), covariance)
 
 
 def axes(free: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """u and v (n, 3)."""
+    """u and v, (n, 3) each, of free states (n, 7)."""
     t = free[:, DIRECTION]
     pole = np.where((np.abs(t[:, 2]) < FORWARD)[:, None], np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0]))
     u = np.cross(pole, t)
@@ -36,7 +36,7 @@ def axes(free: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def to_curvilinear(free: FloatArray, covariance: FloatArray) -> FloatArray:
-    """Curvilinear covariance (n, 5, 5) of one (n, 6, 6) in position and momentum; eq. 13."""
+    """Curvilinear covariance (n, 5, 5) of one (n, 6, 6) in position and momentum, at free states (n, 7); eq. 13."""
     u, v = axes(free)
     t, lam = free[:, DIRECTION], free[:, FREE_QOP, None]
     jacobian = np.zeros((len(free), 5, 6))
@@ -47,7 +47,8 @@ def to_curvilinear(free: FloatArray, covariance: FloatArray) -> FloatArray:
 
 
 def on_surface(free: FloatArray, covariance: FloatArray, slope: FloatArray, normal: FloatArray) -> FloatArray:
-    """(n, 6, 6) on a surface with normals (n, 3) of a curvilinear covariance; slope (n, 4): dt/ds and d lambda/ds."""
+    """Covariance (n, 6, 6) in position and momentum, on a surface with normals (n, 3), of a curvilinear one (n, 5, 5).
+    `free` (n, 7); `slope` (n, 4): dt/ds [1/cm] and d lambda/ds [1/GeV/cm]."""
     u, v = axes(free)
     t, lam = free[:, DIRECTION], free[:, FREE_QOP, None]
     columns = np.zeros((len(free), 7, 5))

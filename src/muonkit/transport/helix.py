@@ -53,7 +53,7 @@ def _shapes(u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArr
 
 
 def helix(state: FloatArray, path: FloatArray, B: FloatArray) -> FloatArray:
-    """Free states (n, 7) after `path` (n,) [cm] in the field B (3,) [T]."""
+    """Free states (n, 7) after `path` (n,) [cm] in the field B (3,) [T]; eq. 9."""
     R, H, _ = matrices(CURVATURE * state[:, FREE_QOP, None] * B, path)
     t = state[:, DIRECTION, None]
     return np.concatenate(
@@ -63,7 +63,7 @@ def helix(state: FloatArray, path: FloatArray, B: FloatArray) -> FloatArray:
 
 
 def helix_jacobian(state: FloatArray, path: FloatArray, B: FloatArray) -> FloatArray:
-    """d helix/d state, (n, 7, 7), at fixed path."""
+    """d helix/d state, (n, 7, 7), of free states (n, 7) at fixed path (n,) [cm] in the field B (3,) [T]; eq. 9."""
     omega = CURVATURE * state[:, FREE_QOP, None] * B
     R, H, dH = matrices(omega, path)
     t = state[:, DIRECTION, None]

@@ -1,7 +1,8 @@
-"""The verb of the transport: states, with their covariance, to surfaces, through field and thick volumes.
+"""Transport of states, with their covariance, to surfaces, through field and thick volumes.
 
-Thin matter on surfaces is crossed by those who visit the surfaces in turn (`tracking.kalman`); here the way between two
-surfaces counts. Equations of motion and their derivatives: `kernels.step`; the exact helix: `helix`."""
+Here only the way between two surfaces counts. The thin matter on surfaces is treated where a track visits one surface
+after the other (`tracking.kernels.fit`). Equations of motion and their derivatives: `kernels.step`; the exact helix:
+`helix`."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -32,10 +33,11 @@ SCATTERING = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to transport. tolerance: error of one step at the target [cm]; energy_loss: `most probable` holds on
-    surfaces, in thick volumes the loss is the mean; scattering: Highland's formula per slab, without its logarithm
-    (as Geant4e), or with the logarithm of all matter since the start; min_kinetic [GeV]: stopped below; max_turn
-    [rad]: looping above; boundary [cm]: how sharply faces of volumes are found."""
+    """How to transport. tolerance: error of one step at the target [cm]. energy_loss: `most probable` holds on
+    surfaces; in thick volumes the loss is the mean. scattering: Highland's formula per slab, without its logarithm (as
+    Geant4e), or with the logarithm of all matter since the start. min_kinetic [GeV]: below it the particle stops.
+    max_turn [rad]: above it the track is looping. boundary [cm]: how precisely faces of volumes are found. max_step
+    [cm]; max_loss: largest share of the kinetic energy lost in one step."""
 
     species: str = "mu"
     tolerance: float = 1e-4
@@ -51,7 +53,7 @@ class Settings:
     boundary: float = 1e-7
 
     def plan(self) -> Plan:
-        """The settings as the compiled loops see them."""
+        """The settings as the compiled loops need them. Raises KeyError for an unknown energy loss or scattering."""
         return Plan(
             self.tolerance,
             self.max_steps,
@@ -85,7 +87,8 @@ def scene(detector: Detector, settings: Settings) -> Scene:
 
 
 def compiled_loss(detector: Detector, settings: Settings) -> Loss:
-    """The energy loss of one species in the materials of the detector; zero where the settings switch it off."""
+    """The energy loss [GeV/cm] of one species in the materials of the detector; 0 where the settings switch it off.
+    Raises KeyError for an unknown species."""
     loss = _loss(detector.materials, settings.species, settings.energy_loss != "ionisation")
     if settings.energy_loss == "none":
         return loss._replace(value=np.zeros_like(loss.value), slope=np.zeros_like(loss.slope))
@@ -105,10 +108,11 @@ def propagate(
     settings: Settings = Settings(),
     direction: Direction = "forward",
 ) -> Propagated:
-    """Every state to its target surface (index in the detector; one for all or one each).
+    """Transport n states to their target surfaces (index in the detector, one for all or (n,)).
 
-    Backwards, time runs back: the track gains the energy that it lost. Raises nothing for a track that does not arrive:
-    its status tells why, and its neighbours do not notice."""
+    Backwards, time runs back: the track gains the energy that it lost. A track that does not arrive raises nothing: its
+    status says why, and the other tracks are not affected. Raises KeyError for an unknown species, and ValueError if
+    there are not as many targets as states."""
     n = len(states)
     targets = np.broadcast_to(np.asarray(target, dtype=np.int64), (n,))
     cov = np.zeros((n, 5, 5)) if states.covariance is None else np.ascontiguousarray(states.covariance)
@@ -135,10 +139,10 @@ def propagate_free(
     settings: Settings = Settings(),
     direction: Direction = "forward",
 ) -> tuple[FreeStates, FloatArray, IntArray]:
-    """Free states to surfaces; no direction is singular. Returns states, path (n,) [cm] and status (n,).
+    """Transport n free states to surfaces; no direction is singular. Returns states, path (n,) [cm] and status (n,).
 
-    The covariance is that of (x, y, z, px, py, pz) on the target plane; what it had along the track is lost (rank
-    5)."""
+    The covariance (n, 6, 6) is that of (x, y, z, px, py, pz) on the target plane; the part along the track is lost
+    (rank 5). Raises as `propagate`."""
     n = len(states)
     targets = np.broadcast_to(np.asarray(target, dtype=np.int64), (n,)).copy()
     free = cartesian.to_free(states)

@@ -23,25 +23,26 @@ from muonkit.core.indices import DIRECTION, FREE_QOP, POSITION
 from muonkit.core.units import CURVATURE
 from muonkit.transport.helix import matrices
 
-CHANCE = 0.05  # the least error: the difference of g may vanish by chance
+CHANCE = 0.05  # lower limit of the error: the difference of g may vanish by chance
 Field = Callable[[FloatArray], FloatArray]
 Rate = Callable[[FloatArray], FloatArray]
 
 
 def no_loss(qop: FloatArray) -> FloatArray:
-    """lambda' = 0."""
+    """lambda' = 0, (n,)."""
     return np.zeros_like(qop)
 
 
 def loss_rate(stopping: FloatArray, qop: FloatArray, mass: float) -> FloatArray:
-    """lambda' = lambda |lambda|^2 S E [1/GeV/cm] for a loss S [GeV/cm]: dp/ds = -S E/p."""
+    """lambda' = lambda |lambda|^2 S E, (n,) [1/GeV/cm], for q/p lambda (n,) [1/GeV], a loss S (n,) [GeV/cm] and the
+    mass [GeV]: dp/ds = -S E/p."""
     return qop * np.abs(qop) ** 2 * stopping * np.sqrt(1 / qop**2 + mass**2)
 
 
 def step(state: FloatArray, h: FloatArray, field: Field, rate: Rate = no_loss) -> tuple[FloatArray, FloatArray]:
-    """Free states (n, 7) after a step h (n,) [cm], eq. 11, and the error of the direction, eq. 12.
+    """Free states (n, 7) after a step h (n,) [cm], eq. 11, and the error (n,) of the direction, eq. 12.
 
-    `field`: points (n, 3) -> B (n, 3); `rate`: lambda -> lambda'."""
+    `field`: points (n, 3) [cm] -> B (n, 3) [T]; `rate`: lambda (n,) -> lambda' (n,)."""
     x, t, lam = state[:, POSITION], state[:, DIRECTION], state[:, FREE_QOP]
     d = h[:, None]
     omega = CURVATURE * lam[:, None] * field(x)

@@ -1,4 +1,4 @@
-"""What became of a track: status as data."""
+"""How the transport of a track ended: its status, as data."""
 
 from muonkit.transport.kernels.travel import (
     LEFT,

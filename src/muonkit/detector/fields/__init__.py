@@ -1,1 +1,1 @@
-"""Models of the magnetic field; `muonkit.detector.field` is the door."""
+"""Models of the magnetic field; import them from `muonkit.detector.field`."""

@@ -1,7 +1,7 @@
-"""What a magnetic field is: value and gradient at points, where it is known, and its arrays for the kernels.
+"""What a magnetic field has: value and gradient at points, the region where it is known, and arrays for the kernels.
 
-Points (n, 3) in cm, field in tesla, gradient[:, i, j] = dB_i/dx_j in T/cm. Outside of what a field knows (a map has an
-end) `inside` is False and value and gradient are 0."""
+Points (n, 3) in cm, field in tesla, gradient[:, i, j] = dB_i/dx_j in T/cm. Where a field is not known (beyond the
+edge of a map) `inside` is False and value and gradient are 0."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -33,15 +33,15 @@ class Field(ABC):
 
     @abstractmethod
     def arrays(self) -> FieldArrays:
-        """The same field for `detector.kernels.field`."""
+        """The same field as the compiled `detector.kernels.field` needs it."""
 
     def inside(self, points: FloatArray) -> BoolArray:
-        """Where the field is known (n,)."""
+        """Where the field is known, (n,), at points (n, 3) [cm]."""
         return np.ones(len(points), np.bool_)
 
 
 class Polar(NamedTuple):
-    """A field without azimuth: Br, Bz, Br/r and the derivatives in r and z, each (n,)."""
+    """A field without azimuth: Br, Bz [T], Br/r and the derivatives in r and z [T/cm], each (n,)."""
 
     br: FloatArray
     bz: FloatArray
@@ -57,23 +57,25 @@ class Axisymmetric(Field):
 
     @abstractmethod
     def polar(self, r: FloatArray, z: FloatArray) -> Polar:
-        """Components and derivatives at r, z (n,); 0 where the field is not known."""
+        """Components [T] and derivatives [T/cm] at r, z (n,) [cm]; 0 where the field is not known."""
 
     def value(self, points: FloatArray) -> FloatArray:
+        """B (n, 3) [T] at points (n, 3) [cm]."""
         return turned_value(points, self.polar(radius(points), points[:, 2]))
 
     def gradient(self, points: FloatArray) -> FloatArray:
+        """dB_i/dx_j (n, 3, 3) [T/cm] at points (n, 3) [cm]."""
         return turned_gradient(points, self.polar(radius(points), points[:, 2]))
 
 
 def turned_value(points: FloatArray, polar: Polar) -> FloatArray:
-    """B (n, 3) from its components in r and z."""
+    """B (n, 3) [T] at points (n, 3) [cm] from its components in r and z."""
     c, s = _direction(points)
     return np.stack([polar.br * c, polar.br * s, polar.bz], axis=1)
 
 
 def turned_gradient(points: FloatArray, p: Polar) -> FloatArray:
-    """The gradient (n, 3, 3) from the derivatives in r and z."""
+    """dB_i/dx_j (n, 3, 3) [T/cm] at points (n, 3) [cm] from the derivatives in r and z."""
     c, s = _direction(points)
     d = p.dr_dr - p.over_r
     rows = (
@@ -85,7 +87,7 @@ def turned_gradient(points: FloatArray, p: Polar) -> FloatArray:
 
 
 def radius(points: FloatArray) -> FloatArray:
-    """Distance from the z axis (n,)."""
+    """Distance from the z axis, (n,) [cm], of points (n, 3)."""
     x, y = points[:, 0], points[:, 1]
     return np.sqrt(x * x + y * y)
 
@@ -100,7 +102,7 @@ def _direction(points: FloatArray) -> tuple[FloatArray, FloatArray]:
 def single(
     kind: int, own: tuple[float, ...], sizes: tuple[int, ...] = (), order: int = 0, data: FloatArray | None = None
 ) -> FieldArrays:
-    """Arrays of one part: its own numbers, sizes, interpolation and data."""
+    """Arrays of one part: its own numbers, the sizes of its grid or table, the order of its interpolation, its data."""
     params = np.zeros((1, N_PARAMS))
     params[0, FACTOR] = 1.0
     params[0, OWN : OWN + len(own)] = own

@@ -19,16 +19,16 @@ from muonkit.core.errors import InputError
 
 
 class Table(NamedTuple):
-    """Nodes of every axis, and values (n0, n1[, n2], components)."""
+    """Nodes of every axis (n0,), (n1,), ..., and values (n0, n1[, n2], columns)."""
 
     axes: tuple[FloatArray, ...]
     values: FloatArray
 
 
 def read_table(path: Path, axes: tuple[str, ...], columns: tuple[str, ...], where: str) -> Table:
-    """Read a map with these axes and columns; `where` is the key that names the file.
-
-    Raises InputError, naming key and file, if it is not there, not readable, or not a full grid."""
+    """Read a map with these axes [cm] and columns; `where` is the key that names the file.
+    Raises InputError, with key and file, if it is not there, not readable, not a full grid, or has values that are not
+    finite."""
     if not path.is_file():
         raise InputError(f"{where}: {path}: there is no such file. Give its path relative to the description.")
     try:

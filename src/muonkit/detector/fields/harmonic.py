@@ -2,8 +2,8 @@
 
     Bz = sum_k (-1)^k/(k!)^2 (r/2)^2k f^(2k)(z),   Br = -sum_k (-1)^k/(k! (k+1)!) (r/2)^(2k+1) f^(2k+1)(z),
 
-the solution of Laplace's equation around the axis. div B = 0 holds term by term; curl B is the one term that is cut
-off, and as a Gaussian is entire it vanishes with the order at every r.
+the solution of Laplace's equation around the axis. div B = 0 holds term by term. curl B is the one term that is cut
+off. A Gaussian is entire, so this term vanishes at every r as the order grows.
 
 `Parametrised`: the closed form of the CMS tracker field (V. Karimaki; cmssw MagneticField/ParametrizedEngine): a
 current sheet to second order in r, and two empirical corrections that do not obey Maxwell's equations. `cms_like` is
@@ -32,7 +32,8 @@ class Gaussian:
     width: float
 
     def derivatives(self, z: FloatArray, order: int) -> list[FloatArray]:
-        """f, f', ... f^(order), by the recursion of the Hermite polynomials (DLMF 18.9)."""
+        """f, f', ... f^(order) at z (n,) [cm], each (n,) [T/cm^k] (always at least f and f'), by the recursion of the
+        Hermite polynomials (DLMF 18.9)."""
         u, scale = z - self.centre, 2 / self.width**2
         value = self.height * np.exp(-(u**2) / self.width**2)
         all_of_them = [value, -scale * u * value]
@@ -50,6 +51,7 @@ class Harmonic(Axisymmetric):
     order: int = ORDER
 
     def polar(self, r: FloatArray, z: FloatArray) -> Polar:
+        """Components [T] and derivatives [T/cm] at r, z (n,) [cm], by the Maxwell series above."""
         derivatives = [gaussian.derivatives(z - self.z0, 2 * self.order + 2) for gaussian in self.gaussians]
         f = [sum(one, np.zeros_like(r)) for one in zip(*derivatives, strict=True)]
         total = Polar(*(np.zeros_like(r) for _ in range(7)))
@@ -58,6 +60,7 @@ class Harmonic(Axisymmetric):
         return total
 
     def arrays(self) -> FieldArrays:
+        """One part for the kernels; its data are height, centre and width of the Gaussians."""
         pool = np.array([(g.height, g.centre, g.width) for g in self.gaussians])
         return single(HARMONIC, (self.z0,), (len(self.gaussians),), self.order, pool)
 
@@ -97,6 +100,7 @@ class Parametrised(Axisymmetric):
     w: float = 177.436
 
     def polar(self, r: FloatArray, z: FloatArray) -> Polar:
+        """Components [T] and derivatives [T/cm] at r, z (n,) [cm], by the published form (V. Karimaki; cmssw)."""
         z = z - self.z0
         sheet, bumps, twist = self._sheet(r, z), self._bumps(z), self._twist(r, z)
         return Polar(*(a + b + c for a, b, c in zip(sheet, bumps, twist, strict=True)))
@@ -126,17 +130,19 @@ class Parametrised(Axisymmetric):
         return Polar(over_r * r, zero, over_r, over_r, r * self.p * far * (far + 2 * np.abs(z)), zero, zero)
 
     def arrays(self) -> FieldArrays:
+        """One part for the kernels."""
         own = (self.a, self.l, self.B0, self.z0, self.p, self.q, self.g, self.d, self.w)
         return single(PARAMETRISED, own)
 
     def maxwellian(self, order: int = ORDER) -> Sum:
-        """The field with the same sheet, exact, and the same Gaussians on the axis, which obeys Maxwell's equations."""
+        """The same sheet, exact, and the same Gaussians on the axis with a Maxwell series: a field that obeys Maxwell's
+        equations."""
         pair = (Gaussian(-self.g, self.d, self.w), Gaussian(-self.g, -self.d, self.w))
         return Sum((Solenoid(self.a, self.l, self.B0, self.z0), Harmonic(pair, self.z0, order)))
 
 
 def cms_like() -> Sum:
-    """3.8 T with the published fall-off and radial component, made Maxwellian."""
+    """The CMS-like field, 3.8 T in the centre: the published fall-off and radial component, made Maxwellian."""
     return Parametrised().maxwellian()
 
 

@@ -29,7 +29,7 @@ class Barrel:
     Br: FloatArray
 
     def plate(self, points: FloatArray) -> IntArray:
-        """Number of the plate in (x, y), -1 where there is none (n,)."""
+        """Number (n,) of the plate around points (n, 3) [cm]; -1 where there is none."""
         x, y = np.abs(points[:, 0]), np.abs(points[:, 1])
         distance = np.maximum(np.maximum(x, y), HALF_SQRT2 * (x + y))
         last = len(self.Bz) - 1
@@ -38,7 +38,7 @@ class Barrel:
         return np.where((distance >= self.first) & (distance < self.outer) & iron, plate, -1)
 
     def polar(self, points: FloatArray) -> Polar:
-        """Components at points (n, 3), z relative to z0."""
+        """Components [T] and derivatives [T/cm], (n,) each, at points (n, 3) [cm], z relative to z0."""
         z, plate = points[:, 2], self.plate(points)
         sign, zero = np.where(z < 0, -1.0, 1.0), np.zeros(len(z))
         bz, dz = linear_pieces(self.Bz, plate, np.abs(z))
@@ -62,7 +62,7 @@ class Endcap:
     gap_Br: FloatArray
 
     def polar(self, points: FloatArray) -> Polar:
-        """Components at points (n, 3), z relative to z0."""
+        """Components [T] and derivatives [T/cm], (n,) each, at points (n, 3) [cm], z relative to z0."""
         r, depth = radius(points), np.abs(points[:, 2]) - self.first
         plate = np.clip(depth / self.pitch, 0, len(self.iron_Bz)).astype(np.int64)
         in_gap = depth - plate * self.pitch >= self.thickness
@@ -75,7 +75,8 @@ class Endcap:
 
 
 def linear_pieces(table: FloatArray, row: IntArray, t: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Value and slope at t of the row's first piece that ends above t; 0 for row -1 and beyond the last piece."""
+    """Value [T] and slope [T/cm] (n,) at t (n,) [cm] of the first piece of a row that ends above t. `table`
+    (rows, pieces, 3). 0 for row -1 and beyond the last piece."""
     pieces = table[np.clip(row, 0, len(table) - 1)]
     below = t[:, None] < pieces[:, :, 0]
     one = pieces[np.arange(len(t)), np.argmax(below, axis=1)]
@@ -100,7 +101,7 @@ class KLMIron(Field):
     endcap: Endcap
 
     def polar(self, points: FloatArray) -> Polar:
-        """Components in r and z at points (n, 3)."""
+        """Components [T] and derivatives [T/cm], (n,) each, at points (n, 3) [cm]."""
         moved = points - np.array([0.0, 0.0, self.z0])
         depth = np.abs(moved[:, 2])
         both = (
@@ -114,12 +115,15 @@ class KLMIron(Field):
         return Polar(*(a + b for a, b in zip(*parts, strict=True)))
 
     def value(self, points: FloatArray) -> FloatArray:
+        """B (n, 3) [T] at points (n, 3) [cm]."""
         return turned_value(points, self.polar(points))
 
     def gradient(self, points: FloatArray) -> FloatArray:
+        """dB_i/dx_j (n, 3, 3) [T/cm] at points (n, 3) [cm]; the steps at the plates are not in it."""
         return turned_gradient(points, self.polar(points))
 
     def arrays(self) -> FieldArrays:
+        """One part for the kernels: the geometry as its own numbers, the tables as data."""
         b, e = self.barrel, self.endcap
         barrel = (b.first, b.pitch, b.thickness, b.outer, b.half_length)
         own = (self.z0, *barrel, e.first, e.pitch, e.thickness, e.r_min)

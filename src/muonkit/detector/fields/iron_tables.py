@@ -44,7 +44,7 @@ class BarrelTable(Section):
     Br: Annotated[Plates, Field(min_length=1), _pieces(BARREL_PIECES)]
 
     def build(self) -> Barrel:
-        """Raises InputError if the tables differ in length."""
+        """The barrel with its tables (plates, pieces, 3). Raises InputError if they differ in length."""
         if len(self.Bz) != len(self.Br):
             raise InputError(f"barrel: {len(self.Bz)} plates in Bz, {len(self.Br)} in Br; give the same")
         tables = np.array(self.Bz), np.array(self.Br)
@@ -64,7 +64,8 @@ class EndcapTable(Section):
     gap_Br: Annotated[Plates, Field(min_length=1), _pieces(ENDCAP_PIECES)]
 
     def build(self) -> Endcap:
-        """Raises InputError if the tables differ in length."""
+        """The endcaps with their tables (plates, pieces, 3). Raises InputError if they do not fit together in
+        length."""
         plates = len(self.iron_Bz)
         if (len(self.iron_Br), len(self.gap_Bz), len(self.gap_Br)) != (plates, plates - 1, plates - 1):
             raise InputError(f"endcap: {plates} plates in iron_Bz ask for as many in iron_Br and one gap fewer")
@@ -83,9 +84,8 @@ class IronTable(Section):
 
 
 def read_iron(path: Path | None, where: str, z0: float | None = None) -> KLMIron:
-    """The field of a `.toml` file, of a plain text table, or (None) the shipped one; `z0` moves it.
-
-    Raises InputError that names the key `where`, the file and the fault."""
+    """The field in the iron of a `.toml` file, of a plain text table, or (None) the shipped one; `z0` [cm] replaces the
+    z0 of the file. Raises InputError, with the key `where`, if the file is absent or faulty."""
     if path is not None and not path.is_file():
         raise InputError(f"{where}: {path}: there is no such file. Leave the key out for the shipped field.")
     if path is not None and path.suffix == ".toml":

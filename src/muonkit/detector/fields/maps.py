@@ -1,4 +1,4 @@
-"""Fields on grids: `MapRZ` in (r, z), `MapXYZ` in space; linear, or cubic (C2: what adaptive steps want).
+"""Fields on grids: `MapRZ` in (r, z), `MapXYZ` in space; linear, or cubic (C2, as adaptive steps need).
 
 An interpolated map obeys Maxwell's equations only up to its spacing h: the cubic one to h^3, the linear one to h."""
 
@@ -39,8 +39,8 @@ class MapRZ(Axisymmetric):
         mirrored: bool = False,
     ) -> Self:
         """From nodes r (nr,), z (nz,) [cm] and Br, Bz (nr, nz) [T]. On the axis Br is set to 0.
-
-        Raises InputError if the nodes are not even, if r is negative, or if a mirrored map does not begin at z = 0."""
+        Raises InputError if the nodes are too few or not even, if r is negative, or if a mirrored map does not begin at
+        z = 0."""
         if r[0] < 0:
             raise InputError(f"r begins at {r[0]:g}; a radius is not negative")
         if mirrored and z[0] != 0:
@@ -61,7 +61,8 @@ class MapRZ(Axisymmetric):
     def sampled(
         cls, field: Field, r: FloatArray, z: FloatArray, interpolation: Interpolation = "cubic", mirrored: bool = False
     ) -> Self:
-        """A map of any other field without azimuth. Raises InputError if it has one."""
+        """A map of another field without azimuth, from its values at nodes r (nr,), z (nz,) [cm].
+        Raises InputError if the field is not symmetric around z, or for the reasons of `of`."""
         nodes = np.stack(np.meshgrid(r, [0.0], z, indexing="ij"), axis=-1).reshape(-1, 3)
         B = field.value(nodes)
         if np.max(np.abs(field.value(nodes @ TURN.T) - B @ TURN.T)) > SYMMETRIC * np.max(np.abs(B)):
@@ -70,6 +71,7 @@ class MapRZ(Axisymmetric):
         return cls.of(r, z, Br, Bz, interpolation, mirrored=mirrored)
 
     def polar(self, r: FloatArray, z: FloatArray) -> Polar:
+        """Components [T] and derivatives [T/cm] at r, z (n,) [cm]; 0 outside of the grid."""
         place, sign = self._place(r, z)
         known = self.grid.covers(place)
         B, dB = self.grid.evaluate(place)
@@ -79,6 +81,7 @@ class MapRZ(Axisymmetric):
         return Polar(sign * B[:, 0], B[:, 1], over_r, dr_dr, dB[:, 0, 1], dB[:, 1, 0], sign * dB[:, 1, 1])
 
     def inside(self, points: FloatArray) -> BoolArray:
+        """Which points (n, 3) [cm] are on the grid, (n,)."""
         return self.grid.covers(self._place(radius(points), points[:, 2])[0])
 
     def _place(self, r: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -86,6 +89,7 @@ class MapRZ(Axisymmetric):
         return np.stack([r, sign * (z - self.z0)], axis=1), sign
 
     def arrays(self) -> FieldArrays:
+        """One part for the kernels; its data are the coefficients."""
         g = self.grid
         own = (*g.origin, 1 / g.step[0], 1 / g.step[1], self.z0, float(self.mirrored))
         return single(RZ_MAP, own, g.sizes, g.order, g.coefficients)
@@ -101,27 +105,33 @@ class MapXYZ(Field):
     def of(
         cls, x: FloatArray, y: FloatArray, z: FloatArray, B: FloatArray, interpolation: Interpolation = "cubic"
     ) -> Self:
-        """From nodes x (nx,), y (ny,), z (nz,) [cm] and B (nx, ny, nz, 3) [T]. Raises InputError for uneven nodes."""
+        """From nodes x (nx,), y (ny,), z (nz,) [cm] and B (nx, ny, nz, 3) [T].
+        Raises InputError if the nodes are too few or not even."""
         return cls(Grid.of((x, y, z), B, ORDERS[interpolation]))
 
     @classmethod
     def sampled(
         cls, field: Field, x: FloatArray, y: FloatArray, z: FloatArray, interpolation: Interpolation = "cubic"
     ) -> Self:
-        """A map of any other field."""
+        """A map of another field from its values at nodes x (nx,), y (ny,), z (nz,) [cm].
+        Raises InputError if the nodes are too few or not even."""
         nodes = np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1)
         return cls.of(x, y, z, field.value(nodes.reshape(-1, 3)).reshape(nodes.shape), interpolation)
 
     def value(self, points: FloatArray) -> FloatArray:
+        """B (n, 3) [T] at points (n, 3) [cm]; 0 outside of the grid."""
         return np.where(self.inside(points)[:, None], self.grid.evaluate(points)[0], 0.0)
 
     def gradient(self, points: FloatArray) -> FloatArray:
+        """dB_i/dx_j (n, 3, 3) [T/cm] at points (n, 3) [cm]; 0 outside of the grid."""
         return np.where(self.inside(points)[:, None, None], self.grid.evaluate(points)[1], 0.0)
 
     def inside(self, points: FloatArray) -> BoolArray:
+        """Which points (n, 3) [cm] are on the grid, (n,)."""
         return self.grid.covers(points)
 
     def arrays(self) -> FieldArrays:
+        """One part for the kernels; its data are the coefficients."""
         g = self.grid
         own = (*g.origin, *(1 / step for step in g.step))
         return single(XYZ_MAP, own, g.sizes, g.order, g.coefficients)

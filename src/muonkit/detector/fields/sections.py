@@ -43,7 +43,7 @@ class Place(Section):
         return self
 
     def build(self) -> Cylinder | Box:
-        """The region; open on every side that is not given."""
+        """The region [cm]; open on every side that is not given."""
         free = (-math.inf, math.inf)
         if self.x or self.y:
             return Box(*(self.x or free), *(self.y or free), *(self.z or free))
@@ -51,14 +51,15 @@ class Place(Section):
 
 
 class Factors(Section):
-    """A map of factors around 1, in (r, z) or (x, y, z); beyond its edge the factor of the edge."""
+    """A map of factors around 1, in (r, z) or (x, y, z). Beyond the edge of the map the factor is that of the edge."""
 
     file: str
     axes: Literal["rz", "xyz"] = "rz"
     interpolation: Interpolation = "cubic"
 
     def build(self, base: Path, where: str) -> Correction:
-        """Read the file. Raises InputError."""
+        """The map from its file, relative to `base`. Raises InputError, with the key below `where`, if it cannot be
+        read."""
         table = read_table(base / self.file, tuple(self.axes), ("factor",), f"{where}.file")
         return _named(
             f"{where}.file: {base / self.file}", Correction.of, table.axes, table.values[..., 0], self.interpolation
@@ -73,11 +74,13 @@ class Part(Section):
     region: Place | None = None
 
     def model(self, base: Path, where: str) -> Field:
-        """The field before factor, correction and region."""
+        """The field before factor, correction and region. Raises InputError, with the key below `where`, if a file is
+        faulty."""
         raise NotImplementedError
 
     def build(self, base: Path, where: str) -> Field:
-        """The field; files relative to `base`. Raises InputError that names the key below `where`."""
+        """The field; files are relative to `base`. Raises InputError, with the key below `where`, if a file is
+        faulty."""
         field = self.model(base, where)
         if self.factor != 1.0:
             field = Scaled(field, self.factor)
@@ -93,6 +96,7 @@ class UniformSection(Part):
     B: tuple[float, float, float]
 
     def model(self, base: Path, where: str) -> Field:  # noqa: ARG002
+        """The uniform field."""
         return Uniform(self.B)
 
 
@@ -106,6 +110,7 @@ class SolenoidSection(Part):
     z0: float = 0.0
 
     def model(self, base: Path, where: str) -> Field:  # noqa: ARG002
+        """The field of the sheet."""
         return Solenoid(self.radius, self.length, self.B0, self.z0)
 
 
@@ -126,6 +131,7 @@ class HarmonicSection(Part):
     order: int = Key(ORDER, ge=0, le=30)
 
     def model(self, base: Path, where: str) -> Field:  # noqa: ARG002
+        """The series of all Gaussians."""
         return Harmonic(tuple(Gaussian(g.height, g.centre, g.width) for g in self.gaussians), self.z0, self.order)
 
 
@@ -146,6 +152,7 @@ class CmsLikeSection(Part):
     w: float = Key(Parametrised().w, gt=0)
 
     def model(self, base: Path, where: str) -> Field:  # noqa: ARG002
+        """The field in the form that is asked for."""
         field = Parametrised(self.a, self.l, self.B0, self.z0, self.p, self.q, self.g, self.d, self.w)
         return field if self.form == "published" else field.maxwellian()
 
@@ -160,6 +167,7 @@ class MapRZSection(Part):
     mirrored: bool = False
 
     def model(self, base: Path, where: str) -> Field:
+        """The map. Raises InputError, with key and file, if the file is faulty or not an even grid."""
         table = read_table(base / self.file, ("r", "z"), ("Br", "Bz"), f"{where}.file")
         Br, Bz = table.values[:, :, 0], table.values[:, :, 1]
         name = f"{where}.file: {base / self.file}"
@@ -174,6 +182,7 @@ class MapXYZSection(Part):
     interpolation: Interpolation = "cubic"
 
     def model(self, base: Path, where: str) -> Field:
+        """The map. Raises InputError, with key and file, if the file is faulty or not an even grid."""
         table = read_table(base / self.file, ("x", "y", "z"), ("Bx", "By", "Bz"), f"{where}.file")
         return _named(f"{where}.file: {base / self.file}", MapXYZ.of, *table.axes, table.values, self.interpolation)
 
@@ -186,6 +195,7 @@ class KLMIronSection(Part):
     z0: float | None = None
 
     def model(self, base: Path, where: str) -> Field:
+        """The field in the iron. Raises InputError, with key and file, if the file is faulty."""
         return read_iron(base / self.file if self.file else None, f"{where}.file", self.z0)
 
 
@@ -206,6 +216,7 @@ class SampledSection(Part):
         return self
 
     def model(self, base: Path, where: str) -> Field:
+        """The map of the field `of`. Raises InputError if that field is faulty or not symmetric around z."""
         field = self.of.build(base, f"{where}.of")
         lengths = (self.r_max, self.z[1] - self.z[0])
         nodes = [math.ceil(length / self.step) + 1 for length in lengths]
@@ -220,6 +231,7 @@ class SumSection(Part):
     parts: tuple["FieldSection", ...] = Key(min_length=1)
 
     def model(self, base: Path, where: str) -> Field:
+        """The sum. Raises InputError, with the number of the part, if one is faulty."""
         return Sum(tuple(part.build(base, f"{where}.parts.{i}") for i, part in enumerate(self.parts)))
 
 
@@ -240,9 +252,8 @@ SumSection.model_rebuild()
 
 
 def build_field(section: Part, base_directory: Path, where: str = "field") -> Field:
-    """The field of a section; files are looked for relative to `base_directory`.
-
-    Raises InputError that names the key (below `where`), the file and the way out."""
+    """The field of a section; files are relative to `base_directory`.
+    Raises InputError, with the key below `where`, the file and the way out, if a file is faulty."""
     return section.build(base_directory, where)
 
 

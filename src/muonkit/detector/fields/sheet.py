@@ -27,12 +27,15 @@ class Uniform(Field):
     B: tuple[float, float, float]
 
     def value(self, points: FloatArray) -> FloatArray:
+        """B (n, 3) [T], the same at all points (n, 3)."""
         return np.tile(np.array(self.B), (len(points), 1))
 
     def gradient(self, points: FloatArray) -> FloatArray:
+        """Zeros (n, 3, 3) [T/cm]."""
         return np.zeros((len(points), 3, 3))
 
     def arrays(self) -> FieldArrays:
+        """One part for the kernels."""
         return single(UNIFORM, self.B)
 
 
@@ -53,12 +56,14 @@ class Solenoid(Axisymmetric):
         return self.B0 * float(np.hypot(1, 2 * self.radius / self.length))
 
     def polar(self, r: FloatArray, z: FloatArray) -> Polar:
+        """Components [T] and derivatives [T/cm] at r, z (n,) [cm]; Derby and Olbert (2010)."""
         right = _end(self.radius, r, z - self.z0 + self.length / 2)
         left = _end(self.radius, r, z - self.z0 - self.length / 2)
         over_r, bz, dr_dz, dz_dz = (self.strength / np.pi * (a - b) for a, b in zip(right, left, strict=True))
         return Polar(over_r * r, bz, over_r, -over_r - dz_dz, dr_dz, dr_dz, dz_dz)
 
     def arrays(self) -> FieldArrays:
+        """One part for the kernels."""
         return single(SOLENOID, (self.radius, self.length / 2, self.strength, self.z0))
 
 

@@ -20,7 +20,7 @@ BAND = 4
 
 
 def coefficients(values: FloatArray, axis: int, start: End = "free", end: End = "free") -> FloatArray:
-    """Cubic B-spline coefficients along one axis: n + 2 from n >= 4 values."""
+    """Cubic B-spline coefficients along one axis, n + 2 from n >= 4 values; the other axes keep their length."""
     moved = np.moveaxis(values, axis, 0)
     n = len(moved)
     right = np.zeros((n + 2, *moved.shape[1:]))
@@ -43,7 +43,7 @@ def _banded(n: int, start: End, end: End) -> FloatArray:
 
 
 def weights(t: FloatArray, order: int) -> tuple[FloatArray, FloatArray]:
-    """Values and derivatives (n, order + 1) of the B-splines at t in [0, 1]."""
+    """Values and derivatives by t, (n, order + 1) each, of the B-splines at t (n,) in [0, 1]."""
     s = 1 - t
     if order == LINEAR:
         return np.stack([s, t], axis=1), np.stack([-np.ones_like(t), np.ones_like(t)], axis=1)
@@ -66,7 +66,8 @@ class Grid:
     def of(
         cls, axes: tuple[FloatArray, ...], values: FloatArray, order: int, ends: tuple[tuple[End, End], ...] = ()
     ) -> Self:
-        """From the nodes of every axis and values (n0, ..., components). Raises InputError if an axis is not even."""
+        """From the nodes of every axis and values (n0, ..., components).
+        Raises InputError if an axis has too few nodes or is not even."""
         origin, step = zip(*(_even(axis, order) for axis in axes), strict=True)
         solved = np.ascontiguousarray(values, np.float64)
         if order == CUBIC:
@@ -80,7 +81,8 @@ class Grid:
         return np.all((u >= 0) & (u <= np.array(self.sizes) - 1), axis=1)
 
     def evaluate(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Values (n, components) and derivatives (n, components, d) at points (n, d), taken at the edge if outside."""
+        """Values (n, components) and derivatives (n, components, d) at points (n, d).
+        Outside of the grid the value is that of the edge, and the derivative across the edge is 0."""
         top = np.array(self.sizes) - 1
         position = self._position(points)
         u = np.clip(position, 0, top)
@@ -112,7 +114,7 @@ class Grid:
 def _even(axis: FloatArray, order: int) -> tuple[float, float]:
     """First node and step. Raises InputError if the nodes are too few or not even."""
     if len(axis) < order + 1:
-        raise InputError(f"the grid has {len(axis)} nodes on an axis; {order + 1} are the least")
+        raise InputError(f"the grid has {len(axis)} nodes on an axis; give at least {order + 1}")
     step = (axis[-1] - axis[0]) / (len(axis) - 1)
     if not step > 0 or np.max(np.abs(np.diff(axis) - step)) > 1e-6 * step:
         raise InputError("the nodes of the grid are not evenly spaced in rising order; give it on an even grid")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.compiled import compiled, inlined
+from muonkit.core.compiled import compiled, inlined, part
 from muonkit.core.indices import LOC0, LOC1, PHI
 from muonkit.detector.surfaces import CYLINDER
 from muonkit.tracking.kernels import update
@@ -102,7 +102,7 @@ class Workspace(NamedTuple):
     smooth_C: AnyArray
 
 
-@compiled
+@part
 def workspace(longest):
     """A Workspace for tracks of that many stops; one for each thread."""
     stops = Stops(

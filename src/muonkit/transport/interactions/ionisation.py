@@ -30,7 +30,7 @@ class Kinematics(NamedTuple):
 
 
 def kinematics(p: FloatArray, mass: float) -> Kinematics:
-    """Of a particle of momentum p and mass [GeV]."""
+    """Kinematics (n,) of a particle of momentum p (n,) [GeV] and mass [GeV]; PDG 2024 eq. 34.4 for Tmax."""
     E = np.hypot(p, mass)
     bg, ratio = p / mass, ELECTRON_MASS / mass
     under = 1 + 2 * E / mass * ratio + ratio**2
@@ -39,7 +39,7 @@ def kinematics(p: FloatArray, mass: float) -> Kinematics:
 
 
 def delta(effect: DensityEffect, betagamma: FloatArray) -> FloatArray:
-    """The density effect delta; PDG 2024 eq. 34.7."""
+    """The density effect delta (n,) at beta gamma (n,); PDG 2024 eq. 34.7."""
     x = np.log10(betagamma)
     high = 2 * LN10 * x - effect.C
     middle = high + effect.a * np.maximum(effect.x1 - x, 0) ** effect.k
@@ -48,7 +48,7 @@ def delta(effect: DensityEffect, betagamma: FloatArray) -> FloatArray:
 
 
 def delta_slope(effect: DensityEffect, betagamma: FloatArray) -> FloatArray:
-    """d delta / d ln(beta gamma)."""
+    """d delta/d ln(beta gamma), (n,), of PDG 2024 eq. 34.7."""
     x = np.log10(betagamma)
     middle = 2 - effect.a * effect.k * np.maximum(effect.x1 - x, 0) ** (effect.k - 1) / LN10
     low = 2 * effect.delta0 * 10 ** (2 * np.minimum(x - effect.x0, 0))
@@ -56,15 +56,16 @@ def delta_slope(effect: DensityEffect, betagamma: FloatArray) -> FloatArray:
 
 
 def mean_loss(material: Material, p: FloatArray, mass: float, spin_half: bool = True) -> tuple[FloatArray, FloatArray]:
-    """-dE/dx [GeV/cm] of a heavy particle and its derivative by p; PDG 2024 eq. 34.5. spin_half: with T^2/(8 E^2)."""
+    """-dE/dx (n,) [GeV/cm] of a heavy particle at p (n,) [GeV], and its derivative by p; PDG 2024 eq. 34.5.
+    spin_half: with T^2/(8 E^2)."""
     return restricted_loss(material, p, mass, np.inf, spin_half)
 
 
 def restricted_loss(
     material: Material, p: FloatArray, mass: float, t_cut: float, spin_half: bool = True
 ) -> tuple[FloatArray, FloatArray]:
-    """Loss by transfers below t_cut [GeV] and its derivative by p; PDG 2024 eq. 34.11. The whole loss for t_cut >=
-    Tmax."""
+    """Loss (n,) [GeV/cm] by transfers below t_cut [GeV] at p (n,) [GeV], and its derivative by p; PDG 2024 eq. 34.11.
+    For t_cut >= Tmax it is the whole loss."""
     q = np.maximum(p, LOWEST * mass)
     k = kinematics(q, mass)
     t, whole = np.minimum(k.t_max, t_cut), k.t_max <= t_cut
@@ -87,9 +88,11 @@ def _spin_term(k: Kinematics, p: FloatArray, t: FloatArray, d_t: FloatArray) -> 
 
 
 def electron_bremsstrahlung(material: Material, p: FloatArray, mass: float) -> tuple[FloatArray, FloatArray]:
-    """What a muon loses because its atomic electrons radiate [GeV/cm], and the derivative by p; Groom et al. eq. 5.
+    """Loss (n,) [GeV/cm] of a muon at p (n,) [GeV] by radiation of its atomic electrons, and its derivative by p; Groom
+    et al. eq. 5.
 
-    0.3 % of the loss at 2 GeV, 2 % at 100 GeV, 4 % at 1 TeV. ln(1 + x) for ln(x) keeps it finite below 10 MeV."""
+    0.3 % of the loss at 2 GeV, 2 % at 100 GeV, 4 % at 1 TeV. With ln(1 + x) instead of ln(x) it is finite below 10
+    MeV."""
     k = kinematics(p, mass)
     log = np.log1p(2 * k.t_max / ELECTRON_MASS)
     d_log = 2 * k.d_t_max / (ELECTRON_MASS + 2 * k.t_max)
@@ -100,7 +103,8 @@ def electron_bremsstrahlung(material: Material, p: FloatArray, mass: float) -> t
 
 
 def most_probable_loss(material: Material, p: FloatArray, mass: float, length: float) -> FloatArray:
-    """The most probable loss [GeV] in a slab of `length` [cm]; PDG 2024 eq. 34.12. For thin slabs: xi << Tmax."""
+    """The most probable loss (n,) [GeV] at p (n,) [GeV] in a slab of `length` [cm]; PDG 2024 eq. 34.12. For thin slabs:
+    xi << Tmax."""
     k = kinematics(p, mass)
     width, I = material.xi * length / k.beta2, material.I * 1e-9  # noqa: E741
     logs = np.log(2 * ELECTRON_MASS * k.betagamma**2 / I) + np.log(width / I)
@@ -108,7 +112,7 @@ def most_probable_loss(material: Material, p: FloatArray, mass: float, length: f
 
 
 def most_probable_slope(material: Material, p: FloatArray, mass: float, length: float) -> FloatArray:
-    """d most_probable_loss/dp."""
+    """d most_probable_loss/dp, (n,), of PDG 2024 eq. 34.12."""
     k = kinematics(p, mass)
     width = material.xi * length / k.beta2
     d_beta2 = 2 * k.beta2 * (1 - k.beta2) / p
@@ -118,7 +122,8 @@ def most_probable_slope(material: Material, p: FloatArray, mass: float, length: 
 
 
 def electron_loss(material: Material, p: FloatArray, charge: int = -1) -> tuple[FloatArray, FloatArray]:
-    """-dE/dx [GeV/cm] by ionisation and its derivative by p: electrons PDG 2024 eq. 34.24, positrons eq. 34.25."""
+    """-dE/dx (n,) [GeV/cm] by ionisation at p (n,) [GeV], and its derivative by p: electrons PDG 2024 eq. 34.24,
+    positrons eq. 34.25."""
     q = np.maximum(p, LOWEST * ELECTRON_MASS)
     gamma = np.hypot(q, ELECTRON_MASS) / ELECTRON_MASS
     beta2, I = 1 - 1 / gamma**2, material.I * 1e-9  # noqa: E741

@@ -27,7 +27,8 @@ SOFTEST = 1e-6  # v; softer photons take 1e-6 of the loss
 
 
 def loss(material: Material, E: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """-dE/dx [GeV/cm] by radiation of muons of total energy E, and its derivative by E. Power laws outside ENERGIES."""
+    """-dE/dx (n,) [GeV/cm] by radiation of muons of total energy E (n,) [GeV], and its derivative by E; Groom et al.
+    (2001) sec. 4. Outside of ENERGIES it is a power law."""
     value, slope = np.zeros_like(E), np.zeros_like(E)
     u = np.log(E)
     known = np.clip(u, np.log(ENERGIES[0]), np.log(ENERGIES[-1]))
@@ -41,7 +42,8 @@ def loss(material: Material, E: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def electron_loss(material: Material, p: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """-dE/dx [GeV/cm] by bremsstrahlung of electrons, E/X0 (PDG 2024 sec. 34.4.2), and its derivative by p.
+    """-dE/dx (n,) [GeV/cm] by bremsstrahlung of electrons at p (n,) [GeV], E/X0 (PDG 2024 sec. 34.4.2), and its
+    derivative by p.
 
     The limit of complete screening: in aluminium 3 % too much at 1 GeV, 13 % at 100 MeV, 50 % at 10 MeV."""
     E = np.hypot(p, ELECTRON_MASS)
@@ -70,7 +72,8 @@ def _integral(low: FloatArray, high: FloatArray, integrand: Callable[[FloatArray
 
 
 def bremsstrahlung(Z: float, A: float, E: FloatArray) -> FloatArray:
-    """Loss [GeV cm2/g] by bremsstrahlung on nuclei and on electrons; v = photon energy/E."""
+    """Loss (n,) [GeV cm2/g] at E (n,) [GeV] by bremsstrahlung on nuclei and on electrons; Kelner et al. (1997). v =
+    photon energy/E."""
     B, B_e = (202.4, 446.0) if Z == 1 else (182.7, 1429.0)
     D = 1.5 if Z == 1 else 1.54 * A**0.27
     M, m = MUON_MASS, ELECTRON_MASS
@@ -88,7 +91,8 @@ def bremsstrahlung(Z: float, A: float, E: FloatArray) -> FloatArray:
 
 
 def pairs(Z: float, A: float, E: FloatArray) -> FloatArray:
-    """Loss [GeV cm2/g] by production of e+e- pairs of energy v E."""
+    """Loss (n,) [GeV cm2/g] at E (n,) [GeV] by production of e+e- pairs of energy v E; Kokoulin and Petrukhin
+    (1971)."""
     M, m = MUON_MASS, ELECTRON_MASS
     low, high = 4 * m / E, np.maximum(1 - 0.75 * SQRT_E * M / E * Z ** (1 / 3), 5 * m / E)
     scale = 4 / (3 * np.pi) * AVOGADRO / A * Z * (FINE_STRUCTURE * ELECTRON_RADIUS) ** 2
@@ -139,7 +143,8 @@ def _asymmetric(Z: float, E: FloatArray, v: FloatArray, rho: FloatArray) -> Floa
 
 
 def photonuclear(Z: float, A: float, E: FloatArray) -> FloatArray:  # noqa: ARG001 - the same signature for all parts
-    """Loss [GeV cm2/g] by inelastic scattering on nuclei, from 0.2 GeV of energy transfer."""
+    """Loss (n,) [GeV cm2/g] at E (n,) [GeV] by inelastic scattering on nuclei, from 0.2 GeV of energy transfer on;
+    Bezrukov and Bugaev (1981)."""
     M2, m1, m2 = MUON_MASS**2, 0.54, 1.80  # GeV^2
 
     def integrand(v: FloatArray) -> FloatArray:

@@ -14,15 +14,15 @@ ROSSI = 15e-3  # GeV, Rossi and Greisen, Rev. Mod. Phys. 13 (1941) 240, projecte
 
 
 def highland(depth: FloatArray, p: FloatArray, mass: float) -> FloatArray:
-    """theta0^2; PDG 2024 eq. 34.16: (13.6 MeV/(beta p))^2 x/X0 (1 + 0.038 ln(x/(X0 beta^2)))^2. 0 where the bracket
-    is negative."""
+    """theta0^2 (n,) [rad^2]; PDG 2024 eq. 34.16: (13.6 MeV/(beta p))^2 x/X0 (1 + 0.038 ln(x/(X0 beta^2)))^2. 0 where
+    the bracket is negative."""
     beta2 = p**2 / (p**2 + mass**2)
     bracket = 1 + LOG_TERM * np.log(np.maximum(depth, 1e-300) / beta2)
     return without_log(depth, p, mass) * np.maximum(bracket, 0) ** 2
 
 
 def highland_slope(depth: FloatArray, p: FloatArray, mass: float) -> FloatArray:
-    """d highland/dp."""
+    """d highland/dp, (n,) [rad^2/GeV], of PDG 2024 eq. 34.16."""
     beta2 = p**2 / (p**2 + mass**2)
     bracket = np.maximum(1 + LOG_TERM * np.log(np.maximum(depth, 1e-300) / beta2), 0)
     d_log = -2 * (1 - beta2) / p * LOG_TERM
@@ -30,18 +30,19 @@ def highland_slope(depth: FloatArray, p: FloatArray, mass: float) -> FloatArray:
 
 
 def without_log(depth: FloatArray, p: FloatArray, mass: float, scale: float = HIGHLAND) -> FloatArray:
-    """(scale/(beta p))^2 x/X0: as Geant4e propagates errors (13.6 MeV), or Rossi and Greisen with ROSSI. Additive in
-    depth."""
+    """(scale/(beta p))^2 x/X0, (n,) [rad^2], additive in depth. With 13.6 MeV as Geant4e propagates errors, with ROSSI
+    the formula of Rossi and Greisen (1941)."""
     return scale**2 * depth * (p**2 + mass**2) / p**4
 
 
 def without_log_slope(depth: FloatArray, p: FloatArray, mass: float, scale: float = HIGHLAND) -> FloatArray:
-    """d without_log/dp."""
+    """d without_log/dp, (n,) [rad^2/GeV]."""
     return -(scale**2) * depth * (2 * p**2 + 4 * mass**2) / p**5
 
 
 def displacement(variance: FloatArray, length: FloatArray) -> FloatArray:
-    """Covariance (n, 2, 2) of (position, angle) behind a slab that scatters evenly; PDG 2024 eqs. 34.20-34.22."""
+    """Covariance (n, 2, 2) of (position [cm], angle [rad]) behind a slab of length (n,) [cm] that scatters evenly, for
+    the variance (n,) of the angle; PDG 2024 eqs. 34.20-34.22."""
     cov = np.empty((len(variance), 2, 2))
     cov[:, 0, 0] = variance * length**2 / 3
     cov[:, 0, 1] = cov[:, 1, 0] = variance * length / 2

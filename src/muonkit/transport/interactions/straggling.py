@@ -1,6 +1,6 @@
 """Fluctuations of the energy loss of heavy particles: how wide, and of which shape. Energies GeV, lengths cm.
 
-kappa = xi/Tmax, xi = K/2 Z/A density length/beta^2, tells the regime: Landau's distribution below 0.01, Vavilov's
+kappa = xi/Tmax, xi = K/2 Z/A density length/beta^2, gives the regime: Landau's distribution below 0.01, Vavilov's
 between, Gauss's above 10 (Leo, Techniques for Nuclear and Particle Physics Experiments, sec. 2.6). The fit is
 Gaussian throughout: with the variance of the whole loss where it uses the mean, with the core where it uses the most
 probable loss. `sample_loss` draws from Vavilov's distribution, which has the other two as its limits."""
@@ -20,18 +20,20 @@ Regime = Literal["landau", "vavilov", "gauss"]
 
 
 def width(material: Material, p: FloatArray, mass: float, length: float) -> FloatArray:
-    """xi [GeV], the scale of Landau's distribution."""
+    """xi (n,) [GeV], the scale of Landau's distribution, at p (n,) [GeV] in a slab of `length` [cm]; PDG 2024 eq.
+    34.12."""
     return material.xi * length / kinematics(p, mass).beta2
 
 
 def variance(material: Material, p: FloatArray, mass: float, length: float) -> FloatArray:
-    """Variance [GeV^2] of the loss around its mean: xi Tmax (1 - beta^2/2); PDG 2024 sec. 34.2.5, Geant4 manual."""
+    """Variance (n,) [GeV^2] of the loss around its mean: xi Tmax (1 - beta^2/2); PDG 2024 sec. 34.2.5, Geant4
+    manual."""
     k = kinematics(p, mass)
     return material.xi * length / k.beta2 * k.t_max * (1 - k.beta2 / 2)
 
 
 def variance_slope(material: Material, p: FloatArray, mass: float, length: float) -> FloatArray:
-    """d variance/dp."""
+    """d variance/dp, (n,) [GeV], of PDG 2024 sec. 34.2.5."""
     k = kinematics(p, mass)
     d_beta2 = 2 * k.beta2 * (1 - k.beta2) / p
     relative = -d_beta2 / k.beta2 + k.d_t_max / k.t_max - d_beta2 / 2 / (1 - k.beta2 / 2)
@@ -39,19 +41,19 @@ def variance_slope(material: Material, p: FloatArray, mass: float, length: float
 
 
 def core_variance(material: Material, p: FloatArray, mass: float, length: float) -> FloatArray:
-    """Variance [GeV^2] of a Gaussian as wide at half height as Landau's distribution, at most that of the whole
-    loss."""
+    """Variance (n,) [GeV^2] of a Gaussian as wide at half height as Landau's distribution (PDG 2024 sec. 34.2.9), at
+    most that of the whole loss."""
     core = (LANDAU_FWHM / GAUSS_FWHM * width(material, p, mass, length)) ** 2
     return np.minimum(core, variance(material, p, mass, length))
 
 
 def kappa(material: Material, p: FloatArray, mass: float, length: float) -> FloatArray:
-    """xi/Tmax."""
+    """xi/Tmax, (n,), at p (n,) [GeV] in a slab of `length` [cm]; Leo sec. 2.6."""
     return width(material, p, mass, length) / kinematics(p, mass).t_max
 
 
 def regime(material: Material, p: float, mass: float, length: float) -> Regime:
-    """Which distribution holds in a slab."""
+    """Which distribution holds in a slab of `length` [cm] at momentum p [GeV]; Leo sec. 2.6."""
     value = float(kappa(material, np.array([p]), mass, length)[0])
     return "landau" if value < 0.01 else ("vavilov" if value < 10 else "gauss")
 
@@ -64,12 +66,12 @@ def sample_loss(
     rng: np.random.Generator,
     spin_half: bool = True,
 ) -> FloatArray:
-    """Losses by ionisation (n,) [GeV] of heavy particles of momenta p (n,) in slabs of `length` (n,) or one [cm].
+    """Losses by ionisation (n,) [GeV] of heavy particles of momenta p (n,) [GeV] in slabs of `length` (n,) or one [cm].
 
-    Vavilov's model, Sov. Phys. JETP 5 (1957) 749: transfers T occur with xi (1 - beta^2 T/Tmax)/T^2 dT, and
-    xi/(2 E^2) dT more for spin 1/2. Those above a cut are drawn one by one, those below add a Gaussian, and the mean is
-    Bethe's. The mode is the most probable loss of PDG 2024 eq. 34.12 where kappa is small. Not for slabs so thin that
-    atomic shells show (xi < I); nothing keeps the loss below the kinetic energy. Vacuum: 0."""
+    Vavilov's model, Sov. Phys. JETP 5 (1957) 749: transfers T occur with xi (1 - beta^2 T/Tmax)/T^2 dT, and with xi/(2
+    E^2) dT more for spin 1/2. Those above a cut are drawn one by one, those below add a Gaussian, and the mean is
+    Bethe's. The mode is the most probable loss of PDG 2024 eq. 34.12 where kappa is small. Not valid for slabs so thin
+    that atomic shells matter (xi < I). The loss is not limited to the kinetic energy. Vacuum: 0."""
     if material.density == 0:
         return np.zeros_like(p)
     k = kinematics(p, mass)

@@ -28,10 +28,10 @@ class LossTables(NamedTuple):
 
 
 def mean_loss(material: Material, species: str, p: FloatArray, radiation: bool = True) -> tuple[FloatArray, FloatArray]:
-    """All of the mean loss [GeV/cm] of a species at momenta p [GeV], and its derivative by p. Vacuum: 0.
+    """All of the mean loss (n,) [GeV/cm] of a species at momenta p (n,) [GeV], and its derivative by p. Vacuum: 0.
 
-    Muons: ionisation and radiation; electrons: ionisation and E/X0; hadrons: ionisation. Without `radiation`:
-    ionisation. Raises KeyError for an unknown species."""
+    Muons: ionisation and radiation. Electrons: ionisation and E/X0. Hadrons: ionisation. Without `radiation`:
+    ionisation only. Raises KeyError for an unknown species."""
     if material.density == 0:
         return np.zeros_like(p), np.zeros_like(p)
     mass = species_of(species).mass
@@ -52,7 +52,7 @@ def _muon_radiation(material: Material, p: FloatArray, mass: float) -> list[tupl
 
 
 def loss_tables(materials: Sequence[Material], species: str, radiation: bool = True) -> LossTables:
-    """Tables for the kernels."""
+    """Tables for the kernels, one row per material. Raises KeyError for an unknown species."""
     u, du = np.linspace(np.log(LOWEST), np.log(HIGHEST), NODES, retstep=True)
     p = np.exp(u)
     rows = [mean_loss(material, species, p, radiation) for material in materials]
@@ -60,8 +60,8 @@ def loss_tables(materials: Sequence[Material], species: str, radiation: bool = T
 
 
 def stopping(tables: LossTables, material: int, p: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """S [GeV/cm] and dS/dp at momenta p (n,) [GeV]; ends are continued as polynomials. `kernels.step.stopping` is the
-    twin."""
+    """S [GeV/cm] and dS/dp, (n,) each, of one material at momenta p (n,) [GeV]. Beyond the ends the polynomials are
+    continued. `kernels.step.stopping` is the compiled twin."""
     position = (np.log(p) - tables.u_min) / tables.du
     i = np.clip(position.astype(np.int64), 0, tables.value.shape[1] - 2)
     s = position - i

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.compiled import compiled
+from muonkit.core.compiled import part
 from muonkit.detector.detector import DetectorArrays
 
 PATH, TURNED, DEPTH, NEXT_STEP = range(4)  # of Track.at
@@ -104,7 +104,7 @@ class Workspace(NamedTuple):
     rate: AnyArray
 
 
-@compiled
+@part
 def workspace():
     """A Workspace; one for each thread."""
     f, k = np.zeros((4, 2)), np.zeros((2, 3))
@@ -125,7 +125,7 @@ def workspace():
     return Workspace(stages, np.zeros(7), np.zeros((5, 5)), np.zeros((5, 5)), n, u, v, k[0], f[0])
 
 
-@compiled
+@part
 def empty_track():
     """A track to be filled."""
     return Track(np.zeros(7), np.zeros((7, 5)), np.eye(5), np.zeros((5, 5)), np.zeros(4))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.compiled import compiled
+from muonkit.core.compiled import part
 from muonkit.muid.swim.layout import LayoutArrays
 from muonkit.transport.kernels import tuples
 
@@ -111,7 +111,7 @@ class Workspace(NamedTuple):
     before: AnyArray
 
 
-@compiled
+@part
 def workspace():
     """A Workspace; one for each thread."""
     return Workspace(

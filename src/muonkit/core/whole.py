@@ -1,0 +1,122 @@
+"""Kernels are optimised whole: once for each function that Python calls, together with all that it calls.
+
+numba links, optimises and emits every compiled function alone, with its callees, and then again in each of its callers.
+The same bodies go through LLVM once for each level of calls above them, which was 70 % of the first `identify`. Here an
+inner function (`Part`) is translated to LLVM and no further. A function that Python calls (`Whole`) collects all that
+it calls, directly or not, and is optimised once.
+
+numba lets its users choose the pipeline of a function. That a library is never emitted is not among its promises:
+`SUPPORTED` looks whether numba is what this file was written for, and `compiled` keeps to numba's own way where it is
+not."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import llvmlite.binding as llvm
+from numba.core import codegen, compiler
+from numba.core.environment import lookup_environment
+from numba.core.registry import CPUDispatcher
+
+USED = ("_ensure_finalized", "_finalize_final_module", "_get_module_for_linking", "_unserialize", "finalize")
+SUPPORTED = (
+    all(hasattr(codegen.JITCodeLibrary, name) for name in USED)
+    and hasattr(compiler.DefaultPassBuilder, "define_nopython_pipeline")
+    and "no_compile" in compiler.Flags.options
+    and {"entry_point", "fndesc", "library"} <= set(compiler.CR_FIELDS)
+)
+
+
+class Part(codegen.JITCodeLibrary):  # type: ignore[misc]
+    """Code of an inner function: linked into others, never optimised nor emitted alone."""
+
+    def finalize(self) -> None:
+        """Nothing is left to do; numba calls this before it links."""
+        self._finalized = True
+
+    def _get_module_for_linking(self) -> Any:
+        """As numba's, without the callees: several callers may bring the same function, and one of them stays."""
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage == llvm.Linkage.external:
+                function.linkage = "linkonce_odr"
+        return self._final_module
+
+
+class Whole(codegen.JITCodeLibrary):  # type: ignore[misc]
+    """Code of a function that Python calls, with all that it calls."""
+
+    def finalize(self) -> None:
+        """Link all parts, then optimise once."""
+        self._linking_libraries = list(_callees(self, set()))
+        super().finalize()
+
+    def _finalize_final_module(self) -> None:
+        """Emit; the parts have no machine code of their own in which their environments could be set."""
+        super()._finalize_final_module()
+        for variable in self._final_module.global_variables:
+            environment = lookup_environment(variable.name)
+            if environment is not None:
+                self.codegen.set_env(variable.name, environment)
+
+
+def _callees(library: Any, seen: set[Any]) -> Iterator[Any]:
+    """All libraries that this one calls, each once; one that is finished has its callees in it."""
+    for callee in library._linking_libraries:
+        if callee not in seen:
+            seen.add(callee)
+            yield callee
+            if isinstance(callee, Part):
+                yield from _callees(callee, seen)
+
+
+class _Compiler(compiler.CompilerBase):  # type: ignore[misc]
+    """numba's own pipeline, into another library."""
+
+    library: type
+
+    def define_pipelines(self) -> list[Any]:
+        self.state.library = self.library(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        self.state.library.enable_object_caching()
+        return [compiler.DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
+class WholeCompiler(_Compiler):
+    """For functions that Python calls."""
+
+    library = Whole
+
+
+class PartCompiler(_Compiler):
+    """For inner functions. numba finds a callee by the address of its machine code; an empty object stands for it."""
+
+    library = Part
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state.flags.no_compile = True
+
+    def compile_extra(self, func: Any) -> Any:
+        """The result as numba's own, with the object that stands for machine code."""
+        result = super().compile_extra(func)._replace(entry_point=object())
+        self.state.targetctx.insert_user_function(result.entry_point, result.fndesc, [result.library])
+        return result
+
+
+class Inner(CPUDispatcher):  # type: ignore[misc]
+    """A function for other kernels. Where Python calls it, as tests do, `alone` compiles it whole."""
+
+    alone: Callable[[Any], Any]
+
+    def add_overload(self, cres: Any) -> None:
+        """Known to other kernels; numba's own would let Python jump to the machine code."""
+        self.overloads[tuple(cres.signature.args)] = cres
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.alone(self.py_func)(*args, **kwargs)
+
+
+def inner(function: Callable[..., Any], alone: Callable[[Any], Any], options: dict[str, Any]) -> Inner:
+    """`alone` makes a function that Python may call; it is asked at each call."""
+    no_wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    dispatcher = Inner(function, targetoptions=options | no_wrappers, pipeline_class=PartCompiler)
+    dispatcher.alone = alone
+    return dispatcher

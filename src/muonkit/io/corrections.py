@@ -1,0 +1,92 @@
+"""Files of corrections (correctionlib, schema 2), checked before the library sees them.
+
+correctionlib trusts its input: a formula with thousands of parentheses, JSON that is nested deep, or an index beyond
+the list it points to end the whole process. So size, depth, structure, formulas and indices are checked here, and what
+does not pass is one line."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from muonkit.core import limits
+from muonkit.core.errors import InputError
+
+MOST_BYTES = 200_000_000
+DEPTH = 40
+FORMULA_LENGTH = 5000  # characters; those of muonkit have 100
+FORMULA_DEPTH = 40  # parentheses
+WHAT = "correctionlib file of muonkit"
+NODES = ("binning", "multibinning", "category", "formula", "formularef", "transform", "hashprng")
+
+
+def read_corrections(path: Path) -> tuple[str, dict[str, Any]]:
+    """Text and content of a file, `.json` or `.json.gz`. Raises InputError if the file is not corrections of schema 2
+    or passes a limit of size, depth or length."""
+    packed = path.name.lower().endswith(".gz")
+    read = limits.read_gzip if packed else limits.read_bytes
+    with limits.reading(str(path), WHAT):
+        text = read(path, MOST_BYTES, WHAT).decode("utf-8")
+        content = limits.parse_json(text, str(path), DEPTH)
+        _check_structure(content)
+    if faults := sorted(set(_faults(content)))[:5]:
+        raise InputError(f"{path}: {fault}; give corrections that muonkit wrote" for fault in faults)
+    return text, content
+
+
+def _check_structure(content: Any) -> None:
+    """What the schema says. Raises pydantic's ValidationError."""
+    from correctionlib.schemav2 import CorrectionSet
+
+    CorrectionSet.model_validate(content)
+
+
+def _faults(content: dict[str, Any]) -> Iterator[str]:
+    if not content["corrections"]:
+        yield "holds no corrections"
+    for correction in content["corrections"]:
+        general = correction.get("generic_formulas") or []
+        nodes = [*general, *_nodes(correction["data"])]
+        for node in nodes:
+            yield from _node_faults(node, general, f"correction {correction['name'][:40]!r}")
+
+
+def _nodes(data: Any) -> Iterator[dict[str, Any]]:
+    """All nodes of a tree, without recursion."""
+    waiting = [data]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if "nodetype" in part:
+                yield part
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += (each for each in part if isinstance(each, dict | list))
+
+
+def _node_faults(node: dict[str, Any], general: list[dict[str, Any]], where: str) -> Iterator[str]:
+    if node["nodetype"] not in NODES:
+        yield f"{where} has a node of type '{node['nodetype']}'"
+    if node["nodetype"] == "formularef":
+        if node["index"] >= len(general):
+            yield f"{where} points to formula {node['index']} of {len(general)}"
+            return
+        node = general[node["index"]] | {"parameters": node["parameters"]}
+    if "expression" in node:
+        yield from (f"{where} {fault}" for fault in _formula_faults(node["expression"], node.get("parameters")))
+
+
+def _formula_faults(expression: str, parameters: list[float] | None) -> Iterator[str]:
+    """What is wrong with a formula; without `parameters`, those come with each reference to it."""
+    if len(expression) > FORMULA_LENGTH:
+        yield f"has a formula of {len(expression)} characters, more than {FORMULA_LENGTH}"
+        return
+    depth = deepest = 0
+    for letter in expression:
+        depth += (letter == "(") - (letter == ")")
+        deepest = max(deepest, depth)
+    if deepest > FORMULA_DEPTH or depth != 0:
+        yield f"has a formula with {deepest} levels of parentheses, {depth} of them open at its end"
+    highest = max((int(index) for index in re.findall(r"\[\s*(\d+)\s*\]", expression)), default=-1)
+    if parameters is not None and highest >= len(parameters):
+        yield f"has a formula with parameter [{highest}] of {len(parameters)}"

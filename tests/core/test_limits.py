@@ -1,0 +1,95 @@
+"""Other people's files are read within limits, and each fault is one line."""
+
+import gzip
+import io
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from muonkit.core import limits
+from muonkit.core.errors import InputError
+
+
+def test_a_file_that_unpacks_to_more_than_allowed_is_refused_without_unpacking_it(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.json.gz"
+    path.write_bytes(gzip.compress(b"0" * 1_000_000))
+    with pytest.raises(InputError, match=r"bomb.json.gz: unpacks to more than 0.1 MB"):
+        limits.read_gzip(path, most=100_000)
+    assert len(limits.read_gzip(path, most=1_000_000)) == 1_000_000
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-5], lambda b: b[:20] + b"\xff" * 9 + b[29:], lambda _: b"{}"])
+def test_damaged_gzip_is_one_line(tmp_path: Path, damage: object) -> None:
+    path = tmp_path / "x.gz"
+    path.write_bytes(damage(gzip.compress(bytes(range(256)) * 9)))  # type: ignore[operator]
+    with pytest.raises(InputError, match="is not a whole gzipped file"):
+        limits.read_gzip(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[" * 200 + "]" * 200, '{"a":' * 60 + "1" + "}" * 60])
+def test_deep_json_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"x\.json: is n"):
+        limits.parse_json(text, "x.json")
+
+
+def test_deep_toml_is_refused() -> None:
+    for depth in (60, 100_000):
+        with pytest.raises(InputError, match="nested"):
+            limits.parse_toml("a = " + "[" * depth + "]" * depth, "x.toml")
+
+
+def test_content_at_the_limit_of_depth_is_read() -> None:
+    assert limits.parse_json("[" * 50 + "]" * 50, "x.json")
+    with pytest.raises(InputError):
+        limits.parse_json("[" * 51 + "]" * 51, "x.json")
+
+
+def test_a_large_or_binary_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "large").write_text("x" * 101)
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="larger than"):
+        limits.read_text(tmp_path / "large", most=100)
+    with pytest.raises(InputError, match="cannot be read"):
+        limits.read_text(tmp_path / "binary")
+
+
+def packed(**arrays: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
+
+
+def test_arrays_are_read_without_pickle() -> None:
+    assert limits.load_npz(packed(a=np.arange(3)), "x.npz")["a"].tolist() == [0, 1, 2]
+    with pytest.raises(InputError, match=r"x\.npz"):
+        limits.load_npz(packed(a=np.array([{}], dtype=object)), "x.npz")
+
+
+def test_arrays_that_unpack_to_too_much_are_refused() -> None:
+    with pytest.raises(InputError, match=r"unpacks to more than 0\.1 MB"):
+        limits.load_npz(packed(a=np.zeros(100_000)), "x.npz", most=100_000)
+
+
+def test_damaged_archives_are_one_line() -> None:
+    whole = packed(a=np.arange(1000.0))
+    random = np.random.default_rng(1)
+    for _ in range(200):
+        broken = bytearray(whole)
+        for place in random.integers(0, len(whole), 5):
+            broken[place] = random.integers(0, 256)
+        with suppress(InputError):  # nothing else may be raised
+            limits.load_npz(bytes(broken), "x.npz")
+    empty = io.BytesIO()
+    zipfile.ZipFile(empty, "w").close()
+    assert limits.load_npz(empty.getvalue(), "x.npz") == {}
+
+
+def test_what_a_library_raises_becomes_one_line_that_names_the_file() -> None:
+    with pytest.raises(InputError) as caught, limits.reading("muons.root", "ROOT file"):
+        raise ZeroDivisionError("bad\nmore")
+    assert caught.value.faults == [
+        "muons.root: cannot be read (bad); it is damaged or not a ROOT file. Make it again, or correct the path."
+    ]
