@@ -72,31 +72,6 @@ def test_distance_grows_along_the_normal_and_leaves_local_coordinates_alone(surf
         assert np.allclose(geometry.to_local(surfaces, ids, off), local, rtol=0, atol=1e-10)
 
 
-def test_derivative_of_local_agrees_with_finite_differences(surfaces, ids, local):
-    points = geometry.to_global(surfaces, ids, local) + 0.7 * np.ones(3)
-    found = geometry.local_derivative(surfaces, ids, points)
-    h = 1e-4
-    for axis in range(3):
-        step = np.zeros(3)
-        step[axis] = h
-        up, down = (geometry.to_local(surfaces, ids, points + sign * step) for sign in (1, -1))
-        assert np.allclose(found[:, :, axis], (up - down) / (2 * h), rtol=0, atol=1e-8)
-
-
-def test_derivative_of_local_has_no_part_along_the_normal(surfaces, ids, local):
-    points = geometry.to_global(surfaces, ids, local)
-    along = np.einsum(
-        "nij,nj->ni", geometry.local_derivative(surfaces, ids, points), geometry.normal(surfaces, ids, points)
-    )
-    assert np.allclose(along, 0, atol=1e-14)
-
-
-def test_derivative_on_the_axis_of_a_cylinder_is_not_a_number():
-    found = geometry.local_derivative(one(CYLINDER, 5.0), FIRST, np.zeros((1, 3)))
-    assert np.isnan(found[0, 0]).all()
-    assert found[0, 1].tolist() == [0, 0, 1]
-
-
 def test_straight_lines_arrive_on_the_surface(surfaces, ids, local):
     rng = np.random.default_rng(3)
     there = geometry.to_global(surfaces, ids, local)

@@ -6,8 +6,10 @@ from muonkit.core.compiled import compiled
 from muonkit.data.klm import BARREL, FORWARD, Candidates, KLMHits
 from muonkit.data.tracks import FreeStates
 from muonkit.muid.swim.kernels import match
-from muonkit.muid.swim.kernels.swim import Matrices, update
-from muonkit.transport.kernels import frames, travel
+from muonkit.muid.swim.kernels.swim import update
+from muonkit.muid.swim.kernels.tuples import workspace
+from muonkit.transport.kernels import frames
+from muonkit.transport.kernels.tuples import empty_track
 
 
 def hits(*rows, event=0):
@@ -37,28 +39,20 @@ def barrel_row(x, y, z, layer, sector=1, section=FORWARD, **_):
 
 
 @compiled
-def compiled_update(S, layout, i, j, y, C, hits, k, rules, box, z0):
-    """(kept, chi2) of the update of one track on plane i with hit k on plane j; y (7) and C (5, 5) are changed."""
-    s, track = travel.scratch(), travel.empty_track()
-    m = Matrices(
-        np.zeros((2, 2)),
-        np.zeros((2, 2)),
-        np.zeros(2),
-        np.zeros(2),
-        np.zeros((5, 2)),
-        np.zeros((5, 5)),
-        np.zeros(7),
-    )
+def compiled_update(S, layout, i, own, y, C, hits, rules):
+    """(kept, chi2) of the update of one track on plane i of the barrel with the first hit, on plane `own`; y (7) and C
+    (5, 5) are changed."""
+    work, track = workspace(), empty_track()
     for a in range(7):
         track.y[a] = y[a]
     track.C[:] = C
-    frames.track_axes(track.y, s.u, s.v)
-    match.project(S, j, track.y, s, m.H)
-    match.projected(m.H, track.C, m.P)
-    match.hit_variance(layout, S, j, hits, k, rules, m.V)
-    match.residual(S, j, hits, k, track.y, m.r)
-    chi2 = match.chi_square(m.r, m.P, m.V)[0]
-    kept = update(track, S, i, box, z0, s, m)
+    frames.track_axes(track.y, work.transport.u, work.transport.v)
+    match.project(S, own, track.y, work)
+    match.projected(work.H, track.C, work.P)
+    match.hit_variance(S, own, layout.grows[own], hits.width[0], rules, work.V)
+    match.residual(S, own, hits.x[0], track.y, work.r)
+    chi2 = match.chi_square(work.r, work.P, work.V)[0]
+    kept = update(track, S, i, layout.barrel_region, layout.z0, work)
     for a in range(7):
         y[a] = track.y[a]
     C[:] = track.C

@@ -7,18 +7,18 @@ from tests.transport import zoo
 from muonkit.core.compiled import compiled
 from muonkit.transport import helix, runge_kutta
 from muonkit.transport.kernels import step as kernel
-from muonkit.transport.kernels import travel
+from muonkit.transport.kernels.tuples import Scene, workspace
 
 
 @compiled
-def one_step(y, J, h, det, loss, material):
+def one_step(y, J, h, scene, material):
     """The compiled step of one state; returns its error."""
-    s = travel.scratch()
-    kernel.start(y, 0.0, det, loss, material, True, s.work)
-    error = kernel.try_step(y, h, 0.0, det, loss, material, True, s.work)
-    kernel.by_lambda(y, h, s.work)
-    norm = kernel.move(y, h, s.work)
-    kernel.move_derivatives(J, h, y, norm, True, s.work)
+    stages = workspace().stages
+    kernel.start(y, 0.0, scene, material, stages)
+    error = kernel.try_step(y, h, 0.0, scene, material, stages)
+    kernel.by_lambda(y, h, stages)
+    norm = kernel.move(y, h, stages)
+    kernel.move_derivatives(J, h, y, norm, True, stages)
     return error
 
 
@@ -32,12 +32,12 @@ def free_states(n=50, seed=3, p=(0.5, 50.0)):
 
 def compiled_steps(states, h, field, loss=None, material=0):
     det = zoo.detector(field, zoo.surfaces((0, (0, 0, 0), zoo.FRAME_X, 0)))
-    loss = zoo.polynomial_loss() if loss is None else loss
+    scene = Scene(det, zoo.polynomial_loss() if loss is None else loss, zoo.EXACT)
     ends, errors, jacobians = states.copy(), np.zeros(len(states)), np.zeros((len(states), 7, 5))
     for i in range(len(states)):
         for columns in (slice(0, 5), slice(2, 7)):
             y, J = states[i].copy(), np.ascontiguousarray(np.eye(7)[:, columns])
-            errors[i] = one_step(y, J, h, det, loss, material)
+            errors[i] = one_step(y, J, h, scene, material)
             ends[i] = y
             jacobians[i] = J
     return ends, errors, jacobians

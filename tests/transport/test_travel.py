@@ -6,6 +6,7 @@ from tests.transport import zoo
 
 from muonkit.transport import status as statuses
 from muonkit.transport.kernels import batch
+from muonkit.transport.kernels.tuples import Scene
 
 START, PLANE, TILTED, BARREL, AWAY = range(5)
 c, s = np.cos(0.3), np.sin(0.3)
@@ -23,13 +24,12 @@ PLATES = zoo.slices((20.0, 25.0, 30.0, 45.0), (1, 0, 1), axis=0, sides=8)
 def go(bound, target, det, plan=zoo.EXACT, loss=None, way=1.0, start=START, cov=None):
     n = len(bound)
     loss = zoo.polynomial_loss(len(det.materials.X0)) if loss is None else loss
-    end, end_cov, jacobian = np.full((n, 5), np.nan), np.full((n, 5, 5), np.nan), np.full((n, 5, 5), np.nan)
-    path, status = np.zeros(n), np.zeros(n, dtype=np.int64)
+    out = batch.BoundOut(np.full((n, 5), np.nan), *np.full((2, n, 5, 5), np.nan), np.zeros(n), np.zeros(n, np.int64))
     batch.bound_to_bound(
         np.full(n, start), bound, np.zeros((n, 5, 5)) if cov is None else cov, np.full(n, target), way, cov is not None,
-        det, loss, plan, end, end_cov, jacobian, path, status,
+        Scene(det, loss, plan), out,
     )  # fmt: skip
-    return end, end_cov, jacobian, path, status
+    return out
 
 
 def iron_detector(field=None, volumes=IRON):

@@ -13,7 +13,7 @@ from muonkit.detector.volumes import locate
 from muonkit.transport.interactions import ionisation, scattering, straggling
 from muonkit.transport.interactions.tables import loss_tables, stopping
 from muonkit.transport.kernels import frames, noise, slab, step
-from muonkit.transport.kernels.travel import Loss
+from muonkit.transport.kernels.tuples import Loss
 
 SILICON = library()["silicon"]
 TABLES = loss_tables((library()["vacuum"], SILICON), "mu", radiation=False)
@@ -28,9 +28,10 @@ def matter(p, depth, xi, length, loss, out):
     out[1] = noise.highland(depth, p, loss.mass, noise.NO_LOG)
     out[2] = noise.straggling(xi * length, p, loss.mass)
     out[3], out[4] = step.stopping(loss, 1, p)
-    out[5], out[6], _ = slab.loss_in(loss, 1, xi, length, p, slab.MOST_PROBABLE)
-    out[7], out[8], out[9] = slab.behind(loss, 1, xi, length, p, slab.MOST_PROBABLE)
-    out[10], out[11], out[12] = slab.in_front(loss, 1, xi, length, out[7], slab.MOST_PROBABLE)
+    layer = slab.Slab(1, xi, length)
+    out[5], out[6], _ = slab.loss_in(loss, layer, p, slab.MOST_PROBABLE)
+    out[7], out[8], out[9] = slab.behind(loss, layer, p, slab.MOST_PROBABLE)
+    out[10], out[11], out[12] = slab.in_front(loss, layer, out[7], slab.MOST_PROBABLE)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from muonkit.detector.field import Field, MapRZ, Uniform
 from muonkit.detector.material import MaterialArrays, arrays, library
 from muonkit.detector.surfaces import SurfaceArrays
 from muonkit.detector.volumes import VolumeArrays
-from muonkit.transport.kernels.travel import Loss, Plan
+from muonkit.transport.kernels.tuples import Loss, Plan
 
 MUON = 0.1056583755
 FRAME_X = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))

@@ -1,4 +1,4 @@
-"""Planes, cylinders and discs: local frames, crossings with straight lines, and derivatives.
+"""Planes, cylinders and discs: local frames and crossings with straight lines.
 
 A surface has a centre c and an orthonormal right-handed frame (u, v, w), the rows of `axes`. Local coordinates of x:
 
@@ -60,17 +60,6 @@ def to_global(surfaces: SurfaceArrays, ids: IntArray, local: FloatArray) -> Floa
     flat = np.stack((local[:, 0], local[:, 1], np.zeros(len(local))), axis=1)
     framed = np.where(curved[:, None], rolled, flat)
     return surfaces.center[ids] + np.einsum("nij,ni->nj", surfaces.axes[ids], framed)
-
-
-def local_derivative(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> FloatArray:
-    """d(local)/d(point), (n, 2, 3), at points (n, 3) [cm]; NaN on the axis of a cylinder."""
-    axes, framed = surfaces.axes[ids], in_frame(surfaces, ids, points)
-    u, v, w = axes[:, 0], axes[:, 1], axes[:, 2]
-    curved = _curved(surfaces, ids)
-    squared = np.where(curved, framed[:, 0] ** 2 + framed[:, 1] ** 2, 1.0)
-    per_arc = surfaces.radius[ids] / np.where(squared == 0, np.nan, squared)
-    turning = (framed[:, :1] * v - framed[:, 1:2] * u) * per_arc[:, None]
-    return np.where(curved[:, None, None], np.stack((turning, w), axis=1), np.stack((u, v), axis=1))
 
 
 def normal(surfaces: SurfaceArrays, ids: IntArray, points: FloatArray) -> FloatArray:

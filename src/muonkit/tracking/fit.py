@@ -15,7 +15,7 @@ from muonkit.data.tracks import BoundStates
 from muonkit.detector.detector import Detector
 from muonkit.tracking.kernels import fit as kernel
 from muonkit.tracking.kernels.route import find_routes
-from muonkit.transport.propagate import Settings, compiled_loss
+from muonkit.transport.propagate import Settings, scene
 from muonkit.transport.status import OK
 
 WIDE = np.diag([1.0, 1.0, 0.01, 0.01, 1.0])  # [cm, cm, rad, rad, 1/GeV]^2: so wide that the start has no weight
@@ -108,16 +108,17 @@ def _once(
     max_chi2: float,
     keep: bool,
 ) -> FittedTracks:
-    n, arrays, loss, plan = len(hits), detector.arrays(), compiled_loss(detector, settings), settings.plan()
+    n, here = len(hits), scene(detector, settings)
     mask = np.ones(len(hits.surface), dtype=np.bool_)
     hit_arrays = kernel.HitArrays(hits.offsets, hits.surface, hits.value, hits.variance, mask)
     stops, count = np.full((n, fitting.max_stops), -1), np.zeros(n, dtype=np.int64)
-    find_routes(start.surface, start.parameters, hit_arrays, arrays, loss, plan, fitting.margin, stops, count)
+    looking = here._replace(plan=here.plan._replace(gradient=False))
+    find_routes(start.surface, start.parameters, hit_arrays, looking, fitting.margin, stops, count)
     stops = np.ascontiguousarray(stops[:, : max(int(count.max(initial=1)), 1)])
     stops[np.arange(stops.shape[1]) >= count[:, None]] = -1
     route = kernel.Route(stops, count, _reference(stops, before))
     out = _empty(n, len(hits.surface), stops.shape[1], keep)
-    kernel.fit_tracks(start.parameters, _wide(n, before), route, hit_arrays, arrays, loss, plan, max_chi2, keep, out)
+    kernel.fit_tracks(start.parameters, _wide(n, before), kernel.Scene(here, route, hit_arrays, max_chi2, keep), out)
     return FittedTracks(
         BoundStates(start.surface, out.parameters, out.covariance),
         out.chi2,
@@ -153,14 +154,14 @@ def _reference(stops: IntArray, before: FittedTracks | None) -> FloatArray:
     return reference
 
 
-def _empty(n: int, k: int, longest: int, keep: bool) -> kernel.Fitted:
+def _empty(n: int, k: int, longest: int, keep: bool) -> kernel.Out:
     def missing(*shape: int) -> FloatArray:
         return np.full(shape, np.nan)
 
     def whole(size: int) -> IntArray:
         return np.zeros(size, dtype=np.int64)
 
-    return kernel.Fitted(
+    return kernel.Out(
         missing(n, 5),
         missing(n, 5, 5),
         missing(n),

@@ -10,10 +10,10 @@ With a = |omega|, n = omega/a, K v = v x n, u = a s and P = 1 - n n^T (Rodrigues
 import numpy as np
 
 from muonkit.core.arrays import FloatArray
+from muonkit.core.indices import DIRECTION, FREE_QOP, POSITION
 from muonkit.core.units import CURVATURE
 
 SERIES_BELOW = 1e-3
-POSITION, DIRECTION, LAMBDA = slice(0, 3), slice(3, 6), 6
 
 
 def matrices(omega: FloatArray, s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -54,23 +54,23 @@ def _shapes(u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArr
 
 def helix(state: FloatArray, path: FloatArray, B: FloatArray) -> FloatArray:
     """Free states (n, 7) after `path` (n,) [cm] in the field B (3,) [T]; eq. 9."""
-    R, H, _ = matrices(CURVATURE * state[:, LAMBDA, None] * B, path)
+    R, H, _ = matrices(CURVATURE * state[:, FREE_QOP, None] * B, path)
     t = state[:, DIRECTION, None]
     return np.concatenate(
-        (state[:, POSITION] + (H @ t)[..., 0], (R @ t)[..., 0], state[:, LAMBDA, None]),
+        (state[:, POSITION] + (H @ t)[..., 0], (R @ t)[..., 0], state[:, FREE_QOP, None]),
         axis=1,
     )
 
 
 def helix_jacobian(state: FloatArray, path: FloatArray, B: FloatArray) -> FloatArray:
     """d helix/d state, (n, 7, 7), of free states (n, 7) at fixed path (n,) [cm] in the field B (3,) [T]; eq. 9."""
-    omega = CURVATURE * state[:, LAMBDA, None] * B
+    omega = CURVATURE * state[:, FREE_QOP, None] * B
     R, H, dH = matrices(omega, path)
     t = state[:, DIRECTION, None]
-    rate = np.copysign(CURVATURE * np.linalg.norm(B), state[:, LAMBDA])[:, None]  # d a/d lambda
+    rate = np.copysign(CURVATURE * np.linalg.norm(B), state[:, FREE_QOP])[:, None]  # d a/d lambda
     jacobian = np.tile(np.eye(7), (len(state), 1, 1))
     jacobian[:, POSITION, DIRECTION] = H
     jacobian[:, DIRECTION, DIRECTION] = R
-    jacobian[:, POSITION, LAMBDA] = rate * (dH @ t)[..., 0]
-    jacobian[:, DIRECTION, LAMBDA] = path[:, None] * np.cross((R @ t)[..., 0], CURVATURE * B)
+    jacobian[:, POSITION, FREE_QOP] = rate * (dH @ t)[..., 0]
+    jacobian[:, DIRECTION, FREE_QOP] = path[:, None] * np.cross((R @ t)[..., 0], CURVATURE * B)
     return jacobian

@@ -18,11 +18,17 @@ from muonkit.detector.material import Material
 from muonkit.detector.surfaces import normal
 from muonkit.transport import cartesian
 from muonkit.transport.interactions.tables import loss_tables
-from muonkit.transport.kernels import batch, travel
+from muonkit.transport.kernels import batch, noise, slab
+from muonkit.transport.kernels.tuples import Loss, Plan, Scene
 
 Direction = Literal["forward", "backward"]
-LOSS = {"none": 0, "ionisation": 1, "mean": 1, "most probable": 2}
-SCATTERING = {"none": 0, "highland": 1, "highland, no log": 2, "highland, total": 3}
+LOSS = {"none": slab.NO_LOSS, "ionisation": slab.MEAN, "mean": slab.MEAN, "most probable": slab.MOST_PROBABLE}
+SCATTERING = {
+    "none": noise.NONE,
+    "highland": noise.PER_SLAB,
+    "highland, no log": noise.NO_LOG,
+    "highland, total": noise.TOTAL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +52,9 @@ class Settings:
     max_turn: float = 2 * np.pi
     boundary: float = 1e-7
 
-    def plan(self) -> travel.Plan:
+    def plan(self) -> Plan:
         """The settings as the compiled loops need them. Raises KeyError for an unknown energy loss or scattering."""
-        return travel.Plan(
+        return Plan(
             self.tolerance,
             self.max_steps,
             self.max_step,
@@ -75,7 +81,12 @@ class Propagated:
     status: IntArray
 
 
-def compiled_loss(detector: Detector, settings: Settings) -> travel.Loss:
+def scene(detector: Detector, settings: Settings) -> Scene:
+    """What the compiled loops see of detector and settings."""
+    return Scene(detector.arrays(), compiled_loss(detector, settings), settings.plan())
+
+
+def compiled_loss(detector: Detector, settings: Settings) -> Loss:
     """The energy loss [GeV/cm] of one species in the materials of the detector; 0 where the settings switch it off.
     Raises KeyError for an unknown species."""
     loss = _loss(detector.materials, settings.species, settings.energy_loss != "ionisation")
@@ -85,9 +96,9 @@ def compiled_loss(detector: Detector, settings: Settings) -> travel.Loss:
 
 
 @cache
-def _loss(materials: tuple[Material, ...], species: str, radiation: bool) -> travel.Loss:
+def _loss(materials: tuple[Material, ...], species: str, radiation: bool) -> Loss:
     tables = loss_tables(materials, species, radiation)
-    return travel.Loss(species_of(species).mass, tables.u_min, tables.du, tables.value, tables.slope)
+    return Loss(species_of(species).mass, tables.u_min, tables.du, tables.value, tables.slope)
 
 
 def propagate(
@@ -106,7 +117,7 @@ def propagate(
     targets = np.broadcast_to(np.asarray(target, dtype=np.int64), (n,))
     cov = np.zeros((n, 5, 5)) if states.covariance is None else np.ascontiguousarray(states.covariance)
     end, end_cov, jacobian = np.full((n, 5), np.nan), np.full((n, 5, 5), np.nan), np.full((n, 5, 5), np.nan)
-    path, code = np.zeros(n), np.zeros(n, dtype=np.int64)
+    out = batch.BoundOut(end, end_cov, jacobian, np.zeros(n), np.zeros(n, dtype=np.int64))
     batch.bound_to_bound(
         np.ascontiguousarray(states.surface),
         np.ascontiguousarray(states.parameters),
@@ -114,17 +125,11 @@ def propagate(
         targets.copy(),
         1.0 if direction == "forward" else -1.0,
         states.covariance is not None,
-        detector.arrays(),
-        compiled_loss(detector, settings),
-        settings.plan(),
-        end,
-        end_cov,
-        jacobian,
-        path,
-        code,
+        scene(detector, settings),
+        out,
     )
-    covariance = None if states.covariance is None else end_cov
-    return Propagated(BoundStates(targets.copy(), end, covariance), jacobian, path, code)
+    covariance = None if states.covariance is None else out.cov
+    return Propagated(BoundStates(targets.copy(), out.bound, covariance), out.jacobian, out.path, out.status)
 
 
 def propagate_free(
@@ -143,21 +148,15 @@ def propagate_free(
     free = cartesian.to_free(states)
     given = np.zeros((n, 6, 6)) if states.covariance is None else states.covariance
     end, cov, slope = np.full((n, 7), np.nan), np.full((n, 5, 5), np.nan), np.full((n, 4), np.nan)
-    path, code = np.zeros(n), np.zeros(n, dtype=np.int64)
+    out = batch.FreeOut(end, cov, slope, np.zeros(n), np.zeros(n, dtype=np.int64))
     batch.free_to_surface(
         free,
         cartesian.to_curvilinear(free, given),
         targets,
         1.0 if direction == "forward" else -1.0,
-        detector.arrays(),
-        compiled_loss(detector, settings),
-        settings.plan(),
-        end,
-        cov,
-        slope,
-        path,
-        code,
+        scene(detector, settings),
+        out,
     )
     normals = normal(detector.surfaces, targets, end[:, :3])
     covariance = None if states.covariance is None else cartesian.on_surface(end, cov, slope, normals)
-    return cartesian.from_free(end, covariance), path, code
+    return cartesian.from_free(end, covariance), out.path, out.status

@@ -19,8 +19,9 @@ from collections.abc import Callable
 import numpy as np
 
 from muonkit.core.arrays import FloatArray
+from muonkit.core.indices import DIRECTION, FREE_QOP, POSITION
 from muonkit.core.units import CURVATURE
-from muonkit.transport.helix import DIRECTION, LAMBDA, POSITION, matrices
+from muonkit.transport.helix import matrices
 
 CHANCE = 0.05  # lower limit of the error: the difference of g may vanish by chance
 Field = Callable[[FloatArray], FloatArray]
@@ -42,7 +43,7 @@ def step(state: FloatArray, h: FloatArray, field: Field, rate: Rate = no_loss) -
     """Free states (n, 7) after a step h (n,) [cm], eq. 11, and the error (n,) of the direction, eq. 12.
 
     `field`: points (n, 3) [cm] -> B (n, 3) [T]; `rate`: lambda (n,) -> lambda' (n,)."""
-    x, t, lam = state[:, POSITION], state[:, DIRECTION], state[:, LAMBDA]
+    x, t, lam = state[:, POSITION], state[:, DIRECTION], state[:, FREE_QOP]
     d = h[:, None]
     omega = CURVATURE * lam[:, None] * field(x)
     (R1, H1, _), (R2, H2, _) = matrices(omega, h / 2), matrices(omega, h)

@@ -17,13 +17,16 @@ from muonkit.detector.kernels.layout import (
     CORRECTIONS,
     CYLINDER,
     DATA,
+    DIMENSION,
     FACTOR,
     HEADER,
     IN_BOX,
     IN_CYLINDER,
+    INTERPOLATION,
     N_OFFSETS,
     N_PARAMS,
     REGION,
+    SIZE,
     FieldArrays,
 )
 
@@ -223,8 +226,8 @@ def _corrected(arrays: FieldArrays, block: FloatArray) -> FieldArrays:
 def _chain(pool: FloatArray, start: int, maps: int) -> FloatArray:
     end = start
     for _ in range(maps):
-        dimension, order = int(pool[end]), int(pool[end + 1])
-        end += HEADER + int(np.prod(pool[end + 2 : end + 2 + dimension] + order - 1))
+        dimension, order = int(pool[end + DIMENSION]), int(pool[end + INTERPOLATION])
+        end += HEADER + int(np.prod(pool[end + SIZE : end + SIZE + dimension] + order - 1))
     return pool[start:end]
 
 

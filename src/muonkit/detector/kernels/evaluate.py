@@ -32,71 +32,73 @@ from muonkit.detector.kernels.turn import NOTHING, OUTSIDE
 
 
 @inlined
-def in_region(p, i, which, x, y, z):
+def in_region(f, i, which, x, y, z):
     """Whether the point is in the cylinder and the box of part i; lower bounds belong to it, upper ones do not."""
+    bounds = f.params[i]
     if which & IN_CYLINDER:
         r = math.sqrt(x * x + y * y)
-        if not (p[i, CYLINDER] <= r < p[i, CYLINDER + 1] and p[i, CYLINDER + 2] <= z < p[i, CYLINDER + 3]):
+        if not (bounds[CYLINDER] <= r < bounds[CYLINDER + 1] and bounds[CYLINDER + 2] <= z < bounds[CYLINDER + 3]):
             return False
     if which & IN_BOX:
-        in_xy = p[i, BOX] <= x < p[i, BOX + 1] and p[i, BOX + 2] <= y < p[i, BOX + 3]
-        return in_xy and p[i, BOX + 4] <= z < p[i, BOX + 5]
+        in_xy = bounds[BOX] <= x < bounds[BOX + 1] and bounds[BOX + 2] <= y < bounds[BOX + 3]
+        return in_xy and bounds[BOX + 4] <= z < bounds[BOX + 5]
     return True
 
 
 @inlined
-def part(kinds, params, offsets, pool, i, x, y, z):
+def part(f, i, x, y, z):
     """Part i without its factors."""
-    kind = kinds[i]
+    kind = f.kinds[i]
     if kind == RZ_MAP:
-        return map_rz(params, offsets, pool, i, x, y, z)
+        return map_rz(f, i, x, y, z)
     if kind == SOLENOID:
-        return solenoid(params, i, x, y, z)
+        return solenoid(f, i, x, y, z)
     if kind == HARMONIC:
-        return harmonic(params, offsets, pool, i, x, y, z)
+        return harmonic(f, i, x, y, z)
     if kind == XYZ_MAP:
-        return map_xyz(params, offsets, pool, i, x, y, z)
+        return map_xyz(f, i, x, y, z)
     if kind == KLM_IRON:
-        return klm_iron(params, offsets, pool, i, x, y, z)
+        return klm_iron(f, i, x, y, z)
     if kind == PARAMETRISED:
-        return parametrised(params, i, x, y, z)
+        return parametrised(f, i, x, y, z)
     if kind == UNIFORM:
-        return (True, params[i, OWN], params[i, OWN + 1], params[i, OWN + 2], *NOTHING[3:])
+        return (True, f.params[i, OWN], f.params[i, OWN + 1], f.params[i, OWN + 2], *NOTHING[3:])
     return OUTSIDE
 
 
 @inlined
-def correct(params, offsets, pool, i, x, y, z):
+def correct(f, i, x, y, z):
     """The constant times the correction maps of part i, and its gradient."""
-    s, sx, sy, sz = params[i, FACTOR], 0.0, 0.0, 0.0
-    at = offsets[i, CORRECTION]
-    for _ in range(offsets[i, CORRECTIONS]):
-        c, cx, cy, cz = correction(pool, at, x, y, z)
-        s, sx, sy, sz = s * c, sx * c + s * cx, sy * c + s * cy, sz * c + s * cz
-        at += correction_size(pool, at)
-    return s, sx, sy, sz
+    factor, d_x, d_y, d_z = f.params[i, FACTOR], 0.0, 0.0, 0.0
+    at = f.offsets[i, CORRECTION]
+    for _ in range(f.offsets[i, CORRECTIONS]):
+        one, one_x, one_y, one_z = correction(f.pool, at, x, y, z)
+        d_x, d_y, d_z = d_x * one + factor * one_x, d_y * one + factor * one_y, d_z * one + factor * one_z
+        factor *= one
+        at += correction_size(f.pool, at)
+    return factor, d_x, d_y, d_z
 
 
 @inlined
-def add_gradient(G, s, p):
-    """G += s x the gradient of a part."""
-    G[0, 0] += s * p[4]
-    G[0, 1] += s * p[5]
-    G[0, 2] += s * p[6]
-    G[1, 0] += s * p[7]
-    G[1, 1] += s * p[8]
-    G[1, 2] += s * p[9]
-    G[2, 0] += s * p[10]
-    G[2, 1] += s * p[11]
-    G[2, 2] += s * p[12]
+def add_gradient(G, factor, added):
+    """G += factor x the gradient of a part."""
+    G[0, 0] += factor * added[4]
+    G[0, 1] += factor * added[5]
+    G[0, 2] += factor * added[6]
+    G[1, 0] += factor * added[7]
+    G[1, 1] += factor * added[8]
+    G[1, 2] += factor * added[9]
+    G[2, 0] += factor * added[10]
+    G[2, 1] += factor * added[11]
+    G[2, 2] += factor * added[12]
 
 
 @inlined
-def add_outer(G, row, b, sx, sy, sz):
-    """G[row] += b x the gradient of a factor."""
-    G[row, 0] += b * sx
-    G[row, 1] += b * sy
-    G[row, 2] += b * sz
+def add_outer(G, row, component, d_x, d_y, d_z):
+    """G[row] += component of a part x the gradient of its factor."""
+    G[row, 0] += component * d_x
+    G[row, 1] += component * d_y
+    G[row, 2] += component * d_z
 
 
 @inlined
@@ -110,22 +112,22 @@ def clear(B, G, want_gradient):
 
 
 @inlined
-def add_part(kinds, params, offsets, pool, i, x, y, z, B, G, want_gradient):
+def add_part(f, i, x, y, z, B, G, want_gradient):
     """Add part i; False if the point is out of its map."""
-    p = part(kinds, params, offsets, pool, i, x, y, z)
-    s = params[i, FACTOR]
-    if offsets[i, CORRECTIONS] > 0:
-        s, sx, sy, sz = correct(params, offsets, pool, i, x, y, z)
+    added = part(f, i, x, y, z)
+    factor = f.params[i, FACTOR]
+    if f.offsets[i, CORRECTIONS] > 0:
+        factor, d_x, d_y, d_z = correct(f, i, x, y, z)
         if want_gradient:
-            add_outer(G, 0, p[1], sx, sy, sz)
-            add_outer(G, 1, p[2], sx, sy, sz)
-            add_outer(G, 2, p[3], sx, sy, sz)
-    B[0] += s * p[1]
-    B[1] += s * p[2]
-    B[2] += s * p[3]
+            add_outer(G, 0, added[1], d_x, d_y, d_z)
+            add_outer(G, 1, added[2], d_x, d_y, d_z)
+            add_outer(G, 2, added[3], d_x, d_y, d_z)
+    B[0] += factor * added[1]
+    B[1] += factor * added[2]
+    B[2] += factor * added[3]
     if want_gradient:
-        add_gradient(G, s, p)
-    return p[0]
+        add_gradient(G, factor, added)
+    return added[0]
 
 
 @leaf
@@ -133,18 +135,17 @@ def field(f, x, y, z, B, G, want_gradient):
     """Write B [T] (3,) and, if wanted, G[i, j] = dB_i/dx_j [T/cm] at a point [cm].
 
     False, and both 0, out of a map, and where the point is not a number or not in this world."""
-    kinds, params, offsets, pool = f
     clear(B, G, want_gradient)
     if not abs(x) + abs(y) + abs(z) < FAR:
         return False
-    for i in range(kinds.size):
-        which = offsets[i, REGION]
-        if which and not in_region(params, i, which, x, y, z):
+    for i in range(f.kinds.size):
+        which = f.offsets[i, REGION]
+        if which and not in_region(f, i, which, x, y, z):
             continue
-        if kinds[i] == UNIFORM and offsets[i, CORRECTIONS] == 0:
+        if f.kinds[i] == UNIFORM and f.offsets[i, CORRECTIONS] == 0:
             for j in range(3):
-                B[j] += params[i, FACTOR] * params[i, OWN + j]
-        elif not add_part(kinds, params, offsets, pool, i, x, y, z, B, G, want_gradient):
+                B[j] += f.params[i, FACTOR] * f.params[i, OWN + j]
+        elif not add_part(f, i, x, y, z, B, G, want_gradient):
             clear(B, G, want_gradient)
             return False
     return True

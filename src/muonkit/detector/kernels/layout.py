@@ -27,7 +27,8 @@ N_PARAMS, N_OFFSETS = 32, 8
 FACTOR, CYLINDER, BOX, OWN = 0, 1, 5, 11
 DATA, SIZE0, SIZE1, SIZE2, ORDER, CORRECTION, CORRECTIONS, REGION = range(N_OFFSETS)
 IN_CYLINDER, IN_BOX = 1, 2
-HEADER = 11
+HEADER = 11  # of a correction map in the pool; the places of what stands in it:
+DIMENSION, INTERPOLATION, SIZE, ORIGIN, INVERSE_STEP = 0, 1, 2, 5, 8
 FAR = 1e12  # cm: no cell of a grid has such a number
 ON_AXIS = 1e-9  # cm: closer to the axis of a map Br/r is its limit dBr/dr
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from muonkit.core.compiled import inlined
+from muonkit.detector.volumes import NOWHERE, RHO, ROUND
 
 MAX_SIDES = 24
 # unit vectors at half turns of the sides: row n, column 2 s for side s of n, 2 s + 1 for the edge behind it; the
@@ -17,12 +18,12 @@ COS, SIN = np.cos(ANGLE), np.sin(ANGLE)
 def towards(V, b, half):
     """Unit vector `half` half turns of the sides of polygon block b away from side 0."""
     n = V.sides[b]
-    c, s = COS[n, half % (2 * n)], SIN[n, half % (2 * n)]
+    cos, sin = COS[n, half % (2 * n)], SIN[n, half % (2 * n)]
     phi0 = V.phi0[b]
     if phi0 == 0.0:
-        return c, s
-    c0, s0 = math.cos(phi0), math.sin(phi0)
-    return c * c0 - s * s0, s * c0 + c * s0
+        return cos, sin
+    cos0, sin0 = math.cos(phi0), math.sin(phi0)
+    return cos * cos0 - sin * sin0, sin * cos0 + cos * sin0
 
 
 @inlined
@@ -30,34 +31,34 @@ def facing(V, b, x, y):
     """The side of polygon block b that looks towards (x, y), and the distance from the axis along its normal."""
     phi0 = V.phi0[b]
     if phi0 != 0.0:
-        c0, s0 = math.cos(phi0), math.sin(phi0)
-        x, y = x * c0 + y * s0, y * c0 - x * s0
+        cos0, sin0 = math.cos(phi0), math.sin(phi0)
+        x, y = x * cos0 + y * sin0, y * cos0 - x * sin0
     n, side, rho = V.sides[b], 0, -math.inf
-    for s in range(n):
-        along = x * COS[n, 2 * s] + y * SIN[n, 2 * s]
+    for one in range(n):
+        along = x * COS[n, 2 * one] + y * SIN[n, 2 * one]
         if along > rho:
-            side, rho = s, along
+            side, rho = one, along
     return side, rho
 
 
 @inlined
 def rho_of(V, b, x, y):
     """Distance from the axis: hypot(x, y), or the distance that makes a polygon a circle."""
-    if V.sides[b] == 0:
+    if V.sides[b] == ROUND:
         return math.sqrt(x * x + y * y)
     return facing(V, b, x, y)[1]
 
 
 @inlined
 def slice_in(V, b, x, y, z):
-    """Slice of block b that holds the point, -1 if none does."""
+    """Slice of block b that holds the point, NOWHERE if none does."""
     along = z - V.z0[b]
     if along < V.z_min[b] or along >= V.z_max[b]:
-        return -1
+        return NOWHERE
     rho = rho_of(V, b, x, y)
     if rho < V.rho_min[b] or rho >= V.rho_max[b]:
-        return -1
-    value = rho if V.axis[b] == 0 else along
+        return NOWHERE
+    value = rho if V.axis[b] == RHO else along
     low, high = V.first[b] + b, V.first[b] + b + V.count[b]
     while high - low > 1:
         middle = (low + high) // 2
@@ -70,19 +71,20 @@ def slice_in(V, b, x, y, z):
 
 @inlined
 def locate(V, x, y, z, hint):
-    """Block and slice that hold the point; (-1, -1) outside all of them. Block `hint`, if not -1, is tried first."""
-    if hint >= 0:
+    """Block and slice that hold the point; NOWHERE, both, outside all of them. Block `hint`, if not NOWHERE, is tried
+    first."""
+    if hint != NOWHERE:
         part = slice_in(V, hint, x, y, z)
-        if part >= 0:
+        if part != NOWHERE:
             return hint, part
     for b in range(V.sides.size):
         part = slice_in(V, b, x, y, z)
-        if part >= 0:
+        if part != NOWHERE:
             return b, part
-    return -1, -1
+    return NOWHERE, NOWHERE
 
 
 @inlined
 def material_of(V, block, part):
     """Index of the material; 0 outside."""
-    return 0 if block < 0 else V.material[V.first[block] + part]
+    return 0 if block == NOWHERE else V.material[V.first[block] + part]

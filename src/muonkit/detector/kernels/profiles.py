@@ -5,7 +5,7 @@ import math
 
 from muonkit.core.compiled import inlined
 from muonkit.detector.kernels.layout import DATA, ORDER, OWN, SIZE0
-from muonkit.detector.kernels.turn import turned
+from muonkit.detector.kernels.turn import Polar, turned
 
 
 @inlined
@@ -35,41 +35,42 @@ def gaussian_series(height, u, width, r, order):
 
 
 @inlined
-def harmonic(params, offsets, pool, i, x, y, z):
+def harmonic(f, i, x, y, z):
     """The sum of all Gaussians."""
-    r, z = math.sqrt(x * x + y * y), z - params[i, OWN]
-    q = bz = rr = rz = zr = zz = 0.0
-    for k in range(offsets[i, SIZE0]):
-        at = offsets[i, DATA] + 3 * k
-        a, b, c, d, e, f = gaussian_series(pool[at], z - pool[at + 1], pool[at + 2], r, offsets[i, ORDER])
-        q, bz, rr, rz, zr, zz = q + a, bz + b, rr + c, rz + d, zr + e, zz + f
-    return turned(x, y, r, q * r, bz, q, rr, rz, zr, zz)
+    r, z = math.sqrt(x * x + y * y), z - f.params[i, OWN]
+    over_r = bz = dr_dr = dr_dz = dz_dr = dz_dz = 0.0
+    for k in range(f.offsets[i, SIZE0]):
+        at = f.offsets[i, DATA] + 3 * k
+        one = gaussian_series(f.pool[at], z - f.pool[at + 1], f.pool[at + 2], r, f.offsets[i, ORDER])
+        over_r, bz, dr_dr = over_r + one[0], bz + one[1], dr_dr + one[2]
+        dr_dz, dz_dr, dz_dz = dr_dz + one[3], dz_dr + one[4], dz_dz + one[5]
+    return turned(x, y, r, Polar(over_r * r, bz, over_r, dr_dr, dr_dz, dz_dr, dz_dz))
 
 
 @inlined
-def steps(x):
-    """F(x) = x / sqrt(1 + x^2) and its first four derivatives."""
-    s = 1.0 / (1.0 + x * x)
-    root = math.sqrt(s)
-    f1 = root * s
-    f2 = f1 * s
-    f3 = f2 * s
-    return x * root, f1, -3 * x * f2, -3 * (1 - 4 * x * x) * f3, 15 * x * (3 - 4 * x * x) * f3 * s
+def steps(u):
+    """F(u) = u / sqrt(1 + u^2) and its first four derivatives."""
+    share = 1.0 / (1.0 + u * u)
+    root = math.sqrt(share)
+    f1 = root * share
+    f2 = f1 * share
+    f3 = f2 * share
+    return u * root, f1, -3 * u * f2, -3 * (1 - 4 * u * u) * f3, 15 * u * (3 - 4 * u * u) * f3 * share
 
 
 @inlined
-def bump(g, u, w):
-    """-g exp(-u^2/w^2) and its derivative."""
-    value = -g * math.exp(-u * u / (w * w))
-    return value, -2 * u / (w * w) * value
+def bump(height, u, width):
+    """-height exp(-u^2/width^2) and its derivative by the distance u from its centre."""
+    value = -height * math.exp(-u * u / (width * width))
+    return value, -2 * u / (width * width) * value
 
 
 @inlined
-def parametrised(params, i, x, y, z):
+def parametrised(f, i, x, y, z):
     """Second order in r, and the two corrections: not a Maxwellian field."""
-    a, length, B0, z0 = params[i, OWN], params[i, OWN + 1], params[i, OWN + 2], params[i, OWN + 3]
-    p, q, g = params[i, OWN + 4], params[i, OWN + 5], params[i, OWN + 6]
-    d, w = params[i, OWN + 7], params[i, OWN + 8]
+    a, length, B0, z0 = f.params[i, OWN], f.params[i, OWN + 1], f.params[i, OWN + 2], f.params[i, OWN + 3]
+    p, q, g = f.params[i, OWN + 4], f.params[i, OWN + 5], f.params[i, OWN + 6]
+    d, w = f.params[i, OWN + 7], f.params[i, OWN + 8]
     r, z = math.sqrt(x * x + y * y), z - z0
     c, h = 0.5 * B0 * math.sqrt(1 + 4 * a * a / (length * length)), 0.5 * length / a
     u0, u1, u2, u3, u4 = steps(h - z / a)
@@ -83,4 +84,4 @@ def parametrised(params, i, x, y, z):
     over_r = 0.5 * c / a * (u1 - v1 - 0.5 * (u3 - v3) * s2) + p * z * far * far
     dr_dr = over_r - 0.5 * c / a * (u3 - v3) * s2
     dr_dz = r * (0.5 * c / (a * a) * (0.5 * (u4 + v4) * s2 - u2 - v2) + p * far * (far + 2 * abs(z)))
-    return turned(x, y, r, over_r * r, bz, over_r, dr_dr, dr_dz, dz_dr, dz_dz)
+    return turned(x, y, r, Polar(over_r * r, bz, over_r, dr_dr, dr_dz, dz_dr, dz_dz))

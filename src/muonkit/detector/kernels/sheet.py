@@ -4,7 +4,7 @@ import math
 
 from muonkit.core.compiled import inlined
 from muonkit.detector.kernels.layout import OWN
-from muonkit.detector.kernels.turn import turned
+from muonkit.detector.kernels.turn import Polar, turned
 
 ROUNDS = 30  # of the arithmetic-geometric mean; 5 are usual, the edge of the sheet takes 12
 CLOSE = 1e-8  # relative difference of the means before the last round
@@ -48,12 +48,13 @@ def sheet_end(radius, r, zeta):
 
 
 @inlined
-def solenoid(params, i, x, y, z):
+def solenoid(f, i, x, y, z):
     """Difference of the two ends; dBr/dr from div B = 0, dBz/dr from curl B = 0."""
-    radius, half = params[i, OWN], params[i, OWN + 1]
-    strength = params[i, OWN + 2] / math.pi
-    r, z = math.sqrt(x * x + y * y), z - params[i, OWN + 3]
-    q1, b1, k1, d1 = sheet_end(radius, r, z + half)
-    q0, b0, k0, d0 = sheet_end(radius, r, z - half)
-    q, bz, k, d = strength * (q1 - q0), strength * (b1 - b0), strength * (k1 - k0), strength * (d1 - d0)
-    return turned(x, y, r, q * r, bz, q, -q - d, k, k, d)
+    radius, half = f.params[i, OWN], f.params[i, OWN + 1]
+    strength = f.params[i, OWN + 2] / math.pi
+    r, z = math.sqrt(x * x + y * y), z - f.params[i, OWN + 3]
+    over_r1, bz1, dr_dz1, dz_dz1 = sheet_end(radius, r, z + half)
+    over_r0, bz0, dr_dz0, dz_dz0 = sheet_end(radius, r, z - half)
+    over_r, bz = strength * (over_r1 - over_r0), strength * (bz1 - bz0)
+    dr_dz, dz_dz = strength * (dr_dz1 - dr_dz0), strength * (dz_dz1 - dz_dz0)
+    return turned(x, y, r, Polar(over_r * r, bz, over_r, -over_r - dz_dz, dr_dz, dr_dz, dz_dz))

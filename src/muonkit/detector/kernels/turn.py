@@ -1,5 +1,7 @@
 """What a part of a field returns: `(inside, Bx, By, Bz, dBx/dx, dBx/dy, dBx/dz, dBy/dx, ..., dBz/dz)`."""
 
+from typing import NamedTuple
+
 from muonkit.core.compiled import inlined
 
 NOTHING = (0.0,) * 12
@@ -7,13 +9,27 @@ OUTSIDE = (False, *NOTHING)
 KNOWN_ZERO = (True, *NOTHING)
 
 
+class Polar(NamedTuple):
+    """A field without azimuth at distance r from its axis: Br, Bz [T], Br/r and the four derivatives [T/cm]."""
+
+    br: float
+    bz: float
+    over_r: float
+    dr_dr: float
+    dr_dz: float
+    dz_dr: float
+    dz_dz: float
+
+
 @inlined
-def turned(x, y, r, br, bz, over_r, dr_dr, dr_dz, dz_dr, dz_dz):
-    """From (r, z) to (x, y, z); over_r = Br/r. On the axis dBr/dr = Br/r, so the direction does not matter."""
+def turned(x, y, r, there):
+    """From `there`, Polar at distance r, to (x, y, z). On the axis dBr/dr = Br/r, so the direction does not matter."""
     inverse = 1.0 / r if r > 0.0 else 0.0
-    c = x * inverse if r > 0.0 else 1.0
-    s = y * inverse
-    d = dr_dr - over_r
-    mixed = d * c * s
-    d_xx, d_yy = over_r + d * c * c, over_r + d * s * s
-    return True, br * c, br * s, bz, d_xx, mixed, dr_dz * c, mixed, d_yy, dr_dz * s, dz_dr * c, dz_dr * s, dz_dz
+    cos = x * inverse if r > 0.0 else 1.0
+    sin = y * inverse
+    br, bz, over_r, dr_dr, dr_dz, dz_dr, dz_dz = there
+    more = dr_dr - over_r
+    d_xy = more * cos * sin
+    d_xx, d_yy = over_r + more * cos * cos, over_r + more * sin * sin
+    d_xz, d_yz, d_zx, d_zy = dr_dz * cos, dr_dz * sin, dz_dr * cos, dz_dr * sin
+    return True, br * cos, br * sin, bz, d_xx, d_xy, d_xz, d_xy, d_yy, d_yz, d_zx, d_zy, dz_dz

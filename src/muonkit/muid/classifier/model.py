@@ -16,11 +16,11 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, FloatArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
-from muonkit.muid.classifier import kernels as trees
 from muonkit.muid.classifier.features import NAMES
+from muonkit.muid.classifier.kernels import Trees, sums
 
 SCHEMA = "MuonClassifier/1"
-TREES = ("root", "feature", "threshold", "left", "right", "missing_left", "value")
+TREES = Trees._fields
 CURVE = ("curve_x", "curve_y")
 
 
@@ -43,7 +43,7 @@ class Classifier:
         """Log odds (n,) of features (n, len(NAMES))."""
         X = np.ascontiguousarray(X, dtype=np.float64)
         if self.kind == "trees":
-            return self.arrays["base"] + trees.sums(X, *(self.arrays[name] for name in TREES))
+            return self.arrays["base"] + sums(X, Trees(*(self.arrays[name] for name in TREES)))
         return network(X, self.arrays)
 
     def probability(self, X: FloatArray) -> FloatArray:

@@ -41,19 +41,11 @@ def likelihood(
     """Likelihoods of all tracks. Outcome 0 gives NaN and is not junk; a combination of outcome and last layer that
     does not exist, or chi2 that is negative or not finite, has density 0 for all and is junk."""
     n = len(tracks)
-    log_pdf, probability, junk = np.zeros((n, 6)), np.zeros((n, 6)), np.zeros(n, dtype=np.bool_)
-    kernel.likelihoods(
-        prepared(payload, settings.floor),
-        columns(tracks),
-        settings.last_layer == "strict",
-        FIRST_BINS.index(settings.first_bin),
-        np.log(settings.junk),
-        settings.keep_junk,
-        log_pdf,
-        probability,
-        junk,
-    )
-    return Likelihoods(log_pdf, probability, junk, ~efficiency_known(tracks))
+    out = kernel.Out(np.zeros((n, 6)), np.zeros((n, 6)), np.zeros(n, dtype=np.bool_))
+    first_bin = FIRST_BINS.index(settings.first_bin)
+    rules = kernel.Rules(settings.last_layer == "strict", first_bin, np.log(settings.junk), settings.keep_junk)
+    kernel.likelihoods(prepared(payload, settings.floor), columns(tracks), rules, out)
+    return Likelihoods(*out, ~efficiency_known(tracks))
 
 
 def reference(

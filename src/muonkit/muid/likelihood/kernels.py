@@ -1,6 +1,9 @@
 """Six log-likelihoods of every track. The twin of `muid.longitudinal` and `muid.transverse`.
 
-Tables stand so that what one track needs of the six hypotheses of its charge is side by side."""
+Tables stand so that what one track needs of the six hypotheses of its charge is side by side.
+
+Letters: h hypothesis; as in `transverse`, D region, k = ndof/2, x = chi2/ndof, d distance of x from the centre of its
+bin. `row` is the number of a track, `side` its charge: 0 positive, 1 negative."""
 
 import math
 from typing import NamedTuple
@@ -9,11 +12,25 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import compiled, inlined
+from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS
+from muonkit.muid.likelihood import hypotheses
+from muonkit.muid.likelihood.longitudinal import OUTERMOST_BACKWARD, OUTERMOST_BARREL, OUTERMOST_FORWARD
+from muonkit.muid.likelihood.outcome import (
+    BARREL_ONLY,
+    BOTH,
+    ENDCAP_ONLY,
+    EXIT_BARREL,
+    NOT_REACHED,
+    OUTCOMES,
+    OVERLAP_STOP_FORWARD,
+    STOP_BARREL,
+)
+from muonkit.muid.likelihood.payload import ORDERS
+from muonkit.muid.likelihood.spline import BINS, WIDTH
+from muonkit.muid.likelihood.transverse import FIRST_BINS, LEAST
 
-BARREL_LAYERS, LAYERS, OUTCOMES, LAST_LAYERS, ORDERS, BINS = 15, 29, 67, 16, 18, 100
-OVERLAP = 7  # the first outcome behind the barrel
-FAITHFUL, CLAMP, POWER = range(3)
-WIDTH, LEAST = 0.1, 1e-9
+SIX = len(hypotheses.HYPOTHESES)
+CLAMP, POWER = FIRST_BINS.index("clamp"), FIRST_BINS.index("power")
 
 
 class Tables(NamedTuple):
@@ -46,127 +63,164 @@ class Columns(NamedTuple):
     efficiency: AnyArray
 
 
+class Rules(NamedTuple):
+    """Whether every missing hit counts; index in FIRST_BINS; logarithm of the sum of the six below which a track is
+    junk, and whether junk keeps its likelihoods."""
+
+    strict: bool
+    first_bin: int
+    log_junk: float
+    keep_junk: bool
+
+
+class Out(NamedTuple):
+    """What is written: log_pdf, probability (n, 6), junk (n,)."""
+
+    log_pdf: AnyArray
+    probability: AnyArray
+    junk: AnyArray
+
+
 @inlined
-def class_of(t, c, n):
-    """Class of track n, -1 if it has none: also where outcome and last layers contradict each other."""
-    b, e, code = c.barrel[n], c.endcap[n], c.outcome[n]
-    if code <= 0 or code >= OUTCOMES or b >= BARREL_LAYERS or e >= LAYERS - BARREL_LAYERS:
+def class_of(tables, tracks, row):
+    """Class of a track, -1 if it has none: also where outcome and last layers contradict each other."""
+    barrel, endcap, code = tracks.barrel[row], tracks.endcap[row], tracks.outcome[row]
+    if code <= NOT_REACHED or code >= OUTCOMES or barrel >= BARREL_LAYERS or endcap >= ENDCAP_LAYERS:
         return -1
-    if code == 1 or code == 3:
-        return t.class_index[code, b] if b >= 0 and e == -1 else -1
-    behind = (code - OVERLAP) % BARREL_LAYERS if code >= OVERLAP else -1
-    return t.class_index[code, e] if b == behind and e >= 0 else -1
+    if code in (STOP_BARREL, EXIT_BARREL):
+        return tables.class_index[code, barrel] if barrel >= 0 and endcap == -1 else -1
+    behind = (code - OVERLAP_STOP_FORWARD) % BARREL_LAYERS if code >= OVERLAP_STOP_FORWARD else -1
+    return tables.class_index[code, endcap] if barrel == behind and endcap >= 0 else -1
 
 
 @inlined
-def miss_counts(c, n, bit, strict):
+def miss_counts(tracks, row, bit, strict):
     """Whether a missing hit in a layer counts."""
     if strict:
         return True
     if bit < BARREL_LAYERS:
-        return bit == BARREL_LAYERS - 1 or bit < c.barrel[n] or (bit == 0 and c.outcome[n] < OVERLAP)
+        innermost = bit == 0 and tracks.outcome[row] < OVERLAP_STOP_FORWARD
+        return bit == OUTERMOST_BARREL or bit < tracks.barrel[row] or innermost
     layer = bit - BARREL_LAYERS
-    return layer == 0 or layer == (13 if c.is_forward[n] else 11) or layer < c.endcap[n]
+    outermost = OUTERMOST_FORWARD if tracks.is_forward[row] else OUTERMOST_BACKWARD
+    return layer == 0 or layer == outermost or layer < tracks.endcap[row]
 
 
 @inlined
-def add_longitudinal(t, c, n, first, side, strict, total):
-    """Add ln P of all crossed layers up to the last."""
-    b, e = c.barrel[n], c.endcap[n]
-    up_to = ((1 << (b + 1)) - 1) | (((1 << (e + 1)) - 1) << BARREL_LAYERS)
-    ext, hit, bit = c.ext[n] & up_to, c.hit[n], 0
+def add_longitudinal(tables, tracks, row, position, strict, total):
+    """Add ln P of all crossed layers up to the last; position: of the class of the track."""
+    first, side = tables.first[position], side_of(tracks, row)
+    in_barrel, in_endcap = (1 << (tracks.barrel[row] + 1)) - 1, (1 << (tracks.endcap[row] + 1)) - 1
+    ext, hit, bit = tracks.ext[row] & (in_barrel | (in_endcap << BARREL_LAYERS)), tracks.hit[row], 0
     while ext >> bit:
         if not ext >> bit & 1:
             bit += 1
             continue
-        i = first + bit
+        entry = first + bit
         if hit >> bit & 1:
-            for h in range(6):
-                total[h] += t.log_hit[i, side, h]
-        elif miss_counts(c, n, bit, strict):
-            eff = c.efficiency[n, bit]
-            if eff == 1.0 or math.isnan(eff):
-                for h in range(6):
-                    total[h] += t.log_miss[i, side, h]
-            elif eff != 0.0:
-                for h in range(6):
-                    total[h] += math.log1p(-t.p[i, side, h] * eff)
+            for h in range(SIX):
+                total[h] += tables.log_hit[entry, side, h]
+        elif miss_counts(tracks, row, bit, strict):
+            efficiency = tracks.efficiency[row, bit]
+            if efficiency == 1.0 or math.isnan(efficiency):
+                for h in range(SIX):
+                    total[h] += tables.log_miss[entry, side, h]
+            elif efficiency != 0.0:
+                for h in range(SIX):
+                    total[h] += math.log1p(-tables.p[entry, side, h] * efficiency)
         bit += 1
 
 
 @inlined
-def add_transverse(t, c, n, side, first_bin, total):
-    """Add ln f of the reduced chi2."""
-    if c.ndof[n] <= 0:
-        return
-    if not 0 <= c.chi2[n] < math.inf:
-        for h in range(6):
-            total[h] = -math.inf
-        return
-    D = 1 if c.endcap[n] < 0 else (2 if c.barrel[n] < 0 else 0)
-    k, x = c.ndof[n] // 2, c.chi2[n] / c.ndof[n]
-    if k < 1:
-        k = 1
-    o = min(k, ORDERS) - 1
-    i = min(max(int((x - WIDTH / 2) / WIDTH), 0), BINS - 1)
-    d = x - WIDTH / 2 - i * WIDTH
-    log_kx = math.log(k * x) if k > 1 and x > 0 else (0.0 if k == 1 else -math.inf)
-    for h in range(6):
-        if k > ORDERS or x > t.threshold[D, o, side, h]:
-            scale = t.scale_x[D, o, side, h]
-            total[h] += t.log_scale_y[D, o, side, h] - k * x * scale
-            if k > 1:
-                total[h] += (k - 1) * (log_kx + math.log(scale))
-            continue
-        s = t.spline[D, o, i, side, h]
-        if d < 0 and i == 0 and first_bin == CLAMP:
-            total[h] += s[0]
-        elif d < 0 and i == 0 and first_bin == POWER:
-            total[h] += s[0] + (k - 1) * math.log(max(x, LEAST) * 2 / WIDTH) - k * t.scale_x[D, o, side, h] * d
-        else:
-            total[h] += s[0] + d * (s[1] + d * (s[2] + d * s[3]))
+def side_of(tracks, row):
+    """Column of tables for the charge of a track."""
+    return 1 if tracks.charge[row] < 0 else 0
 
 
 @inlined
-def normalise(total, out):
+def region_of(tracks, row):
+    """Region D of a track."""
+    if tracks.endcap[row] < 0:
+        return BARREL_ONLY
+    return ENDCAP_ONLY if tracks.barrel[row] < 0 else BOTH
+
+
+@inlined
+def add_transverse(tables, tracks, row, first_bin, total):
+    """Add ln f of the reduced chi2."""
+    if tracks.ndof[row] <= 0:
+        return
+    if not 0 <= tracks.chi2[row] < math.inf:
+        for h in range(SIX):
+            total[h] = -math.inf
+        return
+    D, side = region_of(tracks, row), side_of(tracks, row)
+    k, x = tracks.ndof[row] // 2, tracks.chi2[row] / tracks.ndof[row]
+    if k < 1:
+        k = 1
+    order = min(k, ORDERS) - 1
+    cell = min(max(int((x - WIDTH / 2) / WIDTH), 0), BINS - 1)
+    d = x - WIDTH / 2 - cell * WIDTH
+    log_kx = math.log(k * x) if k > 1 and x > 0 else (0.0 if k == 1 else -math.inf)
+    for h in range(SIX):
+        scale = tables.scale_x[D, order, side, h]
+        if k > ORDERS or x > tables.threshold[D, order, side, h]:
+            total[h] += tables.log_scale_y[D, order, side, h] - k * x * scale
+            if k > 1:
+                total[h] += (k - 1) * (log_kx + math.log(scale))
+            continue
+        spline = tables.spline[D, order, cell, side, h]
+        if d < 0 and cell == 0 and first_bin == CLAMP:
+            total[h] += spline[0]
+        elif d < 0 and cell == 0 and first_bin == POWER:
+            total[h] += spline[0] + (k - 1) * math.log(max(x, LEAST) * 2 / WIDTH) - k * scale * d
+        else:
+            total[h] += spline[0] + d * (spline[1] + d * (spline[2] + d * spline[3]))
+
+
+@inlined
+def normalise(total, share):
     """Shares of the six in their sum; returns the logarithm of the sum."""
     top = -math.inf
-    for h in range(6):
+    for h in range(SIX):
         top = max(top, total[h])
     if top == -math.inf:
-        for h in range(6):
-            out[h] = math.nan
+        for h in range(SIX):
+            share[h] = math.nan
         return top
-    sum_ = 0.0
-    for h in range(6):
-        out[h] = math.exp(total[h] - top)
-        sum_ += out[h]
-    for h in range(6):
-        out[h] /= sum_
-    return top + math.log(sum_)
+    all_six = 0.0
+    for h in range(SIX):
+        share[h] = math.exp(total[h] - top)
+        all_six += share[h]
+    for h in range(SIX):
+        share[h] /= all_six
+    return top + math.log(all_six)
+
+
+@inlined
+def clear(row, out):
+    """Nothing is known of a track."""
+    for h in range(SIX):
+        out.log_pdf[row, h] = math.nan
+        out.probability[row, h] = math.nan
 
 
 @compiled
-def likelihoods(t, c, strict, first_bin, log_junk, keep_junk, log_pdf, probability, junk):
-    """Fill log_pdf, probability (n, 6) and junk (n,); NaN for outcome 0 and, unless they are kept, for junk."""
-    for n in range(c.outcome.size):
-        total = log_pdf[n]
-        if c.outcome[n] == 0:
-            for h in range(6):
-                total[h] = math.nan
-                probability[n, h] = math.nan
+def likelihoods(tables, tracks, rules, out):
+    """Fill what is written; NaN for outcome 0 and, unless they are kept, for junk."""
+    for row in range(tracks.outcome.size):
+        if tracks.outcome[row] == NOT_REACHED:
+            clear(row, out)
             continue
-        position, side = class_of(t, c, n), 1 if c.charge[n] < 0 else 0
-        for h in range(6):
+        total, position = out.log_pdf[row], class_of(tables, tracks, row)
+        for h in range(SIX):
             total[h] = 0.0 if position >= 0 else -math.inf
         if position >= 0:
-            add_longitudinal(t, c, n, t.first[position], side, strict, total)
-            add_transverse(t, c, n, side, first_bin, total)
-        junk[n] = not normalise(total, probability[n]) >= log_junk
-        if junk[n] and not keep_junk:
-            for h in range(6):
-                total[h] = math.nan
-                probability[n, h] = math.nan
+            add_longitudinal(tables, tracks, row, position, rules.strict, total)
+            add_transverse(tables, tracks, row, rules.first_bin, total)
+        out.junk[row] = not normalise(total, out.probability[row]) >= rules.log_junk
+        if out.junk[row] and not rules.keep_junk:
+            clear(row, out)
 
 
 def side_by_side(values: AnyArray, order: AnyArray) -> AnyArray:

@@ -16,7 +16,7 @@ from muonkit.core.errors import InputError
 from muonkit.data.klm import BARREL, REGIONS, SECTIONS
 from muonkit.detector.detector import Detector
 from muonkit.detector.planes import RPC_SHARE, PlaneName, plane_names
-from muonkit.muid.swim.kernels.swim import ChannelArrays
+from muonkit.muid.swim.kernels.tuples import ChannelArrays
 from muonkit.muid.swim.layout import LayoutArrays
 
 STATUS_SCHEMA, EFFICIENCY_SCHEMA = "KLMChannelStatus/1", "KLMStripEfficiency/1"

@@ -12,12 +12,14 @@ import numpy as np
 
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.core.errors import InputError
+from muonkit.core.indices import ALONG_U, ALONG_V, FREE_QOP, QOP, TO_U, TO_V, TZ
 from muonkit.data.klm import BARREL, ENDCAP, Candidates, KLMHits
 from muonkit.data.muid import LAYERS, Extrapolated, MuidLayers, MuidTracks
 from muonkit.data.tracks import FreeStates
 from muonkit.muid.likelihood.outcome import outcome
 from muonkit.muid.swim.hits import arrange
-from muonkit.muid.swim.kernels import swim
+from muonkit.muid.swim.kernels.swim import swim_tracks
+from muonkit.muid.swim.kernels.tuples import CROSSED, MATCHED, Out, Scene
 from muonkit.muid.swim.layout import MISSING
 from muonkit.muid.swim.sharing import arbitrated
 from muonkit.muid.swim.yoke import Yoke
@@ -42,20 +44,8 @@ def follow(candidates: Candidates, hits: KLMHits, yoke: Yoke) -> Extrapolated:
     free, cov = start_states(candidates.states, yoke.settings.zero_field)
     hit_arrays, event = arrange(hits, candidates.event, yoke.layout)
     out = empty(len(candidates))
-    swim.swim_tracks(
-        free,
-        cov,
-        direction_of_time(candidates.states, yoke.settings.cosmics),
-        event,
-        yoke.layout,
-        hit_arrays,
-        yoke.channels,
-        yoke.arrays,
-        yoke.loss,
-        yoke.plan,
-        yoke.rules,
-        out,
-    )
+    scene = Scene(yoke.transport, yoke.layout, hit_arrays, yoke.channels, yoke.rules)
+    swim_tracks(free, cov, direction_of_time(candidates.states, yoke.settings.cosmics), event, scene, out)
     return Extrapolated(_tracks(candidates, out), _layers(out))
 
 
@@ -69,13 +59,12 @@ def start_states(states: FreeStates, zero_field: bool = False) -> tuple[FloatArr
         free = cartesian.to_free(states)
         if not zero_field:
             return free, cartesian.to_curvilinear(free, states.covariance)
-    free[:, 6] = np.sign(free[:, 6]) / ZERO_FIELD_P
-    cos2 = 1 - free[:, 5] ** 2
-    q, lam, phi, y, z = ZERO_FIELD_VARIANCE
-    diagonal = np.stack(
-        (np.full(len(free), y), np.full(len(free), z), cos2 * phi, *np.full((2, len(free)), 1.0)), axis=1
-    )
-    diagonal[:, 3], diagonal[:, 4] = lam, q
+    free[:, FREE_QOP] = np.sign(free[:, FREE_QOP]) / ZERO_FIELD_P
+    qop, lam, phi, y, z = ZERO_FIELD_VARIANCE
+    diagonal = np.empty((len(free), 5))
+    diagonal[:, ALONG_U], diagonal[:, ALONG_V] = y, z
+    diagonal[:, TO_U], diagonal[:, TO_V] = (1 - free[:, TZ] ** 2) * phi, lam
+    diagonal[:, QOP] = qop
     return free, diagonal[:, :, None] * np.eye(5)
 
 
@@ -85,7 +74,7 @@ def direction_of_time(states: FreeStates, cosmics: bool = True) -> FloatArray:
     return np.where(inwards & cosmics, -1.0, 1.0)
 
 
-def empty(n: int) -> swim.Out:
+def empty(n: int) -> Out:
     """Room for n tracks, nothing crossed."""
 
     def missing(*shape: int) -> FloatArray:
@@ -94,7 +83,7 @@ def empty(n: int) -> swim.Out:
     def whole(value: int, *shape: int) -> IntArray:
         return np.full((n, *shape), value, dtype=np.int64)
 
-    return swim.Out(
+    return Out(
         status=whole(0),
         escaped=np.zeros(n, dtype=np.bool_),
         is_forward=np.zeros(n, dtype=np.bool_),
@@ -116,18 +105,18 @@ def empty(n: int) -> swim.Out:
     )
 
 
-def _tracks(candidates: Candidates, out: swim.Out) -> MuidTracks:
+def _tracks(candidates: Candidates, out: Out) -> MuidTracks:
     barrel, endcap = out.last[:, BARREL], out.last[:, ENDCAP]
     return MuidTracks(
         charge=candidates.states.charge,
-        outcome=outcome(barrel[:, 0], endcap[:, 0], out.escaped, out.is_forward),
+        outcome=outcome(barrel[:, CROSSED], endcap[:, CROSSED], out.escaped, out.is_forward),
         is_forward=out.is_forward,
-        ext_layer_pattern=out.pattern[:, 0],
-        hit_layer_pattern=out.pattern[:, 1],
-        barrel_ext_layer=barrel[:, 0],
-        endcap_ext_layer=endcap[:, 0],
-        barrel_hit_layer=barrel[:, 1],
-        endcap_hit_layer=endcap[:, 1],
+        ext_layer_pattern=out.pattern[:, CROSSED],
+        hit_layer_pattern=out.pattern[:, MATCHED],
+        barrel_ext_layer=barrel[:, CROSSED],
+        endcap_ext_layer=endcap[:, CROSSED],
+        barrel_hit_layer=barrel[:, MATCHED],
+        endcap_hit_layer=endcap[:, MATCHED],
         chi2=out.chi2,
         ndof=out.ndof,
         efficiency=out.efficiency,
@@ -135,7 +124,7 @@ def _tracks(candidates: Candidates, out: swim.Out) -> MuidTracks:
     )
 
 
-def _layers(out: swim.Out) -> MuidLayers:
+def _layers(out: Out) -> MuidLayers:
     return MuidLayers(
         crossing=out.crossing,
         surface=out.surface,

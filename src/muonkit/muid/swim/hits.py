@@ -6,7 +6,7 @@ from muonkit.core.arrays import BoolArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import BARREL, ENDCAP, KLMHits
 from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS
-from muonkit.muid.swim.kernels.swim import HitArrays
+from muonkit.muid.swim.kernels.tuples import HitArrays
 from muonkit.muid.swim.layout import MISSING, LayoutArrays
 
 

@@ -5,14 +5,14 @@ Built once for a configuration and the conditions of a run; tracks and hits come
 from dataclasses import dataclass, replace
 from typing import Self
 
-from muonkit.detector.detector import Detector, DetectorArrays
+from muonkit.detector.detector import Detector
 from muonkit.detector.field import Uniform
 from muonkit.muid.swim.channels import ChannelStatus, StripEfficiency, build_channels
 from muonkit.muid.swim.config import MuidSettings
-from muonkit.muid.swim.kernels import swim
+from muonkit.muid.swim.kernels.tuples import ChannelArrays, Rules
 from muonkit.muid.swim.layout import LayoutArrays, build_layout
-from muonkit.transport.kernels.travel import Loss, Plan
-from muonkit.transport.propagate import compiled_loss
+from muonkit.transport.kernels.tuples import Scene
+from muonkit.transport.propagate import scene
 
 BEAM_PIPE = "beam pipe"
 ZERO_FIELD_FACTOR = 10.0  # on the variances of hits
@@ -21,16 +21,14 @@ ZERO_FIELD_FACTOR = 10.0  # on the variances of hits
 @dataclass(frozen=True)
 class Yoke:
     """The detector and the settings, and all that the kernels need of them: layout of the planes, state of the
-    channels, geometry, field and matter, energy loss, plan of the transport, rules of the matching."""
+    channels, scene of the transport (geometry, field, matter, energy loss, plan), rules of the matching."""
 
     detector: Detector
     settings: MuidSettings
     layout: LayoutArrays
-    channels: swim.ChannelArrays
-    arrays: DetectorArrays
-    loss: Loss
-    plan: Plan
-    rules: swim.Rules
+    channels: ChannelArrays
+    transport: Scene
+    rules: Rules
 
     def with_channels(self, status: ChannelStatus | None, efficiency: StripEfficiency | None) -> Self:
         """The same in a run with these channels; without payloads all work, with efficiency 1.
@@ -44,21 +42,20 @@ def build_yoke(detector: Detector, settings: MuidSettings = MuidSettings()) -> Y
     layout = build_layout(detector, settings.first_rpc_layer)
     if settings.zero_field:
         detector = replace(detector, field=Uniform((0.0, 0.0, 0.0)))
+    here = scene(detector, settings.transport)
     return Yoke(
         detector,
         settings,
         layout,
         build_channels(detector, layout),
-        detector.arrays(),
-        compiled_loss(detector, settings.transport),
-        settings.transport.plan()._replace(jacobian=False),
+        here._replace(plan=here.plan._replace(jacobian=False)),
         kernel_rules(settings, beam_pipe_radius(detector)),
     )
 
 
-def kernel_rules(settings: MuidSettings, beam_pipe: float) -> swim.Rules:
+def kernel_rules(settings: MuidSettings, beam_pipe: float) -> Rules:
     """The settings as the kernel sees them; beam_pipe [cm]: radius inside of which a track ends."""
-    return swim.Rules(
+    return Rules(
         settings.min_pt,
         beam_pipe,
         settings.mean_dt,

@@ -9,17 +9,22 @@ from typing import NamedTuple
 import numpy as np
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.compiled import compiled, inlined
+from muonkit.core.compiled import compiled, inlined, part
+from muonkit.core.indices import LOC0, LOC1, PHI
+from muonkit.detector.surfaces import CYLINDER
 from muonkit.tracking.kernels import update
-from muonkit.transport.kernels import frames, noise, slab, travel
+from muonkit.transport.kernels import frames, noise, slab, travel, tuples
 from muonkit.transport.kernels.batch import copy
+from muonkit.transport.kernels.tuples import PATH
 
 NO_HIT, USED, OUTLIER = range(3)
+NOTHING = -1
 
 
 class Stops(NamedTuple):
-    """What the filter leaves at every surface of one track: predicted state (L, 5) and covariance (L, 5, 5), Jacobian
-    from the stop before (L, 5, 5), A = 1 - K H, W, residual, hit of the stop (or -1) and what became of it."""
+    """What the filter leaves at every surface of one track: predicted state (longest, 5) and covariance (longest, 5,
+    5), which of an updated stop are the filtered ones, Jacobian from the stop before (longest, 5, 5), A = 1 - K H, W,
+    residual, hit of the stop (or NOTHING) and what became of it."""
 
     x: AnyArray
     C: AnyArray
@@ -32,8 +37,8 @@ class Stops(NamedTuple):
 
 
 class Route(NamedTuple):
-    """Surfaces that every track visits (n, L), their number (n,), and the track (n, L, 5) around which the fit is
-    linear; NaN where it follows from the stop before."""
+    """Surfaces that every track visits (n, longest), their number (n,), and the track (n, longest, 5) around which the
+    fit is linear; NaN where it follows from the stop before."""
 
     surface: AnyArray
     length: AnyArray
@@ -51,7 +56,18 @@ class HitArrays(NamedTuple):
     mask: AnyArray
 
 
-class Fitted(NamedTuple):
+class Scene(NamedTuple):
+    """What stays the same while all tracks are fitted: the Scene of the transport, routes and hits, chi2 per coordinate
+    above which a hit is an outlier, whether covariances of all stops are wanted."""
+
+    transport: tuples.Scene
+    route: Route
+    hits: HitArrays
+    max_chi2: float
+    keep: bool
+
+
+class Out(NamedTuple):
     """What is written: state and covariance at the first stop of every track, chi2, ndf, status, stops reached; for
     every hit, smoothed residual, its variance, chi2 of the residual, use; for every stop, smoothed state and
     covariance if wanted."""
@@ -70,67 +86,87 @@ class Fitted(NamedTuple):
     stop_covariance: AnyArray
 
 
-@compiled
-def stops(n):
-    """Room for a track of n stops."""
-    return Stops(
-        np.zeros((n, 5)),
-        np.zeros((n, 5, 5)),
-        np.zeros((n, 5, 5)),
-        np.zeros((n, 5, 5)),
-        np.zeros((n, 2, 2)),
-        np.zeros((n, 2)),
-        np.zeros(n, np.int64),
-        np.zeros(n, np.int64),
+class Workspace(NamedTuple):
+    """That of the transport, the stops of one track, state x, gain K, residual r, any matrix M; lambda and Lambda, the
+    smoothed state and covariance."""
+
+    transport: tuples.Workspace
+    stops: Stops
+    x: AnyArray
+    K: AnyArray
+    r: AnyArray
+    M: AnyArray
+    lam: AnyArray
+    Lam: AnyArray
+    smooth_x: AnyArray
+    smooth_C: AnyArray
+
+
+@part
+def workspace(longest):
+    """A Workspace for tracks of that many stops; one for each thread."""
+    stops = Stops(
+        np.zeros((longest, 5)),
+        np.zeros((longest, 5, 5)),
+        np.zeros((longest, 5, 5)),
+        np.zeros((longest, 5, 5)),
+        np.zeros((longest, 2, 2)),
+        np.zeros((longest, 2)),
+        np.zeros(longest, np.int64),
+        np.zeros(longest, np.int64),
     )
+    x, K, r, M = np.zeros(5), np.zeros((5, 2)), np.zeros(2), np.zeros((5, 5))
+    lam, Lam, smooth_x, smooth_C = np.zeros(5), np.zeros((5, 5)), np.zeros(5), np.zeros((5, 5))
+    return Workspace(tuples.workspace(), stops, x, K, r, M, lam, Lam, smooth_x, smooth_C)
 
 
 @inlined
-def hit_on(hits, track, surface):
-    """The hit of a track on a surface, -1 if there is none."""
-    for k in range(hits.offsets[track], hits.offsets[track + 1]):
-        if hits.surface[k] == surface and hits.mask[k]:
-            return k
-    return -1
+def hit_on(hits, row, surface):
+    """The hit of a track on a surface, NOTHING if there is none."""
+    for hit in range(hits.offsets[row], hits.offsets[row + 1]):
+        if hits.surface[hit] == surface and hits.mask[hit]:
+            return hit
+    return NOTHING
 
 
 @inlined
-def measure(track, S, i, hits, k, j, st, max_chi2, K, M):
-    """Update the bound state of stop j with hit k; its chi2, 0 for an outlier, -1 if the covariance is no longer
+def measure(track, S, i, stop, scene, work):
+    """Update the bound state of a stop with its hit; its chi2, 0 for an outlier, -1 if the covariance is no longer
     positive."""
-    r, W, x = st.r[j], st.W[j], st.x[j]
-    update.residual(S, i, x, hits.value[k], r)
-    if not update.innovation(S, i, track.C, hits.variance[k], W):
+    stops, hits, K = work.stops, scene.hits, work.K
+    r, W, x, hit = stops.r[stop], stops.W[stop], stops.x[stop], stops.hit[stop]
+    update.residual(S, i, x, hits.value[hit], r)
+    if not update.innovation(S, i, track.C, hits.variance[hit], W):
         return -1.0
     n = S.n_measured[i]
     chi2 = update.chi_square(n, r, W)
-    if chi2 > max_chi2 * n:
-        st.use[j] = OUTLIER
+    if chi2 > scene.max_chi2 * n:
+        stops.use[stop] = OUTLIER
         return 0.0
-    st.use[j] = USED
-    update.gain(S, i, track.C, W, K, st.A[j])
-    update.joseph(n, st.A[j], K, hits.variance[k], track.C, M)
+    stops.use[stop] = USED
+    update.gain(S, i, track.C, W, K, stops.A[stop])
+    update.joseph(n, stops.A[stop], K, hits.variance[hit], track.C, work.M)
     for a in range(5):
         x[a] += K[a, 0] * r[0] + (K[a, 1] * r[1] if n == 2 else 0.0)
     return chi2
 
 
 @inlined
-def arrive(track, S, i, j, st, s):
-    """Settle on stop j and keep prediction and Jacobian."""
-    travel.settle_bound(track, S, i, s)
-    frames.to_bound(S, i, track.y, st.x[j])
-    copy(track.C, st.C[j])
-    copy(track.T, st.F[j])
+def arrive(track, S, i, stop, work):
+    """Settle on a stop and keep prediction and Jacobian."""
+    travel.settle_bound(track, S, i, work.transport)
+    frames.to_bound(S, i, track.y, work.stops.x[stop])
+    copy(track.C, work.stops.C[stop])
+    copy(track.T, work.stops.F[stop])
 
 
 @inlined
-def leave(track, S, i, reference, det, loss, plan, s):
+def leave(track, i, reference, scene, work):
     """Go on from a stop along the reference, through its matter; False if the track stops there."""
-    path = track.at[0]
-    travel.begin_bound(track, S, i, reference, s)
-    track.at[0] = path
-    return slab.cross(track, S, i, 1.0, det, loss, plan, s)
+    S, path = scene.det.surfaces, track.at[PATH]
+    travel.begin_bound(track, S, i, reference, work)
+    track.at[PATH] = path
+    return slab.cross(track, S, i, 1.0, scene, work)
 
 
 @inlined
@@ -140,102 +176,112 @@ def around(difference, period):
 
 
 @inlined
-def predict(S, i, j, st, reference, state, change):
-    """Prediction at stop j: where the reference arrives (in st.x), and F times the deviation of the state from it.
+def predict(S, i, stop, reference, work):
+    """Prediction at a stop: where the reference arrives (in stops.x), and F times the deviation of the state from it.
 
     i: the surface before, on which both are compared; the seam of a cylinder and of phi is looked across."""
+    stops, change = work.stops, work.M[0]
     for b in range(5):
-        change[b] = state[b] - reference[b]
-    change[2] = around(change[2], 2 * math.pi)
-    if S.kind[i] == frames.CYLINDER:
-        change[0] = around(change[0], 2 * math.pi * S.radius[i])
+        change[b] = work.x[b] - reference[b]
+    change[PHI] = around(change[PHI], 2 * math.pi)
+    if S.kind[i] == CYLINDER:
+        change[LOC0] = around(change[LOC0], 2 * math.pi * S.radius[i])
     for a in range(5):
         for b in range(5):
-            st.x[j, a] += st.F[j, a, b] * change[b]
+            stops.x[stop, a] += stops.F[stop, a, b] * change[b]
 
 
 @inlined
-def choose_reference(j, st, reference):
-    """The reference of stop j; where there is none, the reference of the stop before as it arrives here, in st.x."""
-    if math.isnan(reference[j, 0]):
+def choose_reference(stop, stops, reference):
+    """The reference of a stop; where there is none, the reference of the stop before as it arrives here, in stops.x."""
+    if math.isnan(reference[stop, LOC0]):
         for a in range(5):
-            reference[j, a] = st.x[j, a]
+            reference[stop, a] = stops.x[stop, a]
 
 
 @inlined
-def filter_track(track, n, route, hits, det, loss, plan, max_chi2, st, out, state, K, L, s):
+def filter_track(track, row, scene, work, out):
     """Forward filter over the stops of a route. Returns the number of stops with a state.
 
-    `track` is on the first stop, with its covariance; `state` is the start."""
-    S, stops, reference = det.surfaces, route.surface[n], route.reference[n]
-    out.chi2[n], out.ndf[n], out.status[n] = 0.0, -5, travel.OK
-    for j in range(route.length[n]):
-        i = stops[j]
-        if j > 0:
-            if not leave(track, S, stops[j - 1], reference[j - 1], det, loss, plan, s):
-                out.status[n] = travel.STOPPED
-                return j
-            status = travel.travel(track, S, i, 1.0, det, loss, plan, s)
+    `track` is on the first stop, with its covariance; work.x is the start."""
+    transport, route, stops, state = scene.transport, scene.route, work.stops, work.x
+    S = transport.det.surfaces
+    surface, reference = route.surface[row], route.reference[row]
+    out.chi2[row], out.ndf[row], out.status[row] = 0.0, -5, travel.OK
+    for stop in range(route.length[row]):
+        i = surface[stop]
+        if stop > 0:
+            if not leave(track, surface[stop - 1], reference[stop - 1], transport, work.transport):
+                out.status[row] = travel.STOPPED
+                return stop
+            status = travel.travel(track, i, 1.0, transport, work.transport)
             if status != travel.OK:
-                out.status[n] = status
-                return j
-        arrive(track, S, i, j, st, s)
-        choose_reference(j, st, reference)
-        if j > 0:
-            predict(S, stops[j - 1], j, st, reference[j - 1], state, s.M[0])
+                out.status[row] = status
+                return stop
+        arrive(track, S, i, stop, work)
+        choose_reference(stop, stops, reference)
+        if stop > 0:
+            predict(S, surface[stop - 1], stop, reference[stop - 1], work)
         else:
             for a in range(5):
-                st.x[0, a] = state[a]
+                stops.x[0, a] = state[a]
         for a in range(5):
-            state[a] = st.x[j, a]
-        st.use[j], st.hit[j] = NO_HIT, hit_on(hits, n, i)
-        if st.hit[j] < 0 or S.n_measured[i] == 0:
+            state[a] = stops.x[stop, a]
+        stops.use[stop], stops.hit[stop] = NO_HIT, hit_on(scene.hits, row, i)
+        if stops.hit[stop] == NOTHING or S.n_measured[i] == 0:
             continue
-        chi2 = measure(track, S, i, hits, st.hit[j], j, st, max_chi2, K, s.M)
-        if chi2 < 0 or not noise.positive_definite(track.C, L):
-            out.status[n] = travel.NOT_POSITIVE_DEFINITE
-            return j
-        if st.use[j] == USED:
-            out.chi2[n] += chi2
-            out.ndf[n] += S.n_measured[i]
+        chi2 = measure(track, S, i, stop, scene, work)
+        if chi2 < 0 or not noise.positive_definite(track.C, work.M):
+            out.status[row] = travel.NOT_POSITIVE_DEFINITE
+            return stop
+        if stops.use[stop] == USED:
+            out.chi2[row] += chi2
+            out.ndf[row] += S.n_measured[i]
             for a in range(5):  # the update was made in place: prediction and filtered state change roles
-                state[a], st.x[j, a] = st.x[j, a], state[a]
-    return route.length[n]
+                state[a], stops.x[stop, a] = stops.x[stop, a], state[a]
+    return route.length[row]
 
 
 @inlined
-def pull_back(S, i, st, j, lam, Lam, A, M):
-    """(lambda, Lambda) behind the hit of stop j to before it: A^T lambda - H^T W r and A^T Lambda A + H^T W H.
+def pull_back(S, i, stop, work):
+    """(lambda, Lambda) behind the hit of a stop to before it: A^T lambda - H^T W r and A^T Lambda A + H^T W H.
 
     A is 1 but for its first two columns."""
+    lam, Lam, A, M = work.lam, work.Lam, work.stops.A[stop], work.M
     for c in range(2):
         total = 0.0
         for b in range(5):
             total += A[b, c] * lam[b]
         M[0, c] = total
-    lam[0], lam[1] = M[0, 0], M[0, 1]
+    lam[LOC0], lam[LOC1] = M[0, LOC0], M[0, LOC1]
     for a in range(5):
         for c in range(2):
             total = 0.0
             for b in range(5):
                 total += Lam[a, b] * A[b, c]
             M[a, c] = total
-    for c in range(2):
-        for d in range(2):
+    for a in range(2):
+        for c in range(2):
             total = 0.0
             for b in range(5):
-                total += A[b, c] * M[b, d]
-            Lam[c, d] = total
-        for d in range(2, 5):
-            Lam[d, c] = M[d, c]
-            Lam[c, d] = M[d, c]
-    P, W, r = S.projection[i], st.W[j], st.r[j]
-    for m in range(S.n_measured[i]):
-        for q in range(S.n_measured[i]):
+                total += A[b, a] * M[b, c]
+            Lam[a, c] = total
+        for c in range(2, 5):
+            Lam[c, a] = M[c, a]
+            Lam[a, c] = M[c, a]
+    add_hit(S, i, stop, work)
+
+
+@inlined
+def add_hit(S, i, stop, work):
+    """lambda -= H^T W r, Lambda += H^T W H of the hit of a stop."""
+    P, W, r = S.projection[i], work.stops.W[stop], work.stops.r[stop]
+    for j in range(S.n_measured[i]):
+        for m in range(S.n_measured[i]):
             for a in range(2):
-                lam[a] -= P[m, a] * W[m, q] * r[q]
+                work.lam[a] -= P[j, a] * W[j, m] * r[m]
                 for b in range(2):
-                    Lam[a, b] += P[m, a] * W[m, q] * P[q, b]
+                    work.Lam[a, b] += P[j, a] * W[j, m] * P[m, b]
 
 
 @inlined
@@ -263,12 +309,13 @@ def carry_back(F, lam, Lam, M):
 
 
 @inlined
-def smooth(x, C, lam, Lam, M, xs, Cs):
+def smooth(x, C, work):
     """Smoothed state x - C lambda and covariance C - C Lambda C of a stop."""
+    lam, Lam, M, smooth_x, smooth_C = work.lam, work.Lam, work.M, work.smooth_x, work.smooth_C
     for a in range(5):
-        xs[a] = x[a]
+        smooth_x[a] = x[a]
         for b in range(5):
-            xs[a] -= C[a, b] * lam[b]
+            smooth_x[a] -= C[a, b] * lam[b]
             total = 0.0
             for c in range(5):
                 total += C[a, c] * Lam[c, b]
@@ -278,70 +325,67 @@ def smooth(x, C, lam, Lam, M, xs, Cs):
             total = C[a, b]
             for c in range(5):
                 total -= M[a, c] * C[c, b]
-            Cs[a, b] = total
-            Cs[b, a] = total
+            smooth_C[a, b] = total
+            smooth_C[b, a] = total
 
 
 @inlined
-def compare(S, i, hits, k, use, xs, Cs, out, r):
+def compare(S, i, hits, hit, use, work, out):
     """Residual of a hit to the smoothed track, and its variance: V - H C H^T of a used hit, V + H C H^T of an
     outlier."""
-    update.residual(S, i, xs, hits.value[k], r)
-    sign, P = (-1.0 if use == USED else 1.0), S.projection[i]
-    n = S.n_measured[i]
-    v00 = hits.variance[k, 0] + sign * update.form(P[0], P[0], Cs)
-    out.residual[k, 0], out.variance[k, 0], out.use[k] = r[0], v00, use
-    out.hit_chi2[k] = r[0] * r[0] / v00
-    if n == 2:
-        v01, v11 = sign * update.form(P[0], P[1], Cs), hits.variance[k, 1] + sign * update.form(P[1], P[1], Cs)
-        out.residual[k, 1], out.variance[k, 1] = r[1], v11
+    r, C, P = work.r, work.smooth_C, S.projection[i]
+    update.residual(S, i, work.smooth_x, hits.value[hit], r)
+    sign = -1.0 if use == USED else 1.0
+    v00 = hits.variance[hit, 0] + sign * update.form(P[0], P[0], C)
+    out.residual[hit, 0], out.variance[hit, 0], out.use[hit] = r[0], v00, use
+    out.hit_chi2[hit] = r[0] * r[0] / v00
+    if S.n_measured[i] == 2:
+        v01, v11 = sign * update.form(P[0], P[1], C), hits.variance[hit, 1] + sign * update.form(P[1], P[1], C)
+        out.residual[hit, 1], out.variance[hit, 1] = r[1], v11
         det = v00 * v11 - v01 * v01
-        out.hit_chi2[k] = (r[0] * r[0] * v11 - 2 * r[0] * r[1] * v01 + r[1] * r[1] * v00) / det
+        out.hit_chi2[hit] = (r[0] * r[0] * v11 - 2 * r[0] * r[1] * v01 + r[1] * r[1] * v00) / det
 
 
 @inlined
-def smooth_track(n, reached, route, hits, det, st, out, lam, Lam, xs, Cs, r, M, keep):
+def smooth_track(row, reached, scene, work, out):
     """From the last stop to the first."""
-    S = det.surfaces
-    lam[:] = 0.0
-    Lam[:] = 0.0
-    for j in range(reached - 1, -1, -1):
-        i = route.surface[n, j]
-        if st.use[j] == USED:
-            pull_back(S, i, st, j, lam, Lam, st.A[j], M)
-        smooth(st.x[j], st.C[j], lam, Lam, M, xs, Cs)
-        if st.use[j] != NO_HIT:
-            compare(S, i, hits, st.hit[j], st.use[j], xs, Cs, out, r)
+    S, stops = scene.transport.det.surfaces, work.stops
+    work.lam[:] = 0.0
+    work.Lam[:] = 0.0
+    for stop in range(reached - 1, -1, -1):
+        i = scene.route.surface[row, stop]
+        if stops.use[stop] == USED:
+            pull_back(S, i, stop, work)
+        smooth(stops.x[stop], stops.C[stop], work)
+        if stops.use[stop] != NO_HIT:
+            compare(S, i, scene.hits, stops.hit[stop], stops.use[stop], work, out)
         for a in range(5):
-            out.stop_parameters[n, j, a] = xs[a]
-        if keep:
-            copy(Cs, out.stop_covariance[n, j])
-        if j > 0:
-            carry_back(st.F[j], lam, Lam, M)
+            out.stop_parameters[row, stop, a] = work.smooth_x[a]
+        if scene.keep:
+            copy(work.smooth_C, out.stop_covariance[row, stop])
+        if stop > 0:
+            carry_back(stops.F[stop], work.lam, work.Lam, work.M)
     for a in range(5):
-        out.parameters[n, a] = xs[a]
-    copy(Cs, out.covariance[n])
+        out.parameters[row, a] = work.smooth_x[a]
+    copy(work.smooth_C, out.covariance[row])
 
 
 @compiled
-def fit_tracks(start, cov, route, hits, det, loss, plan, max_chi2, keep, out):
+def fit_tracks(start, cov, scene, out):
     """Every track from start (n, 5) with covariance cov (n, 5, 5) at the first surface of its route."""
-    longest = route.surface.shape[1]
-    s, track, st, state = travel.scratch(), travel.empty_track(), stops(longest), np.zeros(5)
-    K, L, r, M = np.zeros((5, 2)), np.zeros((5, 5)), np.zeros(2), np.zeros((5, 5))
-    lam, Lam, xs, Cs, S = np.zeros(5), np.zeros((5, 5)), np.zeros(5), np.zeros((5, 5)), det.surfaces
-    for n in range(start.shape[0]):
-        if route.length[n] == 0:
-            out.status[n] = travel.LEFT
+    route, S = scene.route, scene.transport.det.surfaces
+    work, track = workspace(route.surface.shape[1]), tuples.empty_track()
+    for row in range(start.shape[0]):
+        if route.length[row] == 0:
+            out.status[row] = travel.LEFT
             continue
-        copy(cov[n], track.C)
-        first = route.surface[n, 0]
+        copy(cov[row], track.C)
         for a in range(5):
-            state[a] = start[n, a]
-        begin = state if math.isnan(route.reference[n, 0, 0]) else route.reference[n, 0]
-        travel.begin_bound(track, S, first, begin, s)
-        travel.slopes(track.y, 0.0, det, loss, 0, s)
-        reached = filter_track(track, n, route, hits, det, loss, plan, max_chi2, st, out, state, K, L, s)
-        out.reached[n] = reached
+            work.x[a] = start[row, a]
+        begin = work.x if math.isnan(route.reference[row, 0, LOC0]) else route.reference[row, 0]
+        travel.begin_bound(track, S, route.surface[row, 0], begin, work.transport)
+        travel.slopes(track.y, 0.0, scene.transport, 0, work.transport)
+        reached = filter_track(track, row, scene, work, out)
+        out.reached[row] = reached
         if reached > 0:
-            smooth_track(n, reached, route, hits, det, st, out, lam, Lam, xs, Cs, r, M, keep)
+            smooth_track(row, reached, scene, work, out)

@@ -1,98 +1,116 @@
 """Which surfaces a track meets, in order: a look along the track in steps so short that a parabola is enough."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import compiled, inlined, leaf
+from muonkit.core.indices import TX, TY, TZ, X, Y, Z
+from muonkit.detector.surfaces import CYLINDER, DISC
+from muonkit.detector.volumes import NOWHERE
 from muonkit.transport.kernels import faces, frames, step, travel
+from muonkit.transport.kernels.frames import FIRST, NORMAL, SECOND
+from muonkit.transport.kernels.tuples import TURNED, empty_track, workspace
 
 LONGEST = 30.0  # cm
 TURN = 0.1  # rad in one look: the parabola is then right to TURN^2/6 of the step
-DISC = 2  # of detector.surfaces
+
+
+class Search(NamedTuple):
+    """Of one track: by which margin [cm] surfaces are larger; for every surface, whether it is wanted, for it has a
+    hit, whether it has been seen; surfaces found in one look, and the path [cm] to them."""
+
+    margin: float
+    wanted: AnyArray
+    seen: AnyArray
+    found: AnyArray
+    path: AnyArray
 
 
 @inlined
 def within(S, i, y, k, d, margin):
     """Whether the track crosses surface i within its bounds, d [cm] further on along the parabola."""
-    d0 = y[0] + d * y[3] + 0.5 * d * d * k[0] - S.center[i, 0]
-    d1 = y[1] + d * y[4] + 0.5 * d * d * k[1] - S.center[i, 1]
-    d2 = y[2] + d * y[5] + 0.5 * d * d * k[2] - S.center[i, 2]
-    a, b = S.axes[i], S.bounds[i]
-    l0 = d0 * a[0, 0] + d1 * a[0, 1] + d2 * a[0, 2]
-    l1 = d0 * a[1, 0] + d1 * a[1, 1] + d2 * a[1, 2]
+    d0 = y[X] + d * y[TX] + 0.5 * d * d * k[0] - S.center[i, 0]
+    d1 = y[Y] + d * y[TY] + 0.5 * d * d * k[1] - S.center[i, 1]
+    d2 = y[Z] + d * y[TZ] + 0.5 * d * d * k[2] - S.center[i, 2]
+    axes, bounds = S.axes[i], S.bounds[i]
+    l0 = d0 * axes[FIRST, 0] + d1 * axes[FIRST, 1] + d2 * axes[FIRST, 2]
+    l1 = d0 * axes[SECOND, 0] + d1 * axes[SECOND, 1] + d2 * axes[SECOND, 2]
     if S.kind[i] == DISC:
-        r = math.sqrt(l0 * l0 + l1 * l1)
-        return b[0] - margin <= r <= b[1] + margin
-    if S.kind[i] == frames.CYLINDER:
-        l0, l1 = S.radius[i] * math.atan2(l1, l0), d0 * a[2, 0] + d1 * a[2, 1] + d2 * a[2, 2]
-    return b[0] - margin <= l0 <= b[1] + margin and b[2] - margin <= l1 <= b[3] + margin
+        rho = math.sqrt(l0 * l0 + l1 * l1)
+        return bounds[0] - margin <= rho <= bounds[1] + margin
+    if S.kind[i] == CYLINDER:
+        l0 = S.radius[i] * math.atan2(l1, l0)
+        l1 = d0 * axes[NORMAL, 0] + d1 * axes[NORMAL, 1] + d2 * axes[NORMAL, 2]
+    return bounds[0] - margin <= l0 <= bounds[1] + margin and bounds[2] - margin <= l1 <= bounds[3] + margin
 
 
 @inlined
-def look(S, y, k, h, margin, wanted, seen, found, where):
-    """Surfaces crossed within the next h [cm], by path: `found` and `where`; returns how many."""
-    n = 0
+def look(S, y, k, h, search):
+    """Surfaces crossed within the next h [cm], by path: fills `found` and `path`; returns how many."""
+    count = 0
     for i in range(S.kind.size):
-        if seen[i]:
+        if search.seen[i]:
             continue
         d = frames.reach(S, i, y, k, 1.0)
-        if d > h or not (wanted[i] or within(S, i, y, k, d, margin)):
+        if d > h or not (search.wanted[i] or within(S, i, y, k, d, search.margin)):
             continue
-        j = n
-        while j > 0 and where[j - 1] > d:
-            found[j], where[j] = found[j - 1], where[j - 1]
+        j = count
+        while j > 0 and search.path[j - 1] > d:
+            search.found[j], search.path[j] = search.found[j - 1], search.path[j - 1]
             j -= 1
-        found[j], where[j] = i, d
-        n += 1
-    return n
+        search.found[j], search.path[j] = i, d
+        count += 1
+    return count
 
 
 @leaf
-def follow(track, det, loss, plan, margin, wanted, seen, found, where, stops, s):
+def follow(track, scene, search, stops, work):
     """Fill `stops` with the surfaces of one track after the one it starts on; returns their number."""
-    count, y, S = 0, track.y, det.surfaces
-    for _ in range(plan.max_steps):
-        _, _, material = faces.volume_at(det.volumes, y, 10 * plan.boundary, -1)
-        if not step.start(y, 0.0, det, loss, material, False, s.work):
+    count, y, S, k = 0, track.y, scene.det.surfaces, work.k
+    for _ in range(scene.plan.max_steps):
+        material = faces.volume_at(scene.det.volumes, y, 10 * scene.plan.boundary, NOWHERE).material
+        if not travel.slopes(y, 0.0, scene, material, work):
             return count
-        k = s.k
-        h = min(LONGEST, TURN / max(math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2]), 1e-300))
-        n = look(S, y, k, h, margin, wanted, seen, found, where)
-        for j in range(n):
+        turn = math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
+        h = min(LONGEST, TURN / max(turn, 1e-300))
+        for j in range(look(S, y, k, h, search)):
             if count == stops.size:
                 return count
-            stops[count] = found[j]
-            seen[found[j]] = True
+            stops[count] = search.found[j]
+            search.seen[search.found[j]] = True
             count += 1
-        if step.try_step(y, h, 0.0, det, loss, material, False, s.work) < 0:
+        if step.try_step(y, h, 0.0, scene, material, work.stages) < 0:
             return count
-        step.move(y, h, s.work)
-        track.at[1] += h * math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
-        if travel.ended(track, det, loss, plan) != travel.OK:
+        step.move(y, h, work.stages)
+        track.at[TURNED] += h * turn
+        if travel.ended(track, scene) != travel.OK:
             return count
     return count
 
 
 @compiled
-def find_routes(start, bound, hits, det, loss, plan, margin, stops, count):
-    """Stops (n, L), padded, and their number for tracks that start on surface start (n,), their first stop.
+def find_routes(start, bound, hits, scene, margin, stops, count):
+    """Stops (n, longest), padded, and their number for tracks that start on surface start (n,), their first stop.
 
-    Surfaces with a hit of the track count even where the track crosses them out of bounds; the route ends at the
-    last."""
-    S = det.surfaces
-    s, track = travel.scratch(), travel.empty_track()
-    wanted, seen = np.zeros(S.kind.size, np.bool_), np.zeros(S.kind.size, np.bool_)
-    found, where = np.zeros(S.kind.size, np.int64), np.zeros(S.kind.size)
-    for n in range(len(start)):
+    Surfaces with a hit of the track count even where the track crosses them out of bounds; the route ends at the last.
+    The plan of the scene needs no gradient of the field."""
+    S = scene.det.surfaces
+    size = S.kind.size
+    work, track = workspace(), empty_track()
+    wanted, seen = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+    search = Search(margin, wanted, seen, np.zeros(size, np.int64), np.zeros(size))
+    for row in range(len(start)):
         wanted[:] = False
         seen[:] = False
-        for k in range(hits.offsets[n], hits.offsets[n + 1]):
-            wanted[hits.surface[k]] = True
-        seen[start[n]] = True
-        stops[n, 0] = start[n]
-        travel.begin_bound(track, S, start[n], bound[n], s)
-        total = 1 + follow(track, det, loss, plan, margin, wanted, seen, found, where, stops[n, 1:], s)
-        while total > 0 and not wanted[stops[n, total - 1]]:
+        for hit in range(hits.offsets[row], hits.offsets[row + 1]):
+            wanted[hits.surface[hit]] = True
+        seen[start[row]] = True
+        stops[row, 0] = start[row]
+        travel.begin_bound(track, S, start[row], bound[row], work)
+        total = 1 + follow(track, scene, search, stops[row, 1:], work)
+        while total > 0 and not wanted[stops[row, total - 1]]:
             total -= 1
-        count[n] = total
+        count[row] = total

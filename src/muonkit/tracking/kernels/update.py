@@ -3,18 +3,19 @@
 import math
 
 from muonkit.core.compiled import inlined
-from muonkit.transport.kernels.frames import CYLINDER
+from muonkit.core.indices import LOC0, LOC1
+from muonkit.detector.surfaces import CYLINDER
 
 
 @inlined
-def residual(S, i, bound, value, r):
+def residual(S, i, x, value, r):
     """Measured minus predicted coordinates; the seam of a cylinder is looked across."""
-    d0, d1 = -bound[0], -bound[1]
+    d0, d1 = -x[LOC0], -x[LOC1]
     P = S.projection[i]
     for m in range(S.n_measured[i]):
-        r[m] = value[m] + P[m, 0] * d0 + P[m, 1] * d1
-        if S.kind[i] == CYLINDER and P[m, 0] != 0:
-            around = 2 * math.pi * S.radius[i] * abs(P[m, 0])
+        r[m] = value[m] + P[m, LOC0] * d0 + P[m, LOC1] * d1
+        if S.kind[i] == CYLINDER and P[m, LOC0] != 0:
+            around = 2 * math.pi * S.radius[i] * abs(P[m, LOC0])
             r[m] -= around * math.floor(r[m] / around + 0.5)
 
 
@@ -39,7 +40,8 @@ def innovation(S, i, C, variance, W):
 @inlined
 def form(a, b, C):
     """a C b over the two local coordinates."""
-    return a[0] * (C[0, 0] * b[0] + C[0, 1] * b[1]) + a[1] * (C[1, 0] * b[0] + C[1, 1] * b[1])
+    in_loc0 = a[LOC0] * (C[LOC0, LOC0] * b[LOC0] + C[LOC0, LOC1] * b[LOC1])
+    return in_loc0 + a[LOC1] * (C[LOC1, LOC0] * b[LOC0] + C[LOC1, LOC1] * b[LOC1])
 
 
 @inlined
@@ -55,36 +57,36 @@ def chi_square(n, r, W):
 def gain(S, i, C, W, K, A):
     """K = C H^T W (5, 2) and A = 1 - K H (5, 5)."""
     n, P = S.n_measured[i], S.projection[i]
-    for j in range(5):
-        c0 = C[j, 0] * P[0, 0] + C[j, 1] * P[0, 1]
-        c1 = C[j, 0] * P[1, 0] + C[j, 1] * P[1, 1] if n == 2 else 0.0
-        K[j, 0] = c0 * W[0, 0] + c1 * W[1, 0]
-        K[j, 1] = c0 * W[0, 1] + c1 * W[1, 1]
-    for j in range(5):
-        for m in range(5):
-            A[j, m] = 1.0 if j == m else 0.0
+    for a in range(5):
+        c0 = C[a, LOC0] * P[0, LOC0] + C[a, LOC1] * P[0, LOC1]
+        c1 = C[a, LOC0] * P[1, LOC0] + C[a, LOC1] * P[1, LOC1] if n == 2 else 0.0
+        K[a, 0] = c0 * W[0, 0] + c1 * W[1, 0]
+        K[a, 1] = c0 * W[0, 1] + c1 * W[1, 1]
+    for a in range(5):
+        for b in range(5):
+            A[a, b] = 1.0 if a == b else 0.0
         for m in range(n):
-            A[j, 0] -= K[j, m] * P[m, 0]
-            A[j, 1] -= K[j, m] * P[m, 1]
+            A[a, LOC0] -= K[a, m] * P[m, LOC0]
+            A[a, LOC1] -= K[a, m] * P[m, LOC1]
 
 
 @inlined
 def joseph(n, A, K, variance, C, M):
     """C -> A C A^T + K V K^T, positive whatever the rounding."""
-    for j in range(5):
-        for m in range(5):
-            total = C[j, m]  # A is 1 but for its first two columns
-            if j < 2:
-                total = A[j, 0] * C[0, m] + A[j, 1] * C[1, m]
+    for a in range(5):
+        for b in range(5):
+            total = C[a, b]  # A is 1 but for its first two columns
+            if a <= LOC1:
+                total = A[a, LOC0] * C[LOC0, b] + A[a, LOC1] * C[LOC1, b]
             else:
-                total += A[j, 0] * C[0, m] + A[j, 1] * C[1, m]
-            M[j, m] = total
-    for j in range(5):
-        for m in range(j + 1):
-            total = M[j, 0] * A[m, 0] + M[j, 1] * A[m, 1]
-            if m >= 2:
-                total += M[j, m]
-            for q in range(n):
-                total += K[j, q] * variance[q] * K[m, q]
-            C[j, m] = total
-            C[m, j] = total
+                total += A[a, LOC0] * C[LOC0, b] + A[a, LOC1] * C[LOC1, b]
+            M[a, b] = total
+    for a in range(5):
+        for b in range(a + 1):
+            total = M[a, LOC0] * A[b, LOC0] + M[a, LOC1] * A[b, LOC1]
+            if b > LOC1:
+                total += M[a, b]
+            for m in range(n):
+                total += K[a, m] * variance[m] * K[b, m]
+            C[a, b] = total
+            C[b, a] = total

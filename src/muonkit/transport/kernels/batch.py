@@ -1,58 +1,83 @@
 """Tables of tracks through the compiled transport, one after the other; a track that fails hurts no other."""
 
-import numpy as np
+from typing import NamedTuple
 
+from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import compiled, leaf
 from muonkit.transport.kernels import frames, noise, travel
+from muonkit.transport.kernels.tuples import PATH, empty_track, workspace
+
+SLOPE_RATE = 3  # of a row of FreeOut.slope, behind dt/ds
+
+
+class BoundOut(NamedTuple):
+    """What is written of n tracks: bound parameters (n, 5), covariance and Jacobian (n, 5, 5), path (n,) [cm], status
+    (n,)."""
+
+    bound: AnyArray
+    cov: AnyArray
+    jacobian: AnyArray
+    path: AnyArray
+    status: AnyArray
+
+
+class FreeOut(NamedTuple):
+    """What is written of n tracks: free states (n, 7), curvilinear covariance (n, 5, 5), slope (n, 4): dt/ds and d
+    lambda/ds, path (n,) [cm], status (n,)."""
+
+    free: AnyArray
+    cov: AnyArray
+    slope: AnyArray
+    path: AnyArray
+    status: AnyArray
 
 
 @leaf
 def copy(values, out):
     """out[:] = values for matrices, without a temporary."""
-    for i in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            out[i, j] = values[i, j]
+    for j in range(values.shape[0]):
+        for m in range(values.shape[1]):
+            out[j, m] = values[j, m]
 
 
 @compiled
-def bound_to_bound(start, bound, cov, target, way, with_cov, det, loss, plan, end, end_cov, jacobian, path, status):
-    """Every track from its surface to its target, both in det.surfaces: bound parameters, covariance and Jacobian."""
-    s, track, L, S = travel.scratch(), travel.empty_track(), np.zeros((5, 5)), det.surfaces
-    for n in range(bound.shape[0]):
-        status[n] = travel.NOT_POSITIVE_DEFINITE
+def bound_to_bound(start, bound, cov, target, way, with_cov, scene, out):
+    """Every track from its surface to its target, both in the detector: bound parameters, covariance and Jacobian."""
+    work, track, S = workspace(), empty_track(), scene.det.surfaces
+    for row in range(bound.shape[0]):
+        out.status[row] = travel.NOT_POSITIVE_DEFINITE
         if with_cov:
-            if not noise.positive_definite(cov[n], L):
+            if not noise.positive_definite(cov[row], work.M):
                 continue
-            copy(cov[n], track.C)
-        travel.begin_bound(track, S, start[n], bound[n], s)
-        status[n] = travel.travel(track, S, target[n], way, det, loss, plan, s)
-        path[n] = track.at[0]
-        if status[n] == travel.OK:
-            travel.settle_bound(track, S, target[n], s)
-            frames.to_bound(S, target[n], track.y, end[n])
-            copy(track.T, jacobian[n])
-            copy(track.C, end_cov[n])
+            copy(cov[row], track.C)
+        travel.begin_bound(track, S, start[row], bound[row], work)
+        out.status[row] = travel.travel(track, target[row], way, scene, work)
+        out.path[row] = track.at[PATH]
+        if out.status[row] == travel.OK:
+            travel.settle_bound(track, S, target[row], work)
+            frames.to_bound(S, target[row], track.y, out.bound[row])
+            copy(track.T, out.jacobian[row])
+            copy(track.C, out.cov[row])
 
 
 @compiled
-def free_to_surface(free, cov, target, way, det, loss, plan, end, end_cov, slope, path, status):
-    """Every free state to its target surface, with a curvilinear covariance at both ends; slope (n, 4) = k and d
-    lambda/ds."""
-    s, track, S = travel.scratch(), travel.empty_track(), det.surfaces
-    for n in range(free.shape[0]):
-        for i in range(7):
-            track.y[i] = free[n, i]
-        copy(cov[n], track.C)
-        frames.start_curvilinear(track.y, s.u, s.v, track.J)
+def free_to_surface(free, cov, target, way, scene, out):
+    """Every free state to its target surface, with a curvilinear covariance at both ends."""
+    work, track = workspace(), empty_track()
+    for row in range(free.shape[0]):
+        for j in range(7):
+            track.y[j] = free[row, j]
+        copy(cov[row], track.C)
+        frames.start_curvilinear(track, work)
         travel.reset(track)
-        status[n] = travel.travel(track, S, target[n], way, det, loss, plan, s)
-        path[n] = track.at[0]
-        if status[n] != travel.OK:
+        out.status[row] = travel.travel(track, target[row], way, scene, work)
+        out.path[row] = track.at[PATH]
+        if out.status[row] != travel.OK:
             continue
-        travel.fold(track, plan, s)
-        for i in range(7):
-            end[n, i] = track.y[i]
-        for i in range(3):
-            slope[n, i] = s.k[i]
-        slope[n, 3] = s.rate[0]
-        copy(track.C, end_cov[n])
+        travel.fold(track, scene.plan, work)
+        for j in range(7):
+            out.free[row, j] = track.y[j]
+        for j in range(3):
+            out.slope[row, j] = work.k[j]
+        out.slope[row, SLOPE_RATE] = work.rate[0]
+        copy(track.C, out.cov[row])

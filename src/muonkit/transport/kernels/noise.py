@@ -4,11 +4,11 @@
 import math
 
 from muonkit.core.compiled import inlined
+from muonkit.core.indices import ALONG_U, QOP, TO_U
 from muonkit.core.units import ELECTRON_MASS
+from muonkit.transport.interactions.scattering import HIGHLAND, LOG_TERM
 
 NONE, PER_SLAB, NO_LOG, TOTAL = range(4)
-HIGHLAND = 13.6e-3  # GeV, PDG 2024 eq. 34.16
-LOG_TERM = 0.038
 
 
 @inlined
@@ -35,62 +35,62 @@ def straggling(xi, p, mass):
 
 
 @inlined
-def add_noise(C, angle, loss, qop, mass, length):
-    """Add to a curvilinear covariance: `angle` [rad^2] spread evenly over `length` (signed, cm), `loss` [GeV^2]."""
+def add_noise(C, angle, lost, qop, mass, length):
+    """Add to a curvilinear covariance: `angle` [rad^2] spread evenly over `length` (signed, cm), `lost` [GeV^2]."""
     corner = angle * length / 2
     shift = angle * length * length / 3
-    for a in range(2):
-        C[a, a] += shift
-        C[2 + a, 2 + a] += angle
-        C[a, 2 + a] += corner
-        C[2 + a, a] += corner
+    for j in range(2):  # u, then v
+        C[ALONG_U + j, ALONG_U + j] += shift
+        C[TO_U + j, TO_U + j] += angle
+        C[ALONG_U + j, TO_U + j] += corner
+        C[TO_U + j, ALONG_U + j] += corner
     p2 = 1 / (qop * qop)
-    C[4, 4] += loss * (p2 + mass * mass) / (p2 * p2 * p2)
+    C[QOP, QOP] += lost * (p2 + mass * mass) / (p2 * p2 * p2)
 
 
 @inlined
-def sandwich(F, C, work):
-    """C -> F C F^T for 5 x 5 matrices, symmetric to the last bit."""
-    for i in range(5):
+def sandwich(F, C, M):
+    """C -> F C F^T for 5 x 5 matrices, symmetric to the last bit; M is scratch."""
+    for j in range(5):
+        for m in range(5):
+            total = 0.0
+            for c in range(5):
+                total += F[j, c] * C[c, m]
+            M[j, m] = total
+    for j in range(5):
+        for m in range(j + 1):
+            total = 0.0
+            for c in range(5):
+                total += M[j, c] * F[m, c]
+            C[j, m] = total
+            C[m, j] = total
+
+
+@inlined
+def product(F, T, column):
+    """T -> F T; column (5,) is scratch."""
+    for c in range(5):
         for j in range(5):
             total = 0.0
             for m in range(5):
-                total += F[i, m] * C[m, j]
-            work[i, j] = total
-    for i in range(5):
-        for j in range(i + 1):
-            total = 0.0
-            for m in range(5):
-                total += work[i, m] * F[j, m]
-            C[i, j] = total
-            C[j, i] = total
-
-
-@inlined
-def product(F, T, work):
-    """T -> F T."""
-    for j in range(5):
-        for i in range(5):
-            total = 0.0
-            for m in range(5):
-                total += F[i, m] * T[m, j]
-            work[i] = total
-        for i in range(5):
-            T[i, j] = work[i]
+                total += F[j, m] * T[m, c]
+            column[j] = total
+        for j in range(5):
+            T[j, c] = column[j]
 
 
 @inlined
 def positive_definite(C, L):
     """Whether C has a Cholesky factor; it is left in L."""
-    for i in range(C.shape[0]):
-        for j in range(i + 1):
-            total = C[i, j]
-            for m in range(j):
-                total -= L[i, m] * L[j, m]
-            if i == j:
+    for j in range(C.shape[0]):
+        for m in range(j + 1):
+            total = C[j, m]
+            for c in range(m):
+                total -= L[j, c] * L[m, c]
+            if j == m:
                 if not total > 0:
                     return False
-                L[i, i] = math.sqrt(total)
+                L[j, j] = math.sqrt(total)
             else:
-                L[i, j] = total / L[j, j]
+                L[j, m] = total / L[m, m]
     return True

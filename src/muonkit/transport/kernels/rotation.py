@@ -13,38 +13,44 @@ SMALL = 0.3  # below, the differences of trigonometric functions are summed as s
 
 
 @inlined
-def shapes(x):
-    """sin x, 1 - cos x, sin x / x, (1 - cos x)/x, (x cos x - sin x)/x^2, (x sin x - 1 + cos x)/x^2, all without
-    cancellation."""
-    if abs(x) > SMALL:
-        sin, cos = math.sin(x), math.cos(x)
-        return sin, 1 - cos, sin / x, (1 - cos) / x, (x * cos - sin) / (x * x), (x * sin - 1 + cos) / (x * x)
-    q = x * x
-    s = 1 - q / 6 * (1 - q / 20 * (1 - q / 42 * (1 - q / 72 * (1 - q / 110))))
-    c = 0.5 * (1 - q / 12 * (1 - q / 30 * (1 - q / 56 * (1 - q / 90 * (1 - q / 132)))))
-    d = -x / 3 * (1 - q / 10 * (1 - q / 28 * (1 - q / 54 * (1 - q / 88 * (1 - q / 130)))))
-    return x * s, q * c, s, x * c, d, s - c
+def shapes(angle):
+    """Of the angle x: sin x, 1 - cos x, sin x / x, (1 - cos x)/x, (x cos x - sin x)/x^2, (x sin x - 1 + cos x)/x^2, all
+    without cancellation."""
+    if abs(angle) > SMALL:
+        sin, cos = math.sin(angle), math.cos(angle)
+        sinc, cosc = sin / angle, (1 - cos) / angle
+        square = angle * angle
+        return sin, 1 - cos, sinc, cosc, (angle * cos - sin) / square, (angle * sin - 1 + cos) / square
+    x2 = angle * angle
+    sinc = 1 - x2 / 6 * (1 - x2 / 20 * (1 - x2 / 42 * (1 - x2 / 72 * (1 - x2 / 110))))
+    half = 0.5 * (1 - x2 / 12 * (1 - x2 / 30 * (1 - x2 / 56 * (1 - x2 / 90 * (1 - x2 / 132)))))
+    slope = -angle / 3 * (1 - x2 / 10 * (1 - x2 / 28 * (1 - x2 / 54 * (1 - x2 / 88 * (1 - x2 / 130)))))
+    return angle * sinc, x2 * half, sinc, angle * half, slope, sinc - half
 
 
 @inlined
-def times(M, a, b, c):
-    """M v for v = (a, b, c)."""
+def times(M, vector):
+    """M times a vector."""
+    x0, x1, x2 = vector
     return (
-        M[0, 0] * a + M[0, 1] * b + M[0, 2] * c,
-        M[1, 0] * a + M[1, 1] * b + M[1, 2] * c,
-        M[2, 0] * a + M[2, 1] * b + M[2, 2] * c,
+        M[0, 0] * x0 + M[0, 1] * x1 + M[0, 2] * x2,
+        M[1, 0] * x0 + M[1, 1] * x1 + M[1, 2] * x2,
+        M[2, 0] * x0 + M[2, 1] * x1 + M[2, 2] * x2,
     )
 
 
 @inlined
-def vector(a, b, c, u, v, w):
-    """(a, b, c) x (u, v, w)."""
-    return b * w - c * v, c * u - a * w, a * v - b * u
+def cross(one, other):
+    """Vector product."""
+    x0, x1, x2 = one
+    z0, z1, z2 = other
+    return x1 * z2 - x2 * z1, x2 * z0 - x0 * z2, x0 * z1 - x1 * z0
 
 
 @inlined
-def fill(M, even, along, odd, n0, n1, n2):
+def fill(M, even, along, odd, n):
     """M = even + along n n^T + odd K."""
+    n0, n1, n2 = n
     M[0, 0] = even + along * n0 * n0
     M[1, 1] = even + along * n1 * n1
     M[2, 2] = even + along * n2 * n2
@@ -57,17 +63,19 @@ def fill(M, even, along, odd, n0, n1, n2):
 
 
 @inlined
-def matrices(w0, w1, w2, s, R, H, D):
-    """Fill R(s), H(s) and D = dH/da for omega = (w0, w1, w2); returns a."""
-    a = math.sqrt(w0 * w0 + w1 * w1 + w2 * w2)
-    if a == 0.0:
-        fill(R, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        fill(H, s, 0.0, 0.0, 0.0, 0.0, 0.0)
-        fill(D, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        return a
-    n0, n1, n2 = w0 / a, w1 / a, w2 / a
-    sin, versine, sinc, cosc, d, e = shapes(a * s)
-    fill(R, 1 - versine, versine, sin, n0, n1, n2)
-    fill(H, s * sinc, s * (1 - sinc), s * cosc, n0, n1, n2)
-    fill(D, s * s * d, -s * s * d, s * s * e, n0, n1, n2)
-    return a
+def matrices(omega, h, M):
+    """Fill M = R(h), H(h) and D = dH/d|omega|."""
+    R, H, D = M[0], M[1], M[2]
+    w0, w1, w2 = omega
+    size = math.sqrt(w0 * w0 + w1 * w1 + w2 * w2)
+    if size == 0.0:
+        zero = (0.0, 0.0, 0.0)
+        fill(R, 1.0, 0.0, 0.0, zero)
+        fill(H, h, 0.0, 0.0, zero)
+        fill(D, 0.0, 0.0, 0.0, zero)
+        return
+    n = (w0 / size, w1 / size, w2 / size)
+    sin, versine, sinc, cosc, by_sinc, by_cosc = shapes(size * h)
+    fill(R, 1 - versine, versine, sin, n)
+    fill(H, h * sinc, h * (1 - sinc), h * cosc, n)
+    fill(D, h * h * by_sinc, -h * h * by_sinc, h * h * by_cosc, n)

@@ -1,17 +1,27 @@
 """Thin matter on a surface: loss, straggling and scattering at once, where the track is."""
 
 import math
+from typing import NamedTuple
 
 from muonkit.core.compiled import inlined
+from muonkit.core.indices import FREE_QOP, LOC0, PHI, QOP, THETA, TX, TY, TZ
 from muonkit.core.units import ELECTRON_MASS
+from muonkit.detector.surfaces import CYLINDER
+from muonkit.transport.interactions.ionisation import BICHSEL_J
+from muonkit.transport.interactions.straggling import GAUSS_FWHM
 from muonkit.transport.kernels import frames, noise, step
 
 NO_LOSS, MEAN, MOST_PROBABLE = range(3)
-LANDAU_WIDTH = (
-    4 / 2.3548200450309493
-)  # full width at half maximum 4.018 xi, PDG 2024 sec. 34.2.9, as a Gaussian's sigma
-BICHSEL_J = 0.2
+LANDAU_WIDTH = 4 / GAUSS_FWHM  # full width at half maximum 4.018 xi, PDG 2024 sec. 34.2.9, as a Gaussian's sigma
 STEEPEST = 1e-3  # |n.t| below which a slab does not grow longer
+
+
+class Slab(NamedTuple):
+    """Matter on the way of a track: index of its material, xi beta^2 of a centimetre [GeV/cm], length [cm]."""
+
+    material: int
+    xi: float
+    length: float
 
 
 @inlined
@@ -37,135 +47,136 @@ def most_probable_shift(xi, p, mass):
 
 
 @inlined
-def loss_in(loss, material, xi, length, p, mode):
+def loss_in(loss, slab, p, mode):
     """Energy loss [GeV] in a slab; its derivatives by the momentum p [GeV] in front of it and by ln length."""
-    S, dS = step.stopping(loss, material, p)
-    lost, by_p, by_length = S * length, dS * length, S * length
+    rate, slope = step.stopping(loss, slab.material, p)
+    lost, by_p = rate * slab.length, slope * slab.length
     if mode == MOST_PROBABLE:
-        shift, d_p, d_length = most_probable_shift(xi * length, p, loss.mass)
-        return lost - shift, by_p - d_p, by_length - d_length
-    return lost, by_p, by_length
+        shift, d_p, d_length = most_probable_shift(slab.xi * slab.length, p, loss.mass)
+        return lost - shift, by_p - d_p, lost - d_length
+    return lost, by_p, lost
 
 
 @inlined
-def behind(loss, material, xi, length, p, mode):
+def behind(loss, slab, p, mode):
     """Momentum behind a slab, its derivatives by p and by ln length; -1 if the track stops."""
-    m2 = loss.mass * loss.mass
-    E = math.sqrt(p * p + m2)
-    lost, by_p, by_length = loss_in(loss, material, xi, length, p, mode)
+    mass2 = loss.mass * loss.mass
+    E = math.sqrt(p * p + mass2)
+    lost, by_p, by_length = loss_in(loss, slab, p, mode)
     after = E - lost
     if after <= loss.mass:
         return -1.0, 0.0, 0.0
-    q = math.sqrt(after * after - m2)
-    return q, (p / E - by_p) * after / q, -by_length * after / q
+    p_after = math.sqrt(after * after - mass2)
+    return p_after, (p / E - by_p) * after / p_after, -by_length * after / p_after
 
 
 @inlined
-def in_front(loss, material, xi, length, p, mode):
+def in_front(loss, slab, p, mode):
     """Momentum in front of a slab behind which it is p: the inverse of `behind` and its derivatives."""
-    m2 = loss.mass * loss.mass
-    E, q = math.sqrt(p * p + m2), p
+    mass2 = loss.mass * loss.mass
+    E, p_before = math.sqrt(p * p + mass2), p
     by_p, by_length = 0.0, 0.0
     for _ in range(50):
-        before = math.sqrt(q * q + m2)
-        lost, by_p, by_length = loss_in(loss, material, xi, length, q, mode)
-        change = (before - lost - E) / (q / before - by_p)
-        q -= change
-        if abs(change) < 1e-15 * q:
+        before = math.sqrt(p_before * p_before + mass2)
+        lost, by_p, by_length = loss_in(loss, slab, p_before, mode)
+        change = (before - lost - E) / (p_before / before - by_p)
+        p_before -= change
+        if abs(change) < 1e-15 * p_before:
             break
-    under = q / math.sqrt(q * q + m2) - by_p
-    return q, p / E / under, by_length / under
+    under = p_before / math.sqrt(p_before * p_before + mass2) - by_p
+    return p_before, p / E / under, by_length / under
 
 
 @inlined
-def cross(track, S, i, way, det, loss, plan, s):
+def cross(track, S, i, way, scene, work):
     """Cross the matter on surface i in direction `way`: q/p, J and C (both bound to the surface) change.
 
     False if the track stops."""
     if S.thickness[i] <= 0:
         return True
-    y, C, material = track.y, track.C, S.material[i]
-    frames.normal(S, i, y, s.n)
-    across = s.n[0] * y[3] + s.n[1] * y[4] + s.n[2] * y[5]
-    length = S.thickness[i] / max(abs(across), STEEPEST)
-    p = 1 / abs(y[6])
-    xi = det.materials.xi[material]
-    if plan.loss_mode != NO_LOSS and not lose(track, S, i, way, length, across, xi, material, loss, plan, s):
+    y, C, plan, materials = track.y, track.C, scene.plan, scene.det.materials
+    frames.normal(S, i, y, work.n)
+    across = frames.slant(y, work.n)
+    slab = Slab(S.material[i], materials.xi[S.material[i]], S.thickness[i] / max(abs(across), STEEPEST))
+    p = 1 / abs(y[FREE_QOP])
+    if plan.loss_mode != NO_LOSS and not lose(track, S, i, way, across, slab, scene, work):
         return False
-    add_angles(y, C, noise.highland(length / det.materials.X0[material], p, loss.mass, plan.scattering))
+    depth = slab.length / materials.X0[slab.material]
+    add_angles(y, C, noise.highland(depth, p, scene.loss.mass, plan.scattering))
     if plan.straggling:
-        C[4, 4] += straggled(xi * length, p, loss.mass, plan.loss_mode)
+        C[QOP, QOP] += straggled(slab.xi * slab.length, p, scene.loss.mass, plan.loss_mode)
     return True
 
 
 @inlined
-def lose(track, S, i, way, length, across, xi, material, loss, plan, s):
+def lose(track, S, i, way, across, slab, scene, work):
     """Change q/p, C, T and start J anew; False if the track stops. The length of the way changes with the angles."""
-    y, C = track.y, track.C
-    p = 1 / abs(y[6])
+    y, mode = track.y, scene.plan.loss_mode
+    p = 1 / abs(y[FREE_QOP])
     if way > 0:
-        q, by_p, by_length = behind(loss, material, xi, length, p, plan.loss_mode)
+        after, by_p, by_length = behind(scene.loss, slab, p, mode)
     else:
-        q, by_p, by_length = in_front(loss, material, xi, length, p, plan.loss_mode)
-    if q <= 0:
+        after, by_p, by_length = in_front(scene.loss, slab, p, mode)
+    if after <= 0:
         return False
-    row = s.M[0]
-    for m in range(5):
-        row[m] = 0.0
-    by_length *= -y[6] * p / (q * q)
-    lengthened(S, i, y, across, by_length, s, row)
-    row[4] = by_p * (p / q) * (p / q)
-    y[6] *= p / q
-    last_row(row, C, s.M[1])
-    replace_last(row, track.T, s.M[1])
-    frames.start_bound(S, i, y, s.n, s.u, s.v, track.J)
+    row = work.M[0]
+    for j in range(5):
+        row[j] = 0.0
+    by_length *= -y[FREE_QOP] * p / (after * after)
+    lengthened(S, i, y, across, by_length, work)
+    row[QOP] = by_p * (p / after) * (p / after)
+    y[FREE_QOP] *= p / after
+    last_row(row, track.C, work.M[1])
+    replace_last(row, track.T, work.M[1])
+    frames.start_bound(track, S, i, work)
     return True
 
 
 @inlined
-def lengthened(S, i, y, across, factor, s, row):
-    """row += factor d ln(length)/d(bound parameters), length ~ 1/|n.t|."""
-    sin = math.sqrt(y[3] * y[3] + y[4] * y[4])
-    row[2] -= factor * (s.n[1] * y[3] - s.n[0] * y[4]) / across
-    row[3] -= factor * ((s.n[0] * y[3] + s.n[1] * y[4]) * y[5] / max(sin, 1e-300) - s.n[2] * sin) / across
-    if S.kind[i] == frames.CYLINDER:
-        frames.first_axis(S, i, s.n, s.u)
-        turn = s.u[0] * y[3] + s.u[1] * y[4] + s.u[2] * y[5]
-        row[0] -= factor * turn / S.radius[i] / across
+def lengthened(S, i, y, across, factor, work):
+    """work.M[0] += factor d ln(length)/d(bound parameters), length ~ 1/|n.t|."""
+    n, u, row = work.n, work.u, work.M[0]
+    sin = math.sqrt(y[TX] * y[TX] + y[TY] * y[TY])
+    row[PHI] -= factor * (n[1] * y[TX] - n[0] * y[TY]) / across
+    row[THETA] -= factor * ((n[0] * y[TX] + n[1] * y[TY]) * y[TZ] / max(sin, 1e-300) - n[2] * sin) / across
+    if S.kind[i] == CYLINDER:
+        frames.first_axis(S, i, n, u)
+        turn = u[0] * y[TX] + u[1] * y[TY] + u[2] * y[TZ]
+        row[LOC0] -= factor * turn / S.radius[i] / across
 
 
 @inlined
-def last_row(row, C, work):
-    """C -> F C F^T for a matrix F that is 1 but for its last row."""
+def last_row(row, C, column):
+    """C -> F C F^T for a matrix F that is 1 but for its last row; column (5,) is scratch."""
     total = 0.0
     for j in range(5):
-        work[j] = 0.0
+        column[j] = 0.0
         for m in range(5):
-            work[j] += C[j, m] * row[m]
-        total += row[j] * work[j]
-    for j in range(4):
-        C[4, j] = work[j]
-        C[j, 4] = work[j]
-    C[4, 4] = total
+            column[j] += C[j, m] * row[m]
+        total += row[j] * column[j]
+    for j in range(QOP):
+        C[QOP, j] = column[j]
+        C[j, QOP] = column[j]
+    C[QOP, QOP] = total
 
 
 @inlined
-def replace_last(row, T, work):
-    """T -> F T for a matrix F that is 1 but for its last row."""
+def replace_last(row, T, column):
+    """T -> F T for a matrix F that is 1 but for its last row; column (5,) is scratch."""
     for j in range(5):
-        work[j] = 0.0
+        column[j] = 0.0
         for m in range(5):
-            work[j] += row[m] * T[m, j]
+            column[j] += row[m] * T[m, j]
     for j in range(5):
-        T[4, j] = work[j]
+        T[QOP, j] = column[j]
 
 
 @inlined
 def add_angles(y, C, variance):
     """The same scattering in both planes, in (phi, theta)."""
-    sin2 = max(y[3] * y[3] + y[4] * y[4], 1e-300)
-    C[2, 2] += variance / sin2
-    C[3, 3] += variance
+    sin2 = max(y[TX] * y[TX] + y[TY] * y[TY], 1e-300)
+    C[PHI, PHI] += variance / sin2
+    C[THETA, THETA] += variance
 
 
 @inlined

@@ -1,115 +1,35 @@
 """A track from where it is to a surface, through field and thick volumes. Whatever ends it early is a status."""
 
 import math
-from typing import NamedTuple
 
-import numpy as np
-
-from muonkit.core.arrays import AnyArray
-from muonkit.core.compiled import compiled, inlined
+from muonkit.core.compiled import inlined
+from muonkit.core.indices import FREE_QOP, TX, X, Y, Z
+from muonkit.detector.volumes import NOWHERE
 from muonkit.transport.kernels import frames, noise, step, volumes
-from muonkit.transport.kernels.faces import GRAZING, jump, stop_at_face, volume_at
+from muonkit.transport.kernels.faces import GRAZING, jump, nudge_of, stop_at_face, volume_at
+from muonkit.transport.kernels.tuples import DEPTH, NEXT_STEP, PATH, TURNED, Place
 
 OK, LOOPING, OUT_OF_MAP, STOPPED, TANGENT, STEP_LIMIT, NOT_POSITIVE_DEFINITE, LEFT = range(8)
 ON_TARGET = -1  # of `hop`: no status
+NOTHING = -1  # target of `hop`
 ARRIVED = 1e-7  # cm from the target: the rest is a parabola
 LARGEST_TURN = 1.0  # rad in one step: the way to a surface is foreseen as a parabola
 FARTHEST = 500.0  # cm: over which the error of a direction is counted
 SMALLEST = 1e-3  # cm: steps are not cut below this for the sake of the tolerance
 
 
-class Plan(NamedTuple):
-    """Error of a step at the target [cm], most steps, longest step [cm], most of the kinetic energy lost in one step,
-    kinetic energy [GeV] at which a track has stopped, angle [rad] after which it loops, width of a boundary [cm];
-    switches; jacobian: whether the total Jacobian is wanted."""
-
-    tolerance: float
-    max_steps: int
-    max_step: float
-    max_loss: float
-    min_kinetic: float
-    max_turn: float
-    boundary: float
-    gradient: bool
-    loss_mode: int
-    scattering: int
-    straggling: bool
-    jacobian: bool
-
-
-class Loss(NamedTuple):
-    """Mean energy loss of one species: see `interactions.tables.LossTables`."""
-
-    mass: float
-    u_min: float
-    du: float
-    value: AnyArray
-    slope: AnyArray
-
-
-class Track(NamedTuple):
-    """One moving track: free state y (7), derivatives J (7, 5), total Jacobian T (5, 5), covariance C (5, 5) where J
-    starts, and `at`: path [cm], angle turned [rad], radiation lengths passed, step to try next [cm]."""
-
-    y: AnyArray
-    J: AnyArray
-    T: AnyArray
-    C: AnyArray
-    at: AnyArray
-
-
-class Scratch(NamedTuple):
-    """Workspace of one track; `k` and `rate` are dt/ds and d lambda/ds where `slopes` was called last."""
-
-    work: step.Work
-    end: AnyArray
-    F: AnyArray
-    M: AnyArray
-    n: AnyArray
-    u: AnyArray
-    v: AnyArray
-    k: AnyArray
-    rate: AnyArray
-
-
-@compiled
-def scratch():
-    """Workspace; one for each thread."""
-    f, k = np.zeros((4, 2)), np.zeros((2, 3))
-    work = step.Work(
-        np.zeros((3, 3)),
-        np.zeros((3, 3, 3)),
-        np.zeros((2, 3, 3, 3)),
-        np.zeros((4, 4)),
-        np.zeros((4, 3)),
-        np.zeros((4, 3)),
-        f,
-        k,
-        np.zeros((2, 3)),
-        np.zeros((7, 3)),
-        np.zeros(1),
-    )
-    n, u, v = np.zeros(3), np.zeros(3), np.zeros(3)
-    return Scratch(work, np.zeros(7), np.zeros((5, 5)), np.zeros((5, 5)), n, u, v, k[0], f[0])
-
-
-@compiled
-def empty_track():
-    """A track to be filled."""
-    return Track(np.zeros(7), np.zeros((7, 5)), np.eye(5), np.zeros((5, 5)), np.zeros(4))
+@inlined
+def slopes(y, ahead, scene, material, work):
+    """work.k = dt/ds and work.rate = d lambda/ds at the point, looked up `ahead` [cm] further on; False outside the
+    field map."""
+    return step.start(y, ahead, scene, material, work.stages)
 
 
 @inlined
-def slopes(y, e, det, loss, material, s):
-    """k = dt/ds and d lambda/ds at the point, looked up `e` cm further on; False outside the field map."""
-    return step.start(y, e, det, loss, material, True, s.work)
-
-
-@inlined
-def begin_bound(track, S, i, bound, s):
+def begin_bound(track, S, i, bound, work):
     """Put a track on surface i."""
     frames.to_free(S, i, bound, track.y)
-    frames.start_bound(S, i, track.y, s.n, s.u, s.v, track.J)
+    frames.start_bound(track, S, i, work)
     reset(track)
 
 
@@ -117,251 +37,253 @@ def begin_bound(track, S, i, bound, s):
 def reset(track):
     """Path, angle, depth and total Jacobian of a new track."""
     track.at[:] = 0.0
-    track.at[3] = math.inf
+    track.at[NEXT_STEP] = math.inf
     track.T[:] = 0.0
-    for i in range(5):
-        track.T[i, i] = 1.0
+    for j in range(5):
+        track.T[j, j] = 1.0
 
 
 @inlined
-def fold(track, plan, s):
+def fold(track, plan, work):
     """Carry covariance and, if wanted, total Jacobian to the curvilinear frame here, from which J starts anew."""
-    frames.end_curvilinear(track.y, s.k, s.rate[0], s.u, s.v, track.J, s.F)
-    noise.sandwich(s.F, track.C, s.M)
+    frames.end_curvilinear(track, work)
+    noise.sandwich(work.F, track.C, work.M)
     if plan.jacobian:
-        noise.product(s.F, track.T, s.M[0])
-    frames.start_curvilinear(track.y, s.u, s.v, track.J)
+        noise.product(work.F, track.T, work.M[0])
+    frames.start_curvilinear(track, work)
 
 
 @inlined
-def settle_bound(track, S, i, s):
+def settle_bound(track, S, i, work):
     """Carry covariance and total Jacobian to the bound parameters of surface i, from which J starts anew."""
-    frames.end_bound(S, i, track.y, s.k, s.rate[0], s.n, s.u, s.v, track.J, s.F)
-    noise.sandwich(s.F, track.C, s.M)
-    noise.product(s.F, track.T, s.M[0])
-    frames.start_bound(S, i, track.y, s.n, s.u, s.v, track.J)
+    frames.end_bound(track, S, i, work)
+    noise.sandwich(work.F, track.C, work.M)
+    noise.product(work.F, track.T, work.M[0])
+    frames.start_bound(track, S, i, work)
 
 
 @inlined
-def matter(track, h, before_qop, det, loss, plan, material, s):
+def matter(track, h, before_qop, material, scene, work):
     """Noise of a step h in a thick volume, added in the curvilinear frame at its end.
 
     The momentum that counts is sqrt(p0 p1): the integral of 1/p^2 over a step in which p falls evenly is h/(p0 p1)."""
-    y, p = track.y, 1 / math.sqrt(track.y[6] * before_qop)
-    before = track.at[2]
-    track.at[2] += abs(h) / det.materials.X0[material]
-    angle = noise.highland(track.at[2], p, loss.mass, plan.scattering)
-    angle -= noise.highland(before, p, loss.mass, plan.scattering)
-    lost = noise.straggling(det.materials.xi[material] * abs(h), p, loss.mass) if plan.straggling else 0.0
-    step.slopes_at_end(y, loss, material, s.work)
-    fold(track, plan, s)
-    noise.add_noise(track.C, max(angle, 0.0), lost, y[6], loss.mass, h)
+    y, plan, materials, mass = track.y, scene.plan, scene.det.materials, scene.loss.mass
+    p = 1 / math.sqrt(y[FREE_QOP] * before_qop)
+    before = track.at[DEPTH]
+    track.at[DEPTH] += abs(h) / materials.X0[material]
+    angle = noise.highland(track.at[DEPTH], p, mass, plan.scattering)
+    angle -= noise.highland(before, p, mass, plan.scattering)
+    lost = noise.straggling(materials.xi[material] * abs(h), p, mass) if plan.straggling else 0.0
+    step.slopes_at_end(y, scene.loss, material, work.stages)
+    fold(track, plan, work)
+    noise.add_noise(track.C, max(angle, 0.0), lost, y[FREE_QOP], mass, h)
 
 
 @inlined
-def limits(track, loss, material, plan, s):
+def limits(track, material, scene, work):
     """Longest step [cm] by angle, by what the last step allowed, and by energy loss."""
-    k = s.k
+    k, loss, plan = work.k, scene.loss, scene.plan
     turn = math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
-    longest = min(plan.max_step, track.at[3], LARGEST_TURN / max(turn, 1e-300))
+    longest = min(plan.max_step, track.at[NEXT_STEP], LARGEST_TURN / max(turn, 1e-300))
     if material == 0:
         return longest
-    lost, _ = step.stopping(loss, material, 1 / abs(track.y[6]))
+    lost, _ = step.stopping(loss, material, 1 / abs(track.y[FREE_QOP]))
     return min(longest, plan.max_loss * kinetic_energy(track.y, loss.mass) / max(lost, 1e-300))
 
 
 @inlined
 def kinetic_energy(y, mass):
-    p = 1 / abs(y[6])
+    p = 1 / abs(y[FREE_QOP])
     return p * p / (math.sqrt(p * p + mass * mass) + mass)
 
 
 @inlined
-def attempt(track, h, far, nudge, det, loss, material, plan, s):
+def attempt(track, h, far, nudge, material, scene, work):
     """Try a step and shorten it until its error at the target, `far` [cm] away, is below the tolerance.
 
     Returns its length, 0 outside the map."""
+    tolerance = scene.plan.tolerance
     for _ in range(30):
-        error = step.try_step(track.y, h, nudge, det, loss, material, plan.gradient, s.work)
+        error = step.try_step(track.y, h, nudge, scene, material, work.stages)
         if error < 0:
             return 0.0
         error *= max(far, abs(h))
-        scale = 0.9 * (plan.tolerance / max(error, 1e-300)) ** 0.25
-        if error <= plan.tolerance or abs(h) <= SMALLEST:
-            track.at[3] = abs(h) * max(scale, 1.0)
+        scale = 0.9 * (tolerance / max(error, 1e-300)) ** 0.25
+        if error <= tolerance or abs(h) <= SMALLEST:
+            track.at[NEXT_STEP] = abs(h) * max(scale, 1.0)
             return h
         h *= max(min(scale, 0.9), 0.2)
     return h
 
 
 @inlined
-def aim(track, h, S, i, nudge, det, loss, material, plan, s):
+def aim(track, h, i, nudge, material, scene, work):
     """Correct a tried step until it ends on surface i. Returns it and True, or half of it and False if it does not
     get there."""
-    end, start = s.end, h
+    S, end, start = scene.det.surfaces, work.end, h
     for _ in range(6):
-        end[0], end[1], end[2] = step.end_position(track.y, h, s.work)
-        frames.normal(S, i, end, s.n)
-        t = s.work.t[3]
-        across = s.n[0] * t[0] + s.n[1] * t[1] + s.n[2] * t[2]
+        end[X], end[Y], end[Z] = step.end_position(track.y, h, work.stages)
+        frames.normal(S, i, end, work.n)
+        n, t = work.n, work.stages.t[3]
+        across = n[0] * t[0] + n[1] * t[1] + n[2] * t[2]
         gap = frames.distance(S, i, end)
         if abs(gap) < ARRIVED:
             return h, True
         if abs(gap) > abs(across * start):
             break
         h -= gap / across
-        step.try_step(track.y, h, nudge, det, loss, material, plan.gradient, s.work)
-    step.try_step(track.y, 0.5 * start, nudge, det, loss, material, plan.gradient, s.work)
+        step.try_step(track.y, h, nudge, scene, material, work.stages)
+    step.try_step(track.y, 0.5 * start, nudge, scene, material, work.stages)
     return 0.5 * start, False
 
 
 @inlined
-def complete(track, h, plan, s):
+def complete(track, h, plan, work):
     """Do the step that was tried, with its derivatives."""
-    if step.without_field(plan.gradient, s.work):
-        step.fly(track.y, track.J, h, s.work)
+    stages = work.stages
+    if step.without_field(plan.gradient, stages):
+        step.fly(track.y, track.J, h, stages)
     else:
-        step.by_lambda(track.y, h, s.work)
-        norm = step.move(track.y, h, s.work)
-        step.move_derivatives(track.J, h, track.y, norm, plan.gradient, s.work)
-    k = s.work.k[1]
-    track.at[0] += h
-    track.at[1] += abs(h) * math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
+        step.by_lambda(track.y, h, stages)
+        norm = step.move(track.y, h, stages)
+        step.move_derivatives(track.J, h, track.y, norm, plan.gradient, stages)
+    k = stages.k[1]
+    track.at[PATH] += h
+    track.at[TURNED] += abs(h) * math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
 
 
 @inlined
-def drift(track, d, s):
+def drift(track, d, work):
     """A step so short that the parabola is exact to rounding."""
-    y, J, k = track.y, track.J, s.k
-    for i in range(3):
-        y[i] += d * y[3 + i] + d * d / 2 * k[i]
+    y, J, k = track.y, track.J, work.k
+    for j in range(3):
+        y[j] += d * y[TX + j] + d * d / 2 * k[j]
         for c in range(5):
-            J[i, c] += d * J[3 + i, c]
-    for i in range(3):
-        y[3 + i] += d * k[i]
-    y[6] += d * s.rate[0]
-    track.at[0] += d
+            J[j, c] += d * J[TX + j, c]
+    for j in range(3):
+        y[TX + j] += d * k[j]
+    y[FREE_QOP] += d * work.rate[0]
+    track.at[PATH] += d
 
 
 @inlined
-def approach(track, S, i, det, loss, material, plan, s):
+def approach(track, i, material, scene, work):
     """Newton's steps, forwards or backwards, onto a surface that is a small step away."""
+    S, y = scene.det.surfaces, track.y
     for _ in range(10):
-        slopes(track.y, 0.0, det, loss, material, s)
-        frames.normal(S, i, track.y, s.n)
-        across = s.n[0] * track.y[3] + s.n[1] * track.y[4] + s.n[2] * track.y[5]
-        gap = frames.distance(S, i, track.y)
+        slopes(y, 0.0, scene, material, work)
+        frames.normal(S, i, y, work.n)
+        across = frames.slant(y, work.n)
+        gap = frames.distance(S, i, y)
         if abs(across) < GRAZING:
             return TANGENT
         if abs(gap) < ARRIVED:
-            drift(track, -gap / across, s)
-            slopes(track.y, 0.0, det, loss, material, s)
+            drift(track, -gap / across, work)
+            slopes(y, 0.0, scene, material, work)
             return OK
         h = -gap / across
-        if step.try_step(track.y, h, 0.0, det, loss, material, plan.gradient, s.work) < 0:
+        if step.try_step(y, h, 0.0, scene, material, work.stages) < 0:
             return OUT_OF_MAP
-        complete(track, h, plan, s)
+        complete(track, h, scene.plan, work)
     return TANGENT
 
 
 @inlined
 def outside(det, y):
     """Whether the point has left the envelope of the detector."""
-    e = det.envelope
-    return y[0] * y[0] + y[1] * y[1] > e[0] * e[0] or y[2] < e[1] or y[2] > e[2]
+    r_max, z_min, z_max = det.envelope[0], det.envelope[1], det.envelope[2]
+    return y[X] * y[X] + y[Y] * y[Y] > r_max * r_max or y[Z] < z_min or y[Z] > z_max
 
 
 @inlined
-def ended(track, det, loss, plan):
+def ended(track, scene):
     """The status of a track that may not go on, OK otherwise."""
-    if track.at[1] > plan.max_turn:
+    if track.at[TURNED] > scene.plan.max_turn:
         return LOOPING
-    if not kinetic_energy(track.y, loss.mass) > plan.min_kinetic:
+    if not kinetic_energy(track.y, scene.loss.mass) > scene.plan.min_kinetic:
         return STOPPED
-    return LEFT if outside(det, track.y) else OK
+    return LEFT if outside(scene.det, track.y) else OK
 
 
 @inlined
-def enter(track, ahead, way, plan, s):
-    """Go over the last bit in front of a face, and begin to count the matter of the next volume."""
-    drift(track, way * (ahead + 0.01 * plan.boundary), s)
+def enter(track, ahead, way, place, scene, work):
+    """Go over the last bit in front of a face, and begin to count the matter of the next volume, whose Place is
+    returned; the normal of the face is left in work.n."""
+    V, y, plan = scene.det.volumes, track.y, scene.plan
+    drift(track, way * (ahead + 0.01 * plan.boundary), work)
     if plan.scattering == noise.PER_SLAB:
-        track.at[2] = 0.0
+        track.at[DEPTH] = 0.0
+    now = volume_at(V, y, 0.0, place.block)
+    if now.block != NOWHERE:
+        volumes.face_normal(V, now.block, now.part, y, work.n)
+    elif place.block != NOWHERE:
+        volumes.face_normal(V, place.block, place.part, y, work.n)
+    else:
+        return now  # it stopped at the edge of a side, in empty space
+    return Place(now.block, now.part, now.material, True)
 
 
 @inlined
-def get_ready(track, material, entered, way, det, loss, plan, s):
+def get_ready(track, place, way, scene, work):
     """Slopes at the start of a hop, and the jump of a face that has just been crossed; False outside the field map."""
-    nudge = 10 * way * plan.boundary if det.volumes.sides.size > 0 else 0.0
-    if not slopes(track.y, nudge, det, loss, material, s):
+    if not slopes(track.y, nudge_of(way, scene), scene, place.material, work):
         return False
-    if entered:
-        jump(track.J, track.y, s)
+    if place.entered:
+        jump(track, work)
     return True
 
 
 @inlined
-def hop(track, S, target, block, part, material, way, det, loss, plan, s):
-    """One step, for which `get_ready` was called, towards surface `target` (-1: towards nothing). It ends there, at a
+def hop(track, target, place, way, scene, work):
+    """One step, for which `get_ready` was called, towards surface `target`, or towards NOTHING. It ends there, at a
     face or where it must.
 
-    Returns ON_TARGET (less than a small step away from it), OK or the status that ends the track, and the volume that
-    the track is in, with whether it has just entered it."""
-    y, V = track.y, det.volumes
+    Returns ON_TARGET (less than a small step away from it), OK or the status that ends the track, and its Place."""
+    det, y, material = scene.det, track.y, place.material
+    V, S, nudge = det.volumes, det.surfaces, nudge_of(way, scene)
+    here = Place(place.block, place.part, material, False)
     thick = V.sides.size > 0
-    nudge = 10 * way * plan.boundary if thick else 0.0
     to_target = math.inf
-    if target >= 0:
+    if target != NOTHING:
         if abs(frames.distance(S, target, y)) < ARRIVED:
-            return ON_TARGET, block, part, material, False
-        to_target = frames.reach(S, target, y, s.k, way)
-    to_face = volumes.to_face(V, block, part, y, s.k, way) if thick else math.inf
-    aimed = min(to_target, to_face, limits(track, loss, material, plan, s))
-    h = attempt(track, way * aimed, min(to_target, FARTHEST), nudge, det, loss, material, plan, s)
+            return ON_TARGET, here
+        to_target = frames.reach(S, target, y, work.k, way)
+    to_face = volumes.to_face(V, place.block, place.part, y, work.k, way) if thick else math.inf
+    aimed = min(to_target, to_face, limits(track, material, scene, work))
+    h = attempt(track, way * aimed, min(to_target, FARTHEST), nudge, material, scene, work)
     if h == 0.0:
-        return OUT_OF_MAP, block, part, material, False
+        return OUT_OF_MAP, here
     arriving = abs(h) == to_target
     if arriving:
-        h, arriving = aim(track, h, S, target, nudge, det, loss, material, plan, s)
+        h, arriving = aim(track, h, target, nudge, material, scene, work)
     ahead = -1.0
     if thick:
         wanted = h
-        at_face = abs(h) == to_face
-        h, ahead = stop_at_face(track, h, at_face, to_target, block, part, nudge, det, loss, material, plan, s)
+        h, ahead = stop_at_face(track, h, abs(h) == to_face, to_target, place, nudge, scene, work)
         arriving &= h == wanted
-    before_qop = y[6]
-    complete(track, h, plan, s)
+    before_qop = y[FREE_QOP]
+    complete(track, h, scene.plan, work)
     if material != 0:
-        matter(track, h, before_qop, det, loss, plan, material, s)
+        matter(track, h, before_qop, material, scene, work)
     if arriving:
-        return ON_TARGET, block, part, material, False
-    entered = False
+        return ON_TARGET, here
     if ahead >= 0:
-        enter(track, ahead, way, plan, s)
-        left_block, left_part = block, part
-        block, part, material = volume_at(V, y, 0.0, block)
-        entered = block >= 0 or left_block >= 0  # or it stopped at the edge of a side, in empty space
-        if block >= 0:
-            volumes.face_normal(V, block, part, y, s.n)
-        elif left_block >= 0:
-            volumes.face_normal(V, left_block, left_part, y, s.n)
-    return ended(track, det, loss, plan), block, part, material, entered
+        here = enter(track, ahead, way, place, scene, work)
+    return ended(track, scene), here
 
 
 @inlined
-def travel(track, S, target, way, det, loss, plan, s):
-    """Move a track to surface `target` of S in direction `way` (+1 forwards, -1 backwards, where energy is gained).
+def travel(track, target, way, scene, work):
+    """Move a track to surface `target` in direction `way` (+1 forwards, -1 backwards, where energy is gained).
 
-    Ends OK on the surface with k and rate of the arrival in `s`, J not yet settled; or with another status."""
-    nudge = 10 * way * plan.boundary if det.volumes.sides.size > 0 else 0.0
-    block, part, material = volume_at(det.volumes, track.y, nudge, -1)
-    entered = False
-    for _ in range(plan.max_steps):
-        if not get_ready(track, material, entered, way, det, loss, plan, s):
+    Ends OK on the surface with k and rate of the arrival in `work`, J not yet settled; or with another status."""
+    place = volume_at(scene.det.volumes, track.y, nudge_of(way, scene), NOWHERE)
+    for _ in range(scene.plan.max_steps):
+        if not get_ready(track, place, way, scene, work):
             return OUT_OF_MAP
-        status, block, part, material, entered = hop(track, S, target, block, part, material, way, det, loss, plan, s)
+        status, place = hop(track, target, place, way, scene, work)
         if status == ON_TARGET:
-            return approach(track, S, target, det, loss, material, plan, s)
+            return approach(track, target, place.material, scene, work)
         if status != OK:
             return status
     return STEP_LIMIT

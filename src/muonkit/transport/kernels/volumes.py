@@ -2,71 +2,99 @@
 `detector.volumes`."""
 
 import math
+from typing import NamedTuple
 
 from muonkit.core.compiled import inlined, leaf
+from muonkit.core.indices import TX, TY, TZ, X, Y, Z
 from muonkit.detector.kernels.places import facing, rho_of, towards
+from muonkit.detector.volumes import NOWHERE, RHO, ROUND
 from muonkit.transport.kernels.frames import forward_root
 
 ROUGH = 0.1  # cm: how far the parabola may be off where it foresees the end of a step
 SHORTEST = 1e-12  # cm: faces nearer than this have just been crossed
 
 
+class Box(NamedTuple):
+    """A ring: distances from the axis, in the sense of its block, and z relative to the z0 of the block [cm]."""
+
+    rho_min: float
+    rho_max: float
+    z_min: float
+    z_max: float
+
+
 @inlined
-def to_plane(n0, n1, n2, at, y, k, way):
+def box_of(V, b, part):
+    """The ring of a slice of block b."""
+    low, high = V.edges[V.first[b] + b + part], V.edges[V.first[b] + b + part + 1]
+    if V.axis[b] == RHO:
+        return Box(low, high, V.z_min[b], V.z_max[b])
+    return Box(V.rho_min[b], V.rho_max[b], low, high)
+
+
+@inlined
+def to_plane(n, at, y, k, way):
     """Path in direction `way` (+1, -1) to the plane n.x = at along the parabola; inf if it is not met."""
-    gap = n0 * y[0] + n1 * y[1] + n2 * y[2] - at
-    speed = way * (n0 * y[3] + n1 * y[4] + n2 * y[5])
+    n0, n1, n2 = n
+    gap = n0 * y[X] + n1 * y[Y] + n2 * y[Z] - at
+    speed = way * (n0 * y[TX] + n1 * y[TY] + n2 * y[TZ])
     return later_root(0.5 * (n0 * k[0] + n1 * k[1] + n2 * k[2]), speed, gap)
 
 
 @inlined
-def later_root(a, b, c):
+def to_z(V, b, height, y, k, way):
+    """Path to the plane at z = z0 of block b + height."""
+    return to_plane((0.0, 0.0, 1.0), V.z0[b] + height, y, k, way)
+
+
+@inlined
+def later_root(square, linear, constant):
     """The first root behind the face that has just been crossed."""
-    root = forward_root(a, b, c)
+    root = forward_root(square, linear, constant)
     if root > SHORTEST:
         return root
-    return -b / a if a * b < 0 else math.inf
+    return -linear / square if square * linear < 0 else math.inf
 
 
 @inlined
 def to_rho(V, b, side, rho, y, k, way):
     """Path to the circle, or to the side of the polygon."""
-    if V.sides[b] == 0:
-        a = y[3] * y[3] + y[4] * y[4] + y[0] * k[0] + y[1] * k[1]
-        c = y[0] * y[0] + y[1] * y[1] - rho * rho
-        return later_root(a, 2 * way * (y[0] * y[3] + y[1] * y[4]), c)
+    if V.sides[b] == ROUND:
+        square = y[TX] * y[TX] + y[TY] * y[TY] + y[X] * k[0] + y[Y] * k[1]
+        constant = y[X] * y[X] + y[Y] * y[Y] - rho * rho
+        return later_root(square, 2 * way * (y[X] * y[TX] + y[Y] * y[TY]), constant)
     n0, n1 = towards(V, b, 2 * side)
-    return to_plane(n0, n1, 0.0, rho, y, k, way)
+    return to_plane((n0, n1, 0.0), rho, y, k, way)
 
 
 @inlined
 def to_wedge(V, b, side, y, k, way):
     """Path to the edges of a side, where the faces of the volume turn."""
-    if V.sides[b] == 0:
+    if V.sides[b] == ROUND:
         return math.inf
     l0, l1 = towards(V, b, 2 * side + 2 * V.sides[b] - 1)
     h0, h1 = towards(V, b, 2 * side + 1)
-    return min(to_plane(-l1, l0, 0.0, 0.0, y, k, way), to_plane(-h1, h0, 0.0, 0.0, y, k, way))
+    return min(to_plane((-l1, l0, 0.0), 0.0, y, k, way), to_plane((-h1, h0, 0.0), 0.0, y, k, way))
 
 
 @leaf
-def to_box(V, b, rho_low, rho_high, z_low, z_high, y, k, way):
+def to_box(V, b, box, y, k, way):
     """Path to the nearest face of a ring of block b; of a polygon, those of the side in front of which the track is."""
-    side = facing(V, b, y[0], y[1])[0] if V.sides[b] > 0 else 0
+    side = facing(V, b, y[X], y[Y])[0] if V.sides[b] != ROUND else 0
     nearest = to_wedge(V, b, side, y, k, way)
-    nearest = min(nearest, to_plane(0.0, 0.0, 1.0, V.z0[b] + z_low, y, k, way))
-    nearest = min(nearest, to_plane(0.0, 0.0, 1.0, V.z0[b] + z_high, y, k, way))
-    nearest = min(nearest, to_rho(V, b, side, rho_high, y, k, way))
-    if rho_low > 0:
-        nearest = min(nearest, to_rho(V, b, side, rho_low, y, k, way))
+    nearest = min(nearest, to_z(V, b, box.z_min, y, k, way))
+    nearest = min(nearest, to_z(V, b, box.z_max, y, k, way))
+    nearest = min(nearest, to_rho(V, b, side, box.rho_max, y, k, way))
+    if box.rho_min > 0:
+        nearest = min(nearest, to_rho(V, b, side, box.rho_min, y, k, way))
     return nearest
 
 
 @inlined
 def rho_at(V, b, y, k, way, d):
     """Distance from the axis, in the sense of block b, d [cm] further on along the parabola."""
-    x0 = y[0] + way * d * y[3] + 0.5 * d * d * k[0]
-    x1 = y[1] + way * d * y[4] + 0.5 * d * d * k[1]
+    x0 = y[X] + way * d * y[TX] + 0.5 * d * d * k[0]
+    x1 = y[Y] + way * d * y[TY] + 0.5 * d * d * k[1]
     return rho_of(V, b, x0, x1)
 
 
@@ -74,18 +102,17 @@ def rho_at(V, b, y, k, way, d):
 def to_enter(V, b, y, k, way):
     """Path from outside to the face through which block b is entered, inf if it is not; of a polygon, to the edge of
     the side in front of which the track is, if that comes first."""
-    along = y[2] - V.z0[b]
+    along = y[Z] - V.z0[b]
     nearest = math.inf
     if along < V.z_min[b] or along >= V.z_max[b]:
-        face = V.z_min[b] if along < V.z_min[b] else V.z_max[b]
-        d = to_plane(0.0, 0.0, 1.0, V.z0[b] + face, y, k, way)
+        d = to_z(V, b, V.z_min[b] if along < V.z_min[b] else V.z_max[b], y, k, way)
         if d < math.inf and V.rho_min[b] - ROUGH < rho_at(V, b, y, k, way, d) < V.rho_max[b] + ROUGH:
             nearest = d
     side, rho = 0, 0.0
-    if V.sides[b] > 0:
-        side, rho = facing(V, b, y[0], y[1])
+    if V.sides[b] != ROUND:
+        side, rho = facing(V, b, y[X], y[Y])
     else:
-        rho = math.sqrt(y[0] * y[0] + y[1] * y[1])
+        rho = math.sqrt(y[X] * y[X] + y[Y] * y[Y])
     if V.rho_min[b] <= rho < V.rho_max[b]:
         return nearest
     d = to_rho(V, b, side, V.rho_min[b] if rho < V.rho_min[b] else V.rho_max[b], y, k, way)
@@ -93,42 +120,34 @@ def to_enter(V, b, y, k, way):
     if edge < d:
         return min(nearest, edge)
     if d < math.inf:
-        z = along + way * d * y[5] + 0.5 * d * d * k[2]
+        z = along + way * d * y[TZ] + 0.5 * d * d * k[2]
         if V.z_min[b] - ROUGH < z < V.z_max[b] + ROUGH:
             nearest = min(nearest, d)
     return nearest
 
 
 @leaf
-def to_face(V, block, part, y, k, way):
-    """Path [cm] to the next face of the volume (block, part); outside, to the next face of any block."""
-    if block < 0:
+def to_face(V, b, part, y, k, way):
+    """Path [cm] to the next face of slice `part` of block b; outside, to the next face of any block."""
+    if b == NOWHERE:
         nearest = math.inf
-        for b in range(V.sides.size):
-            nearest = min(nearest, to_enter(V, b, y, k, way))
+        for one in range(V.sides.size):
+            nearest = min(nearest, to_enter(V, one, y, k, way))
         return nearest
-    low, high = V.edges[V.first[block] + block + part], V.edges[V.first[block] + block + part + 1]
-    if V.axis[block] == 0:
-        return to_box(V, block, low, high, V.z_min[block], V.z_max[block], y, k, way)
-    return to_box(V, block, V.rho_min[block], V.rho_max[block], low, high, y, k, way)
+    return to_box(V, b, box_of(V, b, part), y, k, way)
 
 
 @leaf
-def face_normal(V, block, part, y, n):
-    """Normal of the face of volume (block, part) that is nearest to the point."""
-    low, high = V.edges[V.first[block] + block + part], V.edges[V.first[block] + block + part + 1]
-    rho_low, rho_high, z_low, z_high = V.rho_min[block], V.rho_max[block], V.z_min[block], V.z_max[block]
-    if V.axis[block] == 0:
-        rho_low, rho_high = low, high
-    else:
-        z_low, z_high = low, high
-    rho, along = rho_of(V, block, y[0], y[1]), y[2] - V.z0[block]
+def face_normal(V, b, part, y, n):
+    """Normal of the face of slice `part` of block b that is nearest to the point."""
+    box = box_of(V, b, part)
+    rho, along = rho_of(V, b, y[X], y[Y]), y[Z] - V.z0[b]
     n[0], n[1], n[2] = 0.0, 0.0, 1.0
-    if min(abs(along - z_low), abs(along - z_high)) < min(abs(rho - rho_low), abs(rho - rho_high)):
+    if min(abs(along - box.z_min), abs(along - box.z_max)) < min(abs(rho - box.rho_min), abs(rho - box.rho_max)):
         return
-    if V.sides[block] > 0:
-        n[0], n[1] = towards(V, block, 2 * facing(V, block, y[0], y[1])[0])
+    if V.sides[b] != ROUND:
+        n[0], n[1] = towards(V, b, 2 * facing(V, b, y[X], y[Y])[0])
     else:
-        r = math.sqrt(y[0] * y[0] + y[1] * y[1])
-        n[0], n[1] = y[0] / r, y[1] / r
+        size = math.sqrt(y[X] * y[X] + y[Y] * y[Y])
+        n[0], n[1] = y[X] / size, y[Y] / size
     n[2] = 0.0

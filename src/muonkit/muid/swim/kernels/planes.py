@@ -2,12 +2,25 @@
 section where the track is, whether or not there is a sensor at that point; a layer is never met twice."""
 
 import math
+from typing import NamedTuple
 
 from muonkit.core.compiled import inlined
+from muonkit.core.indices import TX, X, Y, Z
+from muonkit.data.klm import BACKWARD, BARREL, ENDCAP, FORWARD
+from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS
+from muonkit.detector.volumes import NOWHERE
+from muonkit.muid.swim.layout import MISSING
 from muonkit.transport.kernels import frames
 
-BARREL, ENDCAP = 0, 1
 SLACK = 1e-6  # cm: a plane nearer than this has been crossed
+NO_SECTOR = -1  # in an endcap
+
+
+class Ahead(NamedTuple):
+    """The first layers of barrel and endcap that a track may still meet."""
+
+    barrel: int
+    endcap: int
 
 
 @inlined
@@ -17,62 +30,81 @@ def sector_at(phi, phi0, sectors):
 
 
 @inlined
-def sector_of(L, x, y):
-    """Barrel sector, from 0, that looks towards (x, y)."""
-    return sector_at(math.atan2(y, x), L.phi0, L.barrel.shape[1])
+def sector_of(layout, x0, x1):
+    """Barrel sector, from 0, that looks towards (x0, x1)."""
+    return sector_at(math.atan2(x1, x0), layout.phi0, layout.barrel.shape[1])
 
 
 @inlined
-def quadrant_of(x, y):
+def quadrant_of(x0, x1):
     """Endcap sector 1 to 4, counted like azimuth."""
-    if y >= 0:
-        return 1 if x >= 0 else 2
-    return 3 if x < 0 else 4
+    if x1 >= 0:
+        return 1 if x0 >= 0 else 2
+    return 3 if x0 < 0 else 4
+
+
+@inlined
+def section_of(layout, x2):
+    """The half of the detector that z = x2 is in."""
+    return FORWARD if x2 > layout.z0 else BACKWARD
+
+
+@inlined
+def bit_of(region, layer):
+    """Bit of a layer in a pattern, and its column in tables of layers."""
+    return layer if region == BARREL else BARREL_LAYERS + layer
+
+
+@inlined
+def slot_of(region, section, layer):
+    """Number of a layer by which hits are sorted: the endcap's layers of one section behind those of the other."""
+    return layer if region == BARREL else BARREL_LAYERS + ENDCAP_LAYERS * section + layer
 
 
 @inlined
 def in_region(box, z0, y):
-    """Whether the point is between r_min, r_max and z_min, z_max."""
-    r2, z = y[0] * y[0] + y[1] * y[1], y[2] - z0
-    return box[0] * box[0] < r2 < box[1] * box[1] and box[2] < z < box[3]
+    """Whether the point is between r_min, r_max and z_min, z_max of a region of LayoutArrays."""
+    r_min, r_max, z_min, z_max = box[0], box[1], box[2], box[3]
+    r2, z = y[X] * y[X] + y[Y] * y[Y], y[Z] - z0
+    return r_min * r_min < r2 < r_max * r_max and z_min < z < z_max
 
 
 @inlined
-def at(y, k, d, i):
-    """Coordinate i of the point d [cm] further on along the parabola."""
-    return y[i] + d * y[3 + i] + 0.5 * d * d * k[i]
+def further(y, k, d, c):
+    """Coordinate c of the point d [cm] further on along the parabola."""
+    return y[c] + d * y[TX + c] + 0.5 * d * d * k[c]
 
 
 @inlined
-def next_layer(L, S, section, sector, y, first):
-    """The first barrel layer from `first` on that is still ahead; -1 if there is none."""
-    for layer in range(first, L.barrel_last[section] + 1):
-        i = L.barrel[section, sector, layer]
-        if i >= 0 and frames.distance(S, i, y) < -SLACK:
+def next_layer(layout, S, section, sector, y, first):
+    """The first barrel layer from `first` on that is still ahead; MISSING if there is none."""
+    for layer in range(first, layout.barrel_last[section] + 1):
+        i = layout.barrel[section, sector, layer]
+        if i != MISSING and frames.distance(S, i, y) < -SLACK:
             return layer
-    return -1
+    return MISSING
 
 
 @inlined
-def next_barrel(L, S, y, k, way, first):
-    """(path, layer, surface) of the next barrel plane; (inf, -1, -1) if there is none."""
-    best, found, surface = math.inf, -1, -1
-    if L.barrel_last[1] < first or not in_region(L.barrel_region, L.z0, y):
+def next_barrel(layout, S, y, k, way, first):
+    """(path, layer, surface) of the next barrel plane; (inf, MISSING, MISSING) if there is none."""
+    best, found, surface = math.inf, MISSING, MISSING
+    if layout.barrel_last[FORWARD] < first or not in_region(layout.barrel_region, layout.z0, y):
         return best, found, surface
-    sectors, here = L.barrel.shape[1], sector_of(L, y[0], y[1])
+    sectors, here, section = layout.barrel.shape[1], sector_of(layout, y[X], y[Y]), section_of(layout, y[Z])
     for turn in range(3):  # the sector where the track is, and if its plane is met beyond its edge, those beside it
-        s = (here + (0, 1, -1)[turn]) % sectors
-        layer = next_layer(L, S, 1 if y[2] > L.z0 else 0, s, y, first)
-        if layer < 0:
-            layer = next_layer(L, S, 0 if y[2] > L.z0 else 1, s, y, first)
-        if layer < 0:
+        sector = (here + (0, 1, -1)[turn]) % sectors
+        layer = next_layer(layout, S, section, sector, y, first)
+        if layer == MISSING:
+            layer = next_layer(layout, S, FORWARD - section, sector, y, first)
+        if layer == MISSING:
             continue
-        i = max(L.barrel[0, s, layer], L.barrel[1, s, layer])
+        i = max(layout.barrel[BACKWARD, sector, layer], layout.barrel[FORWARD, sector, layer])
         d = frames.reach(S, i, y, k, way)
-        if not d < best or sector_of(L, at(y, k, way * d, 0), at(y, k, way * d, 1)) != s:
+        if not d < best or sector_of(layout, further(y, k, way * d, X), further(y, k, way * d, Y)) != sector:
             continue
-        i = L.barrel[1 if at(y, k, way * d, 2) > L.z0 else 0, s, layer]
-        if i >= 0:
+        i = layout.barrel[section_of(layout, further(y, k, way * d, Z)), sector, layer]
+        if i != MISSING:
             best, found, surface = d, layer, i
         if turn == 0:
             break
@@ -80,33 +112,35 @@ def next_barrel(L, S, y, k, way, first):
 
 
 @inlined
-def next_endcap(L, S, y, k, way, first):
-    """(path, layer, surface) of the next endcap plane; (inf, -1, -1) if there is none."""
-    section = 1 if y[2] > L.z0 else 0
-    box = L.endcap_region[section]
-    if L.endcap_last[section] < first or not in_region(box, L.z0, y):
-        return math.inf, -1, -1
-    for layer in range(first, L.endcap_last[section] + 1):
-        i = L.endcap[section, layer]
-        if i < 0 or abs(S.center[i, 2] - L.z0) <= abs(y[2] - L.z0) + SLACK:
+def next_endcap(layout, S, y, k, way, first):
+    """(path, layer, surface) of the next endcap plane; (inf, MISSING, MISSING) if there is none."""
+    section = section_of(layout, y[Z])
+    box = layout.endcap_region[section]
+    r_min, r_max = box[0], box[1]
+    if layout.endcap_last[section] < first or not in_region(box, layout.z0, y):
+        return math.inf, MISSING, MISSING
+    for layer in range(first, layout.endcap_last[section] + 1):
+        i = layout.endcap[section, layer]
+        if i == MISSING or abs(S.center[i, 2] - layout.z0) <= abs(y[Z] - layout.z0) + SLACK:
             continue
         d = frames.reach(S, i, y, k, way)
-        x0, x1 = at(y, k, way * d, 0), at(y, k, way * d, 1)
-        if d < math.inf and box[0] * box[0] < x0 * x0 + x1 * x1 <= box[1] * box[1]:
+        x0, x1 = further(y, k, way * d, X), further(y, k, way * d, Y)
+        if d < math.inf and r_min * r_min < x0 * x0 + x1 * x1 <= r_max * r_max:
             return d, layer, i
-        return math.inf, -1, -1
-    return math.inf, -1, -1
+        return math.inf, MISSING, MISSING
+    return math.inf, MISSING, MISSING
 
 
 @inlined
-def next_plane(L, V, S, block, part, y, k, way, first_barrel, first_endcap):
-    """(region, layer, surface) of the plane that is met next in this volume; (-1, -1, -1) if there is none."""
-    if not L.holds[V.first[block] + part if block >= 0 else -1]:
-        return -1, -1, -1
-    d, layer, surface = next_barrel(L, S, y, k, way, first_barrel)
-    e, other, endcap = next_endcap(L, S, y, k, way, first_endcap)
-    if surface < 0 and endcap < 0:
-        return -1, -1, -1
-    if d <= e:
-        return BARREL, layer, surface
-    return ENDCAP, other, endcap
+def next_plane(scene, place, y, k, way, ahead):
+    """(region, layer, surface) of the plane that is met next in this volume; surface MISSING if there is none."""
+    layout, S, V = scene.layout, scene.transport.det.surfaces, scene.transport.det.volumes
+    if not layout.holds[V.first[place.block] + place.part if place.block != NOWHERE else -1]:
+        return MISSING, MISSING, MISSING
+    to_barrel, barrel_layer, barrel = next_barrel(layout, S, y, k, way, ahead.barrel)
+    to_endcap, endcap_layer, endcap = next_endcap(layout, S, y, k, way, ahead.endcap)
+    if barrel == MISSING and endcap == MISSING:
+        return MISSING, MISSING, MISSING
+    if to_barrel <= to_endcap:
+        return BARREL, barrel_layer, barrel
+    return ENDCAP, endcap_layer, endcap

@@ -2,117 +2,63 @@
 that fails hurts no other."""
 
 import math
-from typing import NamedTuple
 
-import numpy as np
-
-from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import compiled, inlined
+from muonkit.core.indices import FREE_QOP, LOC0, LOC1, TX, TY, X, Y, Z
+from muonkit.data.klm import BACKWARD, BARREL, FORWARD
+from muonkit.detector.surfaces import DISC
+from muonkit.detector.volumes import NOWHERE
+from muonkit.muid.swim.crossing import (
+    BAD_INPUT,
+    BEAM_PIPE,
+    CRACK,
+    DEAD,
+    HIT,
+    LEFT_REGION,
+    LOW_PT,
+    MISSED,
+    NO_MATCH,
+    OUTSIDE_START,
+    TANGENT,
+)
 from muonkit.muid.swim.kernels import match
-from muonkit.muid.swim.kernels.planes import BARREL, in_region, next_plane, quadrant_of, sector_of
+from muonkit.muid.swim.kernels.planes import (
+    NO_SECTOR,
+    Ahead,
+    bit_of,
+    in_region,
+    next_plane,
+    quadrant_of,
+    section_of,
+    sector_of,
+)
+from muonkit.muid.swim.kernels.tuples import CROSSED, MATCHED, Crossing, workspace
+from muonkit.muid.swim.layout import MISSING
 from muonkit.transport.kernels import frames, noise, travel
 from muonkit.transport.kernels.batch import copy
-from muonkit.transport.kernels.faces import volume_at
-
-BARREL_LAYERS, ENDCAP_LAYERS = 15, 14  # of data.muid
-HIT, MISSED, DEAD, CRACK, NO_MATCH, LEFT_REGION, TANGENT = range(1, 8)  # of muid.crossing
-LOW_PT, OUTSIDE_START, BAD_INPUT, BEAM_PIPE = range(20, 24)
-
-
-class Rules(NamedTuple):
-    """Least pT [GeV], radius below which a track is in the beam pipe [cm], time window [ns], gate [sigma], whether one
-    coordinate within the gate is enough, factor on the variance of hits."""
-
-    min_pt: float
-    beam_pipe: float
-    mean_dt: float
-    max_dt: float
-    max_sigma: float
-    either: bool
-    variance_factor: float
-
-
-class HitArrays(NamedTuple):
-    """Hits sorted by event and slot: first (events + 1,); slot (k,): barrel layer, or 15 + 14 section + layer; section,
-    sector (k,) from 0; x (k, 3); time (k,); width (k, 2); row (k,) in the table."""
-
-    first: AnyArray
-    slot: AnyArray
-    section: AnyArray
-    sector: AnyArray
-    x: AnyArray
-    time: AnyArray
-    width: AnyArray
-    row: AnyArray
-
-
-class ChannelArrays(NamedTuple):
-    """efficiency (surfaces, 5): of a module, column 0 in the barrel, quadrant in the endcaps; dead strips of surface i
-    in rows first[i] ... first[i + 1] - 1: quadrant (0: barrel), coordinate, its range [cm] (endcap: without sign)."""
-
-    efficiency: AnyArray
-    first: AnyArray
-    quadrant: AnyArray
-    coordinate: AnyArray
-    low: AnyArray
-    high: AnyArray
-
-
-class Out(NamedTuple):
-    """What is written, see `data.muid.MuidTracks` and `MuidLayers`."""
-
-    status: AnyArray
-    escaped: AnyArray
-    is_forward: AnyArray
-    pattern: AnyArray
-    last: AnyArray
-    chi2: AnyArray
-    ndof: AnyArray
-    efficiency: AnyArray
-    crossing: AnyArray
-    surface: AnyArray
-    position: AnyArray
-    momentum: AnyArray
-    local: AnyArray
-    covariance: AnyArray
-    residual: AnyArray
-    variance: AnyArray
-    layer_chi2: AnyArray
-    hit: AnyArray
-
-
-class Matrices(NamedTuple):
-    """Workspace of a match: H, P = H C H^T, V, r, K, the state before the update."""
-
-    H: AnyArray
-    P: AnyArray
-    V: AnyArray
-    r: AnyArray
-    K: AnyArray
-    L: AnyArray
-    y: AnyArray
+from muonkit.transport.kernels.faces import nudge_of, volume_at
+from muonkit.transport.kernels.tuples import empty_track
 
 
 @inlined
-def start(track, free, cov, det, rules, m):
+def start(track, free, cov, scene, work):
     """Put a track on its start; BAD_INPUT ... if it may not start, OK otherwise. `travel` runs from there."""
-    y, pt2 = track.y, 0.0
-    total = 0.0
+    y, min_pt, total = track.y, scene.rules.min_pt, 0.0
     for c in range(7):
         y[c] = free[c]
         total += free[c]
     if not math.isfinite(total):
         return BAD_INPUT
-    pt2 = (y[3] * y[3] + y[4] * y[4]) / (y[6] * y[6])
-    if not pt2 > rules.min_pt * rules.min_pt:
+    pt2 = (y[TX] * y[TX] + y[TY] * y[TY]) / (y[FREE_QOP] * y[FREE_QOP])
+    if not pt2 > min_pt * min_pt:
         return LOW_PT
-    if travel.outside(det, y):
+    if travel.outside(scene.transport.det, y):
         return OUTSIDE_START
     copy(cov, track.C)
-    for a in range(5):
-        if not math.isfinite(track.C[a, a]):
+    for j in range(5):
+        if not math.isfinite(track.C[j, j]):
             return BAD_INPUT
-    if not noise.positive_definite(track.C, m.L):
+    if not noise.positive_definite(track.C, work.transport.M):
         return travel.NOT_POSITIVE_DEFINITE
     return travel.OK
 
@@ -120,13 +66,13 @@ def start(track, free, cov, det, rules, m):
 @inlined
 def is_dead(channels, i, quadrant, l0, l1):
     """Whether a strip below the point of surface i is dead."""
-    for k in range(channels.first[i], channels.first[i + 1]):
-        if channels.quadrant[k] != quadrant:
+    for strip in range(channels.first[i], channels.first[i + 1]):
+        if channels.quadrant[strip] != quadrant:
             continue
-        value = l0 if channels.coordinate[k] == 0 else l1
+        value = l0 if channels.coordinate[strip] == LOC0 else l1
         if quadrant > 0:
             value = abs(value)
-        if channels.low[k] <= value < channels.high[k]:
+        if channels.low[strip] <= value < channels.high[strip]:
             return True
     return False
 
@@ -134,208 +80,212 @@ def is_dead(channels, i, quadrant, l0, l1):
 @inlined
 def on_sensor(S, i, l0, l1):
     """Whether the point is in the sensitive part of plane i."""
-    b = S.bounds[i]
-    if S.kind[i] == 2:
+    bounds = S.bounds[i]
+    if S.kind[i] == DISC:
         r2 = l0 * l0 + l1 * l1
-        return b[0] * b[0] <= r2 <= b[1] * b[1]
-    return b[0] <= l0 <= b[1] and b[2] <= l1 <= b[3]
+        return bounds[0] * bounds[0] <= r2 <= bounds[1] * bounds[1]
+    return bounds[0] <= l0 <= bounds[1] and bounds[2] <= l1 <= bounds[3]
 
 
 @inlined
 def local_point(S, i, y):
     """Local coordinates of a point on plane i."""
-    a, b, c = S.axes[i, 0], S.axes[i, 1], S.center[i]
-    d0, d1, d2 = y[0] - c[0], y[1] - c[1], y[2] - c[2]
-    return d0 * a[0] + d1 * a[1] + d2 * a[2], d0 * b[0] + d1 * b[1] + d2 * b[2]
+    first, second, center = S.axes[i, frames.FIRST], S.axes[i, frames.SECOND], S.center[i]
+    d0, d1, d2 = y[X] - center[0], y[Y] - center[1], y[Z] - center[2]
+    return d0 * first[0] + d1 * first[1] + d2 * first[2], d0 * second[0] + d1 * second[1] + d2 * second[2]
 
 
 @inlined
-def predict(track, S, i, n, bit, out, s, m):
-    """Write down where the track meets plane i, before any hit; False if it is tangent to it."""
-    y = track.y
+def crossing_of(row, i, region, layer, layout, y):
+    """The Crossing of a track that is on plane i."""
+    section = section_of(layout, y[Z])
+    if region == BARREL:
+        return Crossing(row, i, region, section, layer, sector_of(layout, y[X], y[Y]), 0)
+    return Crossing(row, i, region, section, layer, NO_SECTOR, quadrant_of(y[X], y[Y]))
+
+
+@inlined
+def predict(track, S, crossing, work, out):
+    """Write down where the track meets a plane, before any hit; False if it is tangent to it."""
+    y, row, i, bit = track.y, crossing.row, crossing.i, bit_of(crossing.region, crossing.layer)
     l0, l1 = local_point(S, i, y)
-    out.surface[n, bit], out.momentum[n, bit] = i, 1 / abs(y[6])
-    out.local[n, bit, 0], out.local[n, bit, 1] = l0, l1
+    out.surface[row, bit], out.momentum[row, bit] = i, 1 / abs(y[FREE_QOP])
+    out.local[row, bit, LOC0], out.local[row, bit, LOC1] = l0, l1
     for c in range(3):
-        out.position[n, bit, c] = y[c]
-    if not match.project(S, i, y, s, m.H):
+        out.position[row, bit, c] = y[c]
+    if not match.project(S, i, y, work):
         return False
-    match.projected(m.H, track.C, m.P)
-    out.covariance[n, bit, 0] = m.P[0, 0]
-    out.covariance[n, bit, 1] = m.P[0, 1]
-    out.covariance[n, bit, 2] = m.P[1, 1]
+    match.projected(work.H, track.C, work.P)
+    out.covariance[row, bit, 0] = work.P[LOC0, LOC0]
+    out.covariance[row, bit, 1] = work.P[LOC0, LOC1]
+    out.covariance[row, bit, 2] = work.P[LOC1, LOC1]
     return True
 
 
 @inlined
-def no_hit(S, i, n, bit, quadrant, channels, out):
+def no_hit(crossing, S, channels, out):
     """A crossing without a matching hit: what it does to pattern, efficiency and last layer.
 
     Between the sensors nothing is recorded in the barrel; in an endcap that is a dead place. A dead place has
     efficiency 0 and no bit."""
-    l0, l1 = out.local[n, bit, 0], out.local[n, bit, 1]
+    row, i, bit = crossing.row, crossing.i, bit_of(crossing.region, crossing.layer)
+    l0, l1 = out.local[row, bit, LOC0], out.local[row, bit, LOC1]
     sensitive = on_sensor(S, i, l0, l1)
-    if bit < BARREL_LAYERS and not sensitive:
+    if crossing.region == BARREL and not sensitive:
         return CRACK
-    region = 0 if bit < BARREL_LAYERS else 1
-    layer = bit if region == 0 else bit - BARREL_LAYERS
-    out.last[n, region, 0] = max(out.last[n, region, 0], layer)
-    if not sensitive or is_dead(channels, i, quadrant, l0, l1):
-        out.efficiency[n, bit] = 0.0
+    record_last(crossing, CROSSED, out)
+    if not sensitive or is_dead(channels, i, crossing.quadrant, l0, l1):
+        out.efficiency[row, bit] = 0.0
         return DEAD
-    out.pattern[n, 0] |= 1 << bit
-    out.efficiency[n, bit] = channels.efficiency[i, quadrant]
+    out.pattern[row, CROSSED] |= 1 << bit
+    out.efficiency[row, bit] = channels.efficiency[i, crossing.quadrant]
     return MISSED
 
 
 @inlined
-def with_hit(n, bit, i, quadrant, channels, out):
-    """A crossing with a matching hit: bits, last layers, efficiency."""
-    region = 0 if bit < BARREL_LAYERS else 1
-    layer = bit if region == 0 else bit - BARREL_LAYERS
-    out.pattern[n, 0] |= 1 << bit
-    out.pattern[n, 1] |= 1 << bit
-    out.last[n, region, 0] = max(out.last[n, region, 0], layer)
-    out.last[n, region, 1] = max(out.last[n, region, 1], layer)
-    out.efficiency[n, bit] = channels.efficiency[i, quadrant]
+def record_last(crossing, what, out):
+    """The last layer that was CROSSED or MATCHED may be this one."""
+    row, region = crossing.row, crossing.region
+    out.last[row, region, what] = max(out.last[row, region, what], crossing.layer)
 
 
 @inlined
-def update(track, S, i, box, z0, s, m):
-    """Update the track at plane i with residual m.r; False, and nothing done, if it would leave its region or the
+def with_hit(crossing, channels, out):
+    """A crossing with a matching hit: bits, last layers, efficiency."""
+    row, bit = crossing.row, bit_of(crossing.region, crossing.layer)
+    out.pattern[row, CROSSED] |= 1 << bit
+    out.pattern[row, MATCHED] |= 1 << bit
+    record_last(crossing, CROSSED, out)
+    record_last(crossing, MATCHED, out)
+    out.efficiency[row, bit] = channels.efficiency[crossing.i, crossing.quadrant]
+
+
+@inlined
+def update(track, S, i, box, z0, work):
+    """Update the track at plane i with residual work.r; False, and nothing done, if it would leave its region or the
     covariance of the updated residual cannot be inverted."""
-    if not match.chi_square(m.r, m.P, m.V)[1] > 0:
+    if not match.chi_square(work.r, work.P, work.V)[1] > 0:
         return False
     for c in range(7):
-        m.y[c] = track.y[c]
-    match.gain(track.C, m.H, m.P, m.V, m.K)
-    match.shift(S, i, m.K, m.r, s, track.y)
+        work.before[c] = track.y[c]
+    match.gain(track.C, work.H, work.P, work.V, work.K)
+    match.shift(S, i, work, track.y)
     if not in_region(box, z0, track.y):
         for c in range(7):
-            track.y[c] = m.y[c]
+            track.y[c] = work.before[c]
         return False
-    match.shrink(track.C, m.K, m.H, s.M)
-    match.turn(track.C, m.y, track.y, s)
+    match.shrink(track.C, work.K, work.H, work.transport.M)
+    match.turn(track.C, work.before, track.y, work.transport)
     return True
 
 
 @inlined
-def try_hit(track, n, bit, i, slot, sector, event, layout, hits, det, rules, out, s, m):
-    """Look for the nearest hit; (row or -1, what became of it). m.H, m.P, m.V, m.r are then those of the hit."""
-    S = det.surfaces
-    k, j = match.nearest(layout, S, i, slot, sector, hits, event, rules, track.y)
-    if k < 0:
-        return k, MISSED
-    out.hit[n, bit] = hits.row[k]
-    if not match.project(S, j, track.y, s, m.H):
-        return k, TANGENT
-    match.projected(m.H, track.C, m.P)
-    match.hit_variance(layout, S, j, hits, k, rules, m.V)
-    match.residual(S, j, hits, k, track.y, m.r)
+def try_hit(track, crossing, event, scene, work, out):
+    """Look for the nearest hit; what became of it. H, P, V, r of the Workspace are then those of the hit."""
+    S, hits, y, r = scene.transport.det.surfaces, scene.hits, track.y, work.r
+    row, bit = crossing.row, bit_of(crossing.region, crossing.layer)
+    hit, own = match.nearest(crossing, event, scene, y)
+    if hit == MISSING:
+        return MISSED
+    out.hit[row, bit] = hits.row[hit]
+    if not match.project(S, own, y, work):
+        return TANGENT
+    match.projected(work.H, track.C, work.P)
+    match.hit_variance(S, own, scene.layout.grows[own], hits.width[hit], scene.rules, work.V)
+    match.residual(S, own, hits.x[hit], y, r)
     for c in range(2):
-        out.residual[n, bit, c] = m.r[c]
-        out.variance[n, bit, c] = m.P[c, c] + m.V[c]
-    return k, (HIT if match.passes(m.r, m.P, m.V, rules) else NO_MATCH)
+        out.residual[row, bit, c] = r[c]
+        out.variance[row, bit, c] = work.P[c, c] + work.V[c]
+    return HIT if match.passes(r, work.P, work.V, scene.rules) else NO_MATCH
 
 
 @inlined
-def visit(track, n, event, region, layer, i, layout, hits, channels, det, rules, out, s, m):
-    """The track is on plane i: predict, match, update, record."""
-    S, y = det.surfaces, track.y
-    bit = layer if region == BARREL else BARREL_LAYERS + layer
-    sector, quadrant, slot, box = -1, 0, layer, layout.barrel_region
-    if region == BARREL:
-        sector = sector_of(layout, y[0], y[1])
-    else:
-        section = 1 if y[2] > layout.z0 else 0
-        quadrant, slot = quadrant_of(y[0], y[1]), BARREL_LAYERS + ENDCAP_LAYERS * section + layer
-        box = layout.endcap_region[section]
-    if not predict(track, S, i, n, bit, out, s, m):
-        out.crossing[n, bit] = TANGENT
+def visit(track, crossing, event, scene, work, out):
+    """The track is on a plane: predict, match, update, record."""
+    S, layout, row, i = scene.transport.det.surfaces, scene.layout, crossing.row, crossing.i
+    bit = bit_of(crossing.region, crossing.layer)
+    if not predict(track, S, crossing, work, out):
+        out.crossing[row, bit] = TANGENT
         return
     what = MISSED
-    if event >= 0:
-        _, what = try_hit(track, n, bit, i, slot, sector, event, layout, hits, det, rules, out, s, m)
+    if event != MISSING:
+        what = try_hit(track, crossing, event, scene, work, out)
     if what != HIT:
-        reason = no_hit(S, i, n, bit, quadrant, channels, out)
-        out.crossing[n, bit] = reason if reason != MISSED else what
+        reason = no_hit(crossing, S, scene.channels, out)
+        out.crossing[row, bit] = reason if reason != MISSED else what
         return
-    with_hit(n, bit, i, quadrant, channels, out)
-    chi2 = match.chi_square(m.r, m.P, m.V)[0]
-    out.crossing[n, bit] = LEFT_REGION
-    if update(track, S, i, box, layout.z0, s, m):
-        out.crossing[n, bit] = HIT
-        out.layer_chi2[n, bit] = chi2
-        out.chi2[n] += chi2
-        out.ndof[n] += 2
+    with_hit(crossing, scene.channels, out)
+    chi2 = match.chi_square(work.r, work.P, work.V)[0]
+    out.crossing[row, bit] = LEFT_REGION
+    box = layout.barrel_region if crossing.region == BARREL else layout.endcap_region[crossing.section]
+    if update(track, S, i, box, layout.z0, work):
+        out.crossing[row, bit] = HIT
+        out.layer_chi2[row, bit] = chi2
+        out.chi2[row] += chi2
+        out.ndof[row] += 2
 
 
 @inlined
-def near_axis(x0, y0, y, radius):
-    """Whether the straight way from (x0, y0) to the point y comes nearer to the axis than `radius`."""
-    dx, dy = y[0] - x0, y[1] - y0
-    share = min(max(-(x0 * dx + y0 * dy) / max(dx * dx + dy * dy, 1e-300), 0.0), 1.0)
-    x, z = x0 + share * dx, y0 + share * dy
-    return x * x + z * z < radius * radius
+def near_axis(x0, x1, y, radius):
+    """Whether the straight way from (x0, x1) to the point y comes nearer to the axis than `radius`."""
+    d0, d1 = y[X] - x0, y[Y] - x1
+    share = min(max(-(x0 * d0 + x1 * d1) / max(d0 * d0 + d1 * d1, 1e-300), 0.0), 1.0)
+    z0, z1 = x0 + share * d0, x1 + share * d1
+    return z0 * z0 + z1 * z1 < radius * radius
 
 
 @inlined
-def swim(track, n, event, way, layout, hits, channels, det, loss, plan, rules, out, s, m):
+def pass_layer(region, layer, ahead, layout, y):
+    """What is Ahead behind a layer, and whether it was the last of its region."""
+    if region == BARREL:
+        last = max(layout.barrel_last[BACKWARD], layout.barrel_last[FORWARD])
+        return Ahead(layer + 1, ahead.endcap), layer == last
+    return Ahead(ahead.barrel, layer + 1), layer == layout.endcap_last[section_of(layout, y[Z])]
+
+
+@inlined
+def swim(track, row, event, way, scene, work, out):
     """One track from its start to its end; returns the status."""
-    S, V, y = det.surfaces, det.volumes, track.y
-    nudge = 10 * way * plan.boundary if V.sides.size > 0 else 0.0
-    first_barrel, first_endcap = 0, 0
-    block, part, material = volume_at(V, y, nudge, -1)
-    entered = False
-    for _ in range(plan.max_steps):
-        if not travel.get_ready(track, material, entered, way, det, loss, plan, s):
+    transport, layout, scratch, y = scene.transport, scene.layout, work.transport, track.y
+    V, nudge = transport.det.volumes, nudge_of(way, transport)
+    ahead = Ahead(0, 0)
+    place = volume_at(V, y, nudge, NOWHERE)
+    for _ in range(transport.plan.max_steps):
+        if not travel.get_ready(track, place, way, transport, scratch):
             return travel.OUT_OF_MAP
-        region, layer, i = next_plane(layout, V, S, block, part, y, s.k, way, first_barrel, first_endcap)
-        x0, y0 = y[0], y[1]
-        status, block, part, material, entered = travel.hop(track, S, i, block, part, material, way, det, loss, plan, s)
+        region, layer, i = next_plane(scene, place, y, scratch.k, way, ahead)
+        x0, x1 = y[X], y[Y]
+        status, place = travel.hop(track, i, place, way, transport, scratch)
         if status == travel.ON_TARGET:
-            status = travel.approach(track, S, i, det, loss, material, plan, s)
+            status = travel.approach(track, i, place.material, transport, scratch)
             if status == travel.OK:
-                travel.fold(track, plan, s)
-                visit(track, n, event, region, layer, i, layout, hits, channels, det, rules, out, s, m)
-                frames.start_curvilinear(y, s.u, s.v, track.J)
-                block, part, material = volume_at(V, y, nudge, block)
-                status = travel.ended(track, det, loss, plan)
+                travel.fold(track, transport.plan, scratch)
+                visit(track, crossing_of(row, i, region, layer, layout, y), event, scene, work, out)
+                frames.start_curvilinear(track, scratch)
+                place = volume_at(V, y, nudge, place.block)
+                status = travel.ended(track, transport)
             elif status == travel.TANGENT:
-                bit = layer if region == BARREL else BARREL_LAYERS + layer
-                out.crossing[n, bit] = TANGENT
+                out.crossing[row, bit_of(region, layer)] = TANGENT
                 status = travel.OK
-            if region == BARREL:
-                first_barrel = layer + 1
-                out.escaped[n] |= layer == max(layout.barrel_last[0], layout.barrel_last[1])
-            else:
-                first_endcap = layer + 1
-                out.escaped[n] |= layer == layout.endcap_last[1 if y[2] > layout.z0 else 0]
+            ahead, was_last = pass_layer(region, layer, ahead, layout, y)
+            out.escaped[row] |= was_last
         if status != travel.OK:
             return status
-        if near_axis(x0, y0, y, rules.beam_pipe):
+        if near_axis(x0, x1, y, scene.rules.beam_pipe):
             return BEAM_PIPE
     return travel.STEP_LIMIT
 
 
 @compiled
-def swim_tracks(free, cov, way, event, layout, hits, channels, det, loss, plan, rules, out):
-    """All tracks: free (n, 7), curvilinear covariance (n, 5, 5), way (n,), event (n,): index in `hits`, -1 for none."""
-    s, track = travel.scratch(), travel.empty_track()
-    m = Matrices(
-        np.zeros((2, 2)),
-        np.zeros((2, 2)),
-        np.zeros(2),
-        np.zeros(2),
-        np.zeros((5, 2)),
-        np.zeros((5, 5)),
-        np.zeros(7),
-    )
-    for n in range(free.shape[0]):
-        status = start(track, free[n], cov[n], det, rules, m)
+def swim_tracks(free, cov, way, event, scene, out):
+    """All tracks: free (n, 7), curvilinear covariance (n, 5, 5), way (n,), event (n,): index in the hits, MISSING for
+    none."""
+    work, track = workspace(), empty_track()
+    for row in range(free.shape[0]):
+        status = start(track, free[row], cov[row], scene, work)
         if status == travel.OK:
             travel.reset(track)
-            frames.start_curvilinear(track.y, s.u, s.v, track.J)
-            status = swim(track, n, event[n], way[n], layout, hits, channels, det, loss, plan, rules, out, s, m)
-        out.status[n] = status
-        out.is_forward[n] = track.y[2] > layout.z0
+            frames.start_curvilinear(track, work.transport)
+            status = swim(track, row, event[row], way[row], scene, work, out)
+        out.status[row] = status
+        out.is_forward[row] = track.y[Z] > scene.layout.z0
