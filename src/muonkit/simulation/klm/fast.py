@@ -18,7 +18,7 @@ from muonkit.simulation.draws import key_of
 from muonkit.simulation.klm.crossings import Simulated, from_rows
 from muonkit.simulation.klm.interactions import CODES, library
 from muonkit.simulation.klm.kernels import cascade, showers
-from muonkit.simulation.tracker.step import nuclei
+from muonkit.simulation.nuclei import nuclei
 
 MOST = 2000  # crossings of one event
 SHOWERS = cascade.Showers(photon=0.85, electron=0.5, spread=1.5, critical=0.0217)

@@ -12,20 +12,18 @@ from pydantic import Field
 from muonkit.core.config import Section
 from muonkit.core.errors import InputError
 from muonkit.core.particles import species as species_of
-from muonkit.core.units import FINE_STRUCTURE
 from muonkit.data.tracks import FreeStates
 from muonkit.data.truth import Truth
 from muonkit.detector.detector import Detector
-from muonkit.detector.material import Material
 from muonkit.simulation.draws import key_of
-from muonkit.simulation.kernels.matter import Nuclei, Particle
+from muonkit.simulation.kernels.matter import Particle
+from muonkit.simulation.nuclei import nuclei
 from muonkit.simulation.tracker.kernels import follow as kernel
 from muonkit.simulation.tracker.kernels.follow import LEFT, LOOPING, OUT_OF_MAP, STEP_LIMIT, STOPPED
 
 LOSS = {"none": 0, "mean": 1, "gaussian": 2, "landau": 3}
 SCATTERING = {"none": 0, "gaussian": 1, "tails": 2}
 SPIN_HALF = ("mu", "p")
-HBAR_C = 0.1973269804  # GeV fm
 MESSAGE = {
     LEFT: "left the detector",
     STOPPED: "lost its energy",
@@ -83,21 +81,3 @@ def follow(
     where, along, qop = (np.ascontiguousarray(part) for part in np.split(out.state, (3, 6), axis=1))
     tracks = position, momentum, charge, pdg_id, out.status
     return Truth(*tracks, out.offsets, out.surface, where, along, qop[:, 0])
-
-
-def nuclei(materials: tuple[Material, ...]) -> Nuclei:
-    """Strength and screening of Rutherford scattering; Lynch and Dahl, Nucl. Instr. Meth. B 58 (1991) 6.
-
-    Mixtures: strengths add up, ln(chi_alpha^2), (Z alpha)^2 and R^2 are weighted with them."""
-    return Nuclei(*(np.array(column) for column in zip(*map(_scatterer, materials), strict=True)))
-
-
-def _scatterer(material: Material) -> tuple[float, float, float, float]:
-    if not material.elements:
-        return 0.0, 1.0, 0.0, 0.0
-    Z, A, share = (np.array([getattr(e, name) for e in material.elements]) for name in ("Z", "A", "weight"))
-    strength = 0.157e-6 * material.density * share * Z * (Z + 1) / A
-    screening = np.log(2.007e-11 * Z ** (2 / 3))
-    radius2 = (1.27 * A**0.27 / HBAR_C) ** 2 / 12
-    mean = [float(np.average(x, weights=strength)) for x in (screening, (Z * FINE_STRUCTURE) ** 2, radius2)]
-    return float(strength.sum()), float(np.exp(mean[0])), mean[1], mean[2]
