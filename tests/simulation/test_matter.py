@@ -12,8 +12,9 @@ from muonkit.core.units import CURVATURE
 from muonkit.detector.field import Box, Confined, Uniform
 from muonkit.detector.material import arrays, library
 from muonkit.simulation.kernels import matter
+from muonkit.simulation.nuclei import nuclei
 from muonkit.simulation.tracker import step
-from muonkit.simulation.tracker.step import Physics, follow, nuclei
+from muonkit.simulation.tracker.step import Physics, follow
 from muonkit.transport.interactions import ionisation, scattering, straggling
 from muonkit.transport.interactions.tables import mean_loss
 

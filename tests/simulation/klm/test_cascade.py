@@ -2,24 +2,25 @@
 their kinematics, elastic and inelastic lengths against their exponentials."""
 
 import numpy as np
+import pytest
 from scipy.stats import kstest
 from tests.thresholds import CHI2_FLATNESS
 
+from muonkit.core.units import CURVATURE, MUON_MASS
+from muonkit.data.klm import DECAYED, STOPPED
 from muonkit.detector.detector import load_detector
 from muonkit.detector.volumes import locate
 from muonkit.simulation.draws import key_of
 from muonkit.simulation.kernels import philox, walls
+from muonkit.simulation.kernels.indices import ROW_SIZE, TX, TZ, P, X, Z
 from muonkit.simulation.klm import fast
-from muonkit.simulation.klm.interactions import CODES
-from muonkit.simulation.klm.kernels import cascade, showers
-from muonkit.simulation.klm.kernels.cascade import KIND, PRIMARY, SIZE, STACK, P
+from muonkit.simulation.klm.interactions import ABSORBED, PROJECTILES
+from muonkit.simulation.klm.kernels import cascade, decays, kinds, nuclear, scene, showers
+from muonkit.simulation.klm.kernels.kinds import CODES, KINDS, MU_PLUS, PI_PLUS
+from muonkit.simulation.klm.kernels.scene import ELASTIC, INELASTIC, KIND, LIFE, PRIMARY, SIZE
 
 BELLE2 = load_detector("belle2")
 START = (112.0, -80.0, 155.0)
-PION, MUON = 2, 0
-EMPTY = cascade.Notes(
-    np.zeros(1, np.int64), np.zeros(9, np.int64), np.zeros(9, np.int64), np.zeros((9, 9)), np.zeros(9), np.zeros(3)
-)
 
 
 def points(n, seed=1):
@@ -33,14 +34,21 @@ def points(n, seed=1):
     return y
 
 
-def scratch():
-    return cascade.Scratch(np.zeros((STACK + 1, SIZE)), np.zeros(1, np.int64), np.zeros(3), np.zeros((3, 3)))
+def event(track=0, room=9):
+    """With an empty stack and the dice of a track."""
+    dice = philox.new_dice()
+    philox.begin(dice, key_of(1), 0, track, philox.STEPS)
+    whole, crossings = np.zeros((3, max(room, 1)), np.int64), np.zeros((room, ROW_SIZE))
+    notes = scene.Notes(
+        *(track, whole[0, :1], whole[1, :room], whole[2, :room], crossings),
+        *(np.zeros(ROW_SIZE), np.zeros(1, np.int64), np.zeros(3), np.zeros(3)),
+    )
+    return scene.Event(scene.new_stack(), dice, notes, np.zeros(3), np.zeros((3, 3)))
 
 
-def dice(track, seed=1):
-    one = philox.new_dice()
-    philox.begin(one, key_of(seed), 0, track, philox.STEPS)
-    return one
+def waiting(one):
+    """Rows on the stack of an event."""
+    return one.stack.rows[: one.stack.used[0]]
 
 
 def test_the_wall_ahead_is_where_the_lookup_changes():
@@ -71,13 +79,12 @@ def test_outside_of_all_volumes_the_way_ahead_is_free():
 
 
 def test_a_bent_step_stays_on_its_circle():
-    s, y = scratch(), np.zeros(SIZE)
-    s.B[:] = 0, 0, 1.5
-    y[3], y[P] = 1.0, 1.0
-    k = 0.00299792458 / y[P]
+    B, y = np.array([0, 0, 1.5]), np.zeros(SIZE)
+    y[TX], y[P] = 1.0, 1.0
+    k = CURVATURE / y[P]
     radius = 1 / (k * 1.5)
     for _ in range(200):
-        cascade.turn(s, y, 1.0, k)
+        cascade.turn(B, y, 1.0, k)
     np.testing.assert_allclose(np.linalg.norm(y[:2] - [0, -radius]), radius, rtol=1e-5)
     np.testing.assert_allclose(y[3:6], [np.cos(200 / radius), -np.sin(200 / radius), 0], atol=1e-9)
 
@@ -85,12 +92,12 @@ def test_a_bent_step_stays_on_its_circle():
 def test_muons_from_pions_at_rest_have_their_momentum_and_all_directions():
     world, momenta = fast.world(BELLE2, START), []
     for i in range(2000):
-        s, y = scratch(), np.zeros(SIZE)
-        y[5], y[P], y[KIND] = 1.0, 1e-9, PION
-        showers.decay(world, y, s, dice(i), EMPTY)
-        assert s.used[0] == 1
-        assert s.stack[0, KIND] == MUON
-        momenta.append(s.stack[0, P] * s.stack[0, 3:6])
+        one, y = event(i), np.zeros(SIZE)
+        y[TZ], y[P], y[KIND] = 1.0, 1e-9, PI_PLUS
+        assert decays.decay(world, one, y) == DECAYED
+        (muon,) = waiting(one)
+        assert muon[KIND] == MU_PLUS
+        momenta.append(muon[P] * muon[TX:P])
     momenta = np.array(momenta)
     np.testing.assert_allclose(np.linalg.norm(momenta, axis=1), 0.029792, atol=2e-6)
     assert kstest(momenta[:, 2] / 0.029792, "uniform", (-1, 2)).pvalue > CHI2_FLATNESS
@@ -98,13 +105,13 @@ def test_muons_from_pions_at_rest_have_their_momentum_and_all_directions():
 
 def test_muons_from_moving_pions_have_the_share_that_kinematics_allows():
     world, share = fast.world(BELLE2, START), []
-    mass, p = world.kinds.mass[PION], 3.0
+    mass, p = world.kinds.mass[PI_PLUS], 3.0
     for i in range(2000):
-        s, y = scratch(), np.zeros(SIZE)
-        y[5], y[P], y[KIND], y[PRIMARY] = 1.0, p, PION, 1.0
-        showers.decay(world, y, s, dice(i), EMPTY)
-        share.append(np.hypot(s.stack[0, P], world.kinds.mass[MUON]) / np.hypot(p, mass))
-    ratio, beta = (world.kinds.mass[MUON] / mass) ** 2, p / np.hypot(p, mass)
+        one, y = event(i), np.zeros(SIZE)
+        y[TZ], y[P], y[KIND], y[PRIMARY] = 1.0, p, PI_PLUS, 1.0
+        decays.decay(world, one, y)
+        share.append(np.hypot(waiting(one)[0, P], MUON_MASS) / np.hypot(p, mass))
+    ratio, beta = (MUON_MASS / mass) ** 2, p / np.hypot(p, mass)
     low, high = ((1 + ratio) / 2 + sign * beta * (1 - ratio) / 2 for sign in (-1, 1))
     assert kstest(share, "uniform", (low, high - low)).pvalue > CHI2_FLATNESS
 
@@ -118,7 +125,7 @@ def test_particles_that_do_not_interact_lose_nothing_and_live_as_long_as_they_sh
     early = np.sort(way[way < 60])
     expected = n * (1 - np.exp(-60 / (780.45 * 0.5 / 0.13957)))
     assert abs(len(early) - expected) < 4 * np.sqrt(expected)
-    assert np.all(found.fate[way < 60] == 2)
+    assert np.all(found.fate[way < 60] == DECAYED)
 
 
 def test_what_happens_to_one_depends_on_its_number_only():
@@ -140,10 +147,10 @@ def stopped(code, n=400):
     iron = [material.name for material in BELLE2.materials].index("iron")
     events = []
     for i in range(n):
-        s, y = scratch(), np.zeros(SIZE)
-        y[5], y[P], y[KIND] = 1.0, 0.001, CODES.index(code)
-        assert showers.stop(world, y, iron, s, dice(i), EMPTY) == cascade.STOPPED
-        made = s.stack[: s.used[0]]
+        one, y = event(i), np.zeros(SIZE)
+        y[TZ], y[P], y[KIND] = 1.0, 0.001, CODES.index(code)
+        assert showers.stop(world, one, y, iron) == STOPPED
+        made = waiting(one)
         mass = world.kinds.mass[made[:, KIND].astype(int)]
         kinetic = np.hypot(made[:, P], mass) - mass
         events.append([(CODES[int(kind)], T) for kind, T in zip(made[:, KIND], kinetic, strict=True)])
@@ -173,3 +180,58 @@ def test_stopped_kaons_are_captured_or_decay_by_charge():
 
 def test_stopped_protons_leave_nothing():
     assert not any(stopped(2212, 50))
+
+
+def test_kinds_are_what_their_names_say():
+    assert CODES[kinds.PROTON] == 2212
+    assert CODES[kinds.DEUTERON] == 1000010020
+    assert CODES[kinds.ELECTRON] == -CODES[kinds.POSITRON] == 11
+    assert {CODES[i] for i in range(KINDS) if kinds.is_hadron(i)} == set(PROJECTILES.tolist())
+    assert {CODES[i] for i in range(KINDS) if kinds.is_meson(i)} == {*ABSORBED, 321}
+    one = kinds.kind_of(fast.world(BELLE2, START).kinds, kinds.MU_MINUS)
+    assert (one.charge, one.particle.mass, one.particle.spin) == (-1, MUON_MASS, 1)
+
+
+def test_a_step_ends_where_the_first_budget_runs_out():
+    pion = kinds.kind_of(fast.world(BELLE2, START).kinds, PI_PLUS)
+    for due, inelastic, elastic, life, way in (
+        (INELASTIC, 0.5, 2.0, 1e3, 5.0),
+        (ELASTIC, 0.7, 0.8, 1e3, 4.0),
+        (LIFE, 0.7, 2.0, 3 * pion.particle.mass, 3.0),
+        (showers.NOTHING, 2.0, 4.0, 1e3, 10.0),
+    ):
+        y = np.zeros(SIZE)
+        y[P], y[INELASTIC], y[ELASTIC], y[LIFE] = 1.0, inelastic, elastic, life
+        h, what = showers.to_next(y, 10.0, pion, nuclear.Rates(0.1, 0.2, 0.0))
+        assert (h, what) == (pytest.approx(way), due)
+        left = [inelastic - 0.1 * way, elastic - 0.2 * way, life - way * pion.particle.mass]
+        np.testing.assert_allclose(y[[INELASTIC, ELASTIC, LIFE]], left, atol=1e-12)
+
+
+def test_a_particle_remembers_the_slab_it_came_into_until_it_leaves_it():
+    V = BELLE2.arrays().volumes
+    y = np.zeros(SIZE)
+    y[X], y[Z], y[TX] = 240.0, 20.0, 1.0
+    first = scene.look_up(V, y, scene.UNKNOWN)
+    assert first.slab == first.wall > 0.2
+    y[X] += 0.1
+    inside = scene.look_up(V, y, first)
+    assert (inside.slice_, inside.slab) == (first.slice_, first.slab)
+    assert inside.wall == pytest.approx(first.wall - 0.1)
+    y[X] += inside.wall + cascade.NUDGE
+    behind = scene.look_up(V, y, inside)
+    assert behind.slice_ != first.slice_
+    assert behind.slab == behind.wall
+
+
+def test_a_full_stack_and_full_notes_drop_what_comes():
+    world, one, y = fast.world(BELLE2, START), event(room=1), np.zeros(SIZE)
+    y[TZ], y[P] = 1.0, 1.0
+    for surface in (3, 4):
+        scene.note(world.kinds, one.notes, y, surface, (1.0, 2.0, 3.0))
+    assert one.notes.surface.tolist() == [3]
+    np.testing.assert_allclose(one.notes.row[0], [1, 2, 3, 0, 0, 1, MUON_MASS, 0, 1])
+    for _ in range(scene.STACK + 1):
+        scene.push(world.kinds, one, y, scene.Daughter(MU_PLUS, 1.0, 0.1), False)
+    assert len(waiting(one)) == scene.STACK
+    assert not one.stack.rows[scene.STACK].any()

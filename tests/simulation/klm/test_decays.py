@@ -9,6 +9,7 @@ import pytest
 
 from muonkit.data.klm import DECAYED
 from muonkit.detector.detector import load_detector
+from muonkit.simulation.kernels.indices import CHARGE, MASS
 from muonkit.simulation.klm import fast
 
 CAN = 112.0, -112.0, 112.0  # as long as it is wide: half way along the axis is 56 cm
@@ -55,5 +56,5 @@ def test_in_geant4():
         except MissingError as error:
             pytest.skip(str(error))
         found = engine.run(engine.Job("belle2", *states(1500), 3, CAN), Path(directory))
-    charge = np.nan_to_num(found["begin"][:, 8])
-    the_longer_part_is_seen(*begun(found["begin"][:, :6], charge, found["fate"], found["end"]))
+    charge = np.nan_to_num(found["begin"][:, CHARGE])
+    the_longer_part_is_seen(*begun(found["begin"][:, :MASS], charge, found["fate"], found["end"]))

@@ -13,24 +13,24 @@ from muonkit.core.arrays import AnyArray, FloatArray
 from muonkit.data.klm import DECAYED, INTERACTED, LEFT, STOPPED
 from muonkit.simulation.geant4.world import START
 from muonkit.simulation.kernels import walls
+from muonkit.simulation.kernels.indices import MASS, PX, ROW_SIZE
 
-CROSSING = 9  # numbers: position [cm], momentum [GeV], mass [GeV], time [ns], charge
 SOFT = (11, -11, 12, -12, 14, -14, 16, -16, 22)
 RADIATION = ("Decay", "muBrems", "muPairProd", "DecayWithSpin")
 NEUTRINOS = (12, -12, 14, -14, 16, -16)
 
 
 class Recorder(g4.G4VSensitiveDetector):  # type: ignore[misc]
-    """Crossings of charged particles: event, surface, and numbers (CROSSING); and the first of the primary, or of what
+    """Crossings of charged particles: event, surface, and row; and the first of the primary, or of what
     it decayed into, at the end of the tracker (can: radius and both ends in z [cm]), or the primary where it decayed,
     if it had come further than what was left: the longer part of the way is the track that is seen."""
 
     def __init__(self, events: int, can: tuple[float, float, float]) -> None:
         super().__init__("planes")
-        self.event, self.can, self.settled = -1, can, -1
+        self.event, self.can, self.settled = -1, walls.Can(*can), -1
         self.where: list[tuple[int, int]] = []
         self.rows: list[tuple[float, ...]] = []
-        self.start = np.full((events, CROSSING), np.nan)
+        self.start = np.full((events, ROW_SIZE), np.nan)
 
     def ProcessHits(self, step: Any, _history: Any) -> bool:
         point = step.GetPreStepPoint()
@@ -49,20 +49,20 @@ class Recorder(g4.G4VSensitiveDetector):  # type: ignore[misc]
             return
         row = self.start[self.event]
         values = state(point)
-        if np.isnan(row[0]) or np.dot(values[3:6], values[3:6]) > np.dot(row[3:6], row[3:6]):
+        if np.isnan(row[0]) or np.dot(values[PX:MASS], values[PX:MASS]) > np.dot(row[PX:MASS], row[PX:MASS]):
             row[:] = values
 
     def decayed(self, point: Any, way: float) -> None:
         """The primary decays here, having come a way [cm]."""
         values = state(point)
-        p = np.linalg.norm(values[3:6])
-        y = np.array([*values[:3], *(np.array(values[3:6]) / p)])
-        if np.isnan(self.start[self.event, 0]) and way > walls.to_can(y, *self.can):
+        p = np.linalg.norm(values[PX:MASS])
+        y = np.array([*values[:PX], *(np.array(values[PX:MASS]) / p)])
+        if np.isnan(self.start[self.event, 0]) and way > walls.to_can(y, self.can):
             self.start[self.event], self.settled = values, self.event
 
 
 def state(point: Any) -> tuple[float, ...]:
-    """The numbers of a crossing."""
+    """The row of a crossing, see `simulation.kernels.indices`."""
     x, p = point.GetPosition(), point.GetMomentum()
     place = (x.x / g4.cm, x.y / g4.cm, x.z / g4.cm, p.x / g4.GeV, p.y / g4.GeV, p.z / g4.GeV)
     return (*place, point.GetMass() / g4.GeV, point.GetGlobalTime() / g4.ns, point.GetCharge())

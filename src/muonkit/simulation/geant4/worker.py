@@ -10,8 +10,9 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray
 from muonkit.detector.detector import load_detector
-from muonkit.simulation.geant4.actions import CROSSING, Actions, Fates, Gun, Recorder, Secondaries, serve
+from muonkit.simulation.geant4.actions import Actions, Fates, Gun, Recorder, Secondaries, serve
 from muonkit.simulation.geant4.world import Options, World
+from muonkit.simulation.kernels.indices import ROW_SIZE
 
 LATEST = 200.0  # ns: neutrons are not followed beyond
 
@@ -32,7 +33,7 @@ def run(job: dict[str, AnyArray]) -> dict[str, Any]:
     manager.Initialize()
     commands(f"/run/setCut {job['cut']} mm", f"/random/setSeeds {job['seed']} {int(job['seed']) + 1}")
     manager.BeamOn(n)
-    rows = np.array(recorder.rows, dtype=np.float64).reshape(-1, CROSSING)
+    rows = np.array(recorder.rows, dtype=np.float64).reshape(-1, ROW_SIZE)
     where = np.array(recorder.where, dtype=np.int64).reshape(-1, 2)
     return {
         "event": where[:, 0],

@@ -14,12 +14,13 @@ from muonkit.detector.detector import Detector
 from muonkit.detector.kernels.evaluate import field as evaluate
 from muonkit.detector.surfaces import DISC, PLANE
 from muonkit.detector.volumes import RHO, ROUND, edges_of, materials_of
+from muonkit.simulation.klm.kernels.cascade import LATEST
 
 SLAB = 1e-5  # cm
 NIST = {"iron": "G4_Fe", "aluminium": "G4_Al", "CsI": "G4_CESIUM_IODIDE", "air": "G4_AIR", "vacuum": "G4_Galactic"}
 START = 1000  # copy number of the end of the tracker
 EVEN, WEAK = 1e-9, 0.3  # T: differences that are none; fields that uniform ones leave out
-LONGEST, LATEST = 2000.0, 500.0  # cm, ns
+LONGEST = 2000.0  # cm
 SAMPLES = 9  # of the field in a slice, per coordinate
 
 

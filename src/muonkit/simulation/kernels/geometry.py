@@ -1,85 +1,130 @@
-"""Where the truth is: distances from surfaces and from the walls of thick volumes. `y`: position, unit direction.
+"""Where the truth is: distances from surfaces and from the walls of thick volumes.
 
 A region is a slice of a block, or (-1, -1): all that is outside of the blocks. Its room is a distance that can be gone
 in any direction without leaving it; negative outside."""
 
 import math
+from typing import NamedTuple
 
 from muonkit.core.compiled import inlined, leaf
 from muonkit.detector.kernels import places
+from muonkit.detector.surfaces import CYLINDER, DISC
+from muonkit.detector.volumes import RHO
+from muonkit.simulation.kernels.indices import (
+    ENVELOPE_R,
+    ENVELOPE_Z_MAX,
+    ENVELOPE_Z_MIN,
+    LOC0_MAX,
+    LOC0_MIN,
+    LOC1_MAX,
+    LOC1_MIN,
+    NORMAL,
+    R_MAX,
+    R_MIN,
+    TX,
+    TY,
+    TZ,
+    U_AXIS,
+    V_AXIS,
+    X,
+    Y,
+    Z,
+)
 
-CYLINDER, DISC = 1, 2  # kinds of detector.surfaces
+FAR = 1e9  # cm
 ROUGH = 1e-3  # cm: the rim of a hole may be cut off by that much
 GRAIN = 0.1  # cm: a step beside a block
 
 
-@leaf
-def along(S, i, j, y):
-    """Component of position - centre along axis j of surface i."""
-    c, a = S.center, S.axes
-    return (y[0] - c[i, 0]) * a[i, j, 0] + (y[1] - c[i, 1]) * a[i, j, 1] + (y[2] - c[i, 2]) * a[i, j, 2]
+class Extent(NamedTuple):
+    """Ends of a slice in distance from the axis and along it, from the middle of its block [cm]."""
+
+    r_min: float
+    r_max: float
+    z_min: float
+    z_max: float
 
 
 @leaf
-def turned_to(S, i, j, y):
-    """Component of the direction along axis j of surface i."""
-    return y[3] * S.axes[i, j, 0] + y[4] * S.axes[i, j, 1] + y[5] * S.axes[i, j, 2]
+def along(S, surface, axis, y):
+    """Component of position - centre along an axis of a surface."""
+    center, axes = S.center, S.axes
+    return (
+        (y[X] - center[surface, X]) * axes[surface, axis, X]
+        + (y[Y] - center[surface, Y]) * axes[surface, axis, Y]
+        + (y[Z] - center[surface, Z]) * axes[surface, axis, Z]
+    )
 
 
 @leaf
-def distance(S, i, y):
-    """Signed distance [cm] from surface i, positive along its normal."""
-    if S.kind[i] != CYLINDER:
-        return along(S, i, 2, y)
-    a, b = along(S, i, 0, y), along(S, i, 1, y)
-    return math.sqrt(a * a + b * b) - S.radius[i]
+def turned_to(S, surface, axis, y):
+    """Component of the direction along an axis of a surface."""
+    axes = S.axes
+    return y[TX] * axes[surface, axis, X] + y[TY] * axes[surface, axis, Y] + y[TZ] * axes[surface, axis, Z]
 
 
 @leaf
-def slope(S, i, y):
+def distance(S, surface, y):
+    """Signed distance [cm] from a surface, positive along its normal."""
+    if S.kind[surface] != CYLINDER:
+        return along(S, surface, NORMAL, y)
+    a, b = along(S, surface, U_AXIS, y), along(S, surface, V_AXIS, y)
+    return math.sqrt(a * a + b * b) - S.radius[surface]
+
+
+@leaf
+def slope(S, surface, y):
     """n.t, the derivative of the distance along the track."""
-    if S.kind[i] != CYLINDER:
-        return turned_to(S, i, 2, y)
-    a, b = along(S, i, 0, y), along(S, i, 1, y)
-    return (a * turned_to(S, i, 0, y) + b * turned_to(S, i, 1, y)) / max(math.sqrt(a * a + b * b), 1e-300)
+    if S.kind[surface] != CYLINDER:
+        return turned_to(S, surface, NORMAL, y)
+    a, b = along(S, surface, U_AXIS, y), along(S, surface, V_AXIS, y)
+    outwards = a * turned_to(S, surface, U_AXIS, y) + b * turned_to(S, surface, V_AXIS, y)
+    return outwards / max(math.sqrt(a * a + b * b), 1e-300)
 
 
 @leaf
-def within(S, i, y):
-    """Whether the point of surface i is in its bounds."""
-    a, b = along(S, i, 0, y), along(S, i, 1, y)
-    if S.kind[i] == DISC:
-        return S.bounds[i, 0] <= math.sqrt(a * a + b * b) <= S.bounds[i, 1]
-    if S.kind[i] == CYLINDER:
-        a, b = S.radius[i] * math.atan2(b, a), along(S, i, 2, y)
-    return S.bounds[i, 0] <= a <= S.bounds[i, 1] and S.bounds[i, 2] <= b <= S.bounds[i, 3]
+def within(S, surface, y):
+    """Whether a point of a surface is in its bounds."""
+    bounds = S.bounds
+    a, b = along(S, surface, U_AXIS, y), along(S, surface, V_AXIS, y)
+    if S.kind[surface] == DISC:
+        return bounds[surface, R_MIN] <= math.sqrt(a * a + b * b) <= bounds[surface, R_MAX]
+    if S.kind[surface] == CYLINDER:
+        a, b = S.radius[surface] * math.atan2(b, a), along(S, surface, NORMAL, y)
+    in_first = bounds[surface, LOC0_MIN] <= a <= bounds[surface, LOC0_MAX]
+    return in_first and bounds[surface, LOC1_MIN] <= b <= bounds[surface, LOC1_MAX]
+
+
+@inlined
+def extent(V, block, part):
+    """Of slice `part` of a block."""
+    edge = V.first[block] + block + part
+    low, high = V.edges[edge], V.edges[edge + 1]
+    if V.axis[block] == RHO:
+        return Extent(low, high, V.z_min[block], V.z_max[block])
+    return Extent(V.rho_min[block], V.rho_max[block], low, high)
 
 
 @leaf
-def ring(V, b, part, rho, z):
-    """Distance to the nearest wall of slice `part` of block b; negative outside."""
-    r0, r1, z0, z1 = V.rho_min[b], V.rho_max[b], V.z_min[b], V.z_max[b]
-    edge = V.first[b] + b + part
-    if V.axis[b] == 0:
-        r0, r1 = V.edges[edge], V.edges[edge + 1]
-    else:
-        z0, z1 = V.edges[edge], V.edges[edge + 1]
-    inner = rho - r0 if r0 > 0 else r1
-    return min(min(inner, r1 - rho), min(z - z0, z1 - z))
+def ring(V, block, part, r, z):
+    """Distance to the nearest wall of slice `part` of a block; negative outside."""
+    ends = extent(V, block, part)
+    inner = r - ends.r_min if ends.r_min > 0 else ends.r_max
+    return min(min(inner, ends.r_max - r), min(z - ends.z_min, ends.z_max - z))
 
 
 @inlined
 def room(V, block, part, y):
     """How far it is at least to the end of the region."""
     if block >= 0:
-        return ring(V, block, part, places.rho_of(V, block, y[0], y[1]), y[2] - V.z0[block])
-    best = 1e9
-    for b in range(V.sides.size):
-        z = y[2] - V.z0[b]
-        gap = max(V.z_min[b] - z, z - V.z_max[b])
+        return ring(V, block, part, places.rho_of(V, block, y[X], y[Y]), y[Z] - V.z0[block])
+    best = FAR
+    for other in range(V.sides.size):
+        z = y[Z] - V.z0[other]
+        gap = max(V.z_min[other] - z, z - V.z_max[other])
         if gap < best:
-            rho = places.rho_of(V, b, y[0], y[1])
-            best = min(best, max(gap, max(V.rho_min[b] - rho, rho - V.rho_max[b])))
+            r = places.rho_of(V, other, y[X], y[Y])
+            best = min(best, max(gap, max(V.rho_min[other] - r, r - V.rho_max[other])))
     return best
 
 
@@ -88,5 +133,12 @@ def stride(V, block, part):
     """A step after which it is enough to look whether its end is still in the region: it cuts no corner."""
     if block < 0:
         return GRAIN
-    r = V.rho_min[block] if V.axis[block] == 1 else V.edges[V.first[block] + block + part]
-    return math.sqrt(8 * ROUGH * r) if r > 0 else 1e9
+    r = extent(V, block, part).r_min
+    return math.sqrt(8 * ROUGH * r) if r > 0 else FAR
+
+
+@inlined
+def has_left(envelope, y):
+    """Whether the position is out of the envelope of a detector."""
+    r = envelope[ENVELOPE_R]
+    return y[X] * y[X] + y[Y] * y[Y] > r * r or y[Z] < envelope[ENVELOPE_Z_MIN] or y[Z] > envelope[ENVELOPE_Z_MAX]

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from muonkit.core.compiled import inlined, leaf
 from muonkit.core.units import ELECTRON_MASS
 from muonkit.simulation.kernels import philox
+from muonkit.simulation.kernels.indices import TX, TY, TZ
 
 LOWEST = 0.05  # beta gamma
 HIGHLAND, LOG_TERM = 13.6e-3, 0.038  # PDG 2024 eq. 34.16
@@ -25,6 +26,7 @@ COLLISIONS = 8.0  # hard ones, on average
 WIDEST = 1.0  # rad^2: where small angles end
 NO_LOSS, MEAN, GAUSSIAN, LANDAU = range(4)
 NO_SCATTERING, CORE, TAILS = range(3)
+C_BAR, X_LOW, X_HIGH, FACTOR, POWER, CONDUCTOR = range(6)  # of `MaterialArrays.effect`: C, x0, x1, a, k, delta0
 
 
 class Particle(NamedTuple):
@@ -32,6 +34,14 @@ class Particle(NamedTuple):
 
     mass: float
     spin: float
+
+
+class Slab(NamedTuple):
+    """`length` cm of a material (its place in a detector's), a part of `whole` cm of it."""
+
+    material: int
+    length: float
+    whole: float
 
 
 class Nuclei(NamedTuple):
@@ -53,57 +63,57 @@ def largest_transfer(p, mass):
 
 
 @leaf
-def density_effect(M, i, betagamma):
-    """delta; PDG 2024 eq. 34.7. M.effect: C, x0, x1, a, k, delta0."""
-    e = M.effect
-    x = math.log10(betagamma)
-    if x < e[i, 1]:
-        return 0.0 if e[i, 5] == 0 else e[i, 5] * 10 ** (2 * (x - e[i, 1]))
-    asymptote = 2 * math.log(betagamma) - e[i, 0]
-    return asymptote + e[i, 3] * (e[i, 2] - x) ** e[i, 4] if x < e[i, 2] else asymptote
+def density_effect(M, material, betagamma):
+    """delta; PDG 2024 eq. 34.7."""
+    effect, x = M.effect[material], math.log10(betagamma)
+    if x < effect[X_LOW]:
+        return 0.0 if effect[CONDUCTOR] == 0 else effect[CONDUCTOR] * 10 ** (2 * (x - effect[X_LOW]))
+    asymptote = 2 * math.log(betagamma) - effect[C_BAR]
+    return asymptote + effect[FACTOR] * (effect[X_HIGH] - x) ** effect[POWER] if x < effect[X_HIGH] else asymptote
 
 
 @leaf
-def stopping_power(M, i, p, particle):
-    """-dE/dx [GeV/cm] in material i."""
-    if M.xi[i] == 0:
+def stopping_power(M, material, p, particle):
+    """-dE/dx [GeV/cm] in a material."""
+    if M.xi[material] == 0:
         return 0.0
     p = max(p, LOWEST * particle.mass)
     E2 = p * p + particle.mass * particle.mass
     beta2, gain = p * p / E2, (p / particle.mass) ** 2
-    t = largest_transfer(p, particle.mass)
-    log = math.log(2 * ELECTRON_MASS * gain * t / (M.I[i] * 1e-9) ** 2)
-    bracket = log - 2 * beta2 - density_effect(M, i, math.sqrt(gain)) + particle.spin * t * t / (4 * E2)
-    return M.xi[i] / beta2 * max(bracket, 0.0)
+    hardest = largest_transfer(p, particle.mass)
+    log = math.log(2 * ELECTRON_MASS * gain * hardest / (M.I[material] * 1e-9) ** 2)
+    density = density_effect(M, material, math.sqrt(gain))
+    bracket = log - 2 * beta2 - density + particle.spin * hardest * hardest / (4 * E2)
+    return M.xi[material] / beta2 * max(bracket, 0.0)
 
 
 @inlined
 def collisions(width, mean, p, particle, dice):
     """A loss around `mean` that is the sum of collisions; width = xi x/beta^2 [GeV]."""
     E2 = p * p + particle.mass * particle.mass
-    beta2, t = p * p / E2, largest_transfer(p, particle.mass)
-    cut = min(width / COLLISIONS, t)
-    share, spin = cut / t, particle.spin / (2 * E2)
-    hard = width * (-math.log(share) - beta2 * (1 - share) + spin / 2 * (t * t - cut * cut))
+    beta2, hardest = p * p / E2, largest_transfer(p, particle.mass)
+    cut = min(width / COLLISIONS, hardest)
+    share, spin = cut / hardest, particle.spin / (2 * E2)
+    hard = width * (-math.log(share) - beta2 * (1 - share) + spin / 2 * (hardest * hardest - cut * cut))
     soft_variance = width * cut * (1 - beta2 * share / 2 + spin * cut * cut / 3)
     loss = max(mean - hard + math.sqrt(soft_variance) * philox.normal(dice), 0.0)
     count = philox.exponential(dice)  # how many are expected to be harder: Poisson's points, the hardest first
     while True:
-        transfer = 1 / (count / width + 1 / t)
+        transfer = 1 / (count / width + 1 / hardest)
         if transfer <= cut:
             return loss
-        if philox.uniform(dice) < 1 - beta2 * transfer / t + spin * transfer * transfer:
+        if philox.uniform(dice) < 1 - beta2 * transfer / hardest + spin * transfer * transfer:
             loss += transfer
         count += philox.exponential(dice)
 
 
 @inlined
-def fluctuating(M, i, length, mean, p, particle, mode, dice):
-    """The loss [GeV] over `length` of material i, where `mean` is expected."""
+def fluctuating(M, slab, mean, p, particle, mode, dice):
+    """The loss [GeV] in a slab, where `mean` is expected."""
     if mode == MEAN or mean == 0:
         return mean
     beta2 = p * p / (p * p + particle.mass * particle.mass)
-    width = M.xi[i] * length / beta2
+    width = M.xi[slab.material] * slab.length / beta2
     if mode == LANDAU:
         return collisions(width, mean, p, particle, dice)
     variance = width * largest_transfer(p, particle.mass) * (1 - beta2 / 2)
@@ -111,92 +121,95 @@ def fluctuating(M, i, length, mean, p, particle, mode, dice):
 
 
 @leaf
-def half_way(M, i, length, p, particle, mode):
-    """Momentum when half of the mean loss over `length` is lost; 0 if nothing is left."""
-    if mode == NO_LOSS or M.xi[i] == 0:
+def half_way(M, slab, p, particle, mode):
+    """Momentum when half of the mean loss in a slab is lost; 0 if nothing is left."""
+    if mode == NO_LOSS or M.xi[slab.material] == 0:
         return p
-    E = math.sqrt(p * p + particle.mass * particle.mass) - 0.5 * length * stopping_power(M, i, p, particle)
-    return math.sqrt(E * E - particle.mass * particle.mass) if particle.mass < E else 0.0
+    mass = particle.mass
+    E = math.sqrt(p * p + mass * mass) - 0.5 * slab.length * stopping_power(M, slab.material, p, particle)
+    return math.sqrt(E * E - mass * mass) if mass < E else 0.0
 
 
 @leaf
-def behind(M, i, length, p, particle, mode, dice):
-    """Momentum behind `length` of material i; 0 if nothing is left. The mean is that half way."""
-    if mode == NO_LOSS or M.xi[i] == 0 or length <= 0:
+def behind(M, slab, p, particle, mode, dice):
+    """Momentum behind a slab; 0 if nothing is left. The mean loss is that half way."""
+    if mode == NO_LOSS or M.xi[slab.material] == 0 or slab.length <= 0:
         return p
-    middle = half_way(M, i, length, p, particle, mode)
+    middle = half_way(M, slab, p, particle, mode)
     if middle == 0:
         return 0.0
-    mean = length * stopping_power(M, i, middle, particle)
+    mean = slab.length * stopping_power(M, slab.material, middle, particle)
     mass = particle.mass
-    E = math.sqrt(p * p + mass * mass) - fluctuating(M, i, length, mean, middle, particle, mode, dice)
+    E = math.sqrt(p * p + mass * mass) - fluctuating(M, slab, mean, middle, particle, mode, dice)
     return math.sqrt(E * E - mass * mass) if mass < E else 0.0
 
 
 @inlined
-def core_width(depth, slab, p, mass):
-    """Width of the projected angle behind `depth` radiation lengths of a slab of `slab`; PDG 2024 eq. 34.16.
+def core_width(depth, whole, p, mass):
+    """Width of the projected angle behind `depth` radiation lengths of a slab of `whole`; PDG 2024 eq. 34.16.
 
     The logarithm is that of the whole slab: its parts add up to Highland's formula and scatter evenly."""
     beta2 = p * p / (p * p + mass * mass)
-    log = math.log(max(slab, 1e-300) / beta2)
+    log = math.log(max(whole, 1e-300) / beta2)
     return HIGHLAND / p * math.sqrt(depth / beta2) * max(1 + LOG_TERM * log, 0.0)
 
 
 @inlined
-def rutherford(N, i, length, p, mass, hard, dice):
+def rutherford(N, slab, p, mass, hard, dice):
     """Projected angles of many small scatterings and the few hard ones, `hard` on average.
 
-    Density of w = theta^2: chi_c^2/(w + chi_alpha^2)^2, constants of Lynch and Dahl, Nucl. Instr. Meth. B 58 (1991) 6;
-    nuclei are extended: form factor (1 + q^2 R^2/12)^-2, R = 1.27 A^0.27 fm (Butkevich et al., Nucl. Instr. Meth. A 488
-    (2002) 282)."""
+    Density of theta^2: chi_c^2/(theta^2 + chi_alpha^2)^2, constants of Lynch and Dahl, Nucl. Instr. Meth. B 58 (1991)
+    6; nuclei are extended: form factor (1 + q^2 R^2/12)^-2, R = 1.27 A^0.27 fm (Butkevich et al., Nucl. Instr. Meth. A
+    488 (2002) 282)."""
+    material = slab.material
     beta2, p2 = p * p / (p * p + mass * mass), p * p
-    chi_c2 = N.strength[i] * length / (p2 * beta2)
+    chi_c2 = N.strength[material] * slab.length / (p2 * beta2)
     if not chi_c2 > 0:
         return 0.0, 0.0
-    chi_a2 = N.screening[i] * (1 + MOLIERE * N.coulomb[i] / beta2) / p2
+    chi_a2 = N.screening[material] * (1 + MOLIERE * N.coulomb[material] / beta2) / p2
     cut = max(chi_c2 / hard - chi_a2, 0.0)
     width = math.sqrt(max(chi_c2 / 2 * (math.log1p(cut / chi_a2) - cut / (cut + chi_a2)), 0.0))
     a, b = width * philox.normal(dice), width * philox.normal(dice)
     count = philox.exponential(dice)
     while True:
-        w = chi_c2 / count - chi_a2
-        if w <= cut:
+        theta2 = chi_c2 / count - chi_a2
+        if theta2 <= cut:
             return a, b
-        form = 1 / (1 + w * p2 * N.size[i]) ** 2
-        if w < WIDEST and philox.uniform(dice) < form * form:
+        form = 1 / (1 + theta2 * p2 * N.size[material]) ** 2
+        if theta2 < WIDEST and philox.uniform(dice) < form * form:
             angle = 2 * math.pi * philox.uniform(dice)
-            a += math.sqrt(w) * math.cos(angle)
-            b += math.sqrt(w) * math.sin(angle)
+            a += math.sqrt(theta2) * math.cos(angle)
+            b += math.sqrt(theta2) * math.sin(angle)
         count += philox.exponential(dice)
 
 
 @inlined
-def knock(M, N, i, length, slab, p, mass, mode, dice):
-    """Projected angles [rad] of `length` cm of material i, part of a slab of that many cm."""
-    if mode == NO_SCATTERING or M.density[i] == 0:
+def knock(M, N, slab, p, mass, mode, dice):
+    """Projected angles [rad] of a slab."""
+    if mode == NO_SCATTERING or M.density[slab.material] == 0:
         return 0.0, 0.0
     if mode == TAILS:
-        return rutherford(N, i, length, p, mass, COLLISIONS, dice)
-    width = core_width(length / M.X0[i], slab / M.X0[i], p, mass)
+        return rutherford(N, slab, p, mass, COLLISIONS, dice)
+    X0 = M.X0[slab.material]
+    width = core_width(slab.length / X0, slab.whole / X0, p, mass)
     return width * philox.normal(dice), width * philox.normal(dice)
 
 
 @inlined
 def deflect(y, a, b):
-    """Turn the direction y[3:6] by the projected angles a and b in the plane across it."""
+    """Turn the direction of y by the projected angles a and b in the plane across it."""
     angle = math.sqrt(a * a + b * b)
     if angle == 0:
         return
-    t0, t1, t2 = y[3], y[4], y[5]
+    t0, t1, t2 = y[TX], y[TY], y[TZ]
     if abs(t2) < 0.9:
-        r = math.sqrt(t0 * t0 + t1 * t1)
-        u0, u1, u2 = -t1 / r, t0 / r, 0.0
+        norm = math.sqrt(t0 * t0 + t1 * t1)
+        u0, u1, u2 = -t1 / norm, t0 / norm, 0.0
     else:
-        r = math.sqrt(t1 * t1 + t2 * t2)
-        u0, u1, u2 = 0.0, -t2 / r, t1 / r
+        norm = math.sqrt(t1 * t1 + t2 * t2)
+        u0, u1, u2 = 0.0, -t2 / norm, t1 / norm
     v0, v1, v2 = t1 * u2 - t2 * u1, t2 * u0 - t0 * u2, t0 * u1 - t1 * u0
-    c, s = math.cos(angle), math.sin(angle) / angle
-    y[3] = c * t0 + s * (a * u0 + b * v0)
-    y[4] = c * t1 + s * (a * u1 + b * v1)
-    y[5] = c * t2 + s * (a * u2 + b * v2)
+    cos, sin = math.cos(angle), math.sin(angle) / angle
+    y[TX] = cos * t0 + sin * (a * u0 + b * v0)
+    y[TY] = cos * t1 + sin * (a * u1 + b * v1)
+    y[TZ] = cos * t2 + sin * (a * u2 + b * v2)

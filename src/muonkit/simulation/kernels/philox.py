@@ -20,23 +20,25 @@ GUN, STEPS, DIGITS = range(3)  # stages
 MULTIPLY = (np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157))
 BUMP = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B))
 ONE, ELEVEN = np.uint64(1), np.uint64(11)
-KEY, COUNTER, BLOCK = 0, 2, 6  # places in `words`
+WORDS = 4  # of a counter, and of a block
+KEY, COUNTER, BLOCK = 0, 2, 6  # where these begin in `Dice.words`
+NUMBER, IS_THERE = range(2)  # of `Dice.spare`
 ROUNDS = 10
 TO_UNIT = 2.0**-53
 
 
 class Dice(NamedTuple):
-    """words (10,): key, counter, the block of four drawn last; at (1,): how many of them are used; spare (2,): a normal
+    """words (10,): key, counter, the block of four drawn last; used (1,): how many of them; spare (2,): a normal
     number that is left over, and whether there is one."""
 
     words: npt.NDArray[np.uint64]
-    at: npt.NDArray[np.int64]
+    used: npt.NDArray[np.int64]
     spare: npt.NDArray[np.float64]
 
 
 @intrinsic
-def high(typing_context, a, b):  # noqa: ARG001 - numba's signature
-    """The upper 64 of the 128 bits of a x b."""
+def high(typing_context, one, other):  # noqa: ARG001 - numba's signature
+    """The upper 64 of the 128 bits of a product."""
 
     def build(context, builder, signature, arguments):  # noqa: ARG001 - numba's signature
         wide = ir.IntType(128)
@@ -49,37 +51,38 @@ def high(typing_context, a, b):  # noqa: ARG001 - numba's signature
 @leaf
 def refill(words):
     """The next block of four."""
-    for i in range(COUNTER, COUNTER + 4):
+    for i in range(COUNTER, COUNTER + WORDS):
         words[i] += ONE
         if words[i]:
             break
-    a, b, c, d = words[COUNTER], words[COUNTER + 1], words[COUNTER + 2], words[COUNTER + 3]
-    k, m = words[KEY], words[KEY + 1]
+    left0, right0, left1, right1 = words[COUNTER], words[COUNTER + 1], words[COUNTER + 2], words[COUNTER + 3]
+    key0, key1 = words[KEY], words[KEY + 1]
     for _ in range(ROUNDS):
-        a, b, c, d = high(MULTIPLY[1], c) ^ b ^ k, MULTIPLY[1] * c, high(MULTIPLY[0], a) ^ d ^ m, MULTIPLY[0] * a
-        k, m = k + BUMP[0], m + BUMP[1]
-    words[BLOCK], words[BLOCK + 1], words[BLOCK + 2], words[BLOCK + 3] = a, b, c, d
+        mixed0, mixed1 = high(MULTIPLY[1], left1) ^ right0 ^ key0, high(MULTIPLY[0], left0) ^ right1 ^ key1
+        left0, right0, left1, right1 = mixed0, MULTIPLY[1] * left1, mixed1, MULTIPLY[0] * left0
+        key0, key1 = key0 + BUMP[0], key1 + BUMP[1]
+    words[BLOCK], words[BLOCK + 1], words[BLOCK + 2], words[BLOCK + 3] = left0, right0, left1, right1
 
 
 @leaf
 def begin(dice, key, ordinal, track, stage):
     """The stream of one track, or of one thing on it."""
-    w = dice.words
-    w[KEY], w[KEY + 1] = key[0], key[1]
-    w[COUNTER], w[COUNTER + 1] = np.uint64(0), np.uint64(ordinal)
-    w[COUNTER + 2], w[COUNTER + 3] = np.uint64(track), np.uint64(stage)
-    dice.at[0] = 4
-    dice.spare[1] = 0.0
+    words = dice.words
+    words[KEY], words[KEY + 1] = key[0], key[1]
+    words[COUNTER], words[COUNTER + 1] = np.uint64(0), np.uint64(ordinal)
+    words[COUNTER + 2], words[COUNTER + 3] = np.uint64(track), np.uint64(stage)
+    dice.used[0] = WORDS
+    dice.spare[IS_THERE] = 0.0
 
 
 @leaf
 def uniform(dice):
     """Evenly in (0, 1), never an end."""
-    if dice.at[0] == 4:
+    if dice.used[0] == WORDS:
         refill(dice.words)
-        dice.at[0] = 0
-    word = dice.words[BLOCK + dice.at[0]]
-    dice.at[0] += 1
+        dice.used[0] = 0
+    word = dice.words[BLOCK + dice.used[0]]
+    dice.used[0] += 1
     return (np.float64(word >> ELEVEN) + 0.5) * TO_UNIT
 
 
@@ -87,11 +90,11 @@ def uniform(dice):
 def normal(dice):
     """Mean 0, width 1; Box and Muller, Ann. Math. Stat. 29 (1958) 610."""
     spare = dice.spare
-    if spare[1] > 0:
-        spare[1] = 0.0
-        return spare[0]
+    if spare[IS_THERE] > 0:
+        spare[IS_THERE] = 0.0
+        return spare[NUMBER]
     radius, angle = math.sqrt(-2 * math.log(uniform(dice))), 2 * math.pi * uniform(dice)
-    spare[0], spare[1] = radius * math.sin(angle), 1.0
+    spare[NUMBER], spare[IS_THERE] = radius * math.sin(angle), 1.0
     return radius * math.cos(angle)
 
 
@@ -104,7 +107,7 @@ def exponential(dice):
 @compiled
 def new_dice():
     """Dice without a stream yet."""
-    return Dice(np.zeros(10, np.uint64), np.zeros(1, np.int64), np.zeros(2))
+    return Dice(np.zeros(BLOCK + WORDS, np.uint64), np.zeros(1, np.int64), np.zeros(2))
 
 
 @compiled

@@ -2,13 +2,23 @@
 of showers, which goes from wall to wall."""
 
 import math
+from typing import NamedTuple
 
 from muonkit.core.compiled import inlined, leaf
 from muonkit.detector.kernels import places
-from muonkit.simulation.kernels.geometry import room
+from muonkit.detector.volumes import ROUND
+from muonkit.simulation.kernels.geometry import FAR, extent, room
+from muonkit.simulation.kernels.indices import TX, TY, TZ, X, Y, Z
 
-FAR = 1e9
 GRAIN = 0.05  # cm: the shortest step outside of all blocks
+
+
+class Can(NamedTuple):
+    """A cylinder around the z axis with both its ends: the end of a tracker [cm]."""
+
+    r: float
+    z_min: float
+    z_max: float
 
 
 @inlined
@@ -16,16 +26,11 @@ def ahead(V, block, part, y):
     """Path [cm] to the end of the region; outside of all blocks a path that stays outside, if longer than GRAIN."""
     if block < 0:
         return max(room(V, block, part, y), GRAIN)
-    r0, r1, z0, z1 = V.rho_min[block], V.rho_max[block], V.z_min[block], V.z_max[block]
-    edge = V.first[block] + block + part
-    if V.axis[block] == 0:
-        r0, r1 = V.edges[edge], V.edges[edge + 1]
-    else:
-        z0, z1 = V.edges[edge], V.edges[edge + 1]
-    d = between(y[2] - V.z0[block], y[5], z0, z1)
-    if V.sides[block] == 0:
-        return min(d, round_wall(y, r0, r1))
-    return min(d, flat_wall(V, block, y, r0, r1))
+    ends = extent(V, block, part)
+    to_end = between(y[Z] - V.z0[block], y[TZ], ends.z_min, ends.z_max)
+    if V.sides[block] == ROUND:
+        return min(to_end, round_wall(y, ends.r_min, ends.r_max))
+    return min(to_end, flat_wall(V, block, y, ends.r_min, ends.r_max))
 
 
 @leaf
@@ -37,49 +42,49 @@ def between(z, slope, low, high):
 
 
 @leaf
-def round_wall(y, r0, r1):
+def round_wall(y, r_min, r_max):
     """Path to the inner or the outer cylinder, from between them."""
-    a, b = y[3] * y[3] + y[4] * y[4], y[0] * y[3] + y[1] * y[4]
-    if a == 0:
+    sin2, outwards = y[TX] * y[TX] + y[TY] * y[TY], y[X] * y[TX] + y[Y] * y[TY]
+    if sin2 == 0:
         return FAR
-    c = y[0] * y[0] + y[1] * y[1]
-    if b < 0 and r0 > 0:
-        inner = b * b - a * (c - r0 * r0)
+    r2 = y[X] * y[X] + y[Y] * y[Y]
+    if outwards < 0 and r_min > 0:
+        inner = outwards * outwards - sin2 * (r2 - r_min * r_min)
         if inner > 0:
-            return max((-b - math.sqrt(inner)) / a, 0.0)
-    outer = b * b - a * (c - r1 * r1)
-    return max((-b + math.sqrt(max(outer, 0.0))) / a, 0.0)
+            return max((-outwards - math.sqrt(inner)) / sin2, 0.0)
+    outer = outwards * outwards - sin2 * (r2 - r_max * r_max)
+    return max((-outwards + math.sqrt(max(outer, 0.0))) / sin2, 0.0)
 
 
 @inlined
-def flat_wall(V, block, y, r0, r1):
+def flat_wall(V, block, y, r_min, r_max):
     """The same for polygons: into the inner one, where all sides are entered, or out of the outer one."""
     out, stays_out = FAR, False
     for side in range(V.sides[block]):
-        c, s = places.towards(V, block, 2 * side)
-        along, slope = c * y[0] + s * y[1], c * y[3] + s * y[4]
-        if slope > 0 and along + slope * out > r1:
-            out = (r1 - along) / slope
-        stays_out = stays_out or (along >= r0 and slope >= 0)
-    enter = FAR if stays_out else inner_wall(V, block, y, r0)
+        cos, sin = places.towards(V, block, 2 * side)
+        along, slope = cos * y[X] + sin * y[Y], cos * y[TX] + sin * y[TY]
+        if slope > 0 and along + slope * out > r_max:
+            out = (r_max - along) / slope
+        stays_out = stays_out or (along >= r_min and slope >= 0)
+    enter = FAR if stays_out else inner_wall(V, block, y, r_min)
     return enter if enter < FAR else max(out, 0.0)
 
 
 @leaf
-def inner_wall(V, block, y, r0):
+def inner_wall(V, block, y, r_min):
     """Path from outside into a polygon, FAR past it."""
     enter, leave = 0.0, FAR
     for side in range(V.sides[block]):
-        c, s = places.towards(V, block, 2 * side)
-        along, slope = c * y[0] + s * y[1], c * y[3] + s * y[4]
+        cos, sin = places.towards(V, block, 2 * side)
+        along, slope = cos * y[X] + sin * y[Y], cos * y[TX] + sin * y[TY]
         if slope > 0:
-            leave = min(leave, (r0 - along) / slope)
+            leave = min(leave, (r_min - along) / slope)
         elif slope < 0:
-            enter = max(enter, (r0 - along) / slope)
+            enter = max(enter, (r_min - along) / slope)
     return enter if enter < leave else FAR
 
 
 @leaf
-def to_can(y, r, z0, z1):
-    """Path to the end of a can of radius r between z0 and z1, from inside."""
-    return min(round_wall(y, 0.0, r), between(y[2], y[5], z0, z1))
+def to_can(y, can):
+    """Path to the end of a can, from inside."""
+    return min(round_wall(y, 0.0, can.r), between(y[Z], y[TZ], can.z_min, can.z_max))

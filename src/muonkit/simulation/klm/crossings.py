@@ -8,6 +8,7 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.detector.detector import Detector
 from muonkit.detector.surfaces import DISC, PLANE, inside
+from muonkit.simulation.kernels.indices import MASS, PX, TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Simulated:
 
 def from_rows(track: IntArray, surface: IntArray, rows: FloatArray) -> Crossings:
     """From the numbers of an engine: position, momentum, mass, time (k, 8 or more)."""
-    return Crossings(track, surface, rows[:, :3].copy(), rows[:, 3:6].copy(), rows[:, 6].copy(), rows[:, 7].copy())
+    numbers = rows[:, :PX], rows[:, PX:MASS], rows[:, MASS], rows[:, TIME]
+    return Crossings(track, surface, *(column.copy() for column in numbers))
 
 
 def surface_at(detector: Detector, position: FloatArray) -> IntArray:

@@ -1,4 +1,4 @@
-"""The fast engine: `simulation.kernels.showers` with the library of `simulation.interactions`.
+"""The fast engine: `kernels.showers` with the library of `interactions`.
 
 Charged particles lose energy with Landau's fluctuations and scatter (Highland), pions, kaons and muons decay, hadrons
 interact as they did in Geant4 at the nearest energy of a grid and are captured or decay where they stop, photons and
@@ -13,15 +13,19 @@ from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.detector.detector import Detector
 from muonkit.detector.material import MaterialArrays
+from muonkit.detector.surfaces import DISC
 from muonkit.detector.volumes import locate
 from muonkit.simulation.draws import key_of
+from muonkit.simulation.kernels.indices import CHARGE, MASS, R_MAX, R_MIN, U_AXIS
+from muonkit.simulation.kernels.walls import Can
 from muonkit.simulation.klm.crossings import Simulated, from_rows
-from muonkit.simulation.klm.interactions import CODES, library
-from muonkit.simulation.klm.kernels import cascade, showers
-from muonkit.simulation.tracker.step import nuclei
+from muonkit.simulation.klm.interactions import library
+from muonkit.simulation.klm.kernels import scene, showers
+from muonkit.simulation.klm.kernels.kinds import CODES, Kinds, tabulate
+from muonkit.simulation.nuclei import nuclei
 
 MOST = 2000  # crossings of one event
-SHOWERS = cascade.Showers(photon=0.85, electron=0.5, spread=1.5, critical=0.0217)
+SHOWERS = scene.Showers(photon=0.85, electron=0.5, spread=1.5, critical=0.0217)
 SPIN_HALF = (13, 11, 2212, 2112)
 LIFE = {13: 65863.8, 211: 780.45, 321: 371.1}  # c tau [cm]; PDG 2024
 
@@ -38,35 +42,32 @@ def properties() -> tuple[FloatArray, ...]:
     return mass, charge, np.isin(size, SPIN_HALF).astype(np.float64), life
 
 
-def kinds(materials: MaterialArrays) -> cascade.Kinds:
+def kinds(materials: MaterialArrays) -> Kinds:
     """The same with their mean energy loss in the materials of a detector."""
     mass, charge, spin, life = properties()
-    return cascade.Kinds(mass, charge, spin, life, cascade.tabulate(materials, mass, charge, spin))
+    return Kinds(mass, charge, spin, life, tabulate(materials, mass, charge, spin))
 
 
-def sensors(detector: Detector) -> tuple[IntArray, IntArray]:
-    """first (slices + 1,) and surfaces: the sensors in each slice of each volume. Raises InputError for one in none."""
+def sensors(detector: Detector) -> scene.Sensors:
+    """The sensors in each slice of each volume. Raises InputError for one in none."""
     S, V = detector.surfaces, detector.volumes
     chosen = np.flatnonzero(S.n_measured > 0)
-    middle = (
-        S.center[chosen]
-        + np.where(S.kind[chosen] == 2, S.bounds[chosen, :2].mean(axis=1), 0)[:, None] * S.axes[chosen, 0]
-    )
-    block, part = locate(V, middle)
+    off = np.where(S.kind[chosen] == DISC, S.bounds[chosen][:, [R_MIN, R_MAX]].mean(axis=1), 0)
+    block, part = locate(V, S.center[chosen] + off[:, None] * S.axes[chosen, U_AXIS])
     if np.any(block < 0):
         lost = detector.layers[chosen[np.flatnonzero(block < 0)[0]]]
         raise InputError(f"detector {detector.name}: sensor {lost} lies in no volume; the engines of showers need one")
     slice_ = V.first[block] + part
     order = np.argsort(slice_, kind="stable")
     first = np.searchsorted(slice_[order], np.arange(len(V.material) + 1))
-    return first, chosen[order]
+    return scene.Sensors(first, chosen[order])
 
 
-def world(detector: Detector, start: tuple[float, float, float]) -> cascade.World:
+def world(detector: Detector, start: tuple[float, float, float]) -> scene.World:
     """All that the kernel reads."""
     arrays = detector.arrays()
-    tables = kinds(arrays.materials), library(detector.materials), SHOWERS, *sensors(detector)
-    return cascade.World(arrays, nuclei(detector.materials), *tables, np.array(start))
+    tables = kinds(arrays.materials), library(detector.materials), SHOWERS, sensors(detector)
+    return scene.World(arrays, nuclei(detector.materials), *tables, Can(*map(float, start)))
 
 
 def simulate(
@@ -75,7 +76,7 @@ def simulate(
     """Primaries `first` ... of a seed, states (n, 6) in cm and GeV, PDG codes (n,); start: radius and ends in z [cm] of
     the tracker. What happens to one depends on its number, not on the others."""
     numbers = np.array([CODES.index(code) for code in codes.tolist()], dtype=np.int64)
-    track, surface, rows, begin, fate, end, soft = showers.simulate(
-        world(detector, start), np.ascontiguousarray(states), numbers, key_of(seed), first, MOST
-    )
-    return Simulated(from_rows(track, surface, rows), begin[:, :6], begin[:, 8], fate, end, soft)
+    states = np.ascontiguousarray(states)
+    out = showers.simulate(world(detector, start), states, numbers, key_of(seed), first, MOST)
+    crossings = from_rows(out.track, out.surface, out.row)
+    return Simulated(crossings, out.begin[:, :MASS], out.begin[:, CHARGE], out.fate, out.end, out.soft)

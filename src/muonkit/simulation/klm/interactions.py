@@ -1,5 +1,5 @@
 """The library of nuclear interactions that comes with the package, made by Geant4 (`simulation.geant4.library`), for a
-detector: `simulation.kernels.cascade.Library`."""
+detector: `kernels.scene.Library`."""
 
 import json
 from functools import cache
@@ -11,17 +11,14 @@ import numpy as np
 from muonkit.core.arrays import AnyArray
 from muonkit.core.errors import InputError
 from muonkit.detector.material import Material
-from muonkit.simulation.klm.kernels import cascade
+from muonkit.simulation.klm.kernels.kinds import CODES, KINDS
+from muonkit.simulation.klm.kernels.scene import Library
 
 SCHEMA = "interactions/2"
 MATERIALS = ("iron", "CsI")
 MASS_NUMBER = {"iron": 55.845, "CsI": 129.9}
 KINETIC = np.array([0.03, 0.06, 0.1, 0.16, 0.25, 0.4, 0.6, 0.9, 1.35, 2.0, 3.0, 4.5, 7.0])  # GeV
 PROJECTILES = np.array([211, -211, 321, -321, 2212, -2212, 2112, 130, 1000010020, -1000010020, -2112])
-CODES = (  # of cascade's kinds
-    *(-13, 13, 211, -211, 321, -321, 2212, -2212, 2112, 130),
-    *(1000010020, -1000010020, -2112, 22, -11, 11),
-)
 THRESHOLD = {  # GeV of kinetic energy
     211: 0.01, -211: 0.01, 321: 0.01, -321: 0.01, 2212: 0.012, -2212: 0.012, 2112: 0.025, -2112: 0.025,
     130: 0.04, 1000010020: 0.02, 22: 0.03, 11: 0.03, -11: 0.03, 13: 0.01, -13: 0.01,
@@ -66,11 +63,11 @@ def about(arrays: dict[str, AnyArray]) -> dict[str, Any]:
     return dict(json.loads(bytes(arrays["about"])))
 
 
-def library(materials: tuple[Material, ...]) -> cascade.Library:
+def library(materials: tuple[Material, ...]) -> Library:
     """For the materials of a detector; mean free paths [g/cm2] grow with the third root of the mass number."""
     arrays = stored()
     family = np.array([int(mean_mass_number(material) > HEAVY) for material in materials])
-    shape = (len(materials), cascade.KINDS, len(KINETIC))
+    shape = (len(materials), KINDS, len(KINETIC))
     inelastic, elastic, kick = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     kinds = [CODES.index(code) for code in PROJECTILES.tolist()]
     for i, material in enumerate(materials):
@@ -78,10 +75,10 @@ def library(materials: tuple[Material, ...]) -> cascade.Library:
         scale = material.density * (MASS_NUMBER[name] / max(mean_mass_number(material), 1)) ** (1 / 3)
         inelastic[i, kinds], elastic[i, kinds] = (scale / arrays[f"{name} {what}"] for what in ("inelastic", "elastic"))
         kick[i, kinds] = arrays[f"{name} kick"]
-    free = np.zeros(cascade.KINDS)
+    free = np.zeros(KINDS)
     free[kinds] = [release(code) for code in PROJECTILES.tolist()]
     first, *products = joined(arrays, kinds)
-    return cascade.Library(KINETIC, inelastic, elastic, kick, free, family, first, *products)
+    return Library(KINETIC, inelastic, elastic, kick, free, family, first, *products)
 
 
 def mean_mass_number(material: Material) -> float:
@@ -94,7 +91,7 @@ def mean_mass_number(material: Material) -> float:
 def joined(arrays: dict[str, AnyArray], kinds: list[int]) -> tuple[AnyArray, ...]:
     """Products of both materials, one after the other, with kinds for codes."""
     kept = (len(arrays[f"{MATERIALS[0]} first"]) - 1) // (len(kinds) * len(KINETIC))
-    first = np.zeros((len(MATERIALS), cascade.KINDS, len(KINETIC), kept + 1), dtype=np.int64)
+    first = np.zeros((len(MATERIALS), KINDS, len(KINETIC), kept + 1), dtype=np.int64)
     columns, start = [], 0
     for i, name in enumerate(MATERIALS):
         table = Products(*(arrays[f"{name} {column}"] for column in Products._fields))

@@ -15,7 +15,7 @@ from muonkit.simulation.kernels import philox
 from muonkit.simulation.klm.crossings import Crossings
 from muonkit.simulation.klm.strips import Modules, chamber_strips, modules, scintillator_strips
 
-ELECTRON_MASS, POLYSTYRENE, MINIMUM = 0.51099895e-3, 1.06, 1.936e-3  # GeV, g/cm3, GeV cm2/g
+POLYSTYRENE, MINIMUM = 1.06, 1.936e-3  # g/cm3, GeV cm2/g
 QUADRANTS = 4
 SENSOR_DRAWS = 4
 

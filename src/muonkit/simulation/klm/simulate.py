@@ -11,6 +11,7 @@ from muonkit.data.klm import Candidates, KLMHits, KLMTruth
 from muonkit.detector.detector import Detector, load_detector
 from muonkit.simulation.geant4 import engine
 from muonkit.simulation.gun import Gun, shoot
+from muonkit.simulation.kernels.indices import CHARGE, MASS, PX
 from muonkit.simulation.klm import fast
 from muonkit.simulation.klm.config import SimulateKLM
 from muonkit.simulation.klm.crossings import Crossings, Simulated, from_rows, surface_at
@@ -56,11 +57,11 @@ def by_geant4(
     numbers = {key: getattr(choice, key) for key in ("step", "cut", "least", "neutrons")}
     seed = int(np.random.SeedSequence((config.generate.seed, first)).generate_state(1)[0] >> 2)
     found = engine.run(engine.Job(name, states, codes, seed, config.tracker.can, **numbers), data)
-    surface = surface_at(detector, found["crossing"][:, :3])
+    surface = surface_at(detector, found["crossing"][:, :PX])
     kept = surface >= 0
     crossings: Crossings = from_rows(found["event"][kept], surface[kept], found["crossing"][kept])
-    charge = np.nan_to_num(found["begin"][:, 8])
-    begin = found["begin"][:, :6]
+    charge = np.nan_to_num(found["begin"][:, CHARGE])
+    begin = found["begin"][:, :MASS]
     return Simulated(crossings, begin, charge, found["fate"], found["end"], found["soft"]), bool(found["stand_in"])
 
 

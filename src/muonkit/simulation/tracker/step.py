@@ -1,5 +1,5 @@
-"""Particles -> what truly happens to them in a detector. Equations: `kernels.motion`, `kernels.matter`; the way:
-`kernels.follow`.
+"""Particles -> what truly happens to them in a detector. Equations: `kernels.motion`, `simulation.kernels.matter`; the
+way: `kernels.follow`.
 
 Not simulated: radiation of muons (under 1 % of the loss below 10 GeV in iron, 20 % at 100 GeV), electrons, hadronic
 interactions, decays."""
@@ -12,20 +12,20 @@ from pydantic import Field
 from muonkit.core.config import Section
 from muonkit.core.errors import InputError
 from muonkit.core.particles import species as species_of
-from muonkit.core.units import FINE_STRUCTURE
 from muonkit.data.tracks import FreeStates
 from muonkit.data.truth import Truth
 from muonkit.detector.detector import Detector
-from muonkit.detector.material import Material
 from muonkit.simulation.draws import key_of
-from muonkit.simulation.kernels.matter import Nuclei, Particle
+from muonkit.simulation.kernels import matter
+from muonkit.simulation.kernels.indices import TX
+from muonkit.simulation.nuclei import nuclei
 from muonkit.simulation.tracker.kernels import follow as kernel
 from muonkit.simulation.tracker.kernels.follow import LEFT, LOOPING, OUT_OF_MAP, STEP_LIMIT, STOPPED
+from muonkit.simulation.tracker.kernels.indices import STATE_QOP
 
-LOSS = {"none": 0, "mean": 1, "gaussian": 2, "landau": 3}
-SCATTERING = {"none": 0, "gaussian": 1, "tails": 2}
+LOSS = {"none": matter.NO_LOSS, "mean": matter.MEAN, "gaussian": matter.GAUSSIAN, "landau": matter.LANDAU}
+SCATTERING = {"none": matter.NO_SCATTERING, "gaussian": matter.CORE, "tails": matter.TAILS}
 SPIN_HALF = ("mu", "p")
-HBAR_C = 0.1973269804  # GeV fm
 MESSAGE = {
     LEFT: "left the detector",
     STOPPED: "lost its energy",
@@ -73,31 +73,13 @@ def follow(
     known = species_of(species)
     if species == "e" and physics.energy_loss != "none":
         raise InputError('energy_loss: electrons radiate, which is not simulated; use energy_loss = "none"')
-    particle = Particle(known.mass, float(species in SPIN_HALF))
+    particle = matter.Particle(known.mass, float(species in SPIN_HALF))
     world = kernel.World(detector.arrays(), nuclei(detector.materials), particle, physics.rules())
     columns = start.charge, start.position, start.momentum
     charge, position, momentum = (np.ascontiguousarray(one, dtype=np.float64) for one in columns)
     most = 2 * len(detector.layers) + 16
     out = kernel.follow_all(world, charge, position, momentum, key_of(seed), first, most)
     pdg_id = known.pdg_id * charge.astype(np.int64)
-    where, along, qop = (np.ascontiguousarray(part) for part in np.split(out.state, (3, 6), axis=1))
+    where, along, qop = (np.ascontiguousarray(part) for part in np.split(out.state, (TX, STATE_QOP), axis=1))
     tracks = position, momentum, charge, pdg_id, out.status
     return Truth(*tracks, out.offsets, out.surface, where, along, qop[:, 0])
-
-
-def nuclei(materials: tuple[Material, ...]) -> Nuclei:
-    """Strength and screening of Rutherford scattering; Lynch and Dahl, Nucl. Instr. Meth. B 58 (1991) 6.
-
-    Mixtures: strengths add up, ln(chi_alpha^2), (Z alpha)^2 and R^2 are weighted with them."""
-    return Nuclei(*(np.array(column) for column in zip(*map(_scatterer, materials), strict=True)))
-
-
-def _scatterer(material: Material) -> tuple[float, float, float, float]:
-    if not material.elements:
-        return 0.0, 1.0, 0.0, 0.0
-    Z, A, share = (np.array([getattr(e, name) for e in material.elements]) for name in ("Z", "A", "weight"))
-    strength = 0.157e-6 * material.density * share * Z * (Z + 1) / A
-    screening = np.log(2.007e-11 * Z ** (2 / 3))
-    radius2 = (1.27 * A**0.27 / HBAR_C) ** 2 / 12
-    mean = [float(np.average(x, weights=strength)) for x in (screening, (Z * FINE_STRUCTURE) ** 2, radius2)]
-    return float(strength.sum()), float(np.exp(mean[0])), mean[1], mean[2]

@@ -1,6 +1,4 @@
-"""From where a track is to what happens next: a surface, a wall of its region, the end of the step.
-
-The state y: position, direction, p, path, angle turned so far, length of the slab it is in."""
+"""From where a track is to what happens next: a surface, a wall of its region, the end of the step."""
 
 import math
 from typing import NamedTuple
@@ -10,12 +8,21 @@ import numpy.typing as npt
 
 from muonkit.core.compiled import compiled, leaf
 from muonkit.simulation.kernels.geometry import distance, room, slope, stride, within
+from muonkit.simulation.kernels.indices import TX, TY, TZ, X
 from muonkit.simulation.tracker.kernels import motion
+from muonkit.simulation.tracker.kernels.indices import (
+    BLOCK,
+    FREE,
+    MEMO_SIZE,
+    PATH,
+    REGION_SIZE,
+    SLICE,
+    STEP,
+    TODO,
+    TURNED,
+)
 
-P, PATH, TURNED, SLAB, SIZE = 6, 7, 8, 9, 10
 NOTHING, SURFACE, WALL = range(3)
-STEP, FREE, TODO, PLANNED, KNOCK = range(5)  # places in `memo`
-BLOCK, SLICE, MATERIAL = range(3)  # places in `region`
 FIRST_STEP, LONGEST = 1.0, 30.0  # cm
 INSIDE = 1e-6  # cm: where a region is looked up behind a wall; every step into it is longer
 ARRIVED = 1e-10  # cm
@@ -24,9 +31,9 @@ TRIES = 100
 
 class Scratch(NamedTuple):
     """Of one thread. new, probe (6,): states ahead; side (n,): on which side of every surface the track is; free (n,):
-    path at which it could first be reached; near, met (n,): surfaces met out of bounds in a step, and
-    where; memo: the next step, the
-    path at which the region could first be left, what is left of a leg, its whole length, whether a knock is due."""
+    path at which it could first be reached; near, met (n,): surfaces met out of bounds in a step, and where; memo: the
+    next step, the path at which the region could first be left, what is left of a leg, its whole length, where on it a
+    knock is due; region: block, slice and material."""
 
     new: npt.NDArray[np.float64]
     probe: npt.NDArray[np.float64]
@@ -42,206 +49,210 @@ class Scratch(NamedTuple):
 @compiled
 def new_scratch(n):
     """For n surfaces."""
+    new, probe, memo = np.zeros(motion.MOVING), np.zeros(motion.MOVING), np.zeros(MEMO_SIZE)
     side, free, met = np.zeros(n), np.zeros(n), np.zeros(n)
-    near, region = np.zeros(n, np.int64), np.zeros(3, np.int64)
-    return Scratch(np.zeros(6), np.zeros(6), side, free, near, met, np.zeros(5), region, motion.new_work())
+    near, region = np.zeros(n, np.int64), np.zeros(REGION_SIZE, np.int64)
+    return Scratch(new, probe, side, free, near, met, memo, region, motion.new_work())
 
 
 @leaf
-def take_sides(S, y, s):
+def take_sides(S, y, scratch):
     """On which side of every surface a track begins; on a surface it has already crossed it."""
     for i in range(S.kind.size):
         g = distance(S, i, y)
-        s.free[i] = y[PATH] + abs(g)
+        scratch.free[i] = y[PATH] + abs(g)
         if abs(g) < 10 * ARRIVED:
             g = slope(S, i, y)
-        s.side[i] = 1.0 if g > 0 else -1.0
+        scratch.side[i] = 1.0 if g > 0 else -1.0
 
 
 @leaf
-def cubic_root(g0, s0, g1, s1, h):
-    """Where the cubic with values g and slopes s at the ends of [0, h] is 0: two steps of Newton's."""
-    d = h * g0 / (g0 - g1)
-    c = (3 * (g1 - g0) / h - 2 * s0 - s1) / h
-    e = (2 * (g0 - g1) / h + s0 + s1) / (h * h)
+def cubic_root(before, slope_before, behind, slope_behind, h):
+    """Where the cubic with these values and slopes at the ends of [0, h] is 0: two steps of Newton's."""
+    d = h * before / (before - behind)
+    second = (3 * (behind - before) / h - 2 * slope_before - slope_behind) / h
+    third = (2 * (before - behind) / h + slope_before + slope_behind) / (h * h)
     for _ in range(2):
-        down = s0 + d * (2 * c + 3 * d * e)
+        down = slope_before + d * (2 * second + 3 * d * third)
         if down != 0:
-            d -= (g0 + d * (s0 + d * (c + d * e))) / down
-    return d if 0 < d < h else h * g0 / (g0 - g1)
+            d -= (before + d * (slope_before + d * (second + d * third))) / down
+    return d if 0 < d < h else h * before / (before - behind)
 
 
 @leaf
-def arrive(S, i, f, y, k, h, s):
-    """Path to surface i, which lies between y and s.new; s.probe is there."""
-    side, g0, g1 = s.side[i], distance(S, i, y), distance(S, i, s.new)
-    s0, s1 = slope(S, i, y), slope(S, i, s.new)
+def arrive(S, surface, bend, y, h, scratch):
+    """Path to a surface that lies between y and scratch.new; scratch.probe is there."""
+    new, probe = scratch.new, scratch.probe
+    side, before, behind = scratch.side[surface], distance(S, surface, y), distance(S, surface, new)
+    slope_before, slope_behind = slope(S, surface, y), slope(S, surface, new)
     low, high = 0.0, h
-    if g0 * side < ARRIVED and s0 * side > 0:  # it has just come through, and now goes back
-        d = s0 * h * h / (s0 * h - g1)
+    if before * side < ARRIVED and slope_before * side > 0:  # it has just come through, and now goes back
+        d = slope_before * h * h / (slope_before * h - behind)
         low = 0.5 * d
     else:
-        d = cubic_root(g0 if g0 * side > 0 else side * 1e-300, s0, g1, s1, h)
+        d = cubic_root(before if before * side > 0 else side * 1e-300, slope_before, behind, slope_behind, h)
     for _ in range(TRIES):
-        motion.advance(f, y, k, d, s.probe, s.work)
-        g = distance(S, i, s.probe)
+        motion.advance(bend, y, d, probe, scratch.work)
+        g = distance(S, surface, probe)
         if abs(g) < ARRIVED or high - low < ARRIVED:
             break
         if g * side > 0:
             low = d
         else:
             high = d
-        d -= g / slope(S, i, s.probe)
+        d -= g / slope(S, surface, probe)
         if not low < d < high:
             d = 0.5 * (low + high)
     return d
 
 
 @leaf
-def touch(S, i, f, y, k, h, s):
-    """A path in (0, h) behind surface i if the track dips through it and comes back within the step; else h."""
-    side = s.side[i]
-    s0, s1 = side * slope(S, i, y), side * slope(S, i, s.new)
-    if not (s0 < 0 < s1) or side * distance(S, i, y) > -s0 * h:
+def touch(S, surface, bend, y, h, scratch):
+    """A path in (0, h) behind a surface if the track dips through it and comes back within the step; else h."""
+    side, probe = scratch.side[surface], scratch.probe
+    before, behind = side * slope(S, surface, y), side * slope(S, surface, scratch.new)
+    if not (before < 0 < behind) or side * distance(S, surface, y) > -before * h:
         return h
     low, high = 0.0, h
-    d = h * s0 / (s0 - s1)
+    d = h * before / (before - behind)
     for _ in range(TRIES):
-        motion.advance(f, y, k, d, s.probe, s.work)
-        if side * distance(S, i, s.probe) < 0:
+        motion.advance(bend, y, d, probe, scratch.work)
+        if side * distance(S, surface, probe) < 0:
             return d
-        turned = side * slope(S, i, s.probe)
+        turned = side * slope(S, surface, probe)
         if abs(turned) < 1e-9 or high - low < 1e-9:
             return h
         if turned < 0:
-            low, s0 = d, turned
+            low, before = d, turned
         else:
-            high, s1 = d, turned
-        d = low + (high - low) * min(max(s0 / (s0 - s1), 0.05), 0.95)
+            high, behind = d, turned
+        d = low + (high - low) * min(max(before / (before - behind), 0.05), 0.95)
     return h
 
 
 @leaf
-def shorten(V, f, y, k, h, s):
-    """The step h ends outside of the region: the path to its wall; s.new is there."""
-    block, part = s.region[BLOCK], s.region[SLICE]
+def shorten(V, bend, y, h, scratch):
+    """The step h ends outside of the region: the path to its wall; scratch.new is there."""
+    block, part, new, probe = scratch.region[BLOCK], scratch.region[SLICE], scratch.new, scratch.probe
     low, high = min(INSIDE, h), h
-    motion.advance(f, y, k, low, s.probe, s.work)
-    r0, r1 = room(V, block, part, s.probe), room(V, block, part, s.new)
+    motion.advance(bend, y, low, probe, scratch.work)
+    room_low, room_high = room(V, block, part, probe), room(V, block, part, new)
     d = low
     for n in range(TRIES):
-        if r0 <= 0 or high - low < ARRIVED:
+        if room_low <= 0 or high - low < ARRIVED:
             break
-        share = r0 / (r0 - r1) if n % 3 < 2 else 0.5
+        share = room_low / (room_low - room_high) if n % 3 < 2 else 0.5
         d = low + (high - low) * share
-        motion.advance(f, y, k, d, s.probe, s.work)
-        r = room(V, block, part, s.probe)
-        if abs(r) < ARRIVED:
+        motion.advance(bend, y, d, probe, scratch.work)
+        left = room(V, block, part, probe)
+        if abs(left) < ARRIVED:
             break
-        if r > 0:
-            low, r0 = d, r
+        if left > 0:
+            low, room_low = d, left
         else:
-            high, r1 = d, r
-    for c in range(6):
-        s.new[c] = s.probe[c]
+            high, room_high = d, left
+    for c in range(motion.MOVING):
+        new[c] = probe[c]
     return d
 
 
 @leaf
-def careful(V, y, h, s):
+def careful(V, y, h, scratch):
     """The step, no longer than what cannot miss a wall."""
-    if V.sides.size == 0 or y[PATH] + h < s.memo[FREE]:
+    if V.sides.size == 0 or y[PATH] + h < scratch.memo[FREE]:
         return h
-    block, part = s.region[BLOCK], s.region[SLICE]
+    block, part = scratch.region[BLOCK], scratch.region[SLICE]
     left = room(V, block, part, y)
-    s.memo[FREE] = y[PATH] + max(left, 0.0)
+    scratch.memo[FREE] = y[PATH] + max(left, 0.0)
     return min(h, max(left, stride(V, block, part)))
 
 
 @leaf
-def try_step(V, f, y, h, k, tolerance, s):
+def try_step(V, bend, y, h, tolerance, scratch):
     """A step of at most h that is accurate and does not leave the region: its length, and what is at its end."""
+    memo, region = scratch.memo, scratch.region
     for _ in range(TRIES):
         what = NOTHING
-        error = motion.advance(f, y, k, h, s.new, s.work)
-        walls = V.sides.size > 0 and y[PATH] + h >= s.memo[FREE]
-        if walls and room(V, s.region[BLOCK], s.region[SLICE], s.new) < 0:
-            h = shorten(V, f, y, k, h, s)
-            error = motion.advance(f, y, k, h, s.new, s.work)
+        error = motion.advance(bend, y, h, scratch.new, scratch.work)
+        walls = V.sides.size > 0 and y[PATH] + h >= memo[FREE]
+        if walls and room(V, region[BLOCK], region[SLICE], scratch.new) < 0:
+            h = shorten(V, bend, y, h, scratch)
+            error = motion.advance(bend, y, h, scratch.new, scratch.work)
             what = WALL
         if not error > tolerance:
             if what == NOTHING:
-                s.memo[STEP] = max(s.memo[STEP], h * min(5.0, 0.9 * (tolerance / max(error, 1e-300)) ** 0.2))
+                memo[STEP] = max(memo[STEP], h * min(5.0, 0.9 * (tolerance / max(error, 1e-300)) ** 0.2))
             break
         h *= max(0.1, 0.9 * (tolerance / error) ** 0.2)
-        s.memo[STEP] = h
+        memo[STEP] = h
     return h, what
 
 
 @leaf
-def meet(S, f, y, h, k, s):
-    """The first surface within its bounds on the step to s.new, and the path to it; -1 and h if there is none.
+def meet(S, bend, y, h, scratch):
+    """The first surface within its bounds on the step to scratch.new, and the path to it; -1 and h if there is none.
 
     A step that ends beyond a surface and its way back is cut between both: the path is then negative."""
     first, where, n, end = -1, h, 0, y[PATH] + h
     for i in range(S.kind.size):
-        if s.free[i] > end:
+        if scratch.free[i] > end:
             continue
-        g = distance(S, i, s.new)
-        if g * s.side[i] > 0:
-            cut = touch(S, i, f, y, k, h, s) if abs(g) < h else h
+        g = distance(S, i, scratch.new)
+        if g * scratch.side[i] > 0:
+            cut = touch(S, i, bend, y, h, scratch) if abs(g) < h else h
             if cut < h:
-                hurry(s, 2 * (h - cut))
+                hurry(scratch, 2 * (h - cut))
                 return -1, -cut
-            s.free[i] = end + abs(g)
+            scratch.free[i] = end + abs(g)
             continue
-        s.free[i] = y[PATH]
-        d = arrive(S, i, f, y, k, h, s)
-        if not within(S, i, s.probe):
-            s.near[n], s.met[n] = i, d
+        scratch.free[i] = y[PATH]
+        d = arrive(S, i, bend, y, h, scratch)
+        if not within(S, i, scratch.probe):
+            scratch.near[n], scratch.met[n] = i, d
             n += 1
         elif d <= where:
             first, where = i, d
     for j in range(n):
-        if s.met[j] <= where:
-            s.side[s.near[j]] *= -1
+        if scratch.met[j] <= where:
+            scratch.side[scratch.near[j]] *= -1
     if where < h:
-        hurry(s, 2 * (h - where))
+        hurry(scratch, 2 * (h - where))
     return first, where
 
 
 @leaf
-def hurry(s, path):
+def hurry(scratch, path):
     """Surfaces are to be looked at sooner: a part of the step that freed them is not gone."""
-    for i in range(s.free.size):
-        s.free[i] -= path
+    for i in range(scratch.free.size):
+        scratch.free[i] -= path
 
 
 @leaf
-def commit(y, h, s):
-    """Go to s.new."""
-    size = math.sqrt(s.new[3] ** 2 + s.new[4] ** 2 + s.new[5] ** 2)
+def commit(y, h, new):
+    """Go to the state `new`, h further."""
+    size = math.sqrt(new[TX] ** 2 + new[TY] ** 2 + new[TZ] ** 2)
     turned = 0.0
     for c in range(3):
-        direction = s.new[3 + c] / size
-        turned += (direction - y[3 + c]) ** 2
-        y[c], y[3 + c] = s.new[c], direction
+        direction = new[TX + c] / size
+        turned += (direction - y[TX + c]) ** 2
+        y[X + c], y[TX + c] = new[X + c], direction
     y[PATH] += h
     y[TURNED] += math.sqrt(turned)
 
 
 @leaf
-def go_on(S, V, f, y, k, tolerance, s):
+def go_on(detector, bend, y, tolerance, scratch):
     """One step, at most memo[TODO] long, to the first thing that happens: what, and which surface."""
-    h = careful(V, y, min(s.memo[TODO], min(s.memo[STEP], LONGEST)), s)
-    h, what = try_step(V, f, y, h, k, tolerance, s)
-    found, d = meet(S, f, y, h, k, s)
+    S, V = detector.surfaces, detector.volumes
+    h = careful(V, y, min(scratch.memo[TODO], min(scratch.memo[STEP], LONGEST)), scratch)
+    h, what = try_step(V, bend, y, h, tolerance, scratch)
+    found, d = meet(S, bend, y, h, scratch)
     while d < 0:
         h, what = -d, NOTHING
-        motion.advance(f, y, k, h, s.new, s.work)
-        found, d = meet(S, f, y, h, k, s)
+        motion.advance(bend, y, h, scratch.new, scratch.work)
+        found, d = meet(S, bend, y, h, scratch)
     if found >= 0:
-        motion.advance(f, y, k, d, s.new, s.work)
+        motion.advance(bend, y, d, scratch.new, scratch.work)
         what = SURFACE
-    commit(y, d, s)
+    commit(y, d, scratch.new)
     return what, found

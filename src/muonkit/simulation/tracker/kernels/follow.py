@@ -14,31 +14,32 @@ from muonkit.core.units import CURVATURE
 from muonkit.detector.detector import DetectorArrays
 from muonkit.detector.kernels import places
 from muonkit.simulation.kernels import matter, philox
-from muonkit.simulation.kernels.geometry import room, slope
+from muonkit.simulation.kernels.geometry import FAR, has_left, room, slope
+from muonkit.simulation.kernels.indices import TX, TY, TZ, P, X, Y, Z
 from muonkit.simulation.tracker.kernels import events
-from muonkit.simulation.tracker.kernels.events import (
+from muonkit.simulation.tracker.kernels.events import SURFACE, WALL
+from muonkit.simulation.tracker.kernels.indices import (
     BLOCK,
     FREE,
     KNOCK,
     MATERIAL,
     PATH,
     PLANNED,
-    SLAB,
+    SIZE,
     SLICE,
+    STATE_QOP,
+    STATE_SIZE,
     STEP,
-    SURFACE,
     TODO,
     TURNED,
-    WALL,
-    P,
+    WHOLE,
 )
+from muonkit.simulation.tracker.kernels.motion import Bend
 
 LEFT, STOPPED, LOOPING, OUT_OF_MAP, STEP_LIMIT, TRAVELLING = range(6)
-FAR = 1e9  # cm
 LONGEST_LEG = 10.0  # cm
 HALVINGS = 14
 STEEPEST = 1e-3  # |n.t| below which thin matter does not grow longer
-STATE = 7  # numbers of a crossing
 
 
 class Rules(NamedTuple):
@@ -63,6 +64,13 @@ class World(NamedTuple):
     rules: Rules
 
 
+class Record(NamedTuple):
+    """Where the crossings of one track are written: surface (most,) and state (most, STATE_SIZE)."""
+
+    surface: npt.NDArray[np.int64]
+    state: npt.NDArray[np.float64]
+
+
 class Crossings(NamedTuple):
     """offsets (n + 1,), status (n,); per crossing surface (k,) and state (k, 7): position, direction, q/p."""
 
@@ -73,37 +81,38 @@ class Crossings(NamedTuple):
 
 
 @leaf
-def enter(world, y, s):
+def enter(world, y, scratch):
     """Find the region just ahead; no leg is under way in it."""
-    V, e = world.detector.volumes, events.INSIDE
-    s.memo[FREE], s.memo[TODO], s.memo[KNOCK] = y[PATH], 0.0, 0.0
-    block, part = places.locate(V, y[0] + e * y[3], y[1] + e * y[4], y[2] + e * y[5], -1)
+    V, d, memo, region = world.detector.volumes, events.INSIDE, scratch.memo, scratch.region
+    memo[FREE], memo[TODO], memo[KNOCK] = y[PATH], 0.0, 0.0
+    block, part = places.locate(V, y[X] + d * y[TX], y[Y] + d * y[TY], y[Z] + d * y[TZ], -1)
     material = places.material_of(V, block, part)
-    s.region[BLOCK], s.region[SLICE], s.region[MATERIAL] = block, part, material
+    region[BLOCK], region[SLICE], region[MATERIAL] = block, part, material
     if material != 0 and world.rules.scattering == matter.CORE:
         h = LONGEST_LEG
-        while holds(V, y, h, s):
+        while holds(V, y, h, scratch):
             h *= 2
-        y[SLAB] = to_wall(V, y, h, s)
+        y[WHOLE] = to_wall(V, y, h, scratch)
 
 
 @leaf
-def holds(V, y, h, s):
+def holds(V, y, h, scratch):
     """Whether the region holds the point h straight ahead."""
+    probe = scratch.probe
     for c in range(3):
-        s.probe[c] = y[c] + h * y[3 + c]
-    return room(V, s.region[BLOCK], s.region[SLICE], s.probe) >= 0
+        probe[X + c] = y[X + c] + h * y[TX + c]
+    return room(V, scratch.region[BLOCK], scratch.region[SLICE], probe) >= 0
 
 
 @leaf
-def to_wall(V, y, h, s):
+def to_wall(V, y, h, scratch):
     """The path h, no longer than straight to the wall of the region."""
-    if holds(V, y, h, s):
+    if holds(V, y, h, scratch):
         return h
     low, high = 0.0, h
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        if holds(V, y, middle, s):
+        if holds(V, y, middle, scratch):
             low = middle
         else:
             high = middle
@@ -111,43 +120,45 @@ def to_wall(V, y, h, s):
 
 
 @leaf
-def plan_leg(world, y, s, dice):
+def plan_leg(world, y, scratch, dice):
     """A new leg; its scattering comes after the first part of it."""
-    i, rules = s.region[MATERIAL], world.rules
-    if i == 0:
-        s.memo[TODO] = FAR
+    material, memo, rules = scratch.region[MATERIAL], scratch.memo, world.rules
+    if material == 0:
+        memo[TODO] = FAR
         return
-    h = min(LONGEST_LEG, rules.depth * world.detector.materials.X0[i])
+    h = min(LONGEST_LEG, rules.depth * world.detector.materials.X0[material])
     if rules.energy_loss != matter.NO_LOSS:
         mass = world.particle.mass
-        kinetic = math.sqrt(y[P] * y[P] + mass * mass) - mass
-        power = matter.stopping_power(world.detector.materials, i, y[P], world.particle)
-        h = min(h, rules.share * kinetic / max(power, 1e-300))
-    h = to_wall(world.detector.volumes, y, h, s)
-    s.memo[PLANNED], s.memo[KNOCK] = h, h * philox.uniform(dice)
-    s.memo[TODO] = s.memo[KNOCK]
+        T = math.sqrt(y[P] * y[P] + mass * mass) - mass
+        power = matter.stopping_power(world.detector.materials, material, y[P], world.particle)
+        h = min(h, rules.share * T / max(power, 1e-300))
+    h = to_wall(world.detector.volumes, y, h, scratch)
+    memo[PLANNED], memo[KNOCK] = h, h * philox.uniform(dice)
+    memo[TODO] = memo[KNOCK]
 
 
 @leaf
-def scatter(world, y, s, dice):
+def scatter(world, y, scratch, dice):
     """The scattering of a whole leg; then comes the rest of it."""
-    i, h, det = s.region[MATERIAL], s.memo[PLANNED], world.detector
-    rest, rules, mass = h - s.memo[KNOCK], world.rules, world.particle.mass
-    a, b = matter.knock(det.materials, world.nuclei, i, h, y[SLAB], y[P], mass, rules.scattering, dice)
+    memo, M = scratch.memo, world.detector.materials
+    leg = matter.Slab(scratch.region[MATERIAL], memo[PLANNED], y[WHOLE])
+    a, b = matter.knock(M, world.nuclei, leg, y[P], world.particle.mass, world.rules.scattering, dice)
+    rest = leg.length - memo[KNOCK]
     matter.deflect(y, a, b)
-    s.memo[KNOCK] = 0.0
+    memo[KNOCK] = 0.0
     return rest
 
 
 @leaf
-def slab(world, i, y, dice):
-    """Thin matter of surface i; False if the particle stops."""
+def thin_slab(world, surface, y, dice):
+    """Thin matter of a surface; False if the particle stops."""
     S, M, particle, rules = world.detector.surfaces, world.detector.materials, world.particle, world.rules
-    if S.thickness[i] == 0:
+    if S.thickness[surface] == 0:
         return True
-    m, length = S.material[i], S.thickness[i] / max(abs(slope(S, i, y)), STEEPEST)
-    a, b = matter.knock(M, world.nuclei, m, length, length, y[P], particle.mass, rules.scattering, dice)
-    y[P] = matter.behind(M, m, length, y[P], particle, rules.energy_loss, dice)
+    length = S.thickness[surface] / max(abs(slope(S, surface, y)), STEEPEST)
+    slab = matter.Slab(S.material[surface], length, length)
+    a, b = matter.knock(M, world.nuclei, slab, y[P], particle.mass, rules.scattering, dice)
+    y[P] = matter.behind(M, slab, y[P], particle, rules.energy_loss, dice)
     matter.deflect(y, a, b)
     return moves(y, particle, rules)
 
@@ -160,59 +171,64 @@ def moves(y, particle, rules):
 
 
 @leaf
-def ended(world, y, s):
-    """Whether the track is over, and why."""
-    e = world.detector.envelope
-    if not s.work.known[0]:
+def ended(world, y, known):
+    """Whether the track is over, and why; known: whether the field was."""
+    if not known:
         return OUT_OF_MAP
     if not moves(y, world.particle, world.rules):
         return STOPPED
-    if y[0] * y[0] + y[1] * y[1] > e[0] * e[0] or y[2] < e[1] or y[2] > e[2]:
+    if has_left(world.detector.envelope, y):
         return LEFT
     return LOOPING if y[TURNED] > world.rules.max_turn else TRAVELLING
 
 
 @leaf
-def follow(world, charge, y, dice, s, surface, state, start, most):
-    """One track to its end: its status and the number of crossings, written from row `start` on."""
-    det, rules, n = world.detector, world.rules, start
-    events.take_sides(det.surfaces, y, s)
-    enter(world, y, s)
-    s.memo[STEP] = events.FIRST_STEP
+def write(record, n, surface, y, charge):
+    """Crossing n of a track."""
+    state = record.state[n]
+    record.surface[n] = surface
+    for c in range(STATE_QOP):
+        state[c] = y[c]
+    state[STATE_QOP] = charge / y[P]
+
+
+@leaf
+def follow(world, charge, y, dice, scratch, record):
+    """One track to its end: its status, and the number of crossings that are written in the record."""
+    detector, particle, rules, memo, n = world.detector, world.particle, world.rules, scratch.memo, 0
+    events.take_sides(detector.surfaces, y, scratch)
+    enter(world, y, scratch)
+    memo[STEP] = events.FIRST_STEP
     for _ in range(rules.max_steps):
-        if s.memo[TODO] <= events.ARRIVED:
-            if s.memo[KNOCK] > 0:
-                s.memo[TODO] = scatter(world, y, s, dice)
+        if memo[TODO] <= events.ARRIVED:
+            if memo[KNOCK] > 0:
+                memo[TODO] = scatter(world, y, scratch, dice)
             else:
-                plan_leg(world, y, s, dice)
-        i, before = s.region[MATERIAL], y[PATH]
-        ahead = min(s.memo[TODO], LONGEST_LEG)
-        middle = matter.half_way(det.materials, i, ahead, y[P], world.particle, rules.energy_loss)
+                plan_leg(world, y, scratch, dice)
+        material, before, h = scratch.region[MATERIAL], y[PATH], min(memo[TODO], LONGEST_LEG)
+        middle = matter.half_way(detector.materials, matter.Slab(material, h, h), y[P], particle, rules.energy_loss)
         if middle == 0:
             return STOPPED, n
-        k = charge * CURVATURE / middle
-        what, found = events.go_on(det.surfaces, det.volumes, det.field, y, k, rules.tolerance, s)
-        gone = y[PATH] - before
-        s.memo[TODO] -= gone
-        y[P] = matter.behind(det.materials, i, gone, y[P], world.particle, rules.energy_loss, dice)
-        status = ended(world, y, s)
+        bend = Bend(detector.field, charge * CURVATURE / middle)
+        what, found = events.go_on(detector, bend, y, rules.tolerance, scratch)
+        h = y[PATH] - before
+        memo[TODO] -= h
+        y[P] = matter.behind(detector.materials, matter.Slab(material, h, h), y[P], particle, rules.energy_loss, dice)
+        status = ended(world, y, scratch.work.known[0])
         if status != TRAVELLING:
             return status, n
         if what == WALL:
-            if s.memo[KNOCK] > 0:
-                scatter(world, y, s, dice)
-            enter(world, y, s)
+            if memo[KNOCK] > 0:
+                scatter(world, y, scratch, dice)
+            enter(world, y, scratch)
         elif what == SURFACE:
-            if n == start + most:
+            if n == record.surface.size:
                 return STEP_LIMIT, n
-            surface[n] = found
-            for c in range(6):
-                state[n, c] = y[c]
-            state[n, 6] = charge / y[P]
+            write(record, n, found, y, charge)
             n += 1
-            if not slab(world, found, y, dice):
+            if not thin_slab(world, found, y, dice):
                 return STOPPED, n
-            s.side[found] = 1.0 if slope(det.surfaces, found, y) > 0 else -1.0
+            scratch.side[found] = 1.0 if slope(detector.surfaces, found, y) > 0 else -1.0
     return STEP_LIMIT, n
 
 
@@ -228,18 +244,21 @@ def follow_all(
 ) -> Crossings:
     """Tracks first ... first + n - 1 of a key, each with at most `most` crossings."""
     n = len(charge)
-    s, dice, y = events.new_scratch(world.detector.surfaces.kind.size), philox.new_dice(), np.zeros(events.SIZE)
-    offsets, status = np.zeros(n + 1, np.int64), np.zeros(n, np.int64)
-    surface, state = np.zeros(most, np.int64), np.zeros((most, STATE))
+    scratch, dice = events.new_scratch(world.detector.surfaces.kind.size), philox.new_dice()
+    offsets, status, y = np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(SIZE)
+    surface, state = np.zeros(most, np.int64), np.zeros((most, STATE_SIZE))
     for i in range(n):
-        if surface.size - offsets[i] < most:
+        start = offsets[i]
+        if surface.size - start < most:
             surface = np.concatenate((surface, np.zeros(surface.size + most, np.int64)))
-            state = np.concatenate((state, np.zeros((len(state) + most, STATE))))
+            state = np.concatenate((state, np.zeros((len(state) + most, STATE_SIZE))))
         philox.begin(dice, key, 0, first + i, philox.STEPS)
         y[:] = 0.0
         y[P] = math.sqrt((momentum[i] ** 2).sum())
-        y[:3] = position[i]
-        y[3:6] = momentum[i] / y[P]
-        status[i], offsets[i + 1] = follow(world, charge[i], y, dice, s, surface, state, offsets[i], most)
+        y[:TX] = position[i]
+        y[TX:P] = momentum[i] / y[P]
+        record = Record(surface[start : start + most], state[start : start + most])
+        status[i], met = follow(world, charge[i], y, dice, scratch, record)
+        offsets[i + 1] = start + met
     total = offsets[n]
     return Crossings(offsets, status, surface[:total].copy(), state[:total].copy())

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from muonkit.core.compiled import compiled, leaf
-from muonkit.detector.kernels import field
+from muonkit.detector.kernels import FieldArrays, field
+from muonkit.simulation.kernels.indices import TX, TY, TZ, X, Y, Z
 
 NUDGE = 1e-7  # cm
 LEVER = 100.0  # cm: an error of the direction counts as much as its shift that far on
@@ -29,6 +30,16 @@ WEIGHTS = np.array(
 ERRORS = np.array([71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40])
 
 
+MOVING = 6  # numbers that change along a step: position and direction
+
+
+class Bend(NamedTuple):
+    """What bends a track in a step: field, and k = q c/p [1/(T cm)]."""
+
+    field: FieldArrays
+    k: float
+
+
 class Work(NamedTuple):
     """stages (7, 6): derivatives; B (3,), G (3, 3): the field; known (1,): whether it was known where the step
     began."""
@@ -42,38 +53,39 @@ class Work(NamedTuple):
 @compiled
 def new_work():
     """Scratch of one thread."""
-    return Work(np.zeros((STAGES, 6)), np.zeros(3), np.zeros((3, 3)), np.zeros(1, np.bool_))
+    return Work(np.zeros((STAGES, MOVING)), np.zeros(3), np.zeros((3, 3)), np.zeros(1, np.bool_))
 
 
 @leaf
-def derivative(f, k, shift, at, stages, i, w):
-    """stages[i] = (t, k t x B) at `at` (6,); False where the field is not known."""
-    t0, t1, t2, B = at[3], at[4], at[5], w.B
-    known = field(f, at[0] + shift * t0, at[1] + shift * t1, at[2] + shift * t2, B, w.G, False)
-    stages[i, 0], stages[i, 1], stages[i, 2] = t0, t1, t2
-    stages[i, 3] = k * (t1 * B[2] - t2 * B[1])
-    stages[i, 4] = k * (t2 * B[0] - t0 * B[2])
-    stages[i, 5] = k * (t0 * B[1] - t1 * B[0])
+def derivative(bend, shift, y, stage, work):
+    """work.stages[stage] = (t, k t x B) at y (6,), the field `shift` further; False where it is not known."""
+    t0, t1, t2, B = y[TX], y[TY], y[TZ], work.B
+    known = field(bend.field, y[X] + shift * t0, y[Y] + shift * t1, y[Z] + shift * t2, B, work.G, False)
+    slope, k = work.stages[stage], bend.k
+    slope[X], slope[Y], slope[Z] = t0, t1, t2
+    slope[TX] = k * (t1 * B[Z] - t2 * B[Y])
+    slope[TY] = k * (t2 * B[X] - t0 * B[Z])
+    slope[TZ] = k * (t0 * B[Y] - t1 * B[X])
     return known
 
 
 @leaf
-def advance(f, y, k, h, new, w):
+def advance(bend, y, h, new, work):
     """new (6,) = y (6,) after the path h; returns the estimated error [cm]."""
-    for i in range(STAGES):
-        for c in range(6):
+    for stage in range(STAGES):
+        for c in range(MOVING):
             new[c] = y[c]
-        for j in range(i):
-            weight = h * WEIGHTS[i, j]
-            for c in range(6):
-                new[c] += weight * w.stages[j, c]
-        known = derivative(f, k, NUDGE * (1 - 2 * NODES[i]), new, w.stages, i, w)
-        if i == 0:
-            w.known[0] = known
+        for j in range(stage):
+            weight = h * WEIGHTS[stage, j]
+            for c in range(MOVING):
+                new[c] += weight * work.stages[j, c]
+        known = derivative(bend, NUDGE * (1 - 2 * NODES[stage]), new, stage, work)
+        if stage == 0:
+            work.known[0] = known
     worst = 0.0
-    for c in range(6):
+    for c in range(MOVING):
         total = 0.0
         for j in range(STAGES):
-            total += ERRORS[j] * w.stages[j, c]
-        worst = max(worst, abs(h * total) * (1.0 if c < 3 else LEVER))
+            total += ERRORS[j] * work.stages[j, c]
+        worst = max(worst, abs(h * total) * (1.0 if c < TX else LEVER))
     return worst
