@@ -9,7 +9,7 @@ numba lets its users choose the pipeline of a function. That a library is never 
 `SUPPORTED` looks whether numba is what this file was written for, and `compiled` keeps to numba's own way where it is
 not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -17,7 +17,13 @@ from numba.core import codegen, compiler
 from numba.core.environment import lookup_environment
 from numba.core.registry import CPUDispatcher
 
-USED = ("_ensure_finalized", "_finalize_final_module", "_get_module_for_linking", "_unserialize", "finalize")
+USED = (
+    "_finalize_final_module",
+    "_get_module_for_linking",
+    "_unserialize",
+    "_verify_declare_only_symbols",
+    "finalize",
+)
 SUPPORTED = (
     all(hasattr(codegen.JITCodeLibrary, name) for name in USED)
     and hasattr(compiler.DefaultPassBuilder, "define_nopython_pipeline")
@@ -46,8 +52,24 @@ class Whole(codegen.JITCodeLibrary):  # type: ignore[misc]
 
     def finalize(self) -> None:
         """Link all parts, then optimise once."""
-        self._linking_libraries = list(_callees(self, set()))
+        self._linking_libraries = list(reversed(_callees(self, {})))
         super().finalize()
+
+    def _optimize_final_module(self) -> None:
+        """Nobody else calls the parts: LLVM may drop the arguments that they do not use. A field kernel is called with
+        the 300 words of all arrays of a detector and needs 15, so a call is cheap and not all need to be inlined."""
+        for function in self._final_module.functions:
+            if function.linkage == llvm.Linkage.linkonce_odr:
+                function.linkage = llvm.Linkage.internal
+        super()._optimize_final_module()
+
+    def _verify_declare_only_symbols(self) -> None:
+        """Whatever is missing would be called at address 0."""
+        missing = [
+            one.name for one in self._final_module.functions if one.is_declaration and one.name.startswith("_ZN")
+        ]
+        if missing:
+            raise AssertionError(f"{self.name} calls what is not linked: {missing}")
 
     def _finalize_final_module(self) -> None:
         """Emit; the parts have no machine code of their own in which their environments could be set."""
@@ -58,14 +80,17 @@ class Whole(codegen.JITCodeLibrary):  # type: ignore[misc]
                 self.codegen.set_env(variable.name, environment)
 
 
-def _callees(library: Any, seen: set[Any]) -> Iterator[Any]:
-    """All libraries that this one calls, each once; one that is finished has its callees in it."""
+def _callees(library: Any, done: dict[Any, None]) -> dict[Any, None]:
+    """All libraries that this one calls, last those that call the others; one that is finished has its callees in it.
+
+    A function is linked only if something that is linked before calls it: callers must come first, so the order is that
+    of a depth-first search from behind."""
     for callee in library._linking_libraries:
-        if callee not in seen:
-            seen.add(callee)
-            yield callee
+        if callee not in done:
             if isinstance(callee, Part):
-                yield from _callees(callee, seen)
+                _callees(callee, done)
+            done[callee] = None
+    return done
 
 
 class _Compiler(compiler.CompilerBase):  # type: ignore[misc]
