@@ -47,6 +47,19 @@ class Part(codegen.JITCodeLibrary):  # type: ignore[misc]
         return self._final_module
 
 
+class Apart(Part):
+    """A long part with several callers that stays one function.
+
+    LLVM would inline it: it takes the words of all arrays at each call for their price, before it drops the unused."""
+
+    def _get_module_for_linking(self) -> Any:
+        module = super()._get_module_for_linking()
+        for function in module.functions:
+            if function.linkage == llvm.Linkage.linkonce_odr:
+                function.add_function_attribute("noinline")
+        return module
+
+
 class Whole(codegen.JITCodeLibrary):  # type: ignore[misc]
     """Code of a function that Python calls, with all that it calls."""
 
@@ -126,6 +139,12 @@ class PartCompiler(_Compiler):
         return result
 
 
+class ApartCompiler(PartCompiler):
+    """For inner functions that are not inlined."""
+
+    library = Apart
+
+
 class Inner(CPUDispatcher):  # type: ignore[misc]
     """A function for other kernels. Where Python calls it, as tests do, `alone` compiles it whole."""
 
@@ -139,9 +158,12 @@ class Inner(CPUDispatcher):  # type: ignore[misc]
         return self.alone(self.py_func)(*args, **kwargs)
 
 
-def inner(function: Callable[..., Any], alone: Callable[[Any], Any], options: dict[str, Any]) -> Inner:
-    """`alone` makes a function that Python may call; it is asked at each call."""
+def inner(
+    function: Callable[..., Any], alone: Callable[[Any], Any], options: dict[str, Any], apart: bool = False
+) -> Inner:
+    """`alone` makes a function that Python may call; it is asked at each call. `apart`: never inlined."""
     no_wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    dispatcher = Inner(function, targetoptions=options | no_wrappers, pipeline_class=PartCompiler)
+    pipeline = ApartCompiler if apart else PartCompiler
+    dispatcher = Inner(function, targetoptions=options | no_wrappers, pipeline_class=pipeline)
     dispatcher.alone = alone
     return dispatcher

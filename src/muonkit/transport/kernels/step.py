@@ -12,7 +12,7 @@ import math
 from typing import NamedTuple
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.compiled import inlined
+from muonkit.core.compiled import inlined, shared
 from muonkit.core.units import CURVATURE
 from muonkit.detector.kernels import field
 from muonkit.transport.kernels.rotation import matrices, times, vector
@@ -113,7 +113,7 @@ def residual(w, n, place, lam):
     put(w.g[n], vector(t[0], t[1], t[2], e[0], e[1], e[2]))
 
 
-@inlined
+@shared
 def try_step(y, h, nudge, det, loss, material, want_gradient, w):
     """The stages of a step h [cm] that `start` began; the error of its direction, or -1 outside the field map.
 
