@@ -27,6 +27,7 @@ except (AttributeError, ImportError):  # another numba
 
 Function = Callable[..., Any]
 PACKAGE = Path(__file__).resolve().parents[1]
+NOPYTHON = {"nopython": True, "boundscheck": None}  # what njit adds
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 IMPORT = re.compile(r"^[ \t]*(?:from +([\w.]+) +)?import +(\([^)]*\)|[^\n#]*)", re.MULTILINE)
 DECORATED = re.compile(r"^from \w+\.core\.compiled import", re.MULTILINE)
@@ -68,15 +69,16 @@ def _inner(function: Function, apart: bool = False, **options: Any) -> Any:
     if not WHOLE or numba.config.DISABLE_JIT:
         return _compile(function, **options)
     alone = cache(partial(_compile, **options))
-    return whole.inner(function, alone, {"nopython": True, **OPTIONS, **options}, apart)
+    return whole.inner(function, alone, NOPYTHON | OPTIONS | options, apart)
 
 
 def _compile(function: Function, **options: Any) -> Any:
-    pipeline = {"pipeline_class": whole.WholeCompiler} if WHOLE else {}
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = cache_directory()
     try:
-        return njit(cache=True, **OPTIONS, **pipeline, **options)(function)
+        if not WHOLE or numba.config.DISABLE_JIT:
+            return njit(cache=True, **OPTIONS, **options)(function)
+        return whole.outer(function, NOPYTHON | OPTIONS | options)
     finally:
         numba.config.CACHE_DIR = before
 

@@ -9,15 +9,22 @@ numba lets its users choose the pipeline of a function. That a library is never 
 `SUPPORTED` looks whether numba is what this file was written for, and `compiled` keeps to numba's own way where it is
 not."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
+from filelock import FileLock
 from numba.core import codegen, compiler
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.environment import lookup_environment
 from numba.core.registry import CPUDispatcher
 
 USED = (
+    "_optimize_final_module",
+    "_optimize_functions",
     "_finalize_final_module",
     "_get_module_for_linking",
     "_unserialize",
@@ -32,7 +39,18 @@ SUPPORTED = (
 )
 
 
-class Part(codegen.JITCodeLibrary):  # type: ignore[misc]
+class _Library(codegen.JITCodeLibrary):  # type: ignore[misc]
+    """numba's own, with one pass manager for a module: numba makes one for each function that is only declared, too."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+        passes, builder = self._codegen._function_pass_manager()
+        for function in ll_module.functions:
+            if not function.is_declaration:
+                passes.run(function, builder)
+
+
+class Part(_Library):
     """Code of an inner function: linked into others, never optimised nor emitted alone."""
 
     def finalize(self) -> None:
@@ -60,7 +78,7 @@ class Apart(Part):
         return module
 
 
-class Whole(codegen.JITCodeLibrary):  # type: ignore[misc]
+class Whole(_Library):
     """Code of a function that Python calls, with all that it calls."""
 
     def finalize(self) -> None:
@@ -145,6 +163,41 @@ class ApartCompiler(PartCompiler):
     library = Apart
 
 
+class Outer(CPUDispatcher):  # type: ignore[misc]
+    """A function that Python calls. Of several processes one compiles it; the others wait and read it from disk."""
+
+    def __init__(self, py_func: Callable[..., Any], locals: Any = None, targetoptions: Any = None) -> None:
+        super().__init__(py_func, locals, targetoptions, pipeline_class=WholeCompiler)
+
+    def compile(self, sig: Any) -> Any:
+        """As numba's. The lock of the compiler comes first, or two threads could wait for each other."""
+        with global_compiler_lock, _alone(self._cache.cache_path, self.py_func.__name__), _no_collection():
+            return super().compile(sig)
+
+
+@contextmanager
+def _alone(folder: str | None, name: str) -> Iterator[None]:
+    """No other process compiles this function; where no lock can be had, it may."""
+    with ExitStack() as stack:
+        if folder is not None:
+            with suppress(OSError, NotImplementedError):
+                Path(folder).mkdir(parents=True, exist_ok=True)
+                stack.enter_context(FileLock(Path(folder) / f"{name}.lock"))
+        yield
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """A compiler makes millions of objects and no garbage that hurts: looking for it takes a seventh of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class Inner(CPUDispatcher):  # type: ignore[misc]
     """A function for other kernels. Where Python calls it, as tests do, `alone` compiles it whole."""
 
@@ -156,6 +209,13 @@ class Inner(CPUDispatcher):  # type: ignore[misc]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.alone(self.py_func)(*args, **kwargs)
+
+
+def outer(function: Callable[..., Any], options: dict[str, Any]) -> Outer:
+    """Kept on disk, in the cache directory that numba has now."""
+    dispatcher = Outer(function, targetoptions=options)
+    dispatcher.enable_caching()
+    return dispatcher
 
 
 def inner(
