@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import least_squares, nnls
+from threadpoolctl import threadpool_limits
 
 from muonkit.calibration import parameters
 from muonkit.calibration.cells import Cells
@@ -80,10 +81,11 @@ def extract(
     measured = measure(kept, good, rough, template_errors)
     problem = parameters.Problem(layout, kept, measured.log_mu, measured.sigma2, measured.covariance, priors or {})
     lower, upper = layout.bounds()
-    fit = least_squares(
-        problem.residuals, layout.start(rough), problem.jacobian, (lower, upper), x_scale="jac", xtol=1e-12
-    )
-    covariance = _covariance(np.asarray(fit.jac), layout, fit.x - lower < 1e-9)
+    with threadpool_limits(1, "blas"):  # small matrices: threads spent 1 s waiting for each other's 5 ms
+        fit = least_squares(
+            problem.residuals, layout.start(rough), problem.jacobian, (lower, upper), x_scale="jac", xtol=1e-12
+        )
+        covariance = _covariance(np.asarray(fit.jac), layout, fit.x - lower < 1e-9)
     cell_part = fit.fun[: problem.measurements]
     chi2, ndf = float(fit.fun @ fit.fun), len(fit.fun) - len(fit.x)
     limited = tuple(np.array(layout.names)[fit.x - lower < 1e-9])

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from muonkit.core.compiled import compiled, inlined, leaf
+from muonkit.core.compiled import compiled, inlined, leaf, shared
 from muonkit.detector.kernels.grids import correction, correction_size, map_rz, map_xyz
 from muonkit.detector.kernels.iron import klm_iron
 from muonkit.detector.kernels.layout import (
@@ -45,7 +45,7 @@ def in_region(f, i, which, x, y, z):
     return True
 
 
-@inlined
+@shared
 def part(f, i, x, y, z):
     """Part i without its factors."""
     kind = f.kinds[i]

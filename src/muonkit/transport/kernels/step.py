@@ -10,7 +10,7 @@ loss."""
 
 import math
 
-from muonkit.core.compiled import inlined
+from muonkit.core.compiled import inlined, shared
 from muonkit.core.indices import FREE_QOP, TX, TY, TZ, X, Y, Z
 from muonkit.core.units import CURVATURE
 from muonkit.detector.kernels import field
@@ -129,7 +129,7 @@ def residual(stages, stage, place, lam):
     put(stages.g[stage], cross((t[0], t[1], t[2]), (e[0], e[1], e[2])))
 
 
-@inlined
+@shared
 def try_step(y, h, nudge, scene, material, stages):
     """The stages of a step h [cm] that `start` began; the error of its direction, or -1 outside the field map.
 
