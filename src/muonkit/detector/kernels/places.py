@@ -71,9 +71,9 @@ def slice_in(V, b, x, y, z):
 
 @inlined
 def locate(V, x, y, z, hint):
-    """Block and slice that hold the point; NOWHERE, both, outside all of them. Block `hint`, if not NOWHERE, is tried
-    first."""
-    if hint != NOWHERE:
+    """Block and slice that hold the point; NOWHERE, both, outside all of them. Block `hint` is tried first,
+    unless it is negative."""
+    if hint >= 0:
         part = slice_in(V, hint, x, y, z)
         if part != NOWHERE:
             return hint, part
