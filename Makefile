@@ -77,10 +77,10 @@ figures: run real
 	$(BIN)/python docs/figures.py $(OUT)
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 fast: lint
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses $(JOBS) --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check
