@@ -22,7 +22,7 @@ INV_SQRT2PI = 0.3989422804014327
 FLOOR = 1e-14  # of a bin's probability: where a sum of normal integrals has no digits left
 
 
-class Plan(NamedTuple):
+class MassFitPlan(NamedTuple):
     """What is common to all cells: mass edges, kernel, start, limits, which of the four parameters are fitted,
     constraint (mean, width) of the slope, tolerance in ln L, most steps."""
 

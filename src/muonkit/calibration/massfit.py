@@ -150,9 +150,9 @@ def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
     return result
 
 
-def _plan(edges: FloatArray, options: FitOptions) -> kernels.Plan:
+def _plan(edges: FloatArray, options: FitOptions) -> kernels.MassFitPlan:
     steepest = 50 / float(edges[-1] - edges[0])
-    return kernels.Plan(
+    return kernels.MassFitPlan(
         edges,
         KERNELS[options.kernel],
         np.array(options.start) * [1, 1, options.background, 1],
