@@ -23,7 +23,7 @@ class MeridianField(NamedTuple):
 
 @inlined
 def turned(x, y, r, there):
-    """From `there`, MeridianField at distance r, to (x, y, z). On the axis dBr/dr = Br/r: the direction does not matter."""
+    """From `there`, MeridianField at distance r, to (x, y, z). On the axis dBr/dr = Br/r in any direction."""
     inverse = 1.0 / r if r > 0.0 else 0.0
     cos = x * inverse if r > 0.0 else 1.0
     sin = y * inverse
