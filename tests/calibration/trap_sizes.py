@@ -18,7 +18,7 @@ from muonkit.calibration.cells import Cells
 from muonkit.calibration.resolution import Resolution
 from muonkit.core.kinematics import mass
 from muonkit.data.dimuons import Dimuons
-from muonkit.simulation.dimuons.generate import Block, make_block
+from muonkit.simulation.dimuons.generate import EventBlock, make_block
 
 ETA = (-2.4, -1.2, 0.0, 1.2, 2.4)
 TWO = (-2.4, 0.0, 2.4)
@@ -46,8 +46,8 @@ def migration_slope(blocks: int) -> tuple[float, float, float]:
     a = np.array([0.005, 0.03])
     config = samples.sample(1, 5, resolution={"eta_edges": TWO, "a": tuple(a), "c": (0.0,)})
     binning = Binning(np.array(TWO), np.linspace(-1.2, 1.2, 13), np.array([-1.01, 1.01]))
-    settings = replace(samples.settings_for(make_block(Block(config, 0)), TWO), binning=binning, window=(2.6, 3.7))
-    parts = [_mean_shift(make_block(Block(config, number)), settings, a) for number in range(1, blocks + 1)]
+    settings = replace(samples.settings_for(make_block(EventBlock(config, 0)), TWO), binning=binning, window=(2.6, 3.7))
+    parts = [_mean_shift(make_block(EventBlock(config, number)), settings, a) for number in range(1, blocks + 1)]
     n, x, xx = (np.sum([part[i] for part in parts], axis=0) for i in range(3))
     merging = merge(n, binning.shape, 1)
     cells = Cells.from_sums(reduce(add, [part[3] for part in parts]), binning, merging)

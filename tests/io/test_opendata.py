@@ -9,7 +9,7 @@ from tests.io.opendata_server import CONTENT, serving
 
 from muonkit.core.errors import InputError
 from muonkit.io import opendata
-from muonkit.io.opendata import RECORDS, Record, fetch
+from muonkit.io.opendata import RECORDS, OpenDataRecord, fetch
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def record(server):
-    return Record(
+    return OpenDataRecord(
         name="toy",
         record=1,
         title="toy",

@@ -19,7 +19,7 @@ import numpy as np
 from muonkit.data.muid import BARREL_LAYERS, LAYERS
 from muonkit.detector.detector import Detector, load_detector
 from muonkit.detector.planes import plane_names
-from muonkit.simulation.geant4.world import Options, World
+from muonkit.simulation.geant4.world import Geant4World, Options
 from tests.oracles.geant4_worker import OnlyPrimaries, commands, definition, only_mean_loss, state
 
 
@@ -74,7 +74,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.Serial)
     detector = load_detector(job["detector"])
     planes = Planes(job["events"], detector)
-    world = World(detector, Options(job["step"], job["planes"], field=job["field"]), planes)
+    world = Geant4World(detector, Options(job["step"], job["planes"], field=job["field"]), planes)
     physics, limiter = g4.FTFP_BERT(), g4.G4StepLimiterPhysics()
     physics.SetVerboseLevel(0)
     physics.RegisterPhysics(limiter)

@@ -22,7 +22,7 @@ INV_SQRT2PI = 0.3989422804014327
 FLOOR = 1e-14  # of a bin's probability: where a sum of normal integrals has no digits left
 
 
-class Plan(NamedTuple):
+class MassFitPlan(NamedTuple):
     """What is common to all cells: mass edges, kernel, start, limits, which of the four parameters are fitted,
     constraint (mean, width) of the slope, tolerance in ln L, most steps."""
 
@@ -37,8 +37,56 @@ class Plan(NamedTuple):
     max_steps: int
 
 
+class Spectra(NamedTuple):
+    """All cells: counts (cells, bins); masses (nodes,) of the template [GeV], their weights and variances; the nodes of
+    cell c are first[c] : first[c + 1]."""
+
+    counts: npt.NDArray[np.float64]
+    first: npt.NDArray[np.int64]
+    nodes: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
+    variances: npt.NDArray[np.float64]
+
+
+class MassFits(NamedTuple):
+    """What is written: theta (cells, 4), its covariance (cells, 4, 4) from the observed and from the expected
+    information and that of the finite template; status, ln L and Pearson's chi2 (cells,)."""
+
+    theta: npt.NDArray[np.float64]
+    observed: npt.NDArray[np.float64]
+    expected: npt.NDArray[np.float64]
+    template: npt.NDArray[np.float64]
+    status: npt.NDArray[np.int64]
+    value: npt.NDArray[np.float64]
+    chi2: npt.NDArray[np.float64]
+
+
+class Cell(NamedTuple):
+    """One cell: counts (bins,); node, weight, variance (nodes,)."""
+
+    counts: npt.NDArray[np.float64]
+    node: npt.NDArray[np.float64]
+    weight: npt.NDArray[np.float64]
+    variance: npt.NDArray[np.float64]
+
+
+class Density(NamedTuple):
+    """Probability of every bin (bins,) and its derivatives by theta (bins, 4)."""
+
+    p: npt.NDArray[np.float64]
+    dp: npt.NDArray[np.float64]
+
+
+class EdgeSums(NamedTuple):
+    """Sums over nodes at every edge (bins + 1,): of weight x Phi, and of its derivatives by mu and sigma."""
+
+    cdf: npt.NDArray[np.float64]
+    d_mu: npt.NDArray[np.float64]
+    d_sigma: npt.NDArray[np.float64]
+
+
 @leaf
-def add_node(edges, node, weight, mu, sigma, kind, cdf, d_mu, d_sigma):
+def add_node(edges, node, weight, mu, sigma, kind, sums):
     """Add weight x Phi(z) of one node, and its derivatives, at every edge."""
     for i in range(edges.size):
         if kind == MASS:
@@ -51,12 +99,12 @@ def add_node(edges, node, weight, mu, sigma, kind, cdf, d_mu, d_sigma):
         if z < -9.0:
             continue
         if z > 9.0:
-            cdf[i] += weight
+            sums.cdf[i] += weight
             continue
-        cdf[i] += weight * 0.5 * math.erfc(-z * INV_SQRT2)
+        sums.cdf[i] += weight * 0.5 * math.erfc(-z * INV_SQRT2)
         phi = weight * INV_SQRT2PI * math.exp(-0.5 * z * z)
-        d_mu[i] += phi * z_mu
-        d_sigma[i] += phi * z_sigma
+        sums.d_mu[i] += phi * z_mu
+        sums.d_sigma[i] += phi * z_sigma
 
 
 @leaf
@@ -76,8 +124,9 @@ def probabilities(theta, edges, node, weight, kind, p, dp):
     """Fill p (bins,) and dp (bins, 4); returns the signal's share of the window."""
     bins = edges.size - 1
     cdf, d_mu, d_sigma = np.zeros(bins + 1), np.zeros(bins + 1), np.zeros(bins + 1)
+    sums = EdgeSums(cdf, d_mu, d_sigma)
     for j in range(node.size):
-        add_node(edges, node[j], weight[j], theta[0], theta[1], kind, cdf, d_mu, d_sigma)
+        add_node(edges, node[j], weight[j], theta[0], theta[1], kind, sums)
     total = cdf[bins] - cdf[0]
     t_mu, t_sigma = d_mu[bins] - d_mu[0], d_sigma[bins] - d_sigma[0]
     width = edges[bins] - edges[0]
@@ -169,21 +218,21 @@ def invert_free(matrix, free, inverse):
 
 
 @part
-def observed_covariance(count, node, weight, plan, theta, free, expected, p, dp, out):
+def observed_covariance(cell, plan, theta, free, expected, density, out):
     """Inverse of the observed information, from differences of the analytic gradient; the expected one if it fails.
 
     Errors are quoted from it: at 500 entries it differs from the expected one by up to a tenth."""
     score, shifted, unused = np.empty(4), np.empty(4), np.empty((4, 4))
     information = np.zeros((4, 4))
-    probabilities(theta, plan.edges, node, weight, plan.kind, p, dp)
-    score_and_fisher(count, p, dp, theta, plan.prior, False, score, unused)
+    probabilities(theta, plan.edges, cell.node, cell.weight, plan.kind, density.p, density.dp)
+    score_and_fisher(cell.counts, density.p, density.dp, theta, plan.prior, False, score, unused)
     for a in range(4):
         if free[a]:
             moved = theta.copy()
             step = STEP * math.sqrt(expected[a, a])
             moved[a] += step
-            probabilities(moved, plan.edges, node, weight, plan.kind, p, dp)
-            score_and_fisher(count, p, dp, moved, plan.prior, False, shifted, unused)
+            probabilities(moved, plan.edges, cell.node, cell.weight, plan.kind, density.p, density.dp)
+            score_and_fisher(cell.counts, density.p, density.dp, moved, plan.prior, False, shifted, unused)
             for b in range(4):
                 information[a, b] = (score[b] - shifted[b]) / step
     information = 0.5 * (information + information.T)
@@ -192,36 +241,36 @@ def observed_covariance(count, node, weight, plan, theta, free, expected, p, dp,
 
 
 @part
-def template_covariance(count, node, weight, variance, plan, theta, covariance, p, dp, out):
+def template_covariance(cell, plan, theta, covariance, density, out):
     """Covariance of theta that comes from the finite statistics of the nodes.
 
     d theta = -F^-1 N sum_i (d_theta p_i / p_i) d p_i, with d p_i / d w_j = (1 - f)(G_ij - s_i T_j)/S."""
     edges, kind = plan.edges, plan.kind
     bins = edges.size - 1
     signal, zeros = np.zeros(bins + 1), np.zeros(bins + 1)
-    for j in range(node.size):
-        add_node(edges, node[j], weight[j], theta[0], theta[1], kind, signal, zeros, zeros)
+    for j in range(cell.node.size):
+        add_node(edges, cell.node[j], cell.weight[j], theta[0], theta[1], kind, EdgeSums(signal, zeros, zeros))
     total = signal[bins] - signal[0]
-    n = count.sum()
+    n = cell.counts.sum()
     pull, shift = np.zeros(4), np.zeros(4)
     out[:, :] = 0.0
-    for j in range(node.size):
+    for j in range(cell.node.size):
         cdf = np.zeros(bins + 1)
-        add_node(edges, node[j], 1.0, theta[0], theta[1], kind, cdf, zeros, zeros)
+        add_node(edges, cell.node[j], 1.0, theta[0], theta[1], kind, EdgeSums(cdf, zeros, zeros))
         share = cdf[bins] - cdf[0]
         pull[:] = 0.0
         for i in range(bins):
             s = (signal[i + 1] - signal[i]) / total
             change = (1 - theta[2]) * (cdf[i + 1] - cdf[i] - s * share) / total
             for a in range(4):
-                pull[a] -= n * dp[i, a] / max(p[i], FLOOR) * change
+                pull[a] -= n * density.dp[i, a] / max(density.p[i], FLOOR) * change
         for a in range(4):
             shift[a] = 0.0
             for b in range(4):
                 shift[a] += covariance[a, b] * pull[b]
         for a in range(4):
             for b in range(4):
-                out[a, b] += variance[j] * shift[a] * shift[b]
+                out[a, b] += cell.variance[j] * shift[a] * shift[b]
 
 
 @part
@@ -254,16 +303,16 @@ def verdict(theta, low, high, fitted):
 
 
 @part
-def climb(count, node, weight, plan, start, theta, free, expected, p, dp):
+def climb(cell, plan, start, theta, free, expected, density):
     """Fisher scoring from `start`; fills theta (4,), free (4,), expected (4, 4). Returns (status, ln L)."""
     score, fisher, step = np.empty(4), np.empty((4, 4)), np.empty(4)
     theta[:] = start
-    probabilities(theta, plan.edges, node, weight, plan.kind, p, dp)
-    value = log_likelihood(count, p, theta, plan.prior)
+    probabilities(theta, plan.edges, cell.node, cell.weight, plan.kind, density.p, density.dp)
+    value = log_likelihood(cell.counts, density.p, theta, plan.prior)
     for steps in range(plan.max_steps):
         # a few per mille of background make the expected matrix a poor guide; the entries themselves are a better one
         empirical = steps > PATIENCE and steps % 4 != 3
-        score_and_fisher(count, p, dp, theta, plan.prior, empirical, score, fisher)
+        score_and_fisher(cell.counts, density.p, density.dp, theta, plan.prior, empirical, score, fisher)
         free_parameters(theta, score, plan.low, plan.high, plan.fitted, free)
         if not invert_free(fisher, free, expected):
             return BAD_FISHER, value
@@ -278,8 +327,8 @@ def climb(count, node, weight, plan, start, theta, free, expected, p, dp):
         rose = False
         for _ in range(12):
             moved = bounded_step(theta, step, plan.low, plan.high)
-            probabilities(moved, plan.edges, node, weight, plan.kind, p, dp)
-            new = log_likelihood(count, p, moved, plan.prior)
+            probabilities(moved, plan.edges, cell.node, cell.weight, plan.kind, density.p, density.dp)
+            new = log_likelihood(cell.counts, density.p, moved, plan.prior)
             if new >= value - 1e-12 * abs(value):
                 rose = True
                 break
@@ -289,6 +338,13 @@ def climb(count, node, weight, plan, start, theta, free, expected, p, dp):
         theta[:] = moved
         value = new
     return NOT_CONVERGED, value
+
+
+@part
+def cell_of(spectra, c):
+    """Cell number c."""
+    i, j = spectra.first[c], spectra.first[c + 1]
+    return Cell(spectra.counts[c], spectra.nodes[i:j], spectra.weights[i:j], spectra.variances[i:j])
 
 
 @leaf
@@ -301,18 +357,17 @@ def pearson_chi2(count, p):
 
 
 @compiled
-def fit_cells(counts, first, nodes, weights, variances, plan, theta, observed, expected, template, status, value, chi2):
-    """Fit every cell; nodes of cell c are first[c] : first[c + 1]. Results are written into the last seven arrays."""
+def fit_cells(spectra, plan, fits):
+    """Fit every cell; results are written into `fits`."""
     bins = plan.edges.size - 1
-    p, dp, free = np.empty(bins), np.empty((bins, 4)), np.ones(4, dtype=np.bool_)
-    for c in range(counts.shape[0]):
-        node, weight = nodes[first[c] : first[c + 1]], weights[first[c] : first[c + 1]]
-        variance = variances[first[c] : first[c + 1]]
-        status[c], value[c] = climb(counts[c], node, weight, plan, plan.start, theta[c], free, expected[c], p, dp)
-        if status[c] == NOT_CONVERGED:  # mostly a creep along the valley of f and slope towards no background
-            start = np.array([theta[c, 0], theta[c, 1], 0.0, plan.prior[0]])
-            status[c], value[c] = climb(counts[c], node, weight, plan, start, theta[c], free, expected[c], p, dp)
-        observed_covariance(counts[c], node, weight, plan, theta[c], free, expected[c], p, dp, observed[c])
-        probabilities(theta[c], plan.edges, node, weight, plan.kind, p, dp)
-        template_covariance(counts[c], node, weight, variance, plan, theta[c], expected[c], p, dp, template[c])
-        chi2[c] = pearson_chi2(counts[c], p)
+    density, free = Density(np.empty(bins), np.empty((bins, 4))), np.ones(4, dtype=np.bool_)
+    for c in range(spectra.counts.shape[0]):
+        cell, theta, expected = cell_of(spectra, c), fits.theta[c], fits.expected[c]
+        fits.status[c], fits.value[c] = climb(cell, plan, plan.start, theta, free, expected, density)
+        if fits.status[c] == NOT_CONVERGED:  # mostly a creep along the valley of f and slope towards no background
+            start = np.array([theta[0], theta[1], 0.0, plan.prior[0]])
+            fits.status[c], fits.value[c] = climb(cell, plan, start, theta, free, expected, density)
+        observed_covariance(cell, plan, theta, free, expected, density, fits.observed[c])
+        probabilities(theta, plan.edges, cell.node, cell.weight, plan.kind, density.p, density.dp)
+        template_covariance(cell, plan, theta, expected, density, fits.template[c])
+        fits.chi2[c] = pearson_chi2(cell.counts, density.p)

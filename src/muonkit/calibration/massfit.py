@@ -144,15 +144,15 @@ def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
         log_likelihood=np.empty(n),
         chi2=np.empty(n),
     )
-    outputs = (getattr(result, field.name) for field in fields(CellFits))
-    inputs = (cells.counts, cells.first, cells.node, cells.weight, cells.variance)
-    kernels.fit_cells(*inputs, _plan(cells.edges, options), *outputs)
+    spectra = kernels.Spectra(cells.counts, cells.first, cells.node, cells.weight, cells.variance)
+    outputs = kernels.MassFits(*(getattr(result, field.name) for field in fields(CellFits)))
+    kernels.fit_cells(spectra, _plan(cells.edges, options), outputs)
     return result
 
 
-def _plan(edges: FloatArray, options: FitOptions) -> kernels.Plan:
+def _plan(edges: FloatArray, options: FitOptions) -> kernels.MassFitPlan:
     steepest = 50 / float(edges[-1] - edges[0])
-    return kernels.Plan(
+    return kernels.MassFitPlan(
         edges,
         KERNELS[options.kernel],
         np.array(options.start) * [1, 1, options.background, 1],

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Placement:
     """A surface: its name, its position, and how far it reaches. center (3,) [cm]; axes (3, 3); radius [cm] and bounds
     [cm] as in `SurfaceArrays`."""
 
@@ -51,7 +51,7 @@ class Block:
     materials: tuple[str, ...]
 
 
-def places(layer: Layer) -> Iterator[Place]:
+def places(layer: Layer) -> Iterator[Placement]:
     """All surfaces of a layer, copy by copy; in a copy by side or by sector.
     Raises KeyError, IndexError or ValueError if the pattern of its name has an unknown placeholder."""
     for copy in range(layer.copies):
@@ -64,23 +64,23 @@ def places(layer: Layer) -> Iterator[Place]:
                 yield from _planes(layer, copy)
 
 
-def _cylinders(layer: Cylinder, copy: int) -> Iterator[Place]:
+def _cylinders(layer: Cylinder, copy: int) -> Iterator[Placement]:
     radius, z = pick(layer.radius, copy), pick(layer.z, copy)
     reach = np.pi * radius / layer.sectors
     for sector in layer.numbers:
         axes = np.eye(3) @ _turned(layer, sector).T
         name = named(layer, copy, sector if layer.sectors > 1 else None)
-        yield Place(name, CYLINDER, np.array([0, 0, layer.z0]), axes, radius, (-reach, reach, *z), copy)
+        yield Placement(name, CYLINDER, np.array([0, 0, layer.z0]), axes, radius, (-reach, reach, *z), copy)
 
 
-def _discs(layer: Disc, copy: int) -> Iterator[Place]:
+def _discs(layer: Disc, copy: int) -> Iterator[Placement]:
     for side in (1, -1) if layer.both_sides else (1,):
         center = np.array([0, 0, layer.z0 + side * pick(layer.z, copy)])
         name = named(layer, copy, side=SIDES[side] if layer.both_sides else None)
-        yield Place(name, DISC, center, np.eye(3), 0.0, (*pick(layer.r, copy), 0.0, 0.0), copy)
+        yield Placement(name, DISC, center, np.eye(3), 0.0, (*pick(layer.r, copy), 0.0, 0.0), copy)
 
 
-def _planes(layer: Plane, copy: int) -> Iterator[Place]:
+def _planes(layer: Plane, copy: int) -> Iterator[Placement]:
     normal, u = np.array(layer.normal), np.array(layer.u)
     width = pick(layer.half_width, copy)
     for sector in layer.numbers:
@@ -88,7 +88,7 @@ def _planes(layer: Plane, copy: int) -> Iterator[Place]:
         axes = np.stack((u, np.cross(normal, u), normal)) @ turn.T
         center = pick(layer.distance, copy) * axes[2] + np.array([0, 0, layer.z0])
         name = named(layer, copy, sector if layer.sectors > 1 else None)
-        yield Place(name, PLANE, center, axes, 0.0, (-width, width, *pick(layer.span, copy)), copy)
+        yield Placement(name, PLANE, center, axes, 0.0, (-width, width, *pick(layer.span, copy)), copy)
 
 
 def _turned(layer: Cylinder | Plane, sector: int) -> FloatArray:

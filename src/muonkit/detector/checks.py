@@ -9,7 +9,7 @@ from itertools import combinations, product
 import numpy as np
 
 from muonkit.core.arrays import FloatArray
-from muonkit.detector.assembly import Block, Place, blocks, places
+from muonkit.detector.assembly import Block, Placement, blocks, places
 from muonkit.detector.description import Description, Envelope
 from muonkit.detector.surfaces import CYLINDER, DISC
 from muonkit.detector.volumes import ROUND
@@ -82,7 +82,7 @@ def _of(envelope: Envelope) -> str:
     return _said(envelope.r, *envelope.z)
 
 
-def _reach(place: Place) -> tuple[float, float, float]:
+def _reach(place: Placement) -> tuple[float, float, float]:
     """Largest r, lowest and highest z of a surface."""
     z = float(place.center[2])
     if place.kind == CYLINDER:
@@ -93,7 +93,7 @@ def _reach(place: Place) -> tuple[float, float, float]:
     return float(np.hypot(*corners[:, :2].T).max()), float(corners[:, 2].min()), float(corners[:, 2].max())
 
 
-def _corners(place: Place) -> FloatArray:
+def _corners(place: Placement) -> FloatArray:
     local = np.array(list(product(place.bounds[:2], place.bounds[2:])))
     return place.center + local @ place.axes[:2]
 

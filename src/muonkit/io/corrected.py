@@ -39,7 +39,7 @@ class MuonRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class CopySummary:
     """Rows (events for NanoAOD) and muons written. unchanged: muons that keep their pT because they are not valid (not
     finite, pT <= 0, charge not +1 or -1). dropped: columns and objects that could not be written. has_identity: whether
     the file has run and event."""
@@ -54,7 +54,7 @@ class Summary:
 Correct = Callable[[MuonRows], FloatArray]
 
 
-def rewrite(path_in: Path, path_out: Path, choice: Input, correct: Correct) -> Summary:
+def rewrite(path_in: Path, path_out: Path, choice: Input, correct: Correct) -> CopySummary:
     """Write `path_in` with pT replaced by `correct(muons)` (n,) [GeV], chunk by chunk, atomically.
 
     Raises InputError if the input is faulty or already corrected, or if the output is of another kind or is the
@@ -74,7 +74,7 @@ def rewrite(path_in: Path, path_out: Path, choice: Input, correct: Correct) -> S
         copy = {"Parquet": copying.parquet_file, "CSV": copying.csv_file, "ROOT": copying_root.root_file}
         dropped = copy[str(kind_of(path_in))](temporary, chunks, corrected)
     has_identity = {"run", "event"} <= set(chunks[0].names)
-    return Summary(chunks[-1].stop, int(counts[0]), int(counts[1]), dropped, has_identity)
+    return CopySummary(chunks[-1].stop, int(counts[0]), int(counts[1]), dropped, has_identity)
 
 
 def _check_paths(path_in: Path, path_out: Path) -> None:

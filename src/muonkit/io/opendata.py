@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class OpenDataRecord:
     """One file of a record on the portal: `size` in bytes, `sha256` in hexadecimal digits."""
 
     name: str
@@ -41,7 +41,7 @@ class Record:
 RECORDS = {
     record.name: record
     for record in (
-        Record(
+        OpenDataRecord(
             name="murun2010b-0",
             record=700,
             title="CMS 2010, 7 TeV: 10,000 dimuons of 2 to 110 GeV, the first tenth of the record",
@@ -49,7 +49,7 @@ RECORDS = {
             size=1_515_458,
             sha256="7af9206099dca53393c4ef4696be70f29da3bfecdc881b0d5f5bb48e9d612628",
         ),
-        Record(
+        OpenDataRecord(
             name="zmumu-2011a",
             record=545,
             title="CMS 2011, 7 TeV: 10,000 candidates for Z to two muons",
@@ -61,7 +61,7 @@ RECORDS = {
 }
 
 
-def fetch(record: Record, folder: Path, *, progress: Progress | None = None) -> Path:
+def fetch(record: OpenDataRecord, folder: Path, *, progress: Progress | None = None) -> Path:
     """Download `record` into `folder` unless it is there already; returns the path of the file.
 
     `progress(done, total)` [bytes] is called as the file grows. An interrupted download is continued.
@@ -85,7 +85,7 @@ def _silent(done: int, total: int) -> None:
     """Report nothing."""
 
 
-def _existing(path: Path, record: Record) -> Path:
+def _existing(path: Path, record: OpenDataRecord) -> Path:
     if path.is_file() and path.stat().st_size == record.size and _sha256(path) == record.sha256:
         return path
     raise InputError(
@@ -93,7 +93,7 @@ def _existing(path: Path, record: Record) -> Path:
     )
 
 
-def _complete(part: Path, record: Record, progress: Progress) -> None:
+def _complete(part: Path, record: OpenDataRecord, progress: Progress) -> None:
     """Append what is missing in `part`."""
     done = part.stat().st_size if part.exists() else 0
     if done == record.size:
@@ -111,7 +111,7 @@ def _complete(part: Path, record: Record, progress: Progress) -> None:
         raise InputError(_broken(record, f"the connection closed after {done} of {record.size} bytes"))
 
 
-def _open(record: Record, start: int) -> Any:
+def _open(record: OpenDataRecord, start: int) -> Any:
     """The open response; the whole file if the server has nothing from byte `start` on."""
     # identity: a compressed answer has neither the published size nor offsets that can be resumed
     headers = {"User-Agent": "muonkit", "Accept-Encoding": "identity"}
@@ -129,7 +129,7 @@ def _open(record: Record, start: int) -> Any:
         raise InputError(_refused(record, str(reason) or type(error).__name__)) from error
 
 
-def _first_byte(response: Any, asked: int, record: Record) -> int:
+def _first_byte(response: Any, asked: int, record: OpenDataRecord) -> int:
     """Where the answer begins: 0 from a server without ranges, else the byte asked for."""
     if response.status != http.HTTPStatus.PARTIAL_CONTENT:
         return 0
@@ -138,14 +138,14 @@ def _first_byte(response: Any, asked: int, record: Record) -> int:
     return asked
 
 
-def _expect_size(response: Any, start: int, record: Record) -> None:
+def _expect_size(response: Any, start: int, record: OpenDataRecord) -> None:
     """Refuse a file of another size before a byte of it is written."""
     length = response.headers.get("Content-Length")
     if length is not None and start + int(length) != record.size:
         raise InputError(_changed(record, f"has {start + int(length)} bytes instead of {record.size}"))
 
 
-def _blocks(response: Any, record: Record) -> Iterator[bytes]:
+def _blocks(response: Any, record: OpenDataRecord) -> Iterator[bytes]:
     """The answer in pieces; a fault of the network becomes an InputError, a fault of the disc does not."""
     while True:
         try:
@@ -157,7 +157,7 @@ def _blocks(response: Any, record: Record) -> Iterator[bytes]:
         yield block
 
 
-def _verify(part: Path, record: Record) -> None:
+def _verify(part: Path, record: OpenDataRecord) -> None:
     """Remove `part` and raise InputError if it is not the published file."""
     if part.stat().st_size != record.size:
         fault = f"has {part.stat().st_size} bytes instead of {record.size}"
@@ -174,18 +174,18 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _refused(record: Record, fault: str) -> str:
+def _refused(record: OpenDataRecord, fault: str) -> str:
     return (
         f"{record.url}: cannot be fetched ({fault}). Try again later, or download {record.file_name} of "
         f"record {record.record} with a browser."
     )
 
 
-def _broken(record: Record, fault: str) -> str:
+def _broken(record: OpenDataRecord, fault: str) -> str:
     return f"{record.url}: {fault}. Run the same command again: it resumes."
 
 
-def _changed(record: Record, fault: str) -> str:
+def _changed(record: OpenDataRecord, fault: str) -> str:
     return (
         f"{record.url}: {fault}; it was not kept. Fetch again; if this repeats, record {record.record} has changed: "
         "report it to muonkit."

@@ -15,9 +15,9 @@ from muonkit.calibration.accumulate import (
 )
 from muonkit.data.dimuons import Dimuons
 from muonkit.io import source
-from muonkit.simulation.dimuons.generate import Block, make_block
+from muonkit.simulation.dimuons.generate import EventBlock, make_block
 
-DimuonPiece = source.Chunk | Block
+DimuonPiece = source.Chunk | EventBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def count_piece(task: CountTask) -> PieceCounts:
 
 def load(piece: DimuonPiece) -> tuple[Dimuons, source.Summary]:
     """The pairs of a piece and what was wrong with its rows."""
-    if isinstance(piece, Block):
+    if isinstance(piece, EventBlock):
         table = make_block(piece)
         return table, source.Summary(len(table))
     checked = source.read(piece)

@@ -27,7 +27,7 @@ SHOWN = np.arange(-2.5, 2.75, 0.5)  # rows of the table
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class EnvelopeSize:
     """Size of a detector [cm]: r < `r`, z[0] < z < z[1]."""
 
     r: float
@@ -60,7 +60,7 @@ class DetectorResult(Result):
 
     name: str
     title: str
-    envelope_cm: Envelope
+    envelope_cm: EnvelopeSize
     field_at_origin_T: tuple[float, ...]
     surfaces: int
     sensors: int
@@ -125,7 +125,7 @@ def describe(detector: Detector) -> DetectorResult:
     return DetectorResult(
         name=detector.name,
         title=detector.title,
-        envelope_cm=Envelope(r_max, (z_min, z_max)),
+        envelope_cm=EnvelopeSize(r_max, (z_min, z_max)),
         field_at_origin_T=tuple(round(float(component), 9) for component in field),
         surfaces=len(detector.layers),
         sensors=int(np.sum(detector.surfaces.n_measured > 0)),

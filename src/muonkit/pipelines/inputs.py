@@ -14,7 +14,7 @@ from muonkit.data.dimuons import Dimuons
 from muonkit.io import source
 from muonkit.pipelines.counting import DimuonPiece, load
 from muonkit.simulation.dimuons.config import Generate, GenerateCuts, SimulateDimuons
-from muonkit.simulation.dimuons.generate import Block, make_block
+from muonkit.simulation.dimuons.generate import EventBlock, make_block
 
 EDGE = 0.01  # relative width in which a cut on reconstructed pT shows as a cliff
 
@@ -44,8 +44,8 @@ def pieces(config: Calibrate, base: Path) -> tuple[list[source.Chunk], list[Dimu
 def _blocks(config: Calibrate) -> list[DimuonPiece]:
     """As many blocks as give about template.events accepted pairs, judged by the first one."""
     generator = generator_config(config)
-    accepted = max(len(make_block(Block(generator, 0))), 1)
-    return [Block(generator, number) for number in range(-(-config.template.events // accepted))]
+    accepted = max(len(make_block(EventBlock(generator, 0))), 1)
+    return [EventBlock(generator, number) for number in range(-(-config.template.events // accepted))]
 
 
 def files(data: list[source.Chunk], template: list[DimuonPiece], *more: Path) -> list[Path]:

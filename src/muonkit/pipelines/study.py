@@ -15,7 +15,7 @@ from muonkit.core.provenance import describe
 from muonkit.io.source import Chunk
 from muonkit.pipelines import inputs
 from muonkit.pipelines.counting import Count, Counted, CountTask, DimuonPiece, PieceCounts, count, load
-from muonkit.pipelines.workspace import Workspace, claim
+from muonkit.pipelines.workspace import RunFolder, claim
 from muonkit.run.checkpoint import remembered
 from muonkit.run.runner import Runner
 
@@ -29,7 +29,7 @@ class Study:
     data: list[Chunk]
     template: list[DimuonPiece]
     files: list[Path]
-    workspace: Workspace
+    workspace: RunFolder
     settings: CountSettings
     runner: Runner
 

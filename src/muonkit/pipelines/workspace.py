@@ -13,7 +13,7 @@ from muonkit.core.provenance import state_of
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
+class RunFolder:
     """OUT/ and its folder of unfinished parts, named by the configuration and the state of the input files."""
 
     out: Path
@@ -37,7 +37,7 @@ class Workspace:
         shutil.rmtree(self.out / ".parts", ignore_errors=True)
 
 
-def claim(out: Path, config_text: str, inputs: Iterable[Path]) -> Workspace:
+def claim(out: Path, config_text: str, inputs: Iterable[Path]) -> RunFolder:
     """Take OUT/ for this configuration. Raises InputError if it holds the run of another one."""
     kept = out / "config.toml"
     if out.exists() and not out.is_dir():
@@ -47,4 +47,4 @@ def claim(out: Path, config_text: str, inputs: Iterable[Path]) -> Workspace:
             f"{out}: holds the run of another configuration ({kept}); choose another -o, or remove the folder"
         )
     write_text(kept, config_text)
-    return Workspace(out, out / ".parts" / state_of(config_text, inputs)[:16])
+    return RunFolder(out, out / ".parts" / state_of(config_text, inputs)[:16])

@@ -40,7 +40,7 @@ def cartesian_covariance(free, C):
 
 def plane_of(i, n):
     B, C, A = BELLE2.surfaces.axes[i]
-    return match.Plane(*(np.tile(axis, (n, 1)) for axis in (A, B, C)))
+    return match.MatchPlane(*(np.tile(axis, (n, 1)) for axis in (A, B, C)))
 
 
 def one_hit(x, width=(1, 1)):

@@ -13,7 +13,7 @@ from muonkit.core.particles import resonance
 from muonkit.data.dimuons import concatenate
 from muonkit.simulation.dimuons import decays
 from muonkit.simulation.dimuons.config import SimulateDimuons, Spectrum
-from muonkit.simulation.dimuons.generate import Block, biased_curvature, generate, make_block
+from muonkit.simulation.dimuons.generate import EventBlock, biased_curvature, generate, make_block
 
 PYTHIA = json.loads((Path(__file__).parent / "pythia_radiation.json").read_text())["radiation"]
 NAMES = pytest.mark.parametrize("name", ["jpsi", "psi2s", "upsilon1s", "z"])
@@ -95,7 +95,7 @@ def config(**sections: object) -> SimulateDimuons:
 
 
 def test_blocks_do_not_depend_on_each_other() -> None:
-    again = [make_block(Block(config(), number)) for number in (1, 0)]
+    again = [make_block(EventBlock(config(), number)) for number in (1, 0)]
     table = concatenate([again[1], again[0]])
     whole = concatenate(list(generate(config())))
     assert len(whole) == 2000

@@ -18,7 +18,7 @@ from muonkit.simulation.klm import fast
 from muonkit.simulation.klm.crossings import surface_at
 from muonkit.simulation.klm.kernels import rays
 from muonkit.simulation.klm.kernels.kinds import ELECTRON, MU_MINUS, PHOTON, POSITRON, kind_of
-from muonkit.simulation.klm.kernels.scene import KIND, SIZE, Place
+from muonkit.simulation.klm.kernels.scene import KIND, SIZE, ParticlePlace
 
 WORLD = fast.world(BELLE2, START)
 IRON = [material.name for material in BELLE2.materials].index("iron")
@@ -42,7 +42,7 @@ def test_range_is_energy_over_loss_for_soft_and_a_logarithm_for_hard_electrons()
 def test_electrons_that_come_out_of_a_plate_are_as_many_as_the_integral_says():
     h, n = 4.0, 20_000
     y, E = muon(), np.hypot(MOMENTUM, MUON_MASS)
-    place, kind = Place(0, 0, SLICE, IRON, h, h), kind_of(WORLD.kinds, MU_MINUS)
+    place, kind = ParticlePlace(0, 0, SLICE, IRON, h, h), kind_of(WORLD.kinds, MU_MINUS)
     kinetic = []
     for i in range(n):
         one = event(i)

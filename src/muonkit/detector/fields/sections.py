@@ -24,7 +24,7 @@ from muonkit.detector.fields.sheet import Solenoid, Uniform
 Span = tuple[float, float]
 
 
-class Place(Section):
+class MapPlace(Section):
     """A region: `r` and `z` of a cylinder around z, or `x`, `y`, `z` of a box; [low, high], open where not given."""
 
     r: Span | None = None
@@ -66,12 +66,12 @@ class Factors(Section):
         )
 
 
-class Part(Section):
+class FieldPart(Section):
     """What all kinds take."""
 
     factor: float = 1.0
     correction: Factors | None = None
-    region: Place | None = None
+    region: MapPlace | None = None
 
     def model(self, base: Path, where: str) -> Field:
         """The field before factor, correction and region. Raises InputError, with the key below `where`, if a file is
@@ -89,7 +89,7 @@ class Part(Section):
         return Confined(field, self.region.build()) if self.region else field
 
 
-class UniformSection(Part):
+class UniformSection(FieldPart):
     """B = [Bx, By, Bz]."""
 
     kind: Literal["uniform"]
@@ -100,7 +100,7 @@ class UniformSection(Part):
         return Uniform(self.B)
 
 
-class SolenoidSection(Part):
+class SolenoidSection(FieldPart):
     """A finite current sheet: exact and Maxwellian."""
 
     kind: Literal["solenoid"]
@@ -122,7 +122,7 @@ class GaussianSection(Section):
     width: float = Key(gt=0)
 
 
-class HarmonicSection(Part):
+class HarmonicSection(FieldPart):
     """Gaussians on the axis, continued as a Maxwell series to `order`."""
 
     kind: Literal["harmonic"]
@@ -135,7 +135,7 @@ class HarmonicSection(Part):
         return Harmonic(tuple(Gaussian(g.height, g.centre, g.width) for g in self.gaussians), self.z0, self.order)
 
 
-class CmsLikeSection(Part):
+class CmsLikeSection(FieldPart):
     """The published CMS-like field at 3.8 T: `maxwellian` with the exact sheet and a Maxwell series, `published` as it
     stands. Keys as in `Parametrised`."""
 
@@ -157,7 +157,7 @@ class CmsLikeSection(Part):
         return field if self.form == "published" else field.maxwellian()
 
 
-class MapRZSection(Part):
+class MapRZSection(FieldPart):
     """Br, Bz from a file (see `files`), with z relative to z0; `mirrored`: the file has z >= 0 only."""
 
     kind: Literal["map_rz"]
@@ -174,7 +174,7 @@ class MapRZSection(Part):
         return _named(name, MapRZ.of, *table.axes, Br, Bz, self.interpolation, self.z0, self.mirrored)
 
 
-class MapXYZSection(Part):
+class MapXYZSection(FieldPart):
     """Bx, By, Bz from a file (see `files`)."""
 
     kind: Literal["map_xyz"]
@@ -187,7 +187,7 @@ class MapXYZSection(Part):
         return _named(f"{where}.file: {base / self.file}", MapXYZ.of, *table.axes, table.values, self.interpolation)
 
 
-class KLMIronSection(Part):
+class KLMIronSection(FieldPart):
     """The field in the iron, from `file` (see `iron_tables`), or the Belle-era one that comes with muonkit."""
 
     kind: Literal["klm_iron"]
@@ -199,7 +199,7 @@ class KLMIronSection(Part):
         return read_iron(base / self.file if self.file else None, f"{where}.file", self.z0)
 
 
-class SampledSection(Part):
+class SampledSection(FieldPart):
     """A field without azimuth, put on a grid when the detector is loaded: 0 <= r <= r_max, z = [low, high]."""
 
     kind: Literal["sampled"]
@@ -224,7 +224,7 @@ class SampledSection(Part):
         return _named(where, MapRZ.sampled, field, r, z, self.interpolation)
 
 
-class SumSection(Part):
+class SumSection(FieldPart):
     """The sum of its parts."""
 
     kind: Literal["sum"]
@@ -251,7 +251,7 @@ SampledSection.model_rebuild()
 SumSection.model_rebuild()
 
 
-def build_field(section: Part, base_directory: Path, where: str = "field") -> Field:
+def build_field(section: FieldPart, base_directory: Path, where: str = "field") -> Field:
     """The field of a section; files are relative to `base_directory`.
     Raises InputError, with the key below `where`, the file and the way out, if a file is faulty."""
     return section.build(base_directory, where)

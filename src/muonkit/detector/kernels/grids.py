@@ -22,7 +22,7 @@ from muonkit.detector.kernels.layout import (
     SIZE1,
     SIZE2,
 )
-from muonkit.detector.kernels.turn import OUTSIDE, Polar, turned
+from muonkit.detector.kernels.turn import OUTSIDE, MeridianField, turned
 
 SIXTH = 1.0 / 6.0
 
@@ -138,7 +138,7 @@ def map_rz(f, i, x, y, z):
     bz, z_u, z_v = spline2(f.pool, at + 1, strides, order, u, v)
     br, slope = sign * br, sign * r_u * inverse_r
     over_r = br / r if r > ON_AXIS else slope
-    there = Polar(br, bz, over_r, slope, r_v * inverse_z, z_u * inverse_r, sign * z_v * inverse_z)
+    there = MeridianField(br, bz, over_r, slope, r_v * inverse_z, z_u * inverse_r, sign * z_v * inverse_z)
     return turned(x, y, r, there)
 
 

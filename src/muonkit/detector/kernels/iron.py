@@ -4,7 +4,7 @@ import math
 
 from muonkit.core.compiled import inlined
 from muonkit.detector.kernels.layout import DATA, OWN, SIZE0, SIZE1
-from muonkit.detector.kernels.turn import KNOWN_ZERO, Polar, turned
+from muonkit.detector.kernels.turn import KNOWN_ZERO, MeridianField, turned
 
 BARREL_PIECES, ENDCAP_PIECES = 2, 5
 HALF_SQRT2 = 0.7071067811865476
@@ -49,7 +49,7 @@ def in_barrel(f, i, x, y, z):
     at = f.offsets[i, DATA] + 3 * BARREL_PIECES * plate
     bz, dz = linear_piece(f.pool, at, BARREL_PIECES, abs(z))
     br, dr = linear_piece(f.pool, at + 3 * BARREL_PIECES * plates, BARREL_PIECES, abs(z))
-    return turned(x, y, r, Polar(sign * br, bz, sign * br / r, 0.0, dr, 0.0, sign * dz))
+    return turned(x, y, r, MeridianField(sign * br, bz, sign * br / r, 0.0, dr, 0.0, sign * dz))
 
 
 @inlined
@@ -68,7 +68,7 @@ def in_endcap(f, i, x, y, z):
         at += 2 * block
     bz, dz = linear_piece(f.pool, at, ENDCAP_PIECES, r)
     br, dr = linear_piece(f.pool, at + block, ENDCAP_PIECES, r)
-    return turned(x, y, r, Polar(sign * br, bz, sign * br / r, sign * dr, 0.0, dz, 0.0))
+    return turned(x, y, r, MeridianField(sign * br, bz, sign * br / r, sign * dr, 0.0, dz, 0.0))
 
 
 @inlined

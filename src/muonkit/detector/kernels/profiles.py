@@ -5,7 +5,7 @@ import math
 
 from muonkit.core.compiled import inlined
 from muonkit.detector.kernels.layout import DATA, ORDER, OWN, SIZE0
-from muonkit.detector.kernels.turn import Polar, turned
+from muonkit.detector.kernels.turn import MeridianField, turned
 
 
 @inlined
@@ -44,7 +44,7 @@ def harmonic(f, i, x, y, z):
         one = gaussian_series(f.pool[at], z - f.pool[at + 1], f.pool[at + 2], r, f.offsets[i, ORDER])
         over_r, bz, dr_dr = over_r + one[0], bz + one[1], dr_dr + one[2]
         dr_dz, dz_dr, dz_dz = dr_dz + one[3], dz_dr + one[4], dz_dz + one[5]
-    return turned(x, y, r, Polar(over_r * r, bz, over_r, dr_dr, dr_dz, dz_dr, dz_dz))
+    return turned(x, y, r, MeridianField(over_r * r, bz, over_r, dr_dr, dr_dz, dz_dr, dz_dz))
 
 
 @inlined
@@ -84,4 +84,4 @@ def parametrised(f, i, x, y, z):
     over_r = 0.5 * c / a * (u1 - v1 - 0.5 * (u3 - v3) * s2) + p * z * far * far
     dr_dr = over_r - 0.5 * c / a * (u3 - v3) * s2
     dr_dz = r * (0.5 * c / (a * a) * (0.5 * (u4 + v4) * s2 - u2 - v2) + p * far * (far + 2 * abs(z)))
-    return turned(x, y, r, Polar(over_r * r, bz, over_r, dr_dr, dr_dz, dz_dr, dz_dz))
+    return turned(x, y, r, MeridianField(over_r * r, bz, over_r, dr_dr, dr_dz, dz_dr, dz_dz))

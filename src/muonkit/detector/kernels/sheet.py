@@ -4,7 +4,7 @@ import math
 
 from muonkit.core.compiled import inlined
 from muonkit.detector.kernels.layout import OWN
-from muonkit.detector.kernels.turn import Polar, turned
+from muonkit.detector.kernels.turn import MeridianField, turned
 
 ROUNDS = 30  # of the arithmetic-geometric mean; 5 are usual, the edge of the sheet takes 12
 CLOSE = 1e-8  # relative difference of the means before the last round
@@ -57,4 +57,4 @@ def solenoid(f, i, x, y, z):
     over_r0, bz0, dr_dz0, dz_dz0 = sheet_end(radius, r, z - half)
     over_r, bz = strength * (over_r1 - over_r0), strength * (bz1 - bz0)
     dr_dz, dz_dz = strength * (dr_dz1 - dr_dz0), strength * (dz_dz1 - dz_dz0)
-    return turned(x, y, r, Polar(over_r * r, bz, over_r, -over_r - dz_dz, dr_dz, dr_dz, dz_dz))
+    return turned(x, y, r, MeridianField(over_r * r, bz, over_r, -over_r - dz_dz, dr_dz, dr_dz, dz_dz))

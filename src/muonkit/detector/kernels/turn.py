@@ -9,7 +9,7 @@ OUTSIDE = (False, *NOTHING)
 KNOWN_ZERO = (True, *NOTHING)
 
 
-class Polar(NamedTuple):
+class MeridianField(NamedTuple):
     """A field without azimuth at distance r from its axis: Br, Bz [T], Br/r and the four derivatives [T/cm]."""
 
     br: float
@@ -23,7 +23,7 @@ class Polar(NamedTuple):
 
 @inlined
 def turned(x, y, r, there):
-    """From `there`, Polar at distance r, to (x, y, z). On the axis dBr/dr = Br/r, so the direction does not matter."""
+    """From `there`, MeridianField at distance r, to (x, y, z). On the axis dBr/dr = Br/r in any direction."""
     inverse = 1.0 / r if r > 0.0 else 0.0
     cos = x * inverse if r > 0.0 else 1.0
     sin = y * inverse

@@ -41,9 +41,11 @@ def likelihood(
     """Likelihoods of all tracks. Outcome 0 gives NaN and is not junk; a combination of outcome and last layer that
     does not exist, or chi2 that is negative or not finite, has density 0 for all and is junk."""
     n = len(tracks)
-    out = kernel.Out(np.zeros((n, 6)), np.zeros((n, 6)), np.zeros(n, dtype=np.bool_))
+    out = kernel.LikelihoodOut(np.zeros((n, 6)), np.zeros((n, 6)), np.zeros(n, dtype=np.bool_))
     first_bin = FIRST_BINS.index(settings.first_bin)
-    rules = kernel.Rules(settings.last_layer == "strict", first_bin, np.log(settings.junk), settings.keep_junk)
+    rules = kernel.LikelihoodRules(
+        settings.last_layer == "strict", first_bin, np.log(settings.junk), settings.keep_junk
+    )
     kernel.likelihoods(prepared(payload, settings.floor), columns(tracks), rules, out)
     return Likelihoods(*out, ~efficiency_known(tracks))
 

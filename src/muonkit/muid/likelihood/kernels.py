@@ -63,7 +63,7 @@ class Columns(NamedTuple):
     efficiency: AnyArray
 
 
-class Rules(NamedTuple):
+class LikelihoodRules(NamedTuple):
     """Whether every missing hit counts; index in FIRST_BINS; logarithm of the sum of the six below which a track is
     junk, and whether junk keeps its likelihoods."""
 
@@ -73,7 +73,7 @@ class Rules(NamedTuple):
     keep_junk: bool
 
 
-class Out(NamedTuple):
+class LikelihoodOut(NamedTuple):
     """What is written: log_pdf, probability (n, 6), junk (n,)."""
 
     log_pdf: AnyArray

@@ -18,7 +18,7 @@ from muonkit.core.arrays import BoolArray, FloatArray
 from muonkit.muid.swim.kernels.match import RPC_GROWTH
 
 
-class Plane(NamedTuple):
+class MatchPlane(NamedTuple):
     """Planes (n, 3): normal A, and B, C in the plane."""
 
     A: FloatArray
@@ -42,7 +42,7 @@ def hit_variance(sigma: FloatArray, width: FloatArray, grows: BoolArray) -> Floa
     return sigma**2 * np.where(grows[:, None], growth, 1.0)
 
 
-def measurement_matrix(x: FloatArray, plane: Plane) -> FloatArray:
+def measurement_matrix(x: FloatArray, plane: MatchPlane) -> FloatArray:
     """H (n, 2, 6), eq. 15."""
     t = x[:, 3:] / np.linalg.norm(x[:, 3:], axis=1, keepdims=True)
     across = np.sum(t * plane.A, axis=1, keepdims=True)
@@ -61,7 +61,7 @@ def accepted(r: FloatArray, S: FloatArray, max_sigma: float, either: bool) -> Bo
     return np.asarray(within.any(axis=1) if either else within.all(axis=1))
 
 
-def update(x: FloatArray, C: FloatArray, hit: FloatArray, V: FloatArray, plane: Plane, own: FloatArray) -> Matched:
+def update(x: FloatArray, C: FloatArray, hit: FloatArray, V: FloatArray, plane: MatchPlane, own: FloatArray) -> Matched:
     """The track behind the hit, eq. 16; its point slides along the old direction to its own plane, normal `own`
     (n, 3)."""
     H = measurement_matrix(x, plane)

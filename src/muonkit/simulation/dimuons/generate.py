@@ -22,7 +22,7 @@ AHEAD = 8  # blocks asked for at once
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class EventBlock:
     """The work order for one block of generated pairs."""
 
     config: SimulateDimuons
@@ -33,14 +33,14 @@ def generate(config: SimulateDimuons, run: Callable[..., Iterable[Dimuons]] = ma
     """Tables of accepted pairs, `config.generate.events` of them in all. `run` stands in for `map`."""
     missing, numbers = config.generate.events, count()
     while missing > 0:
-        for table in run(make_block, [Block(config, number) for number in islice(numbers, AHEAD)]):
+        for table in run(make_block, [EventBlock(config, number) for number in islice(numbers, AHEAD)]):
             kept = table[: min(missing, len(table))]
             missing -= len(kept)
             if len(kept):
                 yield kept
 
 
-def make_block(block: Block) -> Dimuons:
+def make_block(block: EventBlock) -> Dimuons:
     """The accepted pairs of one block."""
     config, n = block.config, block.config.generate.block
     rng = random.stream(config.generate.seed, block.number)

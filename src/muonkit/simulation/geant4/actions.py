@@ -68,7 +68,7 @@ def state(point: Any) -> tuple[float, ...]:
     return (*place, point.GetMass() / g4.GeV, point.GetGlobalTime() / g4.ns, point.GetCharge())
 
 
-class Gun(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
+class ParticleSource(g4.G4VUserPrimaryGeneratorAction):  # type: ignore[misc]
     """The primaries, one state (x, y, z [cm], p [GeV]) and PDG code per event."""
 
     def __init__(self, states: FloatArray, codes: AnyArray, recorder: Recorder) -> None:

@@ -19,7 +19,7 @@ OFF = (
 SHORT = 1.0  # ns: products of a shorter mean life decay where they are made
 
 
-class Block(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
+class TargetBlock(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     """Much of one material."""
 
     def __init__(self, material: str) -> None:
@@ -80,7 +80,7 @@ def across(before: Any, after: Any) -> float:
     return float(b @ b - along * along)
 
 
-class Products(g4.G4UserStackingAction):  # type: ignore[misc]
+class TargetProducts(g4.G4UserStackingAction):  # type: ignore[misc]
     """What inelastic interactions make: event, PDG code, kinetic energy [GeV], cosine to z; of what is short-lived, its
     decay products. They are not followed."""
 
@@ -111,12 +111,12 @@ def is_short_lived(definition: Any) -> bool:
 def run(job: dict[str, AnyArray]) -> dict[str, Any]:
     """The arrays of a job."""
     manager = g4.G4RunManagerFactory.CreateRunManager(g4.G4RunManagerType.Serial)
-    block, physics = Block(str(job["material"])), g4.FTFP_BERT()
+    block, physics = TargetBlock(str(job["material"])), g4.FTFP_BERT()
     physics.SetVerboseLevel(0)
     manager.SetUserInitialization(block)
     manager.SetUserInitialization(physics)
     beam = Beam(job)
-    ways, products = Ways(beam, len(job["codes"])), Products(beam)
+    ways, products = Ways(beam, len(job["codes"])), TargetProducts(beam)
     actions = Actions([beam, ways, products])
     manager.SetUserInitialization(actions)
     manager.Initialize()

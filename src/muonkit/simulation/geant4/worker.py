@@ -10,8 +10,8 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray
 from muonkit.detector.detector import load_detector
-from muonkit.simulation.geant4.actions import Actions, Fates, Gun, Recorder, Secondaries, serve
-from muonkit.simulation.geant4.world import Options, World
+from muonkit.simulation.geant4.actions import Actions, Fates, ParticleSource, Recorder, Secondaries, serve
+from muonkit.simulation.geant4.world import Geant4World, Options
 from muonkit.simulation.kernels.indices import ROW_SIZE
 
 LATEST = 200.0  # ns: neutrons are not followed beyond
@@ -24,11 +24,14 @@ def run(job: dict[str, AnyArray]) -> dict[str, Any]:
     can = tuple(job["start"].tolist())
     recorder = Recorder(n, can)
     options = Options(float(job["step"]), start=can, field=str(job["field"]))
-    world, physics = World(load_detector(str(job["detector"])), options, recorder), physics_list(float(job["neutrons"]))
+    world, physics = (
+        Geant4World(load_detector(str(job["detector"])), options, recorder),
+        physics_list(float(job["neutrons"])),
+    )
     manager.SetUserInitialization(world)
     manager.SetUserInitialization(physics[0])
     fates, secondaries = Fates(n, recorder), Secondaries(n, recorder, float(job["least"]))
-    actions = Actions([Gun(job["states"], job["codes"], recorder), fates, secondaries])
+    actions = Actions([ParticleSource(job["states"], job["codes"], recorder), fates, secondaries])
     manager.SetUserInitialization(actions)
     manager.Initialize()
     commands(f"/run/setCut {job['cut']} mm", f"/random/setSeeds {job['seed']} {int(job['seed']) + 1}")

@@ -50,14 +50,14 @@ class OwnField(g4.G4MagneticField):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class Slice:
+class SliceVolume:
     """A logical volume and points (n, 3) [cm] in it."""
 
     volume: Any
     points: FloatArray
 
 
-class World(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
+class Geant4World(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     """Every object made here is kept: Geant4 does not own what Python made."""
 
     def __init__(self, detector: Detector, options: Options, sensitive: Any) -> None:
@@ -65,7 +65,7 @@ class World(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         self.detector, self.options, self.sensitive = detector, options, sensitive
         self.keep: list[Any] = []
         self.slabs: list[Any] = []
-        self.slices: list[Slice] = []
+        self.slices: list[SliceVolume] = []
         self.made: dict[str, Any] = {}
 
     def material(self, index: int) -> Any:
@@ -168,7 +168,7 @@ class World(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     def logical(self, solid: Any, material: Any, name: str, points: FloatArray) -> Any:
         volume = g4.G4LogicalVolume(solid, material, name)
         self.keep += [solid, volume]
-        self.slices.append(Slice(volume, points))
+        self.slices.append(SliceVolume(volume, points))
         return volume
 
     def slab(self, solid: Any, where: Any, mother: Any, copy: int) -> None:

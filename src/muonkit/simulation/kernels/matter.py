@@ -36,7 +36,7 @@ class Particle(NamedTuple):
     spin: float
 
 
-class Slab(NamedTuple):
+class MatterSlab(NamedTuple):
     """`length` cm of a material (its place in a detector's), a part of `whole` cm of it."""
 
     material: int

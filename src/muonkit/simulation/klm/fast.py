@@ -63,11 +63,11 @@ def sensors(detector: Detector) -> scene.Sensors:
     return scene.Sensors(first, chosen[order])
 
 
-def world(detector: Detector, start: tuple[float, float, float]) -> scene.World:
+def world(detector: Detector, start: tuple[float, float, float]) -> scene.KLMWorld:
     """All that the kernel reads."""
     arrays = detector.arrays()
     tables = kinds(arrays.materials), library(detector.materials), SHOWERS, sensors(detector)
-    return scene.World(arrays, nuclei(detector.materials), *tables, Can(*map(float, start)))
+    return scene.KLMWorld(arrays, nuclei(detector.materials), *tables, Can(*map(float, start)))
 
 
 def simulate(

@@ -53,12 +53,12 @@ class Physics(Section):
     leg_depth: float = Field(0.25, gt=0)
     leg_share: float = Field(0.02, gt=0, lt=1)
 
-    def rules(self) -> kernel.Rules:
+    def rules(self) -> kernel.StepRules:
         """The settings as the compiled loops see them."""
         modes = LOSS[self.energy_loss], SCATTERING[self.scattering]
         limits = self.min_kinetic, self.max_turn
         accuracy = self.tolerance, self.leg_depth, self.leg_share
-        return kernel.Rules(*modes, *limits, self.max_steps, *accuracy)
+        return kernel.StepRules(*modes, *limits, self.max_steps, *accuracy)
 
 
 FULL = Physics()

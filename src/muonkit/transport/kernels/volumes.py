@@ -14,7 +14,7 @@ ROUGH = 0.1  # cm: how far the parabola may be off where it foresees the end of 
 SHORTEST = 1e-12  # cm: faces nearer than this have just been crossed
 
 
-class Box(NamedTuple):
+class SliceBox(NamedTuple):
     """A ring: distances from the axis, in the sense of its block, and z relative to the z0 of the block [cm]."""
 
     rho_min: float
@@ -28,8 +28,8 @@ def box_of(V, b, part):
     """The ring of a slice of block b."""
     low, high = V.edges[V.first[b] + b + part], V.edges[V.first[b] + b + part + 1]
     if V.axis[b] == RHO:
-        return Box(low, high, V.z_min[b], V.z_max[b])
-    return Box(V.rho_min[b], V.rho_max[b], low, high)
+        return SliceBox(low, high, V.z_min[b], V.z_max[b])
+    return SliceBox(V.rho_min[b], V.rho_max[b], low, high)
 
 
 @inlined

@@ -169,7 +169,7 @@ def drift(world, event, y, place, kind, h):
     if place.material == 0:
         turn(B, y, h, k)
         return True
-    first, slab = h * philox.uniform(event.dice), matter.Slab(place.material, h, h)
+    first, slab = h * philox.uniform(event.dice), matter.MatterSlab(place.material, h, h)
     turn(B, y, first, k)
     a, b = matter.rutherford(world.nuclei, slab, y[P], m, HARD, event.dice)
     matter.deflect(y, a, b)

@@ -56,7 +56,7 @@ class Sensors(NamedTuple):
     surface: npt.NDArray[np.int64]
 
 
-class World(NamedTuple):
+class KLMWorld(NamedTuple):
     """All that stays as it is; tracker: its end."""
 
     detector: DetectorArrays
@@ -101,7 +101,7 @@ class Event(NamedTuple):
     G: npt.NDArray[np.float64]
 
 
-class Place(NamedTuple):
+class ParticlePlace(NamedTuple):
     """Where a particle is: block and slice of it, (-1, -1) outside of all; slice_ of all slices (-1 outside); material;
     wall: straight way to the end of the slice [cm], slab: that from where the particle came into it."""
 
@@ -121,8 +121,8 @@ class Daughter(NamedTuple):
     angle: float
 
 
-UNKNOWN = Place(-2, -2, -1, 0, 0.0, 0.0)
-VACUUM = Place(-1, -1, -1, 0, 0.0, 0.0)
+UNKNOWN = ParticlePlace(-2, -2, -1, 0, 0.0, 0.0)
+VACUUM = ParticlePlace(-1, -1, -1, 0, 0.0, 0.0)
 
 
 @compiled
@@ -138,7 +138,7 @@ def look_up(V, y, before):
     material, wall = places.material_of(V, block, part), walls.ahead(V, block, part, y)
     slice_ = V.first[block] + part if block >= 0 else -1
     stayed = block == before.block and part == before.part
-    return Place(block, part, slice_, material, wall, before.slab if stayed else wall)
+    return ParticlePlace(block, part, slice_, material, wall, before.slab if stayed else wall)
 
 
 @inlined

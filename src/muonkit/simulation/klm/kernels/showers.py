@@ -28,8 +28,8 @@ from muonkit.simulation.klm.kernels.scene import (
     UNKNOWN,
     VACUUM,
     Event,
+    KLMWorld,
     Notes,
-    World,
 )
 from muonkit.simulation.klm.kernels.splashes import shower
 
@@ -189,7 +189,7 @@ def start(world, event, state, kind):
 
 
 @compiled
-def simulate(world: World, states: FloatArray, kinds: IntArray, key: AnyArray, first: int, most: int) -> Outcome:
+def simulate(world: KLMWorld, states: FloatArray, kinds: IntArray, key: AnyArray, first: int, most: int) -> Outcome:
     """Primaries first ... of a key, states (n, 6), each with at most `most` crossings."""
     n = len(kinds)
     stack, dice, B, G = scene.new_stack(), philox.new_dice(), np.zeros(3), np.zeros((3, 3))

@@ -19,7 +19,7 @@ ONSET = 0.5  # C of its maximum: photons begin that much deeper, electrons less 
 LEAST_RATIO, LEAST_SHAPE = 1.01, 1.05  # of p to the critical energy, and of a: showers that hardly are any
 
 
-class Profile(NamedTuple):
+class SplashProfile(NamedTuple):
     """At t radiation lengths norm (b t)^(shape - 1) exp(-b t) crossings are expected; b is FRONT."""
 
     norm: float
@@ -32,7 +32,7 @@ def profile(showers, p, is_photon):
     log = math.log(max(p / showers.critical, LEAST_RATIO))
     shape = max(1 + FRONT * (log + (ONSET if is_photon else -ONSET)), LEAST_SHAPE)
     norm = (showers.photon if is_photon else showers.electron) * p / showers.critical * FRONT / math.gamma(shape)
-    return Profile(norm, shape)
+    return SplashProfile(norm, shape)
 
 
 @leaf

@@ -42,7 +42,7 @@ HALVINGS = 14
 STEEPEST = 1e-3  # |n.t| below which thin matter does not grow longer
 
 
-class Rules(NamedTuple):
+class StepRules(NamedTuple):
     """The settings `step.Physics` for the loops. depth: of a leg [X0]; share: of the kinetic energy lost in a leg."""
 
     energy_loss: int
@@ -61,17 +61,17 @@ class World(NamedTuple):
     detector: DetectorArrays
     nuclei: matter.Nuclei
     particle: matter.Particle
-    rules: Rules
+    rules: StepRules
 
 
-class Record(NamedTuple):
+class CrossingRecord(NamedTuple):
     """Where the crossings of one track are written: surface (most,) and state (most, STATE_SIZE)."""
 
     surface: npt.NDArray[np.int64]
     state: npt.NDArray[np.float64]
 
 
-class Crossings(NamedTuple):
+class CrossedSurfaces(NamedTuple):
     """offsets (n + 1,), status (n,); per crossing surface (k,) and state (k, 7): position, direction, q/p."""
 
     offsets: npt.NDArray[np.int64]
@@ -141,7 +141,7 @@ def plan_leg(world, y, scratch, dice):
 def scatter(world, y, scratch, dice):
     """The scattering of a whole leg; then comes the rest of it."""
     memo, M = scratch.memo, world.detector.materials
-    leg = matter.Slab(scratch.region[MATERIAL], memo[PLANNED], y[WHOLE])
+    leg = matter.MatterSlab(scratch.region[MATERIAL], memo[PLANNED], y[WHOLE])
     a, b = matter.knock(M, world.nuclei, leg, y[P], world.particle.mass, world.rules.scattering, dice)
     rest = leg.length - memo[KNOCK]
     matter.deflect(y, a, b)
@@ -156,7 +156,7 @@ def thin_slab(world, surface, y, dice):
     if S.thickness[surface] == 0:
         return True
     length = S.thickness[surface] / max(abs(slope(S, surface, y)), STEEPEST)
-    slab = matter.Slab(S.material[surface], length, length)
+    slab = matter.MatterSlab(S.material[surface], length, length)
     a, b = matter.knock(M, world.nuclei, slab, y[P], particle.mass, rules.scattering, dice)
     y[P] = matter.behind(M, slab, y[P], particle, rules.energy_loss, dice)
     matter.deflect(y, a, b)
@@ -206,14 +206,18 @@ def follow(world, charge, y, dice, scratch, record):
             else:
                 plan_leg(world, y, scratch, dice)
         material, before, h = scratch.region[MATERIAL], y[PATH], min(memo[TODO], LONGEST_LEG)
-        middle = matter.half_way(detector.materials, matter.Slab(material, h, h), y[P], particle, rules.energy_loss)
+        middle = matter.half_way(
+            detector.materials, matter.MatterSlab(material, h, h), y[P], particle, rules.energy_loss
+        )
         if middle == 0:
             return STOPPED, n
         bend = Bend(detector.field, charge * CURVATURE / middle)
         what, found = events.go_on(detector, bend, y, rules.tolerance, scratch)
         h = y[PATH] - before
         memo[TODO] -= h
-        y[P] = matter.behind(detector.materials, matter.Slab(material, h, h), y[P], particle, rules.energy_loss, dice)
+        y[P] = matter.behind(
+            detector.materials, matter.MatterSlab(material, h, h), y[P], particle, rules.energy_loss, dice
+        )
         status = ended(world, y, scratch.work.known[0])
         if status != TRAVELLING:
             return status, n
@@ -241,7 +245,7 @@ def follow_all(
     key: AnyArray,
     first: int,
     most: int,
-) -> Crossings:
+) -> CrossedSurfaces:
     """Tracks first ... first + n - 1 of a key, each with at most `most` crossings."""
     n = len(charge)
     scratch, dice = events.new_scratch(world.detector.surfaces.kind.size), philox.new_dice()
@@ -257,8 +261,8 @@ def follow_all(
         y[P] = math.sqrt((momentum[i] ** 2).sum())
         y[:TX] = position[i]
         y[TX:P] = momentum[i] / y[P]
-        record = Record(surface[start : start + most], state[start : start + most])
+        record = CrossingRecord(surface[start : start + most], state[start : start + most])
         status[i], met = follow(world, charge[i], y, dice, scratch, record)
         offsets[i + 1] = start + met
     total = offsets[n]
-    return Crossings(offsets, status, surface[:total].copy(), state[:total].copy())
+    return CrossedSurfaces(offsets, status, surface[:total].copy(), state[:total].copy())
