@@ -63,10 +63,10 @@ def main() -> None:
     options = massfit.prepare_options(cells, FitOptions())
     fits, ours = time_ours(cells, options)
     sample = 20 if quick else 100
-    fits, theirs = time_theirs(cells, options, sample)
-    good = [i for i in range(sample) if fits.status[i] == massfit.FitStatus.CONVERGED and fits[i].valid]
-    errors = np.array([np.sqrt(np.diagonal(fits[i].covariance)) for i in good])
-    values = np.abs(fits.theta[good] - [fits[i].theta for i in good]) / errors
+    refits, theirs = time_theirs(cells, options, sample)
+    good = [i for i in range(sample) if fits.status[i] == massfit.FitStatus.CONVERGED and refits[i].valid]
+    errors = np.array([np.sqrt(np.diagonal(refits[i].covariance)) for i in good])
+    values = np.abs(fits.theta[good] - [refits[i].theta for i in good]) / errors
     widths = np.abs(fits.errors[good] / errors - 1)
     print(f"{len(cells)} cells, {ENTRIES} entries, {BINS} bins, {np.diff(cells.first).mean():.0f} nodes; one core")
     print(f"good fits: {fits.good.sum()} of {len(cells)}; compared with iminuit: {len(good)}")

@@ -23,12 +23,12 @@ def test_every_setting_reaches_the_kernels():
         tolerance=0.01, max_loss=0.1,
     )  # fmt: skip
     yoke = build_yoke(BELLE2, settings)
-    rules, plan = yoke.rules, yoke.plan
+    rules, plan = yoke.rules, yoke.transport.plan
     assert (rules.min_pt, rules.mean_dt, rules.max_dt, rules.max_sigma) == (0.3, 1.0, 20.0, 3.0)
     assert (rules.either, rules.variance_factor, rules.beam_pipe) == (True, 10.0, YOKE.rules.beam_pipe)
     assert (plan.tolerance, plan.max_loss, plan.min_kinetic, plan.straggling) == (0.01, 0.1, 0.01, False)
     assert (plan.scattering, plan.loss_mode) == (SCATTERING["highland, no log"], LOSS["ionisation"])
-    assert yoke.loss.mass == pytest.approx(0.493677, abs=1e-5)
+    assert yoke.transport.loss.mass == pytest.approx(0.493677, abs=1e-5)
     assert isinstance(yoke.detector.field, Uniform)
     assert np.sum(YOKE.layout.grows) - np.sum(yoke.layout.grows) == 2 * 2 * 8  # layers, sections, sectors
 
@@ -51,7 +51,7 @@ def test_channels_of_a_run_leave_everything_else_as_it_is():
     assert len(of_run.channels.low) == 2
     assert len(YOKE.channels.low) == 0
     assert of_run.layout is YOKE.layout
-    assert of_run.arrays is YOKE.arrays
+    assert of_run.transport is YOKE.transport
 
 
 def test_a_yoke_that_is_built_again_gives_the_same_bits():
