@@ -12,7 +12,8 @@ PAGE = (ROOT / "ARCHITECTURE.md").read_text()
 FOLDERS = sorted(
     f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE
 )
-NAMED = sorted(
+UNPLACED = {"pyproject.toml", "kernels/", "kernels.py", "kernels/__init__.py"}  # of no single folder
+NAMED = sorted(set(re.findall(r"`([\w/]+(?:/|\.py|\.toml))`", PAGE)) - UNPLACED)
     set(re.findall(r"`([\w/]+(?:/|\.py|\.toml))`", PAGE))
     - {"pyproject.toml", "kernels/", "kernels.py", "kernels/__init__.py"}
 )
