@@ -14,9 +14,6 @@ FOLDERS = sorted(
 )
 UNPLACED = {"pyproject.toml", "kernels/", "kernels.py", "kernels/__init__.py"}  # of no single folder
 NAMED = sorted(set(re.findall(r"`([\w/]+(?:/|\.py|\.toml))`", PAGE)) - UNPLACED)
-    set(re.findall(r"`([\w/]+(?:/|\.py|\.toml))`", PAGE))
-    - {"pyproject.toml", "kernels/", "kernels.py", "kernels/__init__.py"}
-)
 
 
 def layers_of_the_contract() -> list[list[str]]:
