@@ -27,7 +27,7 @@ def pieces(config: Calibrate, base: Path) -> tuple[list[source.Chunk], list[Dimu
 
     def opened(patterns: tuple[str, ...], simulation: bool) -> list[source.Chunk]:
         try:
-            return source.open_dimuons(patterns, config.input, simulation=simulation, base=base)
+            return source.open_dimuons(patterns, config.input, simulation=simulation, base=base).chunks
         except InputError as error:
             faults.extend(error.faults)
             return []
