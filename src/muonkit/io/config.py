@@ -1,5 +1,7 @@
 """[input] of `calibrate`, `validate` and `apply`: where the muons are."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from pydantic import Field
@@ -38,3 +40,14 @@ class Input(Section):
                 "columns": columns if self.simulation_columns is None else self.simulation_columns,
             }
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How one file is read: its format, recognised if None; its tree (ROOT), chosen if None; names of columns as in
+    [input.columns]; the share of bad muons above which it is refused."""
+
+    file_format: str | None = None
+    tree: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    max_bad_share: float = Input.model_fields["max_bad_share"].default

@@ -1,7 +1,7 @@
 """Files with muon pairs, in any of the formats: `open_dimuons` finds the pieces, `read` reads one, `refuse` decides
 whether too many rows were bad."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -103,12 +103,16 @@ def layout(place: Place, name: str, choice: Input) -> Layout:
         return (parquet if kind == "Parquet" else csvfile).describe(place, name, choice.chunk_size)
 
 
-def recognised(place: Place, tree: str | None = None) -> str:
-    """The format whose columns a file has; "dimuon" if it is no other.
+def recognised(place: Place, tree: str | None = None, columns: Mapping[str, str] | None = None) -> str:
+    """The format whose columns a file has, or to which the keys of `columns` belong; "dimuon" if it is no other.
     Raises InputError if the file is absent, empty, damaged or of an unknown kind."""
     about = layout(place, str(place), Input(data=(str(place),), tree=tree))
-    columns = {column.strip() for column in about.columns}
-    return next((known for known, marks in MARKS.items() if columns.intersection(marks)), "dimuon")
+    named = set(columns or ())
+    by_key = [known for known, needed in names.REQUIRED.items() if named.intersection(needed)]
+    if by_key:
+        return by_key[0]
+    found = {column.strip() for column in about.columns}
+    return next((known for known, marks in MARKS.items() if found.intersection(marks)), "dimuon")
 
 
 def _kind_faults(found: dict[str, str], about: Layout, file_format: str) -> list[str]:
