@@ -7,7 +7,7 @@ as one on a Dask cluster, in place of `jobs`. All verbs raise `muonkit.InputErro
 cannot be used."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
@@ -63,16 +63,24 @@ def apply(
     out: AnyPath,
     *,
     file_format: str | None = None,
+    tree: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    max_bad_share: float = 0.01,
     variation: str = "nominal",
     smear: bool = False,
+    slim: bool = False,
 ) -> "ApplyResult":
-    """Write the muons of `file` to `out` with corrected pT, or smeared pT for simulation.
+    """Write the muons of `file`, a path or a URL, to `out` with corrected pT, or smeared pT for simulation.
 
     `corrections`: a file or the folder of a calibration; `file_format`: dimuon, cms-csv or nanoaod, recognised if None;
-    `variation`: see `Corrections.variation_names`."""
+    `tree`, `columns`, `max_bad_share`: as in [input] of a configuration; `variation`: see
+    `Corrections.variation_names`; `slim`: only muons and the numbers of their events."""
+    from muonkit.io.config import Table
+    from muonkit.io.places import place
     from muonkit.pipelines.apply import apply
 
-    return apply(_corrections(corrections), Path(file), Path(out), file_format, variation, smear)
+    table = Table(file_format, tree, columns or {}, max_bad_share)
+    return apply(_corrections(corrections), place(fspath(file)), Path(out), table, variation, smear, slim)
 
 
 def write_report(out: AnyPath, validation: AnyPath | None = None) -> "ReportResult":

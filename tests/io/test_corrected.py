@@ -73,8 +73,14 @@ def test_bad_rows_keep_what_they_had(ending: str, tmp_path: Path) -> None:
     content["plus_pt"][[1, 2, 3]] = np.nan, -1.0, 0.0
     content["minus_eta"][4] = np.inf
     out = tmp_path / f"out{ending}"
-    summary = rewrite(write(tmp_path / f"in{ending}", content), out, choice(), by_charge)
+    path = write(tmp_path / f"in{ending}", content)
+    summary = rewrite(path, out, choice(max_bad_share=0.1), by_charge)
     assert (summary.muons, summary.unchanged) == (40, 4)
+    assert summary.warnings == (
+        f"{path}: column 'plus_pt' is not finite in 1 row (1, counted from 0); not corrected",
+        f"{path}: column 'plus_pt' is not positive in 2 rows (2, 3, counted from 0); not corrected",
+        f"{path}: column 'minus_eta' is not finite in 1 row (4, counted from 0); not corrected",
+    )
     if ending == ".parquet":
         after = pq.read_table(out)
         np.testing.assert_array_equal(after["plus_pt"].to_numpy()[:4], [content["plus_pt"][0] * 1.01, np.nan, -1, 0])
@@ -88,7 +94,7 @@ def test_float32_stays_float32_and_null_stays_null(tmp_path: Path) -> None:
     values = [None, *table["plus_pt"].to_pylist()[1:]]
     table = table.set_column(0, table.schema.field(0), pa.array(values, pa.float32()))
     pq.write_table(table, tmp_path / "a.parquet")
-    rewrite(tmp_path / "a.parquet", tmp_path / "b.parquet", choice(), by_charge)
+    rewrite(tmp_path / "a.parquet", tmp_path / "b.parquet", choice(max_bad_share=0.1), by_charge)
     after = pq.read_table(tmp_path / "b.parquet")
     assert str(after.schema.field("plus_pt").type) == "float"
     assert after["plus_pt"].null_count == 1
@@ -193,7 +199,7 @@ def test_faulty_input_is_refused_before_anything_is_written(tmp_path: Path) -> N
     (tmp_path / "broken.root").write_bytes(b"root" + bytes(50))
     for name, message in (
         ("mev.parquet", "look like MeV"),
-        ("broken.root", "is not a ROOT file, or is damaged"),
+        ("broken.root", "it is damaged or not a ROOT file"),
         ("none.csv", "there is no such file"),
     ):
         with pytest.raises(InputError, match=message):

@@ -20,7 +20,7 @@ OUTREACH = "cms-open-data/Run2012BC_DoubleMuParked_Muons_rntuple_1000evts.root"
 
 
 def pieces(path: Path, simulation: bool = False, **settings: object) -> list[Checked]:
-    chunks = open_dimuons([str(path)], choice(format="nanoaod", **settings), simulation=simulation)
+    chunks = open_dimuons([str(path)], choice(format="nanoaod", **settings), simulation=simulation).chunks
     return [read(chunk) for chunk in chunks]
 
 
@@ -101,7 +101,7 @@ def test_real_simulation_has_its_truth_within_the_resolution() -> None:
 
 def test_nearest_particle_and_index_agree_on_real_simulation() -> None:
     path = shared_data(SAMPLE)
-    (chunk,) = open_dimuons([str(path)], choice(format="nanoaod"), simulation=True)
+    (chunk,) = open_dimuons([str(path)], choice(format="nanoaod"), simulation=True).chunks
     nearest = type(chunk)(
         chunk.path,
         chunk.name,
@@ -117,7 +117,7 @@ def test_nearest_particle_and_index_agree_on_real_simulation() -> None:
 
 def test_578_muons_of_the_real_simulation_are_matched() -> None:
     path = shared_data(SAMPLE)
-    (chunk,) = open_dimuons([str(path)], choice(format="nanoaod"), simulation=True)
+    (chunk,) = open_dimuons([str(path)], choice(format="nanoaod"), simulation=True).chunks
     raw = source.jagged(chunk)
     muons = nanoaod.Lists.of({name: raw[name] for name in ("Muon_pt", "Muon_eta", "Muon_phi", "Muon_charge")}, chunk)
     assert np.isfinite(nanoaod.truth(muons, raw, chunk).pt).sum() == 578

@@ -18,7 +18,7 @@ ENDINGS = [".parquet", ".root", ".ntuple.root", ".csv", ".csv.gz"]
 
 def everything(path: Path, simulation: bool = False, **settings: object) -> Dimuons:
     chosen = choice(**settings)
-    return concatenate([read(chunk).table for chunk in open_dimuons([str(path)], chosen, simulation=simulation)])
+    return concatenate([read(chunk).table for chunk in open_dimuons([str(path)], chosen, simulation=simulation).chunks])
 
 
 def assert_same(one: Dimuons, other: Dimuons) -> None:
@@ -64,7 +64,9 @@ def test_columns_are_found_under_the_names_given_to_them(tmp_path: Path) -> None
 
 
 def test_a_chunk_can_travel_to_another_process(tmp_path: Path) -> None:
-    chunks = open_dimuons([str(write(tmp_path / "muons.csv", columns()))], choice(chunk_size=20), simulation=True)
+    chunks = open_dimuons(
+        [str(write(tmp_path / "muons.csv", columns()))], choice(chunk_size=20), simulation=True
+    ).chunks
     assert pickle.loads(pickle.dumps(chunks)) == chunks
     assert [(chunk.start, chunk.stop) for chunk in chunks] == [(0, 20), (20, 40), (40, 57)]
 
@@ -72,14 +74,14 @@ def test_a_chunk_can_travel_to_another_process(tmp_path: Path) -> None:
 def test_files_come_in_the_order_of_patterns_then_names_and_each_once(tmp_path: Path) -> None:
     for name in ("b2.parquet", "b1.parquet", "a.parquet"):
         write(tmp_path / name, columns())
-    chunks = open_dimuons(["b*.parquet", "*.parquet"], choice(), simulation=False, base=tmp_path)
+    chunks = open_dimuons(["b*.parquet", "*.parquet"], choice(), simulation=False, base=tmp_path).chunks
     assert [chunk.name for chunk in chunks] == ["b1.parquet", "b2.parquet", "a.parquet"]
     assert chunks[0].path == tmp_path / "b1.parquet"
 
 
 def test_a_glob_may_be_absolute(tmp_path: Path) -> None:
     write(tmp_path / "muons.parquet", columns())
-    assert len(open_dimuons([f"{tmp_path}/*.parquet"], choice(), simulation=False)) == 1
+    assert len(open_dimuons([f"{tmp_path}/*.parquet"], choice(), simulation=False).chunks) == 1
 
 
 def test_the_only_tree_is_read_whatever_its_name_and_Events_before_others(tmp_path: Path) -> None:
@@ -105,7 +107,7 @@ def test_cms_pairs_are_sorted_by_charge_and_same_sign_pairs_counted(ending: str,
         "Q2": np.array([1, 1, -1]),
     }
     path = write(tmp_path / f"cms{ending}", content)
-    (chunk,) = open_dimuons([str(path)], choice(format="cms-csv"), simulation=False)
+    (chunk,) = open_dimuons([str(path)], choice(format="cms-csv"), simulation=False).chunks
     checked = read(chunk)
     assert (checked.rows, checked.same_sign, checked.bad) == (3, 1, ())
     np.testing.assert_array_equal(checked.table.plus.pt, [15, 7])
@@ -121,7 +123,7 @@ def test_bad_rows_are_dropped_counted_and_numbered_as_in_the_file(tmp_path: Path
     content["minus_pt"][[3, 5]] = 0.0, -2.0
     content["minus_eta"][50] = 30.0
     path = write(tmp_path / "muons.parquet", content)
-    checked = [read(chunk) for chunk in open_dimuons([str(path)], choice(chunk_size=20), simulation=False)]
+    checked = [read(chunk) for chunk in open_dimuons([str(path)], choice(chunk_size=20), simulation=False).chunks]
     assert sum(len(part.table) for part in checked) == 57 - 4
     name = str(path)
     assert refuse([part.summary for part in checked], 0.1) == [
@@ -135,14 +137,14 @@ def test_sums_of_summaries_name_only_the_first_rows(tmp_path: Path) -> None:
     content = columns()
     content["plus_pt"][:] = -1
     path = write(tmp_path / "muons.csv", content)
-    parts = [read(chunk).summary for chunk in open_dimuons([str(path)], choice(chunk_size=4), simulation=False)]
+    parts = [read(chunk).summary for chunk in open_dimuons([str(path)], choice(chunk_size=4), simulation=False).chunks]
     total = parts[0] + parts[1]
     assert (total.rows, total.dropped, total.bad[0].count, total.bad[0].first_rows) == (8, 8, 8, (0, 1, 2, 3, 4))
 
 
 def test_the_2010_sample_has_its_published_numbers() -> None:
     path = shared_data("cms-open-data/cms2010_murun2010b_100k.parquet")
-    chunks = open_dimuons([str(path)], choice(format="cms-csv", chunk_size=30_000), simulation=False)
+    chunks = open_dimuons([str(path)], choice(format="cms-csv", chunk_size=30_000), simulation=False).chunks
     checked = [read(chunk) for chunk in chunks]
     table = concatenate([part.table for part in checked])
     masses = mass(table.plus, table.minus)

@@ -15,12 +15,19 @@ from muonkit.io.source import open_dimuons, read, refuse
 
 def faults(base: Path, *patterns: str, chosen: Input | None = None, simulation: bool = False) -> list[str]:
     def read_all() -> None:
-        for chunk in open_dimuons(patterns, chosen or choice(), simulation=simulation, base=base):
+        for chunk in open_dimuons(patterns, chosen or choice(), simulation=simulation, base=base).chunks:
             read(chunk)
 
     with pytest.raises(InputError) as caught:
         read_all()
     return caught.value.faults
+
+
+def assert_damaged(lines: list[str], name: str, kind: str) -> None:
+    (line,) = lines
+    assert line.startswith(f"{name}: cannot be read (")
+    assert line.endswith(f"); it is damaged or not a {kind} file. Make it again, or correct the path.")
+    assert "\n" not in line
 
 
 def test_a_missing_column_is_named_with_what_was_found_and_what_was_probably_meant(tmp_path: Path) -> None:
@@ -81,11 +88,11 @@ def test_all_faults_of_all_files_come_together(tmp_path: Path) -> None:
         "muon.parquet: there is no such file; did you mean 'muons.parquet'?",
         "*.parq: no file matches. Correct the pattern in [input].",
         "far/away.csv: there is no such file. Correct the path in [input].",
-        "none.csv: has no rows. Leave it out.",
-        "none.parquet: has no rows. Leave it out.",
         "empty.root: is empty (0 bytes). Leave it out, or write it again.",
         "notes.txt: unknown kind of file; give one that ends in .parquet, .root, .csv or .csv.gz",
         "folder: is a directory. Give files, such as 'folder/*.parquet'.",
+        "none.csv: has no rows. Leave it out.",
+        "none.parquet: has no rows. Leave it out.",
     ]
 
 
@@ -94,13 +101,13 @@ def test_all_faults_of_all_files_come_together(tmp_path: Path) -> None:
 def test_a_truncated_file_is_called_damaged(name: str, kind: str, size: int, tmp_path: Path) -> None:
     path = write(tmp_path / name, columns(2000))
     path.write_bytes(path.read_bytes()[:size])
-    assert faults(tmp_path, name) == [f"{name}: is not a {kind} file, or is damaged. Copy or write it again."]
+    assert_damaged(faults(tmp_path, name), name, kind)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.parquet", "Parquet"), ("a.root", "ROOT"), ("a.csv", "CSV")])
 def test_a_file_that_is_not_what_its_ending_says_is_called_so(name: str, kind: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1000))
-    assert faults(tmp_path, name) == [f"{name}: is not a {kind} file, or is damaged. Copy or write it again."]
+    assert_damaged(faults(tmp_path, name), name, kind)
 
 
 def test_a_page_of_parquet_that_is_spoilt_is_found_while_reading(tmp_path: Path) -> None:
@@ -108,13 +115,13 @@ def test_a_page_of_parquet_that_is_spoilt_is_found_while_reading(tmp_path: Path)
     content = bytearray(path.read_bytes())
     content[4:400] = bytes(396)
     path.write_bytes(content)
-    assert faults(tmp_path, "a.parquet") == ["a.parquet: is not a Parquet file, or is damaged. Copy or write it again."]
+    assert_damaged(faults(tmp_path, "a.parquet"), "a.parquet", "Parquet")
 
 
 def test_a_truncated_gzip_is_called_damaged(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv.gz", columns(2000))
     path.write_bytes(path.read_bytes()[:5000])
-    assert faults(tmp_path, "a.csv.gz") == ["a.csv.gz: is not a CSV file, or is damaged. Copy or write it again."]
+    assert_damaged(faults(tmp_path, "a.csv.gz"), "a.csv.gz", "CSV")
 
 
 def test_text_in_a_csv_is_located(tmp_path: Path) -> None:
@@ -133,11 +140,11 @@ def test_text_in_a_csv_is_located(tmp_path: Path) -> None:
 def test_blank_lines_and_windows_line_ends_are_no_fault(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", columns())
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n\r\n")
-    chunks = open_dimuons([str(path)], choice(chunk_size=57), simulation=True)
+    chunks = open_dimuons([str(path)], choice(chunk_size=57), simulation=True).chunks
     assert [len(read(chunk).table) for chunk in chunks] == [57]
     with gzip.open(tmp_path / "b.csv.gz", "wb") as stream:
         stream.write(path.read_bytes())
-    assert len(open_dimuons(["b.csv.gz"], choice(), simulation=True, base=tmp_path)) == 1
+    assert len(open_dimuons(["b.csv.gz"], choice(), simulation=True, base=tmp_path).chunks) == 1
 
 
 def test_columns_of_text_or_lists_are_no_muons(tmp_path: Path) -> None:
@@ -166,10 +173,10 @@ def test_one_tree_of_several_must_be_chosen(tmp_path: Path) -> None:
     ]
 
 
-def test_nanoaod_is_read_from_root_only(tmp_path: Path) -> None:
+def test_nanoaod_is_not_read_from_csv(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", columns(3))
     assert faults(tmp_path, "a.csv", chosen=choice(format="nanoaod")) == [
-        'a.csv: format = "nanoaod" is read from .root files only. Choose another format.'
+        'a.csv: format = "nanoaod" is read from .root and .parquet files. Choose another format.'
     ]
 
 
@@ -191,7 +198,7 @@ def test_a_few_hard_muons_are_not_taken_for_mev(tmp_path: Path) -> None:
     content = columns(3)
     content["plus_pt"] *= 100
     content["minus_pt"] *= 100
-    (chunk,) = open_dimuons([str(write(tmp_path / "a.csv", content))], choice(), simulation=False)
+    (chunk,) = open_dimuons([str(write(tmp_path / "a.csv", content))], choice(), simulation=False).chunks
     assert len(read(chunk).table) == 3
 
 
@@ -199,7 +206,7 @@ def test_too_many_bad_rows_stop_the_run(tmp_path: Path) -> None:
     content = columns(100)
     content["plus_pt"][10:17] = np.nan
     write(tmp_path / "muons.parquet", content)
-    (chunk,) = open_dimuons(["muons.parquet"], choice(), simulation=False, base=tmp_path)
+    (chunk,) = open_dimuons(["muons.parquet"], choice(), simulation=False, base=tmp_path).chunks
     with pytest.raises(InputError) as caught:
         refuse([read(chunk)], 0.01)
     assert caught.value.faults == [
@@ -210,10 +217,12 @@ def test_too_many_bad_rows_stop_the_run(tmp_path: Path) -> None:
 
 def test_a_charge_of_two_is_a_bad_row(tmp_path: Path) -> None:
     cms = {f"{name}{i}": np.ones(4) for i in (1, 2) for name in ("pt", "eta", "phi", "Q")}
+    cms["Q1"] = np.array([1, 1, 0, 1])
     cms["Q2"] = np.array([-1, -2, -1, np.nan])
     write(tmp_path / "muons.csv", cms)
-    (chunk,) = open_dimuons(["muons.csv"], choice(format="cms-csv"), simulation=False, base=tmp_path)
+    (chunk,) = open_dimuons(["muons.csv"], choice(format="cms-csv"), simulation=False, base=tmp_path).chunks
     assert refuse([read(chunk)], 1.0) == [
+        "muons.csv: column 'Q1' is 0 instead of +1 or -1 in 1 row (2, counted from 0); dropped",
         "muons.csv: column 'Q2' is not finite in 1 row (3, counted from 0); dropped",
         "muons.csv: column 'Q2' is not +1 or -1 in 1 row (1, counted from 0); dropped",
     ]

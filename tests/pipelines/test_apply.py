@@ -60,8 +60,9 @@ def test_real_csv_comes_back_with_its_columns(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.json.gz", b"not gzip", "not corrections of muonkit"),
-        ("y.json.gz", None, "not corrections of muonkit"),
+        ("x.json.gz", b"not gzip", "is not a whole gzipped file"),
+        ("y.json.gz", None, "No such file or directory"),
+        ("z.json", b"{}", "not a correctionlib file of muonkit"),
     ],
 )
 def test_what_are_no_corrections_is_said(
@@ -90,3 +91,73 @@ def test_nanoaod_is_recognised_and_comes_back_with_its_branches(run: Run, tmp_pa
         old, new = before["Events"]["Muon_pt"].array(), after["Events"].arrays(["Muon_pt", "Muon_pt_original"])
     assert ak.all(old == new["Muon_pt_original"])
     assert 0 < ak.max(abs(new["Muon_pt"] / old - 1)) < 0.05
+
+
+def nanoaod(path: Path, charges: list[list[int]], dtype: type = np.int32) -> Path:
+    """Events with two muons each; the charges are written as they are."""
+    n = len(charges)
+    lists = {"Muon_pt": [[9.0, 8.0]] * n, "Muon_eta": [[0.1, 0.3]] * n, "Muon_phi": [[0.1, 1.1]] * n}
+    content = {name: ak.values_astype(ak.Array(values), np.float32) for name, values in lists.items()}
+    content["Muon_charge"] = ak.values_astype(ak.Array(charges), dtype)
+    content |= {name: ak.Array(np.arange(n)) for name in ("run", "luminosityBlock", "event")}
+    with uproot.recreate(path) as file:
+        types = {name: array.type.content for name, array in content.items()}
+        file.mktree("muons", types, counter_name=lambda name: "n" + name.split("_")[0]).extend(content)
+    return path
+
+
+def test_charges_of_0_and_1_are_refused(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = nanoaod(tmp_path / "a.root", [[1, 0]] * 20), tmp_path / "b.root"
+    assert main(["apply", str(run.out / "corrections.json.gz"), str(path), "-o", str(out)]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "column 'Muon_charge' is 0 instead of +1 or -1 in 20 rows (0, 1, 2, 3, 4, ..., counted from 0)" in line
+    assert "50.00% of all rows are bad" in line
+    assert not out.exists()
+
+
+def test_unsigned_charges_that_hold_minus_one_are_refused(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = nanoaod(tmp_path / "a.root", [[1, 255]] * 20, np.uint8)
+    assert main(["apply", str(run.out / "corrections.json.gz"), str(path), "-o", str(tmp_path / "b.root")]) == 2
+    assert "is 255 in 20 entries: -1 as an unsigned number" in capsys.readouterr().err
+
+
+def test_a_muon_that_is_not_valid_is_counted_and_named(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = nanoaod(tmp_path / "a.root", [[1, -1]] * 99 + [[1, 0]])
+    assert main(["apply", str(run.out / "corrections.json.gz"), str(path), "-o", str(tmp_path / "b.root")]) == 0
+    text = capsys.readouterr().out
+    assert "100 rows read, 200 muons written, 199 corrected" in text
+    assert "1 not valid, kept as they are" in text
+    assert "'Muon_charge' is 0 instead of +1 or -1 in 1 row (99, counted from 0); not corrected" in text
+
+
+def test_columns_tree_and_share_can_be_given(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pq.read_table(run.folder / "data.parquet").slice(0, 100)
+    names = [f"my {name}" if name.endswith("_pt") and "gen" not in name else name for name in table.column_names]
+    pq.write_table(table.rename_columns(names), tmp_path / "a.parquet")
+    corrections, out = str(run.out / "corrections.json.gz"), str(tmp_path / "b.parquet")
+    start = ["apply", corrections, str(tmp_path / "a.parquet"), "-o", out]
+    assert main([*start, "--columns", "plus_pt=my plus_pt", "minus_pt=my minus_pt"]) == 0
+    assert "my plus_pt_original" in pq.read_table(tmp_path / "b.parquet").column_names
+    capsys.readouterr()
+    assert main([*start, "--columns", "plus_pt"]) == 2
+    assert "--columns plus_pt: write KEY=NAME" in capsys.readouterr().err
+    assert main([*start, "--max-bad-share", "2"]) == 2
+    assert "max_bad_share" in capsys.readouterr().err
+    path = nanoaod(tmp_path / "a.root", [[1, -1]] * 20)
+    start = ["apply", corrections, str(path), "-o", str(tmp_path / "b.root")]
+    assert main([*start, "--tree", "pairs"]) == 2
+    assert "there is no tree 'pairs' (found muons)" in capsys.readouterr().err
+    assert main([*start, "--tree", "muons", "--slim"]) == 0
+
+
+def test_slim_files_hold_muons_and_events_only(run: Run, tmp_path: Path) -> None:
+    data, corrections = run.folder / "data.parquet", str(run.out / "corrections.json.gz")
+    assert main(["apply", corrections, str(data), "-o", str(tmp_path / "a.parquet"), "--slim"]) == 0
+    assert main(["apply", corrections, str(data), "-o", str(tmp_path / "b.parquet")]) == 0
+    slim, whole = pq.read_table(tmp_path / "a.parquet"), pq.read_table(tmp_path / "b.parquet")
+    assert not any("gen" in name for name in slim.column_names)
+    assert slim.equals(whole.select(slim.column_names))

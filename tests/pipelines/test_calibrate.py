@@ -12,10 +12,13 @@ import pytest
 from tests.pipelines.conftest import CALIBRATE, INJECTED, Run, simulate
 
 from muonkit.calibration.config import Calibrate
+from muonkit.calibration.result import CalibrationResult
 from muonkit.cli import main
 from muonkit.core.config import load
 from muonkit.core.kinematics import mass
+from muonkit.io.source import Chunk
 from muonkit.pipelines import counting, inputs
+from muonkit.pipelines.looks import Softest, reconstructed_cut
 
 
 def test_out_holds_what_is_promised(run: Run) -> None:
@@ -169,8 +172,86 @@ def test_cut_in_reconstructed_pt_is_warned_of(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("invariant", "warned"), [(False, True), (True, False)])
 def test_only_a_cut_that_is_not_invariant_is_warned_of(run: Run, invariant: bool, warned: bool) -> None:
     config = load(run.folder / "calibrate.toml", Calibrate)
-    first = inputs.pieces(config, run.folder)[0][0]
-    table = counting.load(first)[0]
+    data = inputs.pieces(config, run.folder).data
+    settings = inputs.settings(config, data, map)
+    table = counting.load(data[0])[0]
     smaller = np.minimum(table.plus.pt, table.minus.pt)
     kept = table[smaller > 4.8 * (mass(table.plus, table.minus) / 3.0969 if invariant else 1)]
-    assert (inputs.reconstructed_cut(kept, inputs.settings(config, first)) is not None) == warned
+    assert (reconstructed_cut([("data.parquet", Softest.of(kept, settings))], settings) is not None) == warned
+
+
+def test_a_cut_in_a_file_behind_a_small_one_that_is_not_cut_is_warned_of(run: Run) -> None:
+    config = load(run.folder / "calibrate.toml", Calibrate)
+    data = inputs.pieces(config, run.folder).data
+    settings = inputs.settings(config, data, map)
+    table = counting.load(data[0])[0]
+    smaller = np.minimum(table.plus.pt, table.minus.pt)
+    whole, cut = table[:2000], table[np.flatnonzero(smaller > 4.8)]
+    pieces = [("small.parquet", Softest.of(whole, settings))]
+    pieces += [("cut.parquet", Softest.of(cut[part::3], settings)) for part in range(3)]
+    warning = reconstructed_cut(pieces, settings)
+    assert warning is not None
+    assert "the pairs of cut.parquet seem to be cut at reconstructed pT = 4.8 GeV" in warning
+    assert reconstructed_cut(pieces[:1], settings) is None
+    many = [(f"{i}.parquet", Softest.of(cut[i::100], settings)) for i in range(100)]
+    together = reconstructed_cut(many, settings)
+    assert together is not None
+    assert "the pairs seem to be cut at reconstructed pT = 4.8 GeV" in together
+
+
+def test_cells_do_not_depend_on_which_file_is_first_or_on_empty_ones(run: Run, tmp_path: Path) -> None:
+    table = pq.read_table(run.folder / "data.parquet")
+    low = table.filter(np.minimum(table["plus_pt"].to_numpy(), table["minus_pt"].to_numpy()) < 1.0)
+    for name, part in (("a", low), ("b", table.slice(0, 100_000)), ("c", table.slice(100_000))):
+        pq.write_table(part, tmp_path / f"{name}.parquet")
+    shutil.copy(run.folder / "simulation.parquet", tmp_path)
+    whole = inputs.settings(load(run.folder / "calibrate.toml", Calibrate), run_data(run.folder), map)
+    files = '"a.parquet", "b.parquet", "c.parquet"'
+    (tmp_path / "calibrate.toml").write_text(CALIBRATE.replace('"data.parquet"', files))
+    config = load(tmp_path / "calibrate.toml", Calibrate)
+    split = inputs.settings(config, inputs.pieces(config, tmp_path).data, map)
+    np.testing.assert_array_equal(split.binning.log_pt_ratio_edges, whole.binning.log_pt_ratio_edges)
+    np.testing.assert_array_equal(split.binning.cos_dphi_edges, whole.binning.cos_dphi_edges)
+
+
+def run_data(folder: Path) -> list[Chunk]:
+    return inputs.pieces(load(folder / "calibrate.toml", Calibrate), folder).data
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 7, 8, 100])
+def test_pieces_are_looked_at_in_an_order_that_spreads(n: int) -> None:
+    order = inputs.spread(n)
+    assert sorted(order) == list(range(n))
+    assert order[:1] == [0][:n]
+    if n >= 8:
+        assert max(np.diff(sorted(order[:4]))) <= n / 2
+
+
+def test_a_file_that_is_there_twice_is_refused_and_the_same_file_by_two_names_is_read_once(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("data", "simulation"):
+        shutil.copy(run.folder / f"{name}.parquet", tmp_path)
+    shutil.copy(tmp_path / "data.parquet", tmp_path / "copy.parquet")
+    config = tmp_path / "calibrate.toml"
+    config.write_text(CALIBRATE.replace('"data.parquet"', '"data.parquet", "copy.parquet"'))
+    (line,) = refused(capsys, ["calibrate", str(config), "-o", str(tmp_path / "out")])
+    assert "copy.parquet: 200000 pairs stand in data.parquet too (same event, same muons)" in line
+    assert "50.00% of all pairs are repeated, 1.00% is allowed" in line
+    config.write_text(CALIBRATE)
+    once = inputs.pieces(load(config, Calibrate), tmp_path)
+    config.write_text(CALIBRATE.replace('"data.parquet"', '"data.parquet", "./data.parquet"'))
+    found = inputs.pieces(load(config, Calibrate), tmp_path)
+    assert found.data == once.data
+    assert found.notes == (
+        "1 file is named more than once in [input] (./data.parquet is data.parquet); each is read once",
+    )
+
+
+def test_what_was_used_and_what_was_not_is_printed_and_adds_up(run: Run) -> None:
+    rows, pairs = run.content["rows_read"], run.content["pairs"]
+    assert rows == {"read": 200_000, "bad": 0, "same_sign": 0, "unmatched": 0, "repeated": 0}
+    assert pairs["read"] == sum(number for name, number in pairs.items() if name != "read")
+    text = str(CalibrationResult.open(run.out))
+    assert "Rows read, bad" in text
+    assert "Pairs outside mass window, cuts, eta" in text

@@ -36,6 +36,7 @@ PROVENANCE = {
     "state": "0123456789abcdef",
 }
 RESONANCE = {"name": "jpsi", "mass": 3.0969, "window": [2.92, 3.28]}
+ROWS = {"read": 20_010, "bad": 10, "same_sign": 0, "unmatched": 0, "repeated": 0}
 
 
 def summary(fitted: tuple[str, ...], seed: int, size: float = 1.0) -> dict[str, Any]:
@@ -61,7 +62,13 @@ def fit(fitted: tuple[str, ...]) -> dict[str, Any]:
     names = content["parameter_names"]
     axes = ("eta_plus", "eta_minus", "log_pt_ratio", "cos_dphi", "abs_eta_of_leading")
     content["cells"] = {"fitted": CELLS, "failed": 0, "skipped": 2, "fine": 30, "populated": 20}
-    content["pairs"] = {"read": 20_000, "selected": 15_000}
+    content["pairs"] = {
+        "read": 20_000,
+        "selected": 15_000,
+        "outside_window": 3000,
+        "outside_cuts": 1500,
+        "outside_eta": 500,
+    }
     content["diagnostics"] = {
         "condition_number": 12.0,
         "largest_correlations": [{"first": names[0], "second": names[i], "value": 0.1} for i in (1, 2)],
@@ -87,6 +94,7 @@ def calibration() -> dict[str, Any]:
     }
     return fit(fitted) | {
         "systematics": {"window": [1e-6] * len(fitted) * (len(ETA_EDGES) - 1)},
+        "rows_read": ROWS,
         "resonance": RESONANCE,
         "simulation": summary(fitted, seed=4),
         "closure": closure,
@@ -105,6 +113,7 @@ def scale(offset: float, p_value: float) -> dict[str, Any]:
 def validation() -> dict[str, Any]:
     """validation.json of a run with nothing wrong."""
     return {
+        "rows_read": ROWS,
         "resonance": RESONANCE | {"name": "z"},
         "before": scale(-2e-3, 1e-9),
         "after": scale(1e-4, 0.3),

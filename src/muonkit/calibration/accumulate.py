@@ -49,7 +49,8 @@ class CellMasses:
 
     masses (cells, mass bins); weight2 (cells,); means (cells, MEANS), sums of weight x value; leaving (cells, 2);
     angular (cells, 3): sums of 1, x, x^2 with x = ln of the mass change by the angles (simulation only);
-    correlation (AXES, 5): sums of x, x^2, r, r^2, x r of each axis and the mass residual; pairs: read, selected."""
+    correlation (AXES, 5): sums of x, x^2, r, r^2, x r of each axis and the mass residual; pairs (5,): read, selected,
+    outside the mass window, then outside the cuts, then outside the eta range."""
 
     masses: FloatArray
     weight2: FloatArray
@@ -118,9 +119,11 @@ def accumulate(table: Dimuons, settings: CountSettings) -> CellMasses:
     """Sums over the pairs of one chunk that pass the cuts and lie in the mass window and in a cell."""
     masses = mass(table.plus, table.minus)
     window = (masses >= settings.window[0]) & (masses < settings.window[1])
-    chosen = window & selected(table, masses, settings)
+    passed = selected(table, masses, settings)
+    chosen = window & passed
     kept, kept_masses = table[chosen], masses[chosen]
     cell = settings.binning.index(kept.plus, kept.minus)
+    outside = [(~window).sum(), (window & ~passed).sum(), (cell < 0).sum()]
     kept, kept_masses, cell = kept[cell >= 0], kept_masses[cell >= 0], cell[cell >= 0]
     size = settings.binning.size
     return CellMasses(
@@ -130,7 +133,7 @@ def accumulate(table: Dimuons, settings: CountSettings) -> CellMasses:
         np.stack([_leaving(kept, kept_masses, cell, settings, sign * SHIFT) for sign in (1, -1)], axis=1),
         _sums(cell, kept.weight, _angular_columns(kept), size),
         _correlation_sums(kept, kept_masses / settings.pole - 1),
-        np.array([len(table), len(kept)], dtype=float),
+        np.array([len(table), len(kept), *outside], dtype=float),
     )
 
 

@@ -7,7 +7,6 @@
 Variations of `scale`: nominal, eigen_i_up/down along the eigenvectors of the covariance of A, e, M, and
 syst_NAME_up/down. Outside the eta range evaluation is an error: nothing is clamped silently."""
 
-import gzip
 import json
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +24,7 @@ from muonkit.core.errors import InputError
 from muonkit.core.files import write_gzip
 from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons
+from muonkit.io.corrections import read_corrections
 
 TOLERANCE = 1e-7
 COMPARED_PT = np.array([3.0, 7.5, 20.0, 45.0, 150.0])  # GeV
@@ -198,8 +198,8 @@ def _agree(found: FloatArray, expected: FloatArray, what: str) -> None:
 def _load(path: Path, modified: float) -> tuple[Any, dict[str, Any]]:  # noqa: ARG001  (the time keys the cache)
     import correctionlib
 
-    text = gzip.decompress(path.read_bytes()).decode()
-    return correctionlib.CorrectionSet.from_string(text), json.loads(text)
+    text, content = read_corrections(path)
+    return correctionlib.CorrectionSet.from_string(text), content
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from muonkit.calibration.quantities import QUANTITIES, shown
-from muonkit.calibration.summary import ClosureFit, FitSummary, SampleFit
+from muonkit.calibration.summary import ClosureFit, FitSummary, RowCounts, SampleFit
 from muonkit.calibration.validate import ScaleLeft
 
 Content = dict[str, Any]
@@ -42,13 +42,26 @@ def fit_rows(fit: SampleFit, closures: Rows | None = None) -> Rows:
     cells, pairs = fit.cells, fit.pairs
     errors = typical_errors(fit)
     return [
-        ("Pairs read, selected", f"{pairs.read:_}, {pairs.selected:_}".replace("_", " ")),
+        ("Pairs read, selected", _spaced(pairs.read, pairs.selected)),
+        ("Pairs outside mass window, cuts, eta", _spaced(pairs.outside_window, pairs.outside_cuts, pairs.outside_eta)),
         ("Cells fitted, failed, skipped", f"{cells.fitted}, {cells.failed}, {cells.skipped}"),
         ("χ²/ndf of the extraction", _chi2(fit)),
         *(closures or []),
         *((f"Typical error of {name}", shown(name, errors[name])) for name in QUANTITIES if name in errors),
         ("Condition number", f"{fit.diagnostics.condition_number:.3g}"),
     ]
+
+
+def row_rows(rows: RowCounts) -> Rows:
+    """What was read from the files, and what was found in it."""
+    found = [("Rows read, bad", _spaced(rows.read, rows.bad))]
+    pairs = {"same-sign": rows.same_sign, "without generator muon": rows.unmatched, "repeated": rows.repeated}
+    found += [(f"Pairs {what}", _spaced(number)) for what, number in pairs.items() if number]
+    return found
+
+
+def _spaced(*numbers: int) -> str:
+    return ", ".join(f"{number:_}".replace("_", " ") for number in numbers)
 
 
 def closure_row(where: str, closed: ClosureFit) -> tuple[str, str]:

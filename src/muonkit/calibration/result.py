@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 from muonkit.calibration import key
 from muonkit.calibration.config import MAX_FAILED_SHARE, Calibrate
-from muonkit.calibration.summary import ClosureFit, FitSummary, SampleFit, with_values
+from muonkit.calibration.summary import ClosureFit, FitSummary, RowCounts, SampleFit, with_values
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.calibration.verdict import (
     Verdict,
@@ -129,6 +129,7 @@ class CalibrationResult(KeptResult, SampleFit):
     simulation: FitSummary
     systematics: Mapping[str, FloatArray]
     closure: Closure
+    rows_read: RowCounts
     resonance: Peak
     warnings: tuple[str, ...]
     provenance: Provenance
@@ -199,7 +200,7 @@ class CalibrationResult(KeptResult, SampleFit):
         """The key numbers as rows of a table."""
         closure = self.closure
         closures = [key.closure_row("same sample", closure.same), key.closure_row("other half", closure.split)]
-        return key.fit_rows(self, closures)
+        return [*key.row_rows(self.rows_read), *key.fit_rows(self, closures)]
 
     def report(self) -> str:
         head = f"{self.status}: {', '.join(self.values)} in {len(self.eta_edges) - 1} eta bins on {self.resonance.name}"
@@ -228,6 +229,7 @@ class ValidationResult(KeptResult):
     after: ScaleLeft
     fit: SampleFit
     parameters: ClosureFit | None = None
+    rows_read: RowCounts
     resonance: Peak
     warnings: tuple[str, ...]
     provenance: Provenance
@@ -249,7 +251,8 @@ class ValidationResult(KeptResult):
     @property
     def rows(self) -> key.Rows:
         """The scale left, as rows of a table."""
-        return [key.scale_row("before", self.before), key.scale_row("after", self.after)]
+        scales = [key.scale_row("before", self.before), key.scale_row("after", self.after)]
+        return [*key.row_rows(self.rows_read), *scales]
 
     def report(self) -> str:
         head = f"{self.status}: scale left in {len(self.after.eta_edges) - 1} eta bins on {self.resonance.name}"

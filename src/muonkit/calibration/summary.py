@@ -109,10 +109,26 @@ class CellCounts:
 
 @dataclass(frozen=True, slots=True)
 class PairCounts:
-    """Pairs read from the files, and selected in the mass window."""
+    """Pairs without a fault, and those selected; of the others, those outside the mass window, then those outside the
+    cuts, then those outside the eta range."""
 
     read: int
     selected: int
+    outside_window: int
+    outside_cuts: int
+    outside_eta: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """Rows of the files (muons for NanoAOD), and what was found in them: bad rows, and pairs that are same-sign or
+    without a generator muon, all three left out; pairs that stand in the files before, which are counted again."""
+
+    read: int
+    bad: int
+    same_sign: int
+    unmatched: int
+    repeated: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -129,7 +145,7 @@ class SampleFit(FitSummary):
         return cls.of(
             derived.extraction,
             cells=_cells(derived, sums),
-            pairs=PairCounts(int(sums.pairs[0]), int(sums.pairs[1])),
+            pairs=PairCounts(*(int(number) for number in sums.pairs)),
             diagnostics=diagnose(derived.extraction, derived.cells, before, after),
             **more,
         )

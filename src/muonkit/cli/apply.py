@@ -10,9 +10,21 @@ from muonkit.core.result import Result
 def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentParser) -> None:  # noqa: ARG001
     parser = commands.add_parser("apply", parents=[common], help="write corrected (or, for simulation, smeared) muons")
     parser.add_argument("corrections", type=Path, metavar="CORRECTIONS", help="corrections.json.gz of a calibration")
-    parser.add_argument("input", type=Path, metavar="IN", help="muons; written back in the format they came in")
+    parser.add_argument("input", metavar="IN", help="muons, a file or a URL; written back in the format they came in")
     parser.add_argument("-o", dest="out", type=Path, required=True, metavar="OUT")
     parser.add_argument("--format", choices=("dimuon", "cms-csv", "nanoaod"), help="recognised if not given")
+    parser.add_argument("--tree", metavar="NAME", help="tree of a ROOT file, if there are several")
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="KEY=NAME",
+        help="names of columns in the file",
+    )
+    parser.add_argument(
+        "--max-bad-share", type=float, default=None, metavar="X", help="refuse more bad muons than this share (0.01)"
+    )
+    parser.add_argument("--slim", action="store_true", help="write only muons and the numbers of their events")
     parser.add_argument("--variation", default="nominal", help="nominal, eigen_i_up, eigen_i_down, ...")
     parser.add_argument(
         "--smear",
@@ -23,6 +35,20 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
 
 
 def run(options: argparse.Namespace) -> Result:
+    from muonkit.io.config import Table
+    from muonkit.io.places import place
     from muonkit.pipelines.apply import apply
 
-    return apply(options.corrections, options.input, options.out, options.format, options.variation, options.smear)
+    share = {} if options.max_bad_share is None else {"max_bad_share": options.max_bad_share}
+    table = Table(options.format, options.tree, _mapping(options.columns), **share)
+    where = place(options.input)
+    return apply(options.corrections, where, options.out, table, options.variation, options.smear, options.slim)
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    from muonkit.core.errors import InputError
+
+    bad = [pair for pair in pairs if not all(pair.partition("="))]
+    if bad:
+        raise InputError(f"--columns {pair}: write KEY=NAME, such as plus_pt=mu1_pt" for pair in bad)
+    return dict(pair.split("=", 1) for pair in pairs)

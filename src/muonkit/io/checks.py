@@ -50,7 +50,25 @@ def _faults(key: str, column: AnyArray) -> Iterator[tuple[str, BoolArray]]:
     if key.startswith("eta") or key.endswith("_eta"):
         yield f"not between -{ETA_MAX:g} and {ETA_MAX:g}", finite & (np.abs(column) > ETA_MAX)
     if key in CHARGES:
-        yield "not +1 or -1", finite & (np.abs(column) != 1)
+        zero = column == 0
+        yield "0 instead of +1 or -1", zero
+        yield "not +1 or -1", finite & ~zero & (column != 1) & (column != -1)
+
+
+def check_charges(columns: Mapping[str, AnyArray], chunk: Chunk) -> None:
+    """Raises InputError if charges of -1 were stored as the largest unsigned number (255 in a byte)."""
+    faults = []
+    for key, column in columns.items():
+        if key in CHARGES and column.dtype.kind == "u":
+            largest = np.iinfo(column.dtype).max
+            count = int((column == largest).sum())
+            if count:
+                faults.append(
+                    f"{chunk.name}: column '{chunk.names[key]}' is {largest} in {count} entries: -1 as an unsigned "
+                    f"number. Store charges as signed numbers."
+                )
+    if faults:
+        raise InputError(faults)
 
 
 def check_units(table: Dimuons, chunk: Chunk) -> None:

@@ -1,10 +1,10 @@
 """Pieces of files, and what was found in them: plain values that can be sent to other processes."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from muonkit.data.dimuons import Dimuons
+from muonkit.io.places import Place
 
 FIRST_ROWS = 5
 
@@ -14,7 +14,7 @@ class Chunk:
     """Rows [start, stop) of one file (events for NanoAOD). `name`: the file in messages. `columns`: canonical names and
     those in the file. `span`: for a CSV file, first byte of the rows and of what follows (uncompressed)."""
 
-    path: Path
+    path: Place
     name: str
     format: str
     columns: tuple[tuple[str, str], ...]

@@ -1,6 +1,5 @@
 """Plain columns to and from Parquet, and the cell-by-mass histogram to and from UHI JSON."""
 
-import gzip
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,8 @@ import pyarrow.parquet as pq
 import uhi.io.json
 
 from muonkit.core.arrays import AnyArray, FloatArray
-from muonkit.core.files import atomic
+from muonkit.core.files import atomic, write_gzip
+from muonkit.core.limits import read_gzip, reading
 
 
 def write_columns(path: Path, columns: Mapping[str, AnyArray]) -> None:
@@ -22,9 +22,10 @@ def write_columns(path: Path, columns: Mapping[str, AnyArray]) -> None:
 
 
 def read_columns(path: Path) -> dict[str, AnyArray]:
-    """Name -> array (n,) for all columns of a Parquet file. Raises OSError if there is no such file."""
-    table = pq.read_table(path)
-    return {name: table[name].to_numpy() for name in table.column_names}
+    """Name -> array (n,) for all columns of a Parquet file. Raises InputError if it is absent or damaged."""
+    with reading(str(path), "Parquet file"):
+        table = pq.read_table(path)
+        return {name: table[name].to_numpy() for name in table.column_names}
 
 
 def write_masses(path: Path, counts: FloatArray, edges: FloatArray) -> None:
@@ -37,11 +38,13 @@ def write_masses(path: Path, counts: FloatArray, edges: FloatArray) -> None:
     histogram = hist.Hist(*axes, storage=hist.storage.Double())
     histogram.view()[...] = counts
     text = json.dumps(histogram, default=uhi.io.json.default)
-    with atomic(path) as temporary, gzip.GzipFile(temporary, "wb", mtime=0) as stream:
-        stream.write(text.encode())
+    write_gzip(path, text.encode())
 
 
 def read_masses(path: Path) -> tuple[FloatArray, FloatArray]:
-    """Counts (cells, mass bins) and mass edges (mass bins + 1,) [GeV]. Raises OSError if there is no such file."""
-    histogram = hist.Hist(json.loads(gzip.decompress(path.read_bytes()), object_hook=uhi.io.json.object_hook))
-    return np.asarray(histogram.values()), np.asarray(histogram.axes[1].edges)
+    """Counts (cells, mass bins) and mass edges (mass bins + 1,) [GeV]. Raises InputError if the file is absent or
+    damaged."""
+    text = read_gzip(path, what="histogram of masses")
+    with reading(str(path), "histogram of masses"):
+        histogram = hist.Hist(json.loads(text, object_hook=uhi.io.json.object_hook))
+        return np.asarray(histogram.values()), np.asarray(histogram.axes[1].edges)

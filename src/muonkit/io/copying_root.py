@@ -12,31 +12,37 @@ import awkward as ak
 import uproot
 
 from muonkit.core.arrays import FloatArray
+from muonkit.core.limits import reading
 from muonkit.io import root
 from muonkit.io.chunks import Chunk
 from muonkit.io.copying import Corrected
+from muonkit.io.places import Place
 
 MEMORY = "100 MB"
 
 
-def entries(path: Path, name: str, tree: str | None) -> int:
+def entries(path: Place, name: str, tree: str | None) -> int:
     """Number of rows of a tree that fill about MEMORY with all their columns, at least 1.
     Raises InputError if the file is damaged or the choice of the tree is not clear."""
-    with root.opened(path, name) as file, root.guarded(name):
+    with root.opened(path, name) as file, reading(name, root.KIND):
         return max(1, int(file[root.choose(file, name, tree)].num_entries_for(MEMORY)))
 
 
-def root_file(path_out: Path, chunks: Sequence[Chunk], corrected: Corrected) -> tuple[str, ...]:
+def root_file(path_out: Path, chunks: Sequence[Chunk], corrected: Corrected, slim: bool) -> tuple[str, ...]:
     """Copy all trees of a ROOT file, with the columns of `corrected(chunk)` replaced in the tree of the chunks.
+    `slim`: only the columns of the chunks, and no other tree.
+
     Returns the names of what could not be written: other objects, and columns. Raises InputError if the file is
     damaged."""
     first = chunks[0]
     with root.opened(first.path, first.name) as file, uproot.recreate(path_out) as out:
         kinds = root.trees(file)
         classes = file.classnames(recursive=True, cycle=False)
+        if slim:
+            kinds, classes = {str(first.tree): kinds[str(first.tree)]}, {}
         dropped = [name for name, cls in classes.items() if name not in kinds and cls != "TDirectory"]
         for tree, kind in kinds.items():
-            copied = Copied(first.name, file[tree], kind, out, tree)
+            copied = Copied(first.name, file[tree], kind, out, tree, tuple(first.names.values()) if slim else ())
             if tree == first.tree:
                 pieces = ((slice(c.start, c.stop), corrected(c)) for c in chunks)
                 dropped += copied.rows(pieces, len(chunks))
@@ -48,21 +54,23 @@ def root_file(path_out: Path, chunks: Sequence[Chunk], corrected: Corrected) -> 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A tree that is copied from one file (called `name` in messages) to the file `out`."""
+    """A tree that is copied from one file (called `name` in messages) to the file `out`; `only` some columns, or, if
+    that is empty, all."""
 
     name: str
     table: Any
     kind: str
     out: Any
     tree: str
+    only: tuple[str, ...] = ()
 
     def rows(self, pieces: Iterable[tuple[slice, Mapping[str, FloatArray]]], count: int) -> list[str]:
         """Copy `count` pieces; returns the columns that could not be written. Raises InputError if the file is
         damaged."""
-        names, lost = _columns(self.table, self.kind)
+        names, lost = _columns(self.table, self.kind, self.only)
         writer: Any = None
         for rows, new in pieces:
-            with root.guarded(self.name):
+            with reading(self.name, root.KIND):
                 content = _content(self.table, names, rows, new)
             writer = writer or self._made(content, count)
             writer.extend(content)
@@ -89,9 +97,15 @@ def _slices(table: Any) -> list[slice]:
 def _content(table: Any, names: Sequence[str], rows: slice, new: Mapping[str, FloatArray]) -> dict[str, Any]:
     content = {name: root.array(table, name, rows, "ak") for name in names}
     for name, values in new.items():
-        old = content[name]
-        content[name] = _like(old, values)
-        content[f"{name}_original"] = old
+        if name in content:
+            old = content[name]
+            content[name] = _like(old, values)
+            content[f"{name}_original"] = old
+        else:
+            record, _, member = name.rpartition(".")
+            old = content[record][member]
+            content[record] = ak.with_field(content[record], _like(old, values), member)
+            content[record] = ak.with_field(content[record], old, f"{member}_original")
     return content
 
 
@@ -101,14 +115,15 @@ def _like(old: Any, values: FloatArray) -> Any:
     return ak.values_astype(shaped, "float32") if "float32" in str(old.type) else shaped
 
 
-def _columns(table: Any, kind: str) -> tuple[list[str], list[str]]:
+def _columns(table: Any, kind: str, only: Sequence[str]) -> tuple[list[str], list[str]]:
     """Names of the columns that can be written, and of those that cannot."""
     written: list[str] = []
     lost: list[str] = []
-    for name in table.keys(recursive=False):
-        if kind == "RNTuple" and name.startswith("_collection"):
-            continue  # unnamed storage of lists whose members are fields of their own
-        (written if _can_write(table, name, kind) else lost).append(name)
+    names = root.own_columns(table)
+    wanted = {column if column in names else column.rpartition(".")[0] for column in only} or names
+    for name in names:
+        if name in wanted:
+            (written if _can_write(table, name, kind) else lost).append(name)
     return written, lost
 
 

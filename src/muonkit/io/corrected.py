@@ -4,20 +4,24 @@ stays as it is, also masses such as `M`, which belong to the old momenta."""
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
-import awkward as ak
 import numpy as np
 
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
+from muonkit.core.limits import reading
+from muonkit.io import chunks as pieces
 from muonkit.io import copying, copying_root, source
-from muonkit.io.chunks import Chunk
+from muonkit.io.checks import check_charges, examine
+from muonkit.io.chunks import BadRows, Chunk
 from muonkit.io.config import Input
 from muonkit.io.layout import kind_of
 from muonkit.io.names import IDENTITY, NANO, PT, mapping_faults
-from muonkit.io.nanoaod import Lists
+from muonkit.io.nanoaod import Lists, plain
+from muonkit.io.pairs import integers
+from muonkit.io.places import Place, file_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,8 @@ class MuonRows:
 
 @dataclass(frozen=True, slots=True)
 class CopySummary:
-    """Rows (events for NanoAOD) and muons written. unchanged: muons that keep their pT because they are not valid (not
-    finite, pT <= 0, charge not +1 or -1). dropped: columns and objects that could not be written. has_identity: whether
+    """Rows (events for NanoAOD) and muons written. unchanged: muons that keep their pT because they are not valid;
+    warnings: one line for every reason. dropped: columns and objects that could not be written. has_identity: whether
     the file has run and event."""
 
     rows: int
@@ -49,102 +53,128 @@ class CopySummary:
     unchanged: int
     dropped: tuple[str, ...]
     has_identity: bool
+    warnings: tuple[str, ...] = ()
 
 
 Correct = Callable[[MuonRows], FloatArray]
 
 
-def rewrite(path_in: Path, path_out: Path, choice: Input, correct: Correct) -> CopySummary:
-    """Write `path_in` with pT replaced by `correct(muons)` (n,) [GeV], chunk by chunk, atomically.
+class Muons(NamedTuple):
+    """The muons of a piece (n,), one block of rows per pT column; which are valid (n,); what is wrong with others."""
 
-    Raises InputError if the input is faulty or already corrected, or if the output is of another kind or is the
-    input."""
+    rows: MuonRows
+    good: BoolArray
+    bad: tuple[BadRows, ...]
+
+
+def rewrite(path_in: Place, path_out: Path, choice: Input, correct: Correct, slim: bool = False) -> CopySummary:
+    """Write `path_in` with pT replaced by `correct(muons)` (n,) [GeV], chunk by chunk, atomically. `slim`: only the
+    columns of muons and events that are read, and no other tree.
+
+    Raises InputError if the input is faulty or already corrected, if more than choice.max_bad_share of its muons are
+    not valid, or if the output is of another kind or is the input."""
     _check_paths(path_in, path_out)
     chunks = _chunks(path_in, choice)
     source.read(chunks[0])  # for its check of the units
-    counts = np.zeros(2, dtype=np.int64)
+    found: list[pieces.Summary] = []
 
     def corrected(chunk: Chunk) -> dict[str, FloatArray]:
-        muons, names = _muons(chunk)
-        pt, good = _apply(muons, correct)
-        counts[:] += len(good), (~good).sum()
-        return dict(zip(names, np.split(pt, len(names)), strict=True))
+        with reading(chunk.name):
+            muons = _listed(chunk) if chunk.format == "nanoaod" else _paired(chunk)
+        found.append(pieces.Summary(len(muons.good), int((~muons.good).sum()), muons.bad))
+        names = [chunk.names[key] for key in PT[chunk.format]]
+        return dict(zip(names, np.split(_apply(muons, correct), len(names)), strict=True))
 
     with atomic(path_out) as temporary:
         copy = {"Parquet": copying.parquet_file, "CSV": copying.csv_file, "ROOT": copying_root.root_file}
-        dropped = copy[str(kind_of(path_in))](temporary, chunks, corrected)
+        dropped = copy[str(kind_of(path_in))](temporary, chunks, corrected, slim)
+        warnings = source.refuse(found, choice.max_bad_share, "not corrected")
     has_identity = {"run", "event"} <= set(chunks[0].names)
-    return CopySummary(chunks[-1].stop, int(counts[0]), int(counts[1]), dropped, has_identity)
+    muons, unchanged = sum(part.rows for part in found), sum(part.dropped for part in found)
+    return CopySummary(chunks[-1].stop, muons, unchanged, dropped, has_identity, tuple(warnings))
 
 
-def _check_paths(path_in: Path, path_out: Path) -> None:
+def _check_paths(path_in: Place, path_out: Path) -> None:
     kind_in, kind_out = kind_of(path_in), kind_of(path_out)
     if kind_in is not None and kind_in != kind_out:
-        raise InputError(f"{path_out}: {path_in.name} is a {kind_in} file. Give the output the same ending.")
-    if path_out.exists() and path_in.exists() and path_out.samefile(path_in):
+        raise InputError(f"{path_out}: {file_name(path_in)} is a {kind_in} file. Give the output the same ending.")
+    here = isinstance(path_in, Path) and path_out.exists() and path_in.exists()
+    if here and path_out.samefile(path_in):
         raise InputError(f"{path_out}: would overwrite its own input. Give another name.")
 
 
-def _chunks(path: Path, choice: Input) -> list[Chunk]:
+def _chunks(path: Place, choice: Input) -> list[Chunk]:
     faults = mapping_faults(choice)
     if faults:
         raise InputError(faults)
-    if path.is_file() and kind_of(path) == "ROOT":  # all branches are in memory at once, so rows are fewer
+    _check_fresh(path, choice)
+    if kind_of(path) == "ROOT":  # all branches are in memory at once, so rows are fewer
         size = copying_root.entries(path, str(path), choice.tree)
         choice = choice.model_copy(update={"chunk_size": min(choice.chunk_size, size)})
-    _check_fresh(path, choice)
-    return source.inspect(path, str(path), choice, False)
+    chunks = source.inspect(path, str(path), choice, False)
+    if not chunks:
+        raise InputError(f"{path}: has no rows. There is nothing to correct.")
+    return chunks
 
 
-def _check_fresh(path: Path, choice: Input) -> None:
+def _check_fresh(path: Place, choice: Input) -> None:
     present = [name.strip() for name in source.layout(path, str(path), choice).columns]
     for key in PT[choice.format]:
-        original = f"{choice.columns.get(key, key)}_original"
-        if original in present:
-            raise InputError(f"{path}: is already corrected (has '{original}'). Give the file it was made from.")
+        name = choice.columns.get(key, key)
+        for original in (f"{name}_original", f"{name}_original".replace("_", ".", 1)):
+            if original in present:
+                raise InputError(f"{path}: is already corrected (has '{original}'). Give the file it was made from.")
 
 
-def _apply(muons: MuonRows, correct: Correct) -> tuple[FloatArray, BoolArray]:
-    good = np.isfinite(muons.pt) & np.isfinite(muons.eta) & np.isfinite(muons.phi) & (muons.pt > 0)
-    good &= np.abs(muons.charge) == 1
-    pt = muons.pt.copy()
-    pt[good] = correct(muons[good])
-    return pt, good
+def _apply(muons: Muons, correct: Correct) -> FloatArray:
+    pt = muons.rows.pt.copy()
+    pt[muons.good] = correct(muons.rows[muons.good])
+    return pt
 
 
-def _muons(chunk: Chunk) -> tuple[MuonRows, list[str]]:
-    """The muons of a piece, one block of rows per pT column, and the names of these columns."""
-    names = [chunk.names[key] for key in PT[chunk.format]]
-    if chunk.format == "nanoaod":
-        return _listed(chunk), names
+def _paired(chunk: Chunk) -> Muons:
+    """Muons of a table with one row per pair: the first of all pairs, then the second of all."""
     raw = source.flat(chunk)
+    check_charges(raw, chunk)
     rows = chunk.stop - chunk.start
-    if chunk.format == "dimuon":
-        blocks = [[raw[f"{sign}_{name}"] for name in ("pt", "eta", "phi")] for sign in ("plus", "minus")]
-        charges = [np.ones(rows), -np.ones(rows)]
-    else:
-        blocks = [[raw[f"{name}{number}"] for name in ("pt", "eta", "phi")] for number in "12"]
+    pair = [[f"{sign}_{name}" for name in ("pt", "eta", "phi")] for sign in ("plus", "minus")]
+    charges = [np.ones(rows), -np.ones(rows)]
+    if chunk.format == "cms-csv":
+        pair = [[f"{name}{number}" for name in ("pt", "eta", "phi", "Q")] for number in "12"]
         charges = [raw["Q1"], raw["Q2"]]
-    pt, eta, phi = (np.concatenate(columns).astype(np.float64) for columns in zip(*blocks, strict=True))
+    good_event, bad = _examined_events(raw, chunk, rows)
+    masks = []
+    for keys in pair:
+        good, more = examine({key: raw[key] for key in keys}, chunk)
+        masks.append(good & good_event)
+        bad += more
+    pt, eta, phi = (np.concatenate([raw[keys[i]] for keys in pair]).astype(np.float64) for i in range(3))
     run, luminosity_block, event = (np.tile(column, 2) for column in _identity(raw, rows))
-    charge, index = _integers(np.concatenate(charges)), np.repeat([0, 1], rows)
-    return MuonRows(pt, eta, phi, charge, run, luminosity_block, event, index), names
+    charge, index = np.concatenate([integers(column) for column in charges]), np.repeat([0, 1], rows)
+    return Muons(MuonRows(pt, eta, phi, charge, run, luminosity_block, event, index), np.concatenate(masks), bad)
 
 
-def _listed(chunk: Chunk) -> MuonRows:
+def _listed(chunk: Chunk) -> Muons:
+    """Muons of events with lists of muons, event by event."""
     raw = source.jagged(chunk)
     muons = Lists.of({key: raw[key] for key in NANO}, chunk)
-    events = {key: ak.to_numpy(raw[key]) for key in IDENTITY if key in raw}
-    run, luminosity_block, event = (column[muons.event] for column in _identity(events, chunk.stop - chunk.start))
+    check_charges(muons.columns, chunk)
+    events = {key: plain(raw[key]) for key in IDENTITY if key in raw}
+    rows = chunk.stop - chunk.start
+    good_event, bad = _examined_events(events, chunk, rows)
+    good, more = examine(muons.columns, chunk, muons.event + chunk.start)
+    run, luminosity_block, event = (column[muons.event] for column in _identity(events, rows))
     pt, eta, phi = (muons.columns[key].astype(np.float64) for key in NANO[:3])
-    charge, index = _integers(muons.columns["Muon_charge"]), np.arange(len(muons.event)) - muons.offsets[muons.event]
-    return MuonRows(pt, eta, phi, charge, run, luminosity_block, event, index)
+    charge, index = integers(muons.columns["Muon_charge"]), np.arange(len(muons.event)) - muons.offsets[muons.event]
+    return Muons(
+        MuonRows(pt, eta, phi, charge, run, luminosity_block, event, index), good & good_event[muons.event], bad + more
+    )
+
+
+def _examined_events(columns: Mapping[str, AnyArray], chunk: Chunk, rows: int) -> tuple[BoolArray, tuple[BadRows, ...]]:
+    events = {key: columns[key] for key in IDENTITY if key in columns}
+    return examine(events, chunk) if events else (np.ones(rows, dtype=np.bool_), ())
 
 
 def _identity(columns: Mapping[str, AnyArray], rows: int) -> list[IntArray]:
-    return [_integers(columns[key]) if key in columns else np.zeros(rows, dtype=np.int64) for key in IDENTITY]
-
-
-def _integers(column: AnyArray) -> IntArray:
-    """int64, with 0 for what is not finite."""
-    return np.where(np.isfinite(column), column, 0).astype(np.int64)
+    return [integers(columns[key]) if key in columns else np.zeros(rows, dtype=np.int64) for key in IDENTITY]

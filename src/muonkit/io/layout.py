@@ -1,10 +1,10 @@
 """What is known of a file before its rows are read: columns, kinds, pieces."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from muonkit.core.errors import InputError
+from muonkit.io.places import Place, file_name
 
 
 class Piece(NamedTuple):
@@ -32,24 +32,19 @@ def cut(rows: int, size: int) -> tuple[Piece, ...]:
 ENDINGS = {".parquet": "Parquet", ".pq": "Parquet", ".root": "ROOT", ".csv": "CSV", ".csv.gz": "CSV"}
 
 
-def kind_of(path: Path) -> str | None:
+def kind_of(path: Place) -> str | None:
     """Parquet, ROOT or CSV, by the ending of the name; None for another ending."""
-    return next((kind for ending, kind in ENDINGS.items() if path.name.lower().endswith(ending)), None)
+    return next((kind for ending, kind in ENDINGS.items() if file_name(path).lower().endswith(ending)), None)
 
 
-def ending_of(path: Path) -> str:
+def ending_of(path: Place) -> str:
     """The ending of the name that shows the kind, the longest that fits; empty for another ending."""
-    return max((ending for ending in ENDINGS if path.name.lower().endswith(ending)), key=len, default="")
+    return max((ending for ending in ENDINGS if file_name(path).lower().endswith(ending)), key=len, default="")
 
 
-def kind_or_fault(path: Path, name: str) -> str:
+def kind_or_fault(path: Place, name: str) -> str:
     """Parquet, ROOT or CSV, by the ending of the name. Raises InputError for another ending."""
     kind = kind_of(path)
     if kind is None:
         raise InputError(f"{name}: unknown kind of file; give one that ends in .parquet, .root, .csv or .csv.gz")
     return kind
-
-
-def unreadable(name: str, kind: str) -> InputError:
-    """The error for a file that is not what its ending says, or that is incomplete."""
-    return InputError(f"{name}: is not a {kind} file, or is damaged. Copy or write it again.")

@@ -32,10 +32,10 @@ def optional(file_format: str, simulation: bool) -> tuple[str, ...]:
     return (*IDENTITY, "weight", *((NANO_MATCH,) if file_format == "nanoaod" and simulation else ()))
 
 
-def mapping_faults(choice: Input) -> list[str]:
-    """One line for every key of [input.columns] that is no column of the format."""
+def mapping_faults(choice: Input, section: str = "input.columns") -> list[str]:
+    """One line for every key of [input.columns], or of `section`, that is no column of the format."""
     known = [*required(choice.format, True), *optional(choice.format, True)]
-    return [f"input.columns: {key}: unknown key{_meant(key, known)}" for key in choice.columns if key not in known]
+    return [f"{section}: {key}: unknown key{_meant(key, known)}" for key in choice.columns if key not in known]
 
 
 def _meant(key: str, known: Collection[str]) -> str:
@@ -57,20 +57,23 @@ def resolve(choice: Input, simulation: bool, found: Collection[str]) -> tuple[di
     stripped = {name.strip(): name for name in reversed(list(found))}
     names: dict[str, str] = {}
     missing: list[str] = []
-    for key in required(choice.format, simulation):
-        wanted = choice.columns.get(key, key)
-        if wanted in stripped:
-            names[key] = stripped[wanted]
-        else:
-            missing.append(wanted)
-    for key in optional(choice.format, simulation):
-        candidates = (choice.columns[key],) if key in choice.columns else ANY_CASE.get(key, (key,))
-        present = [stripped[name] for name in candidates if name in stripped]
+    needed = required(choice.format, simulation)
+    for key in (*needed, *optional(choice.format, simulation)):
+        present = [stripped[name] for name in _candidates(key, choice) if name in stripped]
         if present:
             names[key] = present[0]
-        elif key in choice.columns and (simulation or key != "weight"):  # data usually have no weight
-            missing.append(choice.columns[key])
+        elif key in needed or key in choice.columns:
+            missing.append(choice.columns.get(key, key))
     return names, missing
+
+
+def _candidates(key: str, choice: Input) -> tuple[str, ...]:
+    """The names under which a column may stand in a file."""
+    if key in choice.columns:
+        return (choice.columns[key],)
+    if key in (*NANO, *NANO_GENERATOR, NANO_MATCH):
+        return (key, key.replace("_", ".", 1))  # a member of a list of records
+    return ANY_CASE.get(key, (key,))
 
 
 def missing_fault(missing: Sequence[str], choice: Input, found: Sequence[str]) -> str:

@@ -12,10 +12,10 @@ from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons
-from muonkit.io.checks import examine
+from muonkit.io.checks import check_charges, examine
 from muonkit.io.chunks import Checked, Chunk, Summary
 from muonkit.io.names import IDENTITY, NANO, NANO_GENERATOR, NANO_MATCH
-from muonkit.io.pairs import identity, weight
+from muonkit.io.pairs import identity, integers, weight
 
 MUON = 13
 MAX_DR = 0.05
@@ -39,7 +39,7 @@ class Lists:
             if not np.array_equal(ak.to_numpy(ak.num(jagged[other])), counts):
                 pair = f"'{chunk.names[first]}' and '{chunk.names[other]}'"
                 raise InputError(f"{chunk.name}: {pair} have lists of different length. Name lists of the same muons.")
-        columns = {key: ak.to_numpy(ak.flatten(lists)) for key, lists in jagged.items()}
+        columns = {key: plain(ak.flatten(lists)) for key, lists in jagged.items()}
         return cls(columns, np.repeat(np.arange(len(counts)), counts), np.concatenate([[0], np.cumsum(counts)]))
 
     def places(self, chosen: BoolArray) -> Any:
@@ -48,11 +48,17 @@ class Lists:
         return ak.unflatten(np.flatnonzero(chosen), np.bincount(self.event[chosen], minlength=events))
 
 
+def plain(column: Any) -> AnyArray:
+    """A column with one number per event, or per item, as NumPy array (n,). What is absent is NaN."""
+    return np.asarray(ak.to_numpy(ak.fill_none(column, np.nan)))
+
+
 def dimuons(raw: Mapping[str, Any], chunk: Chunk) -> Checked:
     """The good pairs of a chunk of events, and what was found. `raw`: canonical name -> awkward array, one entry per
-    event. Raises InputError if the lists of one event differ in length."""
+    event. Raises InputError if the lists of one event differ in length, or if charges are unsigned and hold -1."""
     muons = Lists.of({key: raw[key] for key in NANO}, chunk)
-    events = {key: ak.to_numpy(raw[key]) for key in (*IDENTITY, "weight") if key in raw}
+    check_charges(muons.columns, chunk)
+    events = {key: plain(raw[key]) for key in (*IDENTITY, "weight") if key in raw}
     good, bad = examine(muons.columns, chunk, muons.event + chunk.start)
     good_event, bad_events = examine(events, chunk) if events else (np.ones(len(muons.offsets) - 1, np.bool_), ())
     good &= good_event[muons.event]
@@ -100,7 +106,7 @@ def truth(muons: Lists, raw: Mapping[str, Any], chunk: Chunk) -> MuonArrays:
     Raises InputError if the lists of generator particles of one event differ in length."""
     particles = Lists.of({key: raw[key] for key in NANO_GENERATOR}, chunk)
     if NANO_MATCH in raw:
-        places = _by_index(muons, ak.to_numpy(ak.flatten(raw[NANO_MATCH])), particles)
+        places = _by_index(muons, integers(plain(ak.flatten(raw[NANO_MATCH]))), particles)
     else:
         places = _nearest(muons, particles)
     found = places >= 0
@@ -114,7 +120,7 @@ def truth(muons: Lists, raw: Mapping[str, Any], chunk: Chunk) -> MuonArrays:
 
 def _is_muon(particles: Lists, places: IntArray, charge: AnyArray) -> BoolArray:
     # the PDG number of mu- is +13
-    same = particles.columns["GenPart_pdgId"][places] == -MUON * charge
+    same = integers(particles.columns["GenPart_pdgId"][places]) == -MUON * integers(charge)
     return same & (particles.columns["GenPart_status"][places] == 1)
 
 
@@ -127,7 +133,7 @@ def _by_index(muons: Lists, index: AnyArray, particles: Lists) -> IntArray:
 
 
 def _nearest(muons: Lists, particles: Lists) -> IntArray:
-    final = np.abs(particles.columns["GenPart_pdgId"]) == MUON
+    final = np.abs(integers(particles.columns["GenPart_pdgId"])) == MUON
     muon, particle = crossed(muons.places(np.ones(len(muons.event), np.bool_)), particles.places(final))
     distance = _dr(muons, muon, particles, particle)
     near = (distance < MAX_DR) & _is_muon(particles, particle, muons.columns["Muon_charge"][muon])

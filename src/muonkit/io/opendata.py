@@ -5,6 +5,7 @@ interruption leaves in FILE.part is completed by the next call (HTTP Range)."""
 
 import hashlib
 import http.client
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from muonkit.core.errors import InputError
 
 TIMEOUT = 30.0  # s without a byte
 BLOCK = 1 << 16
-NETWORK_FAULTS = (OSError, http.client.HTTPException)
+NETWORK_FAULTS = (OSError, http.client.HTTPException, ValueError)
 Progress = Callable[[int, int], None]
 
 
@@ -123,10 +124,15 @@ def _open(record: OpenDataRecord, start: int) -> Any:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
             return _open(record, 0)
-        raise InputError(_refused(record, f"{error.code} {error.reason}")) from error
+        raise InputError(_refused(record, f"{error.code} {_line(error.reason)}")) from error
     except NETWORK_FAULTS as error:
         reason = error.reason if isinstance(error, URLError) else error
-        raise InputError(_refused(record, str(reason) or type(error).__name__)) from error
+        raise InputError(_refused(record, _line(reason))) from error
+
+
+def _line(error: Any) -> str:
+    """What an error says, in one line that is not long."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _first_byte(response: Any, asked: int, record: OpenDataRecord) -> int:
@@ -141,7 +147,11 @@ def _first_byte(response: Any, asked: int, record: OpenDataRecord) -> int:
 def _expect_size(response: Any, start: int, record: OpenDataRecord) -> None:
     """Refuse a file of another size before a byte of it is written."""
     length = response.headers.get("Content-Length")
-    if length is not None and start + int(length) != record.size:
+    if length is None:
+        return
+    if not re.fullmatch(r"\s*[0-9]{1,18}\s*", length):
+        raise InputError(_refused(record, f"the server gives a length that is no number: {length[:60]!r}"))
+    if start + int(length) != record.size:
         raise InputError(_changed(record, f"has {start + int(length)} bytes instead of {record.size}"))
 
 
@@ -151,7 +161,7 @@ def _blocks(response: Any, record: OpenDataRecord) -> Iterator[bytes]:
         try:
             block = response.read(BLOCK)
         except NETWORK_FAULTS as error:
-            raise InputError(_broken(record, f"the connection broke ({str(error) or type(error).__name__})")) from error
+            raise InputError(_broken(record, f"the connection broke ({_line(error)})")) from error
         if not block:
             return
         yield block

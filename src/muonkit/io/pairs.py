@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from muonkit.core.arrays import AnyArray, BoolArray, FloatArray
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons, Identity
-from muonkit.io.checks import examine
+from muonkit.io.checks import check_charges, examine
 from muonkit.io.chunks import Checked, Chunk, Summary
 from muonkit.io.names import IDENTITY
 
@@ -15,13 +15,15 @@ Columns = Mapping[str, AnyArray]
 
 
 def dimuons(raw: Columns, chunk: Chunk) -> Checked:
-    """The good pairs of a chunk, and what was found. `raw`: canonical name -> column (n,), one row per pair."""
+    """The good pairs of a chunk, and what was found. `raw`: canonical name -> column (n,), one row per pair.
+    Raises InputError if charges are unsigned and hold -1."""
+    check_charges(raw, chunk)
     good, bad = examine(raw, chunk)
     kept = {key: column[good] for key, column in raw.items()}
     dropped = int((~good).sum())
     if chunk.format == "dimuon":
         return Checked(_table(_muon(kept, "plus_"), _muon(kept, "minus_"), kept), Summary(len(good), dropped, bad))
-    opposite = kept["Q1"] * kept["Q2"] < 0
+    opposite = kept["Q1"] != kept["Q2"]  # both are +1 or -1, of any type
     same_sign = int((~opposite).sum())
     kept = {key: column[opposite] for key, column in kept.items()}
     return Checked(_by_charge(kept), Summary(len(good), dropped, bad, same_sign))
@@ -72,4 +74,9 @@ def identity(columns: Columns, rows: int) -> Identity | None:
     if not {"run", "event"} <= set(columns):
         return None
     zero = np.zeros(rows, dtype=np.int64)
-    return Identity(*(columns[key].astype(np.int64) if key in columns else zero for key in IDENTITY))
+    return Identity(*(integers(columns[key]) if key in columns else zero for key in IDENTITY))
+
+
+def integers(column: AnyArray) -> IntArray:
+    """A column (n,) as int64, with 0 for what is not finite."""
+    return np.where(np.isfinite(column), column, 0).astype(np.int64)

@@ -5,29 +5,39 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from muonkit.calibration.export import Corrections
 from muonkit.core.arrays import FloatArray
 from muonkit.core.errors import InputError
 from muonkit.core.plain import plain_fields
 from muonkit.core.result import Result
-from muonkit.io.config import Input
+from muonkit.io.config import Input, Table
 from muonkit.io.corrected import MuonRows, rewrite
+from muonkit.io.places import Place
 from muonkit.io.source import recognised
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyResult(Result):
-    """The file that was written: muons in it, those outside the eta range of the corrections, columns left out."""
+    """The file that was written. rows: rows (events for NanoAOD) that were read; muons: written; outside: outside the
+    eta range of the corrections; unchanged: not valid, for the reasons in `warnings`; both keep their pT. dropped:
+    columns and objects that could not be written."""
 
     file: Path
+    rows: int
     muons: int
     outside: int
+    unchanged: int
+    warnings: tuple[str, ...]
     dropped: tuple[str, ...]
 
     def report(self) -> str:
-        lines = [f"{self.file}: {self.muons} muons written"]
+        kept = self.outside + self.unchanged
+        lines = [f"{self.file}: {self.rows} rows read, {self.muons} muons written, {self.muons - kept} corrected"]
         lines += [f"{self.outside} outside the eta range, kept as they are"] if self.outside else []
+        lines += [f"{self.unchanged} not valid, kept as they are"] if self.unchanged else []
+        lines += self.warnings
         return "\n".join([*lines, *(f"column {name} could not be written and was dropped" for name in self.dropped)])
 
     def to_json(self) -> dict[str, Any]:
@@ -35,31 +45,53 @@ class ApplyResult(Result):
 
 
 def apply(
-    corrections_path: Path, path_in: Path, path_out: Path, file_format: str | None, variation: str, smear: bool
+    corrections_path: Path,
+    place_in: Place,
+    path_out: Path,
+    table: Table,
+    variation: str = "nominal",
+    smear: bool = False,
+    slim: bool = False,
 ) -> ApplyResult:
-    """Write the muons of `path_in` with corrected (or smeared) pT, the old one kept as *_original.
+    """Write the muons of `place_in` with corrected (or smeared) pT, the old one kept as *_original. `slim`: only muons,
+    run, luminosity block, event and weight, instead of all columns and trees.
 
-    `file_format`: recognised if None. Raises InputError for corrections or a file that cannot be used."""
+    Raises InputError for corrections or a file that cannot be used, or of which too many muons are not valid."""
     corrections = Corrections.open(corrections_path, variation)
-    choice = Input.model_validate({"data": (str(path_in),), "format": file_format or recognised(path_in)})
+    choice = _choice(place_in, table)
     outside = 0
 
     def corrected(muons: MuonRows) -> FloatArray:
         nonlocal outside
         outside += int((~corrections.inside(muons.eta)).sum())
         if smear:
-            _require_identity(muons, path_in)
+            _require_identity(muons, place_in)
             return muons.pt * corrections.smearing(
                 muons.pt, muons.eta, muons.run, muons.luminosity_block, muons.event, muons.index
             )
         return muons.pt * corrections.factor(muons.pt, muons.eta, muons.charge)
 
-    summary = rewrite(path_in, path_out, choice, corrected)
-    return ApplyResult(path_out, summary.muons, outside, tuple(summary.dropped))
+    done = rewrite(place_in, path_out, choice, corrected, slim)
+    return ApplyResult(path_out, done.rows, done.muons, outside, done.unchanged, done.warnings, done.dropped)
 
 
-def _require_identity(muons: MuonRows, path: Path) -> None:
+def _choice(place: Place, table: Table) -> Input:
+    """The file as an [input]. Raises InputError if it cannot be read, or for a value that is not allowed."""
+    content = {
+        "data": (str(place),),
+        "format": table.file_format or recognised(place, table.tree, table.columns),
+        "tree": table.tree,
+        "columns": dict(table.columns),
+        "max_bad_share": table.max_bad_share,
+    }
+    try:
+        return Input.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{place}: {fault['loc'][0]}: {fault['msg']}" for fault in error.errors()) from error
+
+
+def _require_identity(muons: MuonRows, place: Place) -> None:
     if len(muons.event) and not np.any(muons.event):
         raise InputError(
-            f"{path}: smearing needs run, luminosityBlock and event, or all muons would share random numbers"
+            f"{place}: smearing needs run, luminosityBlock and event, or all muons would share random numbers"
         )

@@ -23,7 +23,7 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
 
     # the waist of the hourglass: from here on only sums
     template = study.count_template()
-    data = study.count_data("count data", Count(), Count(half=0))
+    data = study.count_data("count data", Count(), Count(half=0), look=True)
     pairs, first_half = data.masses
     fit = study.fitter(template, pairs)
 
@@ -54,6 +54,7 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
             same=ClosureFit.against(closed.extraction),
             split=ClosureFit.against(crossed.extraction, applied=half.extraction),
         ),
+        rows_read=data.rows,
         resonance=study.peak,
         warnings=study.warnings(template, data),
         provenance=study.provenance(),

@@ -13,8 +13,12 @@ from muonkit.calibration.accumulate import (
     accumulate,
     accumulate_generator,
 )
+from muonkit.calibration.summary import RowCounts
+from muonkit.core.errors import InputError
 from muonkit.data.dimuons import Dimuons
 from muonkit.io import source
+from muonkit.io.repeated import Repeats, repeats
+from muonkit.pipelines.looks import Looked, Softest
 from muonkit.simulation.dimuons.generate import EventBlock, make_block
 
 DimuonPiece = source.Chunk | EventBlock
@@ -35,22 +39,25 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class CountTask:
-    """One chunk of a file, or one block of the built-in generator; what to count in it, and whether generator masses
-    are counted too."""
+    """One chunk of a file, or one block of the built-in generator; what to count in it, whether generator masses are
+    counted too, and whether repeated pairs are looked for, among one pair in `one_in` (0: not at all)."""
 
     piece: DimuonPiece
     settings: CountSettings
     counts: tuple[Count, ...] = (Count(),)
     generator: bool = False
+    one_in: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PieceCounts:
-    """The sums of one task: one CellMasses per count; generator masses where asked for; what was wrong in the rows."""
+    """The sums of one task: one CellMasses per count; generator masses, and what the pairs show, where asked for; what
+    was wrong in the rows."""
 
     masses: tuple[CellMasses, ...]
     generator: GenMasses | None
     summary: source.Summary
+    looked: Looked | None = None
 
 
 Map = Callable[[Callable[[CountTask], PieceCounts], Iterable[CountTask]], Iterable[PieceCounts]]
@@ -58,11 +65,14 @@ Map = Callable[[Callable[[CountTask], PieceCounts], Iterable[CountTask]], Iterab
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Sums over all chunks: one CellMasses per count, generator masses, what was wrong in the files."""
+    """Sums over all chunks: one CellMasses per count, generator masses, what was wrong in the files, numbers of rows,
+    and the softest muons of every piece with the name of its file."""
 
     masses: tuple[CellMasses, ...]
     generator: GenMasses | None
     warnings: tuple[str, ...]
+    rows: RowCounts
+    softest: tuple[tuple[str, Softest], ...] = ()
 
     @property
     def gen_masses(self) -> GenMasses:
@@ -73,19 +83,51 @@ class Counted:
 
 
 def count(tasks: list[CountTask], run: Map, max_bad_share: float) -> Counted:
-    """Add up all tasks in their order. Raises InputError when too many rows are bad."""
+    """Add up all tasks in their order. Raises InputError when too many rows are bad, or too many pairs repeated."""
     parts = list(run(count_piece, tasks))
-    warnings = source.refuse([part.summary for part in parts], max_bad_share)
+    total = reduce(add, (part.summary for part in parts))
+    warnings = source.refuse([total], max_bad_share)
+    looked = [
+        (task.piece.name, part.looked)
+        for task, part in zip(tasks, parts, strict=True)
+        if part.looked is not None and isinstance(task.piece, source.Chunk)
+    ]
+    found = repeats([(name, each.hashes) for name, each in looked], max(tasks[0].one_in, 1))
+    warnings += refuse_repeated(found, max_bad_share)
     masses = tuple(reduce(add, same) for same in zip(*(part.masses for part in parts), strict=True))
     generators = [part.generator for part in parts if part.generator is not None]
-    return Counted(masses, reduce(add, generators) if generators else None, tuple(warnings))
+    return Counted(
+        masses,
+        reduce(add, generators) if generators else None,
+        tuple(warnings),
+        RowCounts(total.rows, total.dropped, total.same_sign, total.unmatched, found.pairs),
+        tuple((name, each.softest) for name, each in looked),
+    )
+
+
+def refuse_repeated(found: Repeats, max_share: float) -> list[str]:
+    """One line for every two files that share pairs. Raises InputError if more than `max_share` of all pairs stand in
+    the files before."""
+    lines = found.described()
+    if found.share > max_share:
+        end = f"{found.share:.2%} of all pairs are repeated, {max_share:.2%} is allowed"
+        way_out = "leave out what is there twice, or raise input.max_bad_share"
+        raise InputError(f"{line}. {end}: {way_out}" for line in lines)
+    return [f"{line}; counted twice" for line in lines]
 
 
 def count_piece(task: CountTask) -> PieceCounts:
     """The sums of one task; module-level, so that it can travel to another process."""
     table, summary = load(task.piece)
     masses = tuple(accumulate(each.of(table), task.settings) for each in task.counts)
-    return PieceCounts(masses, accumulate_generator(table, task.settings) if task.generator else None, summary)
+    generator = accumulate_generator(table, task.settings) if task.generator else None
+    looked = Looked.at(table, task.settings, task.one_in) if task.one_in else None
+    return PieceCounts(masses, generator, summary, looked)
+
+
+def rows_of(pieces: Iterable[DimuonPiece]) -> int:
+    """Rows (events for NanoAOD) of those pieces that are in files."""
+    return sum(piece.stop - piece.start for piece in pieces if isinstance(piece, source.Chunk))
 
 
 def load(piece: DimuonPiece) -> tuple[Dimuons, source.Summary]:

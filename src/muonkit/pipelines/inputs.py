@@ -1,5 +1,8 @@
 """What a calibration or validation reads: pieces of data and template, and the settings of the count."""
 
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,37 +11,46 @@ from muonkit.calibration.accumulate import CountSettings, selected
 from muonkit.calibration.binning import Binning
 from muonkit.calibration.config import Calibrate
 from muonkit.core.errors import InputError
-from muonkit.core.kinematics import mass
+from muonkit.core.kinematics import MuonArrays, mass
 from muonkit.core.particles import resonance
-from muonkit.data.dimuons import Dimuons
+from muonkit.data.dimuons import Dimuons, concatenate
 from muonkit.io import source
 from muonkit.pipelines.counting import DimuonPiece, load
 from muonkit.simulation.dimuons.config import Generate, GenerateCuts, SimulateDimuons
 from muonkit.simulation.dimuons.generate import EventBlock, make_block
 
-EDGE = 0.01  # relative width in which a cut on reconstructed pT shows as a cliff
+ENOUGH = 200_000  # selected pairs: quantiles are known to 1e-3
+Map = Callable[[Callable[[DimuonPiece], Dimuons], Iterable[DimuonPiece]], Iterable[Dimuons]]
 
 
-def pieces(config: Calibrate, base: Path) -> tuple[list[source.Chunk], list[DimuonPiece]]:
-    """The chunks of data, and those of the simulation or the blocks of the built-in generator where there is none.
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Chunks of data; chunks of the simulation, or blocks of the built-in generator; one line for every file that was
+    left out or is read once only."""
 
-    Raises InputError with the faults of all files."""
+    data: list[source.Chunk]
+    template: list[DimuonPiece]
+    notes: tuple[str, ...]
+
+
+def pieces(config: Calibrate, base: Path) -> Pieces:
+    """The pieces of data and of the template. Raises InputError with the faults of all files."""
     faults: list[str] = []
 
-    def opened(patterns: tuple[str, ...], simulation: bool) -> list[source.Chunk]:
+    def opened(patterns: tuple[str, ...], simulation: bool) -> source.Opened:
         try:
             return source.open_dimuons(patterns, config.input, simulation=simulation, base=base)
         except InputError as error:
             faults.extend(error.faults)
-            return []
+            return source.Opened([])
 
     data = opened(config.input.data, False)
-    template: list[DimuonPiece] = (
-        list(opened(config.input.simulation, True)) if config.input.simulation else _blocks(config)
-    )
+    simulation = opened(config.input.simulation, True) if config.input.simulation else None
     if faults:
         raise InputError(faults)
-    return data, template
+    if simulation is None:
+        return Pieces(data.chunks, _blocks(config), data.notes)
+    return Pieces(data.chunks, list(simulation.chunks), (*data.notes, *simulation.notes))
 
 
 def _blocks(config: Calibrate) -> list[DimuonPiece]:
@@ -49,8 +61,9 @@ def _blocks(config: Calibrate) -> list[DimuonPiece]:
 
 
 def files(data: list[source.Chunk], template: list[DimuonPiece], *more: Path) -> list[Path]:
-    """The files that are read, each once, for provenance and for the state of a resumed run."""
-    return sorted({piece.path for piece in [*data, *template] if isinstance(piece, source.Chunk)} | set(more))
+    """The files of this machine that are read, each once, for provenance and for the state of a resumed run."""
+    places = {piece.path for piece in [*data, *template] if isinstance(piece, source.Chunk)}
+    return sorted({place for place in places if isinstance(place, Path)} | set(more))
 
 
 def generator_config(config: Calibrate) -> SimulateDimuons:
@@ -80,39 +93,49 @@ def _least_parent_pt(config: Calibrate) -> float:
     return float(0.8 * np.sqrt(max(4 * cut**2 - pole**2, 0.0)))
 
 
-def settings(config: Calibrate, first: DimuonPiece) -> CountSettings:
-    """What is counted; cell edges that are not configured come from the first chunk of data."""
-    table, _ = load(first)
+def settings(config: Calibrate, data: Sequence[DimuonPiece], run: Map) -> CountSettings:
+    """What is counted; cell edges that are not configured come from the data, as many pieces as it takes. `run` is a
+    map over pieces."""
     window, pole = config.resonance.mass_window, resonance(config.resonance.name).mass
     cuts = (config.selection.scaled_pt_min, config.selection.scaled_pt_max)
     empty = Binning(np.array(config.binning.eta_edges), np.array([-1.0, 1.0]), np.array([-1.0, 1.0]))
     draft = CountSettings(empty, window, config.binning.mass_bins, pole, cuts)
+    given = config.binning.log_pt_ratio_edges is not None and config.binning.cos_dphi_edges is not None
+    plus, minus = _muons([]) if given else _muons(_enough(data, draft, run))
+    return replace(draft, binning=Binning.from_choice(config.binning, plus, minus))
+
+
+def _enough(data: Sequence[DimuonPiece], draft: CountSettings, run: Map) -> list[Dimuons]:
+    """The selected pairs of the first piece, and of others that are spread over all files, until they are ENOUGH.
+
+    Pieces are read in rounds of 1, 1, 2, 4, ... so that the choice does not depend on the number of processes."""
+    order = spread(len(data))
+    found: list[Dimuons] = []
+    done, step = 0, 1
+    while done < len(order) and sum(len(table) for table in found) < ENOUGH:
+        found += run(partial(selected_pairs, settings=draft), [data[i] for i in order[done : done + step]])
+        done, step = done + step, max(done, 1)
+    return found
+
+
+def spread(n: int) -> list[int]:
+    """0 ... n - 1 in the order 0, 1/2, 1/4, 3/4, 1/8 ... (van der Corput): any beginning of it is spread over all."""
+    bits = max(n - 1, 0).bit_length()
+    places = (int(f"{i:0{bits}b}"[::-1], 2) if bits else 0 for i in range(1 << bits))
+    return [place for place in places if place < n]
+
+
+def selected_pairs(piece: DimuonPiece, settings: CountSettings) -> Dimuons:
+    """The pairs of a piece that pass the cuts in the mass window."""
+    table, _ = load(piece)
     masses = mass(table.plus, table.minus)
-    chosen = (masses >= window[0]) & (masses < window[1]) & selected(table, masses, draft)
-    kept = table[chosen]
-    binning = Binning.from_choice(config.binning, kept.plus, kept.minus)
-    return CountSettings(binning, window, config.binning.mass_bins, pole, cuts)
+    window = (masses >= settings.window[0]) & (masses < settings.window[1])
+    kept = table[window & selected(table, masses, settings)]
+    return Dimuons(kept.plus, kept.minus, kept.weight)
 
 
-def reconstructed_cut(table: Dimuons, chosen: CountSettings) -> str | None:
-    """A warning if the pairs were cut in reconstructed pT above the dilation-invariant cut.
-
-    Such a cut biases the scale by 2e-4 at 1 % resolution. A sample that was not cut has muons below
-    scaled_pt_min x (window's low end)/m_resonance, and no cliff at its smallest pT."""
-    smaller = np.minimum(table.plus.pt, table.minus.pt)
-    masses = mass(table.plus, table.minus)
-    window = (masses >= chosen.window[0]) & (masses < chosen.window[1])
-    if window.sum() < 1000:
-        return None
-    lowest = float(smaller[window].min())
-    if lowest <= chosen.scaled_pt[0] * chosen.window[0] / chosen.pole:
-        return None
-    scaled = smaller[window] * chosen.pole / masses[window]
-    near, near_scaled = (int((pt < pt.min() * (1 + EDGE)).sum()) for pt in (smaller[window], scaled))
-    if near < 5 or near_scaled > near:  # the cliff is in pT/m: a cut that does no harm
-        return None
-    needed = lowest * chosen.pole / chosen.window[0]
-    return (
-        f"the pairs seem to be cut at reconstructed pT = {lowest:.3g} GeV, which biases the scale by about 2e-4; "
-        f"use selection.scaled_pt_min of at least {needed:.3g} GeV"
-    )
+def _muons(tables: Sequence[Dimuons]) -> tuple[MuonArrays, MuonArrays]:
+    if not tables:
+        return MuonArrays(*np.zeros((3, 0))), MuonArrays(*np.zeros((3, 0)))
+    whole = concatenate(tables)
+    return whole.plus, whole.minus

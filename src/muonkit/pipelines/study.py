@@ -12,9 +12,11 @@ from muonkit.core.config import parse, read_text
 from muonkit.core.particles import resonance
 from muonkit.core.plain import rebuilt
 from muonkit.core.provenance import describe
+from muonkit.io import repeated
 from muonkit.io.source import Chunk
 from muonkit.pipelines import inputs
-from muonkit.pipelines.counting import Count, Counted, CountTask, DimuonPiece, PieceCounts, count, load
+from muonkit.pipelines.counting import Count, Counted, CountTask, PieceCounts, count, rows_of
+from muonkit.pipelines.looks import reconstructed_cut
 from muonkit.pipelines.workspace import RunFolder, claim
 from muonkit.run.checkpoint import remembered
 from muonkit.run.runner import Runner
@@ -26,8 +28,7 @@ class Study:
 
     text: str
     config: Calibrate
-    data: list[Chunk]
-    template: list[DimuonPiece]
+    pieces: inputs.Pieces
     files: list[Path]
     workspace: RunFolder
     settings: CountSettings
@@ -38,20 +39,26 @@ class Study:
         """Check the configuration and the files, and take OUT/. Raises InputError with every fault found."""
         text = read_text(config_path)
         config = parse(text, Calibrate, str(config_path))
-        data, template = inputs.pieces(config, config_path.resolve().parent)
-        files = inputs.files(data, template, *more_files)
+        pieces = inputs.pieces(config, config_path.resolve().parent)
+        files = inputs.files(pieces.data, pieces.template, *more_files)
         workspace = claim(out, text, files)
-        return cls(text, config, data, template, files, workspace, inputs.settings(config, data[0]), runner)
+        settings = inputs.settings(config, pieces.data, runner.results)
+        return cls(text, config, pieces, files, workspace, settings, runner)
 
     def count_template(self) -> Counted:
         """Reconstructed and generator masses of the simulation."""
-        return self._count(
-            "count simulation", [CountTask(piece, self.settings, generator=True) for piece in self.template]
-        )
+        one_in = repeated.one_in(rows_of(self.pieces.template))
+        tasks = [
+            CountTask(piece, self.settings, generator=True, one_in=one_in if isinstance(piece, Chunk) else 0)
+            for piece in self.pieces.template
+        ]
+        return self._count("count simulation", tasks)
 
-    def count_data(self, what: str, *counts: Count) -> Counted:
-        """Masses of the data, one CellMasses for each of `counts`; `what` names the step."""
-        return self._count(what, [CountTask(piece, self.settings, counts) for piece in self.data])
+    def count_data(self, what: str, *counts: Count, look: bool = False) -> Counted:
+        """Masses of the data, one CellMasses for each of `counts`; `what` names the step. `look`: for repeated pairs
+        and for a cut on reconstructed pT."""
+        one_in = repeated.one_in(rows_of(self.pieces.data)) if look else 0
+        return self._count(what, [CountTask(piece, self.settings, counts, one_in=one_in) for piece in self.pieces.data])
 
     def _count(self, what: str, tasks: list[CountTask]) -> Counted:
         run = remembered(self.runner.map(what), self.workspace.parts, what.replace(" ", "-"), PieceCounts)
@@ -69,10 +76,10 @@ class Study:
         name = self.config.resonance.name
         return Peak(name, resonance(name).mass, self.settings.window)
 
-    def warnings(self, *counted: Counted) -> tuple[str, ...]:
-        """What was wrong in the files, and with the cuts behind them."""
-        cut = inputs.reconstructed_cut(load(self.data[0])[0], self.settings)
-        return (*(line for each in counted for line in each.warnings), *([cut] if cut else []))
+    def warnings(self, template: Counted, data: Counted) -> tuple[str, ...]:
+        """What was left out, what was wrong in the files, and with the cuts behind them."""
+        cut = reconstructed_cut(data.softest, self.settings)
+        return (*self.pieces.notes, *template.warnings, *data.warnings, *([cut] if cut else []))
 
     def provenance(self) -> Provenance:
         """What is needed to make a result again."""

@@ -26,7 +26,7 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
         return ValidationResult.open(out)
 
     template = study.count_template()
-    data = study.count_data("count data", Count(), Count(corrections))
+    data = study.count_data("count data", Count(), Count(corrections), look=True)
     pairs, corrected = data.masses
     fit = study.fitter(template, pairs)
     before = fit("fit data", pairs, ("A",))
@@ -39,6 +39,7 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
         after=scale_left(after.extraction, after.cells, corrections),
         fit=SampleFit.of_sample(after, corrected, before=pairs, after=corrected),
         parameters=ClosureFit.against(full.extraction) if full else None,
+        rows_read=data.rows,
         resonance=study.peak,
         warnings=study.warnings(template, data),
         provenance=study.provenance(),
