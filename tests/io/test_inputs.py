@@ -191,7 +191,7 @@ def test_lists_and_records_are_corrected(form: str, slim: bool, tmp_path: Path) 
 def test_a_url_whose_reader_is_not_installed_says_which_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert faults(tmp_path, "root://eospublic.cern.ch//eos/a.root", "https://x.org/a.parquet?version=2") == [
         "root://eospublic.cern.ch//eos/a.root: reading it needs the package fsspec-xrootd; "
         "run `pip install fsspec fsspec-xrootd`",
