@@ -82,3 +82,11 @@ def test_no_such_detector_names_those_there_are(capsys: pytest.CaptureFixture[st
     error = capsys.readouterr().err
     assert "atlas: there is no such file" in error
     assert all(name in error for name in shipped())
+
+
+def test_a_name_that_would_leave_the_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "escape.toml", tmp_path / "deep" / "out"
+    path.write_text(NOTHING_IN_IT.replace('"empty"', '"../../escaped"'))
+    assert main(["detector", "show", str(path), "-o", str(out)]) == 2
+    assert "'../../escaped' cannot be the name of a file" in capsys.readouterr().err
+    assert not list(tmp_path.glob("escaped*"))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from muonkit.core.arrays import FloatArray
-from muonkit.core.files import atomic
+from muonkit.core.files import atomic, plain_name
 from muonkit.core.plain import plain_fields
 from muonkit.core.result import Result
 from muonkit.detector.detector import (
@@ -137,7 +137,10 @@ def describe(detector: Detector) -> DetectorResult:
 
 
 def draw(detector: Detector, out: Path) -> list[Path]:
-    """Three figures in `out`: along the beam, across it, material against eta."""
+    """Three figures in `out`: along the beam, across it, material against eta.
+
+    Raises InputError if the name of the detector cannot be part of the name of a file."""
+    begin = plain_name(detector.name, "name of the detector")
     budget = material_budget(detector, directions(ETA))
     figures = {
         "rz": pictures.longitudinal(detector),
@@ -146,7 +149,7 @@ def draw(detector: Detector, out: Path) -> list[Path]:
     }
     paths = []
     for name, figure in figures.items():
-        paths.append(out / f"{detector.name}-{name}.png")
+        paths.append(out / f"{begin}-{name}.png")
         with atomic(paths[-1]) as temporary:
             figure.savefig(temporary, dpi=160, format="png")
     return paths

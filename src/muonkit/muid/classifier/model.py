@@ -5,7 +5,6 @@ Trees or a network give a score; what share of the tracks with this score are si
 tracks: that says a monotonic curve, which was found on tracks that the training did not use."""
 
 import hashlib
-import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from muonkit.core import limits
 from muonkit.core.arrays import AnyArray, FloatArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
@@ -70,8 +70,7 @@ class Classifier:
     def from_bytes(cls, content: bytes, name: str) -> Self:
         """Read a file's content. Raises InputError for what is damaged, foreign or of other features."""
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-                arrays = dict(archive)
+            arrays = limits.load_npz(content, name)
             header = json.loads(bytes(arrays.pop("header")))
             schema, checksum = header["schema"], header["checksum"]
             model = cls(header["kind"], arrays, header["about"])

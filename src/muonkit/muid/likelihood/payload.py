@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from muonkit.core import limits
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
@@ -189,8 +190,7 @@ def _fault(values: AnyArray, shape: tuple[int, ...], kind: type) -> str:
 
 def _unpacked(content: bytes, name: str) -> tuple[dict[str, AnyArray], dict[str, Any]]:
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = dict(archive)
+        arrays = limits.load_npz(content, name)
         header = json.loads(bytes(arrays.pop(HEADER)))
     except Exception as error:  # damaged files raised nine kinds, of zip, zlib, NumPy, tokenize and JSON
         raise InputError(f"{name}: is not a payload, or is damaged. Copy or build it again.") from error
