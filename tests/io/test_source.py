@@ -51,7 +51,7 @@ def test_generator_columns_are_left_alone_in_data_and_weight_is_one_without_a_co
     content = columns()
     del content["weight"], content["run"]
     table = everything(write(tmp_path / "muons.parquet", content))
-    assert not table.is_simulation
+    assert table.gen_plus is None
     assert table.identity is None
     assert np.all(table.weight == 1)
 

@@ -44,11 +44,6 @@ class Dimuons:
     def __len__(self) -> int:
         return len(self.weight)
 
-    @property
-    def is_simulation(self) -> bool:
-        """Whether the pairs have generator muons."""
-        return self.gen_plus is not None
-
     def __getitem__(self, rows: AnyArray | slice) -> Self:
         """The pairs selected by a mask, an index array or a slice."""
         return type(self)(
