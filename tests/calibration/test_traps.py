@@ -8,6 +8,7 @@ from tests.calibration.trap_sizes import migration_slope
 from muonkit.calibration import massfit
 from muonkit.calibration.accumulate import GenMasses, residual_correlations
 from muonkit.calibration.massfit import FitOptions
+from muonkit.calibration.response import Truth
 from muonkit.core.kinematics import mass
 from muonkit.data.dimuons import Dimuons
 
@@ -27,7 +28,9 @@ def mean_scale(
     counts: samples.Counts, kernel: str = "curvature", generator: GenMasses | None = None
 ) -> tuple[float, float]:
     """Mean of mu - 1 over cells by their weights, and its error."""
-    fixed = samples.Counts(counts.settings, counts.data, counts.simulation, generator or counts.generator)
+    fixed = samples.Counts(
+        counts.settings, counts.data, counts.simulation, Truth(generator or counts.generator, counts.truth.responses)
+    )
     fits = samples.fit(fixed, ("A",), kernel=kernel).fits
     variance = fits.expected_covariance[fits.good, 0, 0] + fits.template_covariance[fits.good, 0, 0]
     weight = 1 / variance

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from muonkit.calibration.lineshape import CURVATURE, probabilities
+from muonkit.calibration.lineshape import GAUSSIAN, probabilities
 from muonkit.core.files import write_json, write_text
 from muonkit.io.columns import write_columns, write_masses
 
@@ -129,7 +129,7 @@ def write(out: Path, name: str, content: dict[str, Any], config: str = CONFIG) -
     rng = np.random.default_rng(7)
     theta = np.array([1.0, 0.012, 0.05, -1.0])
     node, weight = 3.0969 - 0.05 * np.arange(5), np.array([50.0, 4.0, 2.0, 1.0, 1.0])
-    shares, _ = probabilities(theta, MASS_EDGES, node, weight, CURVATURE)
+    shares, _ = probabilities(theta, MASS_EDGES, node, weight, GAUSSIAN["curvature"])
     entries = 400.0 + 100 * np.arange(CELLS)
     counts = rng.poisson(entries[:, None] * shares).astype(float)
     bins = np.arange(CELLS) % 3
@@ -139,10 +139,9 @@ def write(out: Path, name: str, content: dict[str, Any], config: str = CONFIG) -
     columns |= {name: np.full(CELLS, v) for name, v in zip(("mu", "sigma", "f_bkg", "slope"), theta, strict=True)}
     columns |= {f"{name}_error": np.full(CELLS, 1e-4) for name in ("mu", "sigma")}
     columns |= {"chi2": rng.chisquare(36, CELLS), "pull": np.append(rng.normal(size=CELLS - 1), np.nan)}
-    templates = {"cell": np.repeat(np.arange(CELLS), 5), "mass": np.tile(node, CELLS), "weight": np.tile(weight, CELLS)}
     write_columns(out / "cells.parquet", columns)
-    write_columns(out / "templates.parquet", templates | {"variance": templates["weight"]})
     write_masses(out / "masses.json.gz", counts, MASS_EDGES)
+    write_masses(out / "curves.json.gz", counts.sum(axis=1, keepdims=True) * shares, MASS_EDGES)
     write_text(out / "config.toml", config)
     write_json(out / name, content)
     return out

@@ -118,8 +118,9 @@ def test_every_resonance_has_a_name_for_figures_and_text():
 @pytest.fixture
 def tables(tmp_path):
     out = folders.write(tmp_path, "calibration.json", folders.calibration())
-    cells, templates = read_columns(out / "cells.parquet"), read_columns(out / "templates.parquet")
-    return masses.CellTables(cells, *read_masses(out / "masses.json.gz"), templates, "curvature")
+    counts, edges = read_masses(out / "masses.json.gz")
+    curves, _ = read_masses(out / "curves.json.gz")
+    return masses.CellTables(read_columns(out / "cells.parquet"), counts, curves, edges)
 
 
 def test_chosen_cells_are_the_largest_a_typical_and_the_worst(tables):
@@ -132,9 +133,7 @@ def test_chosen_cells_are_the_largest_a_typical_and_the_worst(tables):
 
 def test_chosen_cells_of_a_tiny_run_are_each_shown_once(tables):
     one = {name: values[:1] for name, values in tables.cells.items()}
-    assert masses.chosen(masses.CellTables(one, tables.counts, tables.edges, tables.templates, "mass")) == [
-        ("largest", 0)
-    ]
+    assert masses.chosen(masses.CellTables(one, tables.counts, tables.curves, tables.edges)) == [("largest", 0)]
 
 
 def test_curve_is_the_fit_to_the_entries_of_the_cell(tables):

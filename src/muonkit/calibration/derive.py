@@ -14,6 +14,7 @@ from muonkit.calibration.config import Fit
 from muonkit.calibration.extract import Extraction, extract, rough_resolution
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
 from muonkit.calibration.resolution import Resolution
+from muonkit.calibration.response import Truth, shapes_of
 from muonkit.core.arrays import FloatArray, sums
 from muonkit.core.errors import InputError
 
@@ -22,12 +23,13 @@ Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class FitPlan:
-    """What the fits of one study have in common: how pairs were counted, what the configuration chooses, generator
-    masses, the cells that are fitted, and the simulation, which gives the share of the angles in the resolution."""
+    """What the fits of one study have in common: how pairs were counted, what the configuration chooses, what the
+    simulation knows of generated muons, the cells that are fitted, and the simulation, which gives the share of the
+    angles in the resolution."""
 
     counting: CountSettings
     choice: Fit
-    generator: GenMasses
+    truth: Truth
     merging: Merging
     simulation: CellMasses | None = None
 
@@ -97,8 +99,9 @@ def derive(
 
     `template_errors` is off where the entries are those of the template itself. Raises InputError, see `extract`."""
     counting, choice = plan.counting, plan.choice
-    cell_data = massfit.merge_cells(data, plan.generator, plan.merging, counting.mass_edges)
     cells = Cells.from_sums(data, counting.binning, plan.merging, plan.simulation)
+    shapes = shapes_of(cells, plan.truth.responses, choice.kernel)
+    cell_data = massfit.merge_cells(data, plan.truth.masses, plan.merging, counting.mass_edges, shapes)
     fits = massfit.fit_all(cell_data, FitOptions(choice.kernel, choice.background), run)
     priors = {str(name): value for name, value in choice.priors.items()}
     edges = counting.binning.eta_edges

@@ -46,10 +46,10 @@ class Study:
         return cls(text, config, pieces, files, workspace, settings, runner)
 
     def count_template(self) -> Counted:
-        """Reconstructed and generator masses of the simulation."""
+        """Reconstructed masses of the simulation, and what it knows of generated muons."""
         one_in = repeated.one_in(rows_of(self.pieces.template))
         tasks = [
-            CountTask(piece, self.settings, generator=True, one_in=one_in if isinstance(piece, Chunk) else 0)
+            CountTask(piece, self.settings, truth=True, one_in=one_in if isinstance(piece, Chunk) else 0)
             for piece in self.pieces.template
         ]
         return self._count("count simulation", tasks)
@@ -66,9 +66,9 @@ class Study:
 
     def fitter(self, template: Counted, data: CellMasses) -> "Fitter":
         """Fits of the cells that hold enough of `data` and of the template. Raises InputError if there are none."""
-        generator, choice = template.gen_masses, self.config.fit
-        merging = plan_cells(data, generator, self.settings, choice.min_entries)
-        return Fitter(FitPlan(self.settings, choice, generator, merging, template.masses[0]), self.runner)
+        truth, choice = template.known_truth, self.config.fit
+        merging = plan_cells(data, truth.masses, self.settings, choice.min_entries)
+        return Fitter(FitPlan(self.settings, choice, truth, merging, template.masses[0]), self.runner)
 
     @property
     def peak(self) -> Peak:
