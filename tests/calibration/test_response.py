@@ -10,6 +10,9 @@ from muonkit.calibration import lineshape
 from muonkit.calibration.accumulate import CountSettings
 from muonkit.calibration.binning import Binning
 from muonkit.calibration.cells import Cells
+from muonkit.calibration.closure import scale_off
+from muonkit.calibration.extract import Extraction
+from muonkit.calibration.parameters import ParameterLayout
 from muonkit.calibration.response import Responses, Shapes, accumulate_responses, response_shapes
 from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons, Identity
@@ -72,6 +75,16 @@ def test_a_bias_of_the_simulation_is_not_hidden_in_the_kernel() -> None:
     straight, biased = (response_shapes(responses(*(kicks + shift)), one_cell()) for shift in (0, 4e-3))
     assert np.abs(straight.tables - biased.tables).max() < 2e-3
     assert straight.kappa == pytest.approx(biased.kappa, abs=0.02)
+
+
+def test_scale_off_is_the_mean_over_eta_bins() -> None:
+    layout = ParameterLayout(("A", "e"), 3)
+    vector = np.array([1e-4, 1e-4, 4e-4, 6e-4, 6e-4, 6e-4])
+    covariance = np.diag([1e-5, 1e-5, 1e-1, 1e-9, 1e-9, 1e-9]) ** 2
+    extraction = Extraction(layout, np.arange(4.0), vector, covariance, 0.0, 1, np.zeros(0), np.zeros(0, bool), ())
+    off = scale_off(extraction)[0]
+    assert (off.pt, off.value) == (6.0, pytest.approx(0.0, abs=1e-9)), "the third bin knows nothing"
+    assert off.error == pytest.approx(1e-5 / np.sqrt(2), rel=1e-3)
 
 
 def test_sums_of_chunks_are_the_sum_of_the_file() -> None:

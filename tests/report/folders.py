@@ -81,22 +81,23 @@ def fit(fitted: tuple[str, ...]) -> dict[str, Any]:
     return content
 
 
-def against_zero(p_value: float, pull: float) -> dict[str, Any]:
-    return {"chi2": 3.0, "ndf": 9, "p_value": p_value, "worst": "A_1", "worst_pull": pull}
+def off(p_value: float, pull: float) -> dict[str, Any]:
+    test = {"chi2": 3.0, "ndf": 9, "p_value": p_value, "worst": "A_1", "worst_pull": pull}
+    return {"test": test, "scale": [{"pt": pt, "value": 1e-6, "error": 1e-5} for pt in (6.0, 20.0, 45.0)]}
 
 
 def calibration() -> dict[str, Any]:
     """calibration.json of a run with nothing wrong."""
     fitted = ("A", "e", "M", "a")
     closure = {
-        "same": summary(fitted, seed=2, size=0.05) | {"test": against_zero(1.0, 0.1)},
-        "split": summary(fitted, seed=3) | {"test": against_zero(0.4, 1.9)},
+        "same": summary(fitted, seed=2, size=0.05) | off(1.0, 0.1),
+        "split": summary(fitted, seed=3) | off(0.4, 1.9),
     }
     return fit(fitted) | {
         "systematics": {"window": [1e-6] * len(fitted) * (len(ETA_EDGES) - 1)},
         "rows_read": ROWS,
         "resonance": RESONANCE,
-        "simulation": summary(fitted, seed=4),
+        "simulation": summary(fitted, seed=4) | off(0.3, 1.5),
         "closure": closure,
         "warnings": [],
         "provenance": PROVENANCE,

@@ -122,16 +122,17 @@ def merge(entries: FloatArray, shape: tuple[int, int, int, int], minimum: float)
 
 def _merge_block(block: FloatArray, label: AnyArray, minimum: float, following: int) -> int:
     """Label one (eta+, eta-) block in place: rows that can stand alone are cut along cos dphi, others joined."""
-    for rows in _runs(block.sum(axis=1), minimum):
-        columns = _runs(block[rows].sum(axis=0), minimum)
+    for rows in runs(block.sum(axis=1), minimum):
+        columns = runs(block[rows].sum(axis=0), minimum)
         for run in columns:
             label[rows, run] = following
             following += 1
     return following
 
 
-def _runs(entries: FloatArray, minimum: float) -> list[slice]:
-    """Neighbours joined from the left until each run has `minimum`; a thin rest joins the last run."""
+def runs(entries: FloatArray, minimum: float) -> list[slice]:
+    """Neighbours joined from the left until each run has `minimum`; a thin rest joins the last run. No run if all
+    together have less."""
     starts, total = [0], 0.0
     for position, value in enumerate(entries):
         total += value

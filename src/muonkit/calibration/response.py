@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from muonkit.calibration.accumulate import CountSettings, GenMasses, accumulate_generator
-from muonkit.calibration.binning import find_bin, scaled_pt_range
+from muonkit.calibration.binning import find_bin, runs, scaled_pt_range
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.kernels import shape
 from muonkit.calibration.kernels.records import END as TABLE_END
@@ -23,11 +23,16 @@ from muonkit.core.kinematics import mass
 from muonkit.data.dimuons import Dimuons
 
 PT_EDGES = np.geomspace(1, 300, 21)
+PT_BINS = len(PT_EDGES) - 1
 END, BINS = 0.4, 2000  # of k_reco/k_gen - 1
 STEP = 2 * END / BINS
 SAFE = 1.08  # of the cut in pT/m: five standard deviations of the mass
 TAIL = 10.0  # standard deviations: farther responses belong to no peak
-LEAST = 1000  # entries of a shape
+U = 640  # bins of a shape from -TAIL to TAIL
+U_STEP = 2 * TAIL / U
+LEAST = 50_000  # entries of a shape: its skewness is known to 0.01, and moves the scale by 1e-5
+KNOWN = 300  # entries that know a sigma_k/k
+FARTHER = 0.3  # in pT: the step that measures how the resolution grows
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,13 @@ def accumulate_responses(table: Dimuons, settings: CountSettings) -> Responses:
     low, high = scaled_pt_range(table.gen_plus, table.gen_minus, mass(table.gen_plus, table.gen_minus), settings.pole)
     safe = (low > SAFE * settings.scaled_pt[0]) & (high < settings.scaled_pt[1] / SAFE)
     edges = settings.binning.eta_edges
-    rows = (len(edges) - 1) * (len(PT_EDGES) - 1)
+    rows = (len(edges) - 1) * PT_BINS
     key, weight, pt2 = [], [], []
     for reco, gen in ((table.plus, table.gen_plus), (table.minus, table.gen_minus)):
         eta, pt = find_bin(reco.eta, edges), find_bin(gen.pt, PT_EDGES)
         x = np.floor((gen.pt / reco.pt - 1 + END) / STEP).astype(np.int64)
         chosen = safe & (eta >= 0) & (pt >= 0) & (x >= 0) & (x < BINS)
-        row = (eta * (len(PT_EDGES) - 1) + pt)[chosen]
+        row = (eta * PT_BINS + pt)[chosen]
         key.append(row * BINS + x[chosen])
         weight.append(table.weight[chosen])
         pt2.append(np.stack([sums(row, w, rows) for w in (weight[-1], weight[-1] * gen.pt[chosen] ** 2)], axis=1))
@@ -113,55 +118,75 @@ def gaussian_shapes(cells: int) -> Shapes:
 
 @dataclass(frozen=True, slots=True)
 class SingleMuon:
-    """The responses of single muons, ready to be folded: cumulative (rows, BINS + 1), mean and rms (rows,), whether
-    there are enough entries (rows,); (sigma_k/k)^2 against pT^2, one row per eta bin."""
+    """The responses of single muons, ready to be folded. Of every (eta bin, pT bin): the cumulative shape (rows, U + 1)
+    in standard deviations from -TAIL to TAIL, its mean and rms (rows,); entries, sigma_k/k and <pT^2> (rows,)."""
 
     cumulative: FloatArray
     mean: FloatArray
     rms: FloatArray
-    filled: np.typing.NDArray[np.bool_]
+    entries: FloatArray
+    sigma: FloatArray
     pt2: FloatArray
 
     @classmethod
     def of(cls, responses: Responses) -> Self:
-        """Without what lies TAIL standard deviations away."""
-        counts = responses.counts
-        x = np.linspace(-END + STEP / 2, END - STEP / 2, BINS)
-        mean, rms = _core(counts, x)
-        kept = np.where(np.abs(x - mean[:, None]) < TAIL * rms[:, None], counts, 0)
-        mean, rms = _core(kept, x)
-        total = kept.sum(axis=1)
-        cumulative = np.zeros((len(kept), BINS + 1))
-        np.cumsum(kept, axis=1, out=cumulative[:, 1:])
+        """Shapes of at least LEAST entries: neighbours in pT are pooled, and all muons where an eta bin has fewer."""
+        counts, x = responses.counts, np.linspace(-END + STEP / 2, END - STEP / 2, BINS)
+        mean, sigma = _core(counts, x)
+        standard = pooled(standardise(counts, mean, sigma).reshape(-1, PT_BINS, U)).reshape(-1, U)
+        u = np.linspace(-TAIL + U_STEP / 2, TAIL - U_STEP / 2, U)
+        cumulative = np.zeros((len(standard), U + 1))
+        np.cumsum(standard, axis=1, out=cumulative[:, 1:])
+        cumulative /= np.maximum(cumulative[:, -1:], 1e-300)
         w, wpt2 = responses.pt2.T
-        return cls(cumulative / np.maximum(total, 1e-300)[:, None], mean, rms, total >= LEAST,
-                   wpt2 / np.maximum(w, 1e-300))  # fmt: skip
+        return cls(cumulative, *moments(standard, u), w, sigma, wpt2 / np.maximum(w, 1e-300))
 
     def row(self, eta: IntArray, pt2: FloatArray) -> IntArray:
-        """The filled row of the same eta bin (n,) with the nearest pT."""
-        n = len(PT_EDGES) - 1
-        log_pt2 = np.log(np.maximum(self.pt2.reshape(-1, n), 1e-9))
-        filled = self.filled.reshape(-1, n)
-        distance = np.where(filled[eta], np.abs(log_pt2[eta] - np.log(pt2)[:, None]), np.inf)
-        return eta * n + np.argmin(distance, axis=1)
+        """The row (n,) of an eta bin and a pT^2 [GeV^2]."""
+        pt = np.clip(np.searchsorted(PT_EDGES, np.sqrt(pt2)) - 1, 0, PT_BINS - 1)
+        return eta * PT_BINS + pt
 
     def variance(self, eta: IntArray, pt2: FloatArray) -> FloatArray:
-        """(sigma_k/k)^2 (n,) between the filled rows of an eta bin, linear in pT^2."""
-        n = len(PT_EDGES) - 1
-        result = np.empty(len(eta))
-        for bin_ in np.unique(eta):
-            rows = np.arange(bin_ * n, (bin_ + 1) * n)
-            rows = rows[self.filled[rows]]
-            chosen = eta == bin_
-            result[chosen] = np.interp(pt2[chosen], self.pt2[rows], self.rms[rows] ** 2)
+        """(sigma_k/k)^2 (n,), linear in pT^2 between the rows of an eta bin; of all rows where there are none."""
+        known = self.entries >= KNOWN
+        result = np.full(len(eta), np.average(self.sigma**2, weights=np.maximum(self.entries, 1e-300)))
+        for one in np.unique(eta):
+            rows = one * PT_BINS + np.flatnonzero(known[one * PT_BINS : (one + 1) * PT_BINS])
+            if len(rows):
+                chosen = eta == one
+                result[chosen] = np.interp(pt2[chosen], self.pt2[rows], self.sigma[rows] ** 2)
         return result
 
 
-def _core(counts: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+def standardise(counts: FloatArray, mean: FloatArray, sigma: FloatArray) -> FloatArray:
+    """Histograms (rows, BINS) of x as histograms (rows, U) of (x - mean)/sigma, within TAIL; mean, sigma (rows,)."""
+    edges = np.linspace(-END, END, BINS + 1)
+    u = np.linspace(-TAIL, TAIL, U + 1)
+    below = np.concatenate([np.zeros((len(counts), 1)), np.cumsum(counts, axis=1)], axis=1)
+    rows = [np.interp(m + u * s, edges, each) for m, s, each in zip(mean, sigma, below, strict=True)]
+    return np.diff(np.array(rows), axis=1)
+
+
+def pooled(standard: FloatArray) -> FloatArray:
+    """Sums of neighbours in pT until each has LEAST entries; `standard`: (eta bins, pT bins, U)."""
+    result = np.broadcast_to(standard.sum(axis=(0, 1)), standard.shape).copy()
+    for eta, rows in enumerate(standard):
+        for run in runs(rows.sum(axis=1), LEAST):
+            result[eta, run] = rows[run].sum(axis=0)
+    return result
+
+
+def moments(counts: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and rms (rows,) of histograms (rows, bins) at x (bins,)."""
     total = np.maximum(counts.sum(axis=1), 1e-300)
     mean = counts @ x / total
-    variance = counts @ x**2 / total - mean**2
-    return mean, np.sqrt(np.maximum(variance, STEP**2))
+    return mean, np.sqrt(np.maximum(counts @ x**2 / total - mean**2, (x[1] - x[0]) ** 2))
+
+
+def _core(counts: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and rms (rows,) of what lies within TAIL rms of the mean."""
+    mean, rms = moments(counts, x)
+    return moments(np.where(np.abs(x - mean[:, None]) < TAIL * rms[:, None], counts, 0), x)
 
 
 def shapes_of(cells: Cells, responses: Responses, kernel: str) -> Shapes:
@@ -170,13 +195,25 @@ def shapes_of(cells: Cells, responses: Responses, kernel: str) -> Shapes:
 
 
 def response_shapes(responses: Responses, cells: Cells) -> Shapes:
-    """The shapes of `cells`: the responses of their two muons, folded."""
+    """The shapes of `cells`: the responses of their two muons, folded; width growing with the mass as with pT."""
     single = SingleMuon.of(responses)
     columns = ((cells.eta_plus, cells.pt2_plus), (cells.eta_minus, cells.pt2_minus))
     pair = np.stack([single.row(eta, pt2) for eta, pt2 in columns], axis=1)
-    sigma = np.sqrt(np.stack([single.variance(eta, pt2) for eta, pt2 in columns], axis=1))
+    variance = np.stack([single.variance(eta, pt2) for eta, pt2 in columns], axis=1)
     power = np.stack([cells.response_plus, cells.response_minus], axis=1)
-    n = len(cells)
-    tables, kappa = np.empty((n, INTERVALS, 4)), np.empty(n)
-    shape.tables_of_cells(single.cumulative, -END, STEP, single.mean, single.rms, pair, sigma, power, tables, kappa)
-    return Shapes(tables, kappa, np.arange(n), np.zeros(n))
+    tables, kappa = np.empty((len(cells), INTERVALS, 4)), np.empty(len(cells))
+    curves = (single.cumulative, -TAIL, U_STEP, single.mean, single.rms)
+    shape.tables_of_cells(*curves, pair, np.sqrt(variance), power, tables, kappa)
+    return Shapes(tables, kappa, np.arange(len(cells)), growth(single, columns, power, variance))
+
+
+def growth(
+    single: SingleMuon, columns: tuple[tuple[IntArray, FloatArray], ...], power: FloatArray, variance: FloatArray
+) -> FloatArray:
+    """d ln sigma / d ln m (cells,) of the relative width: in a cell pT grows with the mass, and the variance with pT.
+
+    `columns`: eta bin and pT^2 of either muon; `power`, `variance`: (cells, 2)."""
+    wider = np.stack([single.variance(eta, pt2 * (1 + FARTHER) ** 2) for eta, pt2 in columns], axis=1)
+    total = (power**2 * variance).sum(axis=1)
+    slope: FloatArray = (power**2 * (wider - variance)).sum(axis=1) / (2 * np.log1p(FARTHER) * total)
+    return slope

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
 from muonkit.calibration.accumulate import CellMasses
-from muonkit.calibration.closure import ZeroTest, against_zero
+from muonkit.calibration.closure import ScaleOff, ZeroTest, against_zero, scale_off
 from muonkit.calibration.derive import Derived
 from muonkit.calibration.diagnostics import Diagnostics, correlation, diagnose
 from muonkit.calibration.extract import Extraction
@@ -81,14 +81,17 @@ def with_values(content: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ClosureFit(FitSummary):
-    """A fit to corrected muons, and its scale parameters against 0."""
+    """A fit that should find no bias, of corrected muons or of simulation: its scale parameters against 0, and how far
+    the scale is off."""
 
     test: ZeroTest
+    scale: tuple[ScaleOff, ...]
 
     @classmethod
     def against(cls, extraction: Extraction, applied: Extraction | None = None) -> Self:
         """`applied`: corrections from other muons, whose errors count too."""
-        return cls.of(extraction, test=against_zero(extraction, None if applied is None else applied.covariance))
+        extra = None if applied is None else applied.covariance
+        return cls.of(extraction, test=against_zero(extraction, extra), scale=scale_off(extraction, extra))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from muonkit.calibration.accumulate import narrowed
 from muonkit.calibration.closure import BiasCorrector
 from muonkit.calibration.parameters import with_resolution
 from muonkit.calibration.result import CalibrationResult, Closure
-from muonkit.calibration.summary import ClosureFit, FitSummary
+from muonkit.calibration.summary import ClosureFit
 from muonkit.core.files import write_json
 from muonkit.pipelines.counting import Count
 from muonkit.pipelines.study import Study
@@ -48,7 +48,7 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
         pairs,
         before=pairs,
         after=corrected_pairs,
-        simulation=FitSummary.of(simulated.extraction),
+        simulation=ClosureFit.against(simulated.extraction),
         systematics=systematics,
         closure=Closure(
             same=ClosureFit.against(closed.extraction),
