@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from muonkit.pipelines.report import ReportResult
     from muonkit.pipelines.simulate import SimulationResult
     from muonkit.simulation.gun import Gun
-    from muonkit.tracking.fit import FitSettings, FittedTracks
+    from muonkit.tracking.fit import FitSettings
+    from muonkit.tracking.fitted import FittedTracks
 
 AnyPath = str | PathLike[str]
 
