@@ -1,4 +1,4 @@
-"""Without field: straight lines, whose q/p is not measured."""
+"""Without field, or with what is left of one: straight lines, whose q/p is not measured."""
 
 import numpy as np
 import pytest
@@ -19,6 +19,19 @@ def lines(tmp_path_factory):
     detector = telescopes.telescope(tmp_path_factory.mktemp("straight"), 8, field=0.0)
     truth, hits = telescopes.tracks(detector, Gun(particle="mu+", p=P, eta=(-0.1, 0.1), phi=(-0.1, 0.1)), 1500, 6)
     return detector, truth, hits
+
+
+def test_a_field_too_weak_to_measure_q_over_p_spoils_neither_position_nor_direction(tmp_path):
+    """Of 2 mT, through which matter scatters as much as 2 GeV bend; and of the Earth."""
+    for field in (5e-5, 2e-3):
+        detector = telescopes.telescope(tmp_path, 8, field=field)
+        truth, hits = telescopes.tracks(detector, Gun(p=2.0, eta=(-0.1, 0.1), phi=(-0.1, 0.1)), 1500, 6)
+        fitted = fit(hits, seed(hits, detector, momentum=2.0), detector, samples.SETTINGS)
+        assert fitted.good.all()
+        pull = telescopes.pulls(detector, truth, fitted)[:, :4]
+        assert (np.abs(pull.mean(axis=0)) < TRACK_PULLS[0]).all()
+        assert (np.abs(pull.std(axis=0) - 1) < TRACK_PULLS[1]).all()
+        assert fitted.chi2.mean() == pytest.approx(12, abs=4 * np.sqrt(2 * 12 / len(hits)))
 
 
 @pytest.mark.parametrize("iterations", [1, 3, 6])

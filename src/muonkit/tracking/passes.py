@@ -20,7 +20,8 @@ from muonkit.transport.status import OK
 
 WIDE = np.diag([1.0, 1.0, 0.01, 0.01, 1.0])  # [cm, cm, rad, rad, 1/GeV]^2: so wide that the start has no weight
 INFLATION = 1e5  # of the covariance from one pass to the next: the same, with more digits left for the smoother
-STRAIGHT = 0.5  # of the variance of q/p in WIDE: where more is left, the field does not measure q/p
+WEAK = 0.04  # [1/GeV]^2 of q/p: above, matter scatters by the momentum of the start, not by the fitted one
+STRAIGHT = 0.5  # [1/GeV]^2 of q/p, half of WIDE: above, q/p is not measured and no parameter of the fit
 
 
 class Plan(NamedTuple):
@@ -39,6 +40,7 @@ def repeat(hits: Hits, mask: BoolArray, start: BoundStates, plan: Plan) -> Fitte
     for left in range(plan.iterations - 2, -1, -1):
         fitted = done.states.parameters
         now = np.where(np.isfinite(fitted).all(axis=1, keepdims=True), fitted, start.parameters)
+        now[:, QOP] = np.where(_above(WEAK, done), start.parameters[:, QOP], now[:, QOP])
         start = BoundStates(start.surface, now)
         done = once(hits, mask, start, plan._replace(keep=plan.keep and left == 0), done)
     return done
@@ -53,13 +55,13 @@ def once(
     met, count = find_routes(start.surface, start.parameters, hit_arrays, looking, plan.margin)
     stops = np.full((len(hits), max(int(count.max(initial=1)), 1)), -1)
     stops[np.arange(stops.shape[1]) < count[:, None]] = met
-    route = Route(stops, count, _reference(stops, before))
+    route = Route(stops, count, _reference(stops, start, before))
     out = _empty(len(hits), len(hits.surface), stops.shape[1], plan.keep)
     kernel.fit_tracks(start.parameters, _wide(len(hits), before), Scene(plan.scene, route, hit_arrays, plan.keep), out)
     return FittedTracks(
         BoundStates(start.surface, out.parameters, out.covariance),
         out.chi2,
-        out.ndf + straight(out.covariance),
+        out.ndf + (out.covariance[:, QOP, QOP] > STRAIGHT),
         out.status,
         out.residual,
         out.variance,
@@ -72,20 +74,20 @@ def once(
     )
 
 
-def straight(covariance: FloatArray) -> BoolArray:
-    """Which tracks (n,) with covariances (n, 5, 5) do not bend, so that q/p is not measured and no parameter."""
-    flat: BoolArray = covariance[:, QOP, QOP] > STRAIGHT * WIDE[QOP, QOP]
-    return flat
+def _above(limit: float, fitted: FittedTracks) -> BoolArray:
+    """Tracks (n,) whose q/p has a variance above the limit."""
+    covariance = fitted.states.covariance
+    return np.zeros(len(fitted.chi2), np.bool_) if covariance is None else covariance[:, QOP, QOP] > limit
 
 
 def _wide(n: int, before: FittedTracks | None) -> FloatArray:
-    """Covariances of the start: of no weight, but not wider than needed, for what the smoother subtracts. What is not
-    measured gets no wider."""
+    """Covariances of the start: of no weight, but not wider than needed, for what the smoother subtracts. A q/p that is
+    hardly measured gets no wider."""
     wide = np.tile(WIDE, (n, 1, 1))
     if before is not None and before.states.covariance is not None:
         good = usable(before)
         wide[good] = INFLATION * before.states.covariance[good]
-        flat = good & straight(before.states.covariance)
+        flat = good & _above(WEAK, before)
         wide[flat, QOP, :], wide[flat, :, QOP] = WIDE[QOP], WIDE[QOP]
     return wide
 
@@ -96,14 +98,19 @@ def usable(before: FittedTracks) -> BoolArray:
     return usable
 
 
-def _reference(stops: IntArray, before: FittedTracks | None) -> FloatArray:
-    """The smoothed track of the pass before, for tracks that still meet the same surfaces."""
+def _reference(stops: IntArray, start: BoundStates, before: FittedTracks | None) -> FloatArray:
+    """The smoothed track of the pass before, for tracks that still meet the same surfaces.
+
+    Where the field is weak, a q/p of 0 +- 1/GeV would scatter as at 1 GeV: that of the start is kept. The bend is so
+    small that the fit is linear in q/p."""
     reference = np.full((*stops.shape, 5), np.nan)
     if before is not None:
         common = min(stops.shape[1], before.route.shape[1])
         same = (stops[:, :common] == before.route[:, :common]).all(axis=1) & usable(before)
         same &= (stops[:, common:] < 0).all(axis=1) & (before.route[:, common:] < 0).all(axis=1)
         reference[same, :common] = before.stop_parameters[same, :common]
+        weak = _above(WEAK, before)
+        reference[weak, :, QOP] = start.parameters[weak, None, QOP]
     return reference
 
 
