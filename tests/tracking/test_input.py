@@ -66,6 +66,19 @@ def test_a_hit_on_an_unknown_surface_is_refused(telescope, surface):
             work()
 
 
+def test_surfaces_that_are_no_whole_numbers_are_refused(telescope):
+    detector, hits, _ = telescope
+    with pytest.raises(InputError, match="hits: surface: must be whole numbers, from 0 to 11, not of the type float64"):
+        muonkit.refit(replace(hits, surface=hits.surface.astype(float)), detector)
+
+
+def test_a_hit_outside_of_the_detector_is_refused(telescope):
+    detector, hits, _ = telescope
+    far = replace(hits, value=with_value(hits.value, 17, 1e3))
+    with pytest.raises(InputError, match=r"1 of 60 lie outside of the detector; give values in cm \(the first: hit 5"):
+        muonkit.refit(far, detector)
+
+
 def test_a_hit_on_a_surface_without_sensor_is_refused():
     detector = load_detector("cms_like_tracker")
     surface = np.flatnonzero(detector.surfaces.n_measured == 0)[:1]
@@ -115,7 +128,7 @@ def test_hits_out_of_order_have_a_status(telescope):
     mixed = Hits(hits.offsets, hits.surface[order], hits.value[order], hits.variance[order])
     fitted = fit(mixed, seed(mixed, detector), detector)
     assert (fitted.status == UNORDERED).all()
-    assert "give them in the order of the track" in str(fitted)
+    assert "does not meet all of its hits in turn: out of order" in str(fitted)
 
 
 def test_the_order_does_not_matter_where_the_start_is_on_the_first_surface(telescope):

@@ -12,7 +12,7 @@ from muonkit.transport.checks import charge_faults, surface_faults
 
 def check_hits(hits: Hits, detector: Detector) -> None:
     """Raises InputError, one line per fault, if the arrays do not fit together, for a surface that does not exist or
-    measures nothing, and for a value or variance that is no measurement."""
+    measures nothing, and for a value or variance that is no measurement, or farther off than the detector is large."""
     found = _shapes(hits)
     if found:
         raise InputError(found)
@@ -22,9 +22,12 @@ def check_hits(hits: Hits, detector: Detector) -> None:
     measured = np.arange(2) < n_measured[:, None]
     no_value = _any(measured, ~np.isfinite(hits.value))
     no_variance = _any(measured, ~(np.isfinite(hits.variance) & (hits.variance > 0)))
+    r_max, z_min, z_max = detector.envelope
+    outside = _any(measured, np.abs(hits.value) > np.pi * np.hypot(r_max, max(abs(z_min), abs(z_max))))
     faults = [
         *_listed(hits, detector, n_measured == 0, "lie on a surface that measures nothing; leave them out"),
         *_listed(hits, detector, no_value, "have a value that is not finite; leave them out"),
+        *_listed(hits, detector, outside & ~no_value, "lie outside of the detector; give values in cm"),
         *_listed(hits, detector, no_variance, "have a variance that is not finite and above 0; give sigma^2 [cm^2]"),
     ]
     if faults:

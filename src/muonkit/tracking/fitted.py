@@ -26,7 +26,7 @@ STATUS = transport.MESSAGE | {
     NO_START: "has no start: the seed needs three hits with two coordinates each",
     TOO_FEW: "has no more measurements than parameters",
     UNDECIDED: "has an outlier, and its other hits do not tell which hit it is",
-    UNORDERED: "does not meet all of its hits in turn: give them in the order of the track, and a start on the first",
+    UNORDERED: "does not meet all of its hits in turn: out of order, behind the start, or one is far off",
 }
 
 PER_TRACK = ("chi2", "ndf", "status", "route", "count", "stop_parameters", "stop_covariance")

@@ -68,6 +68,8 @@ def shape_faults(arrays: dict[str, tuple[FloatArray | None, tuple[int, ...]]]) -
 def surface_faults(name: str, surface: IntArray, detector: Detector) -> list[str]:
     """Surfaces (n,) that the detector does not have."""
     n = len(detector.surfaces.kind)
+    if surface.dtype.kind not in "iu":
+        return [f"{name}: surface: must be whole numbers, from 0 to {n - 1}, not of the type {surface.dtype}"]
     wrong = np.flatnonzero((surface < 0) | (surface >= n))
     if not len(wrong):
         return []
