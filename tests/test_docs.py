@@ -153,3 +153,12 @@ def test_every_status_of_the_transport_is_documented() -> None:
         if name != "MESSAGE":
             code = getattr(status, name)
             assert f"| {code} | `{name}` | {status.MESSAGE[code]} |" in text, name
+
+
+def test_every_status_of_a_fit_is_documented() -> None:
+    from muonkit.tracking import fitted
+
+    text = (ROOT / "docs" / "formats.md").read_text()
+    for name in ("TOO_FEW", "UNDECIDED", "UNORDERED"):
+        code = getattr(fitted, name)
+        assert f"| {code} | `{name}` | {fitted.STATUS[code]} |" in text, name

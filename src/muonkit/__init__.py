@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from muonkit.pipelines.simulate import SimulationResult
     from muonkit.run.runner import Runner, runner
     from muonkit.simulation.gun import Gun
-    from muonkit.tracking.fit import FitSettings, FittedTracks
+    from muonkit.tracking.fit import FitSettings
+    from muonkit.tracking.fitted import FittedTracks
 
 __version__ = "0.1.0"
 
@@ -48,7 +49,7 @@ _HOMES = dict.fromkeys(_VERBS, "api") | {
     "Corrections": "calibration.export",
     "Detector": "detector.detector",
     "FitSettings": "tracking.fit",
-    "FittedTracks": "tracking.fit",
+    "FittedTracks": "tracking.fitted",
     "Gun": "simulation.gun",
     "InputError": "core.errors",
     "ReportResult": "pipelines.report",

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from muonkit.pipelines.report import ReportResult
     from muonkit.pipelines.simulate import SimulationResult
     from muonkit.simulation.gun import Gun
-    from muonkit.tracking.fit import FitSettings, FittedTracks
+    from muonkit.tracking.fit import FitSettings
+    from muonkit.tracking.fitted import FittedTracks
 
 AnyPath = str | PathLike[str]
 
@@ -120,14 +121,15 @@ def refit(
     detector: "Detector | AnyPath",
     start: "BoundStates | None" = None,
     fitting: "FitSettings | None" = None,
+    momentum: float = 10.0,
 ) -> "FittedTracks":
     """Hits -> tracks by Kalman filter and smoother; `start`: a state per track on its first surface, else a helix
-    through three of its hits."""
+    through three of its hits. momentum [GeV]: of such a track where no field bends it."""
     from muonkit.tracking.fit import FitSettings, fit
     from muonkit.tracking.seed import seed
 
     described = _detector(detector)
-    begin = seed(hits, described) if start is None else start
+    begin = seed(hits, described, momentum) if start is None else start
     return fit(hits, begin, described, fitting=fitting or FitSettings())
 
 

@@ -12,7 +12,8 @@ from muonkit.data.hits import Hits
 from muonkit.data.tracks import BoundStates
 from muonkit.detector.detector import load_detector
 from muonkit.tracking import kalman
-from muonkit.tracking.fit import WIDE, FitSettings, fit
+from muonkit.tracking.fit import FitSettings, fit
+from muonkit.tracking.passes import WIDE
 from muonkit.tracking.seed import seed
 from muonkit.transport.interactions import scattering
 from muonkit.transport.propagate import Settings, propagate

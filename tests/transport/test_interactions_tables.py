@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.transport.matter import ELECTRON, IRON, MUON, difference, momentum, per_mass, table
 
+from muonkit.core.errors import InputError
 from muonkit.core.particles import SPECIES, species
 from muonkit.detector.material import library
 from muonkit.transport.interactions import ionisation, radiative, tables
@@ -109,5 +110,5 @@ def test_electrons_radiate_most_above_the_critical_energy() -> None:
 
 
 def test_an_unknown_species_is_refused() -> None:
-    with pytest.raises(KeyError, match="tau"):
+    with pytest.raises(InputError, match="there is no 'tau'"):
         tables.mean_loss(IRON, "tau", np.array([1.0]))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from muonkit.core.errors import InputError
+
 ResonanceName = Literal["jpsi", "psi2s", "upsilon1s", "z"]
 PDG_ID = {"jpsi": 443, "psi2s": 100443, "upsilon1s": 553, "z": 23}
 WINDOW = {"jpsi": (2.92, 3.28), "psi2s": (3.5, 3.87), "upsilon1s": (9.0, 9.9), "z": (75.0, 110.0)}
@@ -44,9 +46,11 @@ class Species:
 
 @cache
 def species(name: str) -> Species:
-    """The species with its mass [GeV] from the PDG tables. Raises KeyError if `name` is not in SPECIES."""
+    """The species with its mass [GeV] from the PDG tables. Raises InputError if `name` is not in SPECIES."""
     from particle import Particle
 
+    if name not in SPECIES:
+        raise InputError(f"species: there is no '{name}'; choose one of {', '.join(SPECIES)}")
     code = _TRACK_PDG_ID[name]
     mass = float(Particle.from_pdgid(code).mass or 0)
     if name == "d":  # the tables give the atom: 2.014102 u

@@ -11,20 +11,29 @@ angle between track and B. Errors of the seed do not matter: the result of the f
 import numpy as np
 
 from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.errors import InputError
 from muonkit.core.units import CURVATURE
 from muonkit.data.hits import Hits
 from muonkit.data.tracks import BoundStates
 from muonkit.detector.detector import Detector
 from muonkit.detector.surfaces import to_global
+from muonkit.tracking.checks import check_hits
 
 MOST_TURN = 0.5  # rad between chords
+WEAKEST = 2e-3  # GeV: a field that changes the momentum by less between the hits bends as little as matter scatters
+STIFFEST = 1e-6  # 1/GeV: least |q/p| of a start; three points can lie on a straight line
 
 
-def seed(hits: Hits, detector: Detector) -> BoundStates:
+def seed(hits: Hits, detector: Detector, momentum: float = 10.0) -> BoundStates:
     """A state on the first hit's surface of every track, from its first, middle and last hit with two coordinates.
 
     Hits behind the point where a track has turned far are not used. A track with fewer than three such hits gets NaN,
-    so that the fit reports it as failed."""
+    so that the fit reports it as failed. Where the field is too weak to bend a track, q/p is that of a positive
+    particle of `momentum` [GeV]: the fit keeps it, and matter scatters by it. Raises InputError for hits that are no
+    measurements and for a momentum that is not above 0."""
+    check_hits(hits, detector)
+    if not 0 < momentum < np.inf:
+        raise InputError(f"seed: momentum: must be above 0 [GeV] (found {momentum})")
     rows = np.flatnonzero(detector.surfaces.n_measured[hits.surface] == 2)
     track, places = hits.track[rows], _places(hits, detector, rows)
     begin, count = _straight(track, places, detector.field.value(places), len(hits))
@@ -33,9 +42,12 @@ def seed(hits: Hits, detector: Detector) -> BoundStates:
     if not enough.any():
         return BoundStates(np.zeros(len(hits), dtype=np.int64), np.full((len(hits), 5), np.nan))
     points, first = places[picked], rows[picked[:, 0]]
+    B = detector.field.value(points[:, 1])
     with np.errstate(invalid="ignore", divide="ignore"):  # a track with too few hits has one point three times
-        direction, qop = _helix(points, detector.field.value(points[:, 1]))
+        direction, qop = _helix(points, B)
     phi, theta = np.arctan2(direction[:, 1], direction[:, 0]), np.arccos(np.clip(direction[:, 2], -1, 1))
+    qop = np.where(_kick(points, B) < WEAKEST, 1 / momentum, qop)
+    qop = np.where(np.abs(qop) < STIFFEST, np.copysign(STIFFEST, qop), qop)
     parameters = np.column_stack((_local(hits, detector, first), phi, theta, qop))
     parameters[~enough] = np.nan
     return BoundStates(hits.surface[first], parameters)
@@ -55,6 +67,12 @@ def _straight(track: IntArray, places: FloatArray, B: FloatArray, n: int) -> tup
     number = np.cumsum(turned)
     before = number == (number - turned)[first]
     return begin, np.bincount(track[before], minlength=n)
+
+
+def _kick(points: FloatArray, B: FloatArray) -> FloatArray:
+    """Change of the momentum (n,) [GeV] between first and last of points (n, 3, 3) in the field B (n, 3) [T]."""
+    kick: FloatArray = CURVATURE * np.linalg.norm(np.cross(points[:, 2] - points[:, 0], B), axis=1)
+    return kick
 
 
 def _across(vectors: FloatArray, B: FloatArray) -> FloatArray:

@@ -14,9 +14,10 @@ from muonkit.transport.kernels.frames import FORWARD
 
 
 def to_free(states: FreeStates) -> FloatArray:
-    """Free states (n, 7): position [cm], direction, q/p [1/GeV]."""
+    """Free states (n, 7): position [cm], direction, q/p [1/GeV]; NaN for a momentum that is not finite."""
     p = np.linalg.norm(states.momentum, axis=1, keepdims=True)
-    return np.concatenate((states.position, states.momentum / p, states.charge[:, None] / p), axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.concatenate((states.position, states.momentum / p, states.charge[:, None] / p), axis=1)
 
 
 def from_free(free: FloatArray, covariance: FloatArray | None) -> FreeStates:

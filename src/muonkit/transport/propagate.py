@@ -4,6 +4,7 @@ Here only the way between two surfaces counts. The thin matter on surfaces is tr
 after the other (`tracking.kernels.fit`). Equations of motion and their derivatives: `kernels.step`; the exact helix:
 `helix`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -11,12 +12,15 @@ from typing import Literal
 import numpy as np
 
 from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.errors import InputError
+from muonkit.core.particles import SPECIES
 from muonkit.core.particles import species as species_of
 from muonkit.data.tracks import BoundStates, FreeStates
 from muonkit.detector.detector import Detector
 from muonkit.detector.material import Material
 from muonkit.detector.surfaces import normal
 from muonkit.transport import cartesian
+from muonkit.transport.checks import check_bound, check_free, checked_targets
 from muonkit.transport.interactions.tables import loss_tables
 from muonkit.transport.kernels import batch, noise, slab
 from muonkit.transport.kernels.tuples import Loss, Plan, Scene
@@ -29,6 +33,7 @@ SCATTERING = {
     "highland, no log": noise.NO_LOG,
     "highland, total": noise.TOTAL,
 }
+POSITIVE = ("tolerance", "max_steps", "max_step", "max_loss", "min_kinetic", "max_turn", "boundary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +57,21 @@ class Settings:
     max_turn: float = 2 * np.pi
     boundary: float = 1e-7
 
+    def __post_init__(self) -> None:
+        faults = [f"transport: {name}: {fault}" for name, fault in self._faults()]
+        if faults:
+            raise InputError(faults)
+
+    def _faults(self) -> Iterator[tuple[str, str]]:
+        for name, known in (("species", SPECIES), ("energy_loss", LOSS), ("scattering", SCATTERING)):
+            if getattr(self, name) not in known:
+                yield name, f"there is no '{getattr(self, name)}'; choose one of {', '.join(known)}"
+        for name in POSITIVE:
+            if not getattr(self, name) > 0:
+                yield name, f"must be above 0 (found {getattr(self, name)!r})"
+
     def plan(self) -> Plan:
-        """The settings as the compiled loops need them. Raises KeyError for an unknown energy loss or scattering."""
+        """The settings as the compiled loops need them."""
         return Plan(
             self.tolerance,
             self.max_steps,
@@ -87,8 +105,7 @@ def scene(detector: Detector, settings: Settings) -> Scene:
 
 
 def compiled_loss(detector: Detector, settings: Settings) -> Loss:
-    """The energy loss [GeV/cm] of one species in the materials of the detector; 0 where the settings switch it off.
-    Raises KeyError for an unknown species."""
+    """The energy loss [GeV/cm] of one species in the materials of the detector; 0 where the settings switch it off."""
     loss = _loss(detector.materials, settings.species, settings.energy_loss != "ionisation")
     if settings.energy_loss == "none":
         return loss._replace(value=np.zeros_like(loss.value), slope=np.zeros_like(loss.slope))
@@ -111,10 +128,12 @@ def propagate(
     """Transport n states to their target surfaces (index in the detector, one for all or (n,)).
 
     Backwards, time runs back: the track gains the energy that it lost. A track that does not arrive raises nothing: its
-    status says why, and the other tracks are not affected. Raises KeyError for an unknown species, and ValueError if
-    there are not as many targets as states."""
+    status says why, and the other tracks are not affected. Raises InputError, with the rows, for a target that does not
+    exist, q/p = 0 and places outside of the detector; if there are not as many targets as states; and for an unknown
+    direction."""
     n = len(states)
-    targets = np.broadcast_to(np.asarray(target, dtype=np.int64), (n,))
+    check_bound(states, detector)
+    targets, way = checked_targets(target, n, detector), _way(direction)
     cov = np.zeros((n, 5, 5)) if states.covariance is None else np.ascontiguousarray(states.covariance)
     end, end_cov, jacobian = np.full((n, 5), np.nan), np.full((n, 5, 5), np.nan), np.full((n, 5, 5), np.nan)
     out = batch.BoundOut(end, end_cov, jacobian, np.zeros(n), np.zeros(n, dtype=np.int64))
@@ -122,14 +141,14 @@ def propagate(
         np.ascontiguousarray(states.surface),
         np.ascontiguousarray(states.parameters),
         cov,
-        targets.copy(),
-        1.0 if direction == "forward" else -1.0,
+        targets,
+        way,
         states.covariance is not None,
         scene(detector, settings),
         out,
     )
     covariance = None if states.covariance is None else out.cov
-    return Propagated(BoundStates(targets.copy(), out.bound, covariance), out.jacobian, out.path, out.status)
+    return Propagated(BoundStates(targets, out.bound, covariance), out.jacobian, out.path, out.status)
 
 
 def propagate_free(
@@ -142,9 +161,10 @@ def propagate_free(
     """Transport n free states to surfaces; no direction is singular. Returns states, path (n,) [cm] and status (n,).
 
     The covariance (n, 6, 6) is that of (x, y, z, px, py, pz) on the target plane; the part along the track is lost
-    (rank 5). Raises as `propagate`."""
+    (rank 5). Raises as `propagate`, also for a charge that is not +1 or -1 and a momentum of 0."""
     n = len(states)
-    targets = np.broadcast_to(np.asarray(target, dtype=np.int64), (n,)).copy()
+    check_free(states, detector)
+    targets, way = checked_targets(target, n, detector), _way(direction)
     free = cartesian.to_free(states)
     given = np.zeros((n, 6, 6)) if states.covariance is None else states.covariance
     end, cov, slope = np.full((n, 7), np.nan), np.full((n, 5, 5), np.nan), np.full((n, 4), np.nan)
@@ -153,10 +173,17 @@ def propagate_free(
         free,
         cartesian.to_curvilinear(free, given),
         targets,
-        1.0 if direction == "forward" else -1.0,
+        way,
         scene(detector, settings),
         out,
     )
     normals = normal(detector.surfaces, targets, end[:, :3])
     covariance = None if states.covariance is None else cartesian.on_surface(end, cov, slope, normals)
     return cartesian.from_free(end, covariance), out.path, out.status
+
+
+def _way(direction: str) -> float:
+    """+1 forwards, -1 backwards. Raises InputError for anything else."""
+    if direction not in ("forward", "backward"):
+        raise InputError(f"direction: there is no '{direction}'; choose forward or backward")
+    return 1.0 if direction == "forward" else -1.0

@@ -3,6 +3,7 @@
 from muonkit.transport.kernels.travel import (
     LEFT,
     LOOPING,
+    NO_START,
     NOT_POSITIVE_DEFINITE,
     OK,
     OUT_OF_MAP,
@@ -20,6 +21,7 @@ MESSAGE = {
     STEP_LIMIT: "needed more steps than allowed",
     NOT_POSITIVE_DEFINITE: "has a covariance that is not positive definite",
     LEFT: "left the detector before it met the surface",
+    NO_START: "starts from values that are not finite numbers",
 }
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "LOOPING",
     "MESSAGE",
     "NOT_POSITIVE_DEFINITE",
+    "NO_START",
     "OK",
     "OUT_OF_MAP",
     "STEP_LIMIT",

@@ -22,6 +22,7 @@ from muonkit.simulation.nuclei import nuclei
 from muonkit.simulation.tracker.kernels import follow as kernel
 from muonkit.simulation.tracker.kernels.follow import LEFT, LOOPING, OUT_OF_MAP, STEP_LIMIT, STOPPED
 from muonkit.simulation.tracker.kernels.indices import STATE_QOP
+from muonkit.transport.checks import check_free
 
 LOSS = {"none": matter.NO_LOSS, "mean": matter.MEAN, "gaussian": matter.GAUSSIAN, "landau": matter.LANDAU}
 SCATTERING = {"none": matter.NO_SCATTERING, "gaussian": matter.CORE, "tails": matter.TAILS}
@@ -69,8 +70,10 @@ def follow(
 ) -> Truth:
     """The ways of particles `first` ... of a seed; what happens to one depends on its number, not on the others.
 
-    Raises InputError for electrons that lose energy, and for a seed below 0."""
+    Raises InputError for electrons that lose energy, an unknown species, a seed below 0, and for particles without
+    charge, without momentum, or that start outside of the envelope of the detector."""
     known = species_of(species)
+    check_free(start, detector)
     if species == "e" and physics.energy_loss != "none":
         raise InputError('energy_loss: electrons radiate, which is not simulated; use energy_loss = "none"')
     particle = matter.Particle(known.mass, float(species in SPIN_HALF))

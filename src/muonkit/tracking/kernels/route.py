@@ -11,6 +11,7 @@ from muonkit.core.indices import TX, TY, TZ, X, Y, Z
 from muonkit.detector.surfaces import CYLINDER, DISC
 from muonkit.detector.volumes import NOWHERE
 from muonkit.transport.kernels import faces, frames, step, travel
+from muonkit.transport.kernels.batch import finite
 from muonkit.transport.kernels.frames import FIRST, NORMAL, SECOND
 from muonkit.transport.kernels.tuples import TURNED, empty_track, workspace
 
@@ -68,7 +69,8 @@ def look(S, y, k, h, search):
 
 @leaf
 def follow(track, scene, search, stops, work):
-    """Fill `stops` with the surfaces of one track after the one it starts on; returns their number."""
+    """Fill `stops` with the surfaces of one track after the one it starts on; returns their number. A surface is met
+    at most once, so `stops` needs no more places than there are surfaces."""
     count, y, S, k = 0, track.y, scene.det.surfaces, work.k
     for _ in range(scene.plan.max_steps):
         material = faces.volume_at(scene.det.volumes, y, 10 * scene.plan.boundary, NOWHERE).material
@@ -77,8 +79,6 @@ def follow(track, scene, search, stops, work):
         turn = math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
         h = min(LONGEST, TURN / max(turn, 1e-300))
         for j in range(look(S, y, k, h, search)):
-            if count == stops.size:
-                return count
             stops[count] = search.found[j]
             search.seen[search.found[j]] = True
             count += 1
@@ -92,8 +92,9 @@ def follow(track, scene, search, stops, work):
 
 
 @compiled
-def find_routes(start, bound, hits, scene, margin, stops, count):
-    """Stops (n, longest), padded, and their number for tracks that start on surface start (n,), their first stop.
+def find_routes(start, bound, hits, scene, margin):
+    """Surfaces that every track meets, one after the other (k,), and their number (n,), for tracks that start on
+    surface start (n,), their first stop. A start that is not finite meets none.
 
     Surfaces with a hit of the track count even where the track crosses them out of bounds; the route ends at the last.
     The plan of the scene needs no gradient of the field."""
@@ -102,15 +103,22 @@ def find_routes(start, bound, hits, scene, margin, stops, count):
     work, track = workspace(), empty_track()
     wanted, seen = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
     search = Search(margin, wanted, seen, np.zeros(size, np.int64), np.zeros(size))
+    stops, count, end = np.zeros(size, np.int64), np.zeros(len(start), np.int64), 0
     for row in range(len(start)):
+        if not finite(bound[row]):
+            continue
+        if stops.size - end < size:
+            stops = np.concatenate((stops, np.zeros(stops.size + size, np.int64)))
         wanted[:] = False
         seen[:] = False
         for hit in range(hits.offsets[row], hits.offsets[row + 1]):
             wanted[hits.surface[hit]] = True
         seen[start[row]] = True
-        stops[row, 0] = start[row]
+        stops[end] = start[row]
         travel.begin_bound(track, S, start[row], bound[row], work)
-        total = 1 + follow(track, scene, search, stops[row, 1:], work)
-        while total > 0 and not wanted[stops[row, total - 1]]:
+        total = 1 + follow(track, scene, search, stops[end + 1 : end + size], work)
+        while total > 0 and not wanted[stops[end + total - 1]]:
             total -= 1
         count[row] = total
+        end += total
+    return stops[:end], count

@@ -31,7 +31,7 @@ def mean_loss(material: Material, species: str, p: FloatArray, radiation: bool =
     """All of the mean loss (n,) [GeV/cm] of a species at momenta p (n,) [GeV], and its derivative by p. Vacuum: 0.
 
     Muons: ionisation and radiation. Electrons: ionisation and E/X0. Hadrons: ionisation. Without `radiation`:
-    ionisation only. Raises KeyError for an unknown species."""
+    ionisation only. Raises InputError for an unknown species."""
     if material.density == 0:
         return np.zeros_like(p), np.zeros_like(p)
     mass = species_of(species).mass
@@ -52,7 +52,7 @@ def _muon_radiation(material: Material, p: FloatArray, mass: float) -> list[tupl
 
 
 def loss_tables(materials: Sequence[Material], species: str, radiation: bool = True) -> LossTables:
-    """Tables for the kernels, one row per material. Raises KeyError for an unknown species."""
+    """Tables for the kernels, one row per material. Raises InputError for an unknown species."""
     u, du = np.linspace(np.log(LOWEST), np.log(HIGHEST), NODES, retstep=True)
     p = np.exp(u)
     rows = [mean_loss(material, species, p, radiation) for material in materials]

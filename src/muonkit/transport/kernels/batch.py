@@ -40,11 +40,23 @@ def copy(values, out):
             out[j, m] = values[j, m]
 
 
+@leaf
+def finite(values):
+    """Whether all values (m,) are finite numbers."""
+    total = 0.0
+    for j in range(values.size):
+        total += 0.0 * values[j]  # NaN for NaN and for infinity
+    return total == 0.0
+
+
 @compiled
 def bound_to_bound(start, bound, cov, target, way, with_cov, scene, out):
     """Every track from its surface to its target, both in the detector: bound parameters, covariance and Jacobian."""
     work, track, S = workspace(), empty_track(), scene.det.surfaces
     for row in range(bound.shape[0]):
+        out.status[row] = travel.NO_START
+        if not finite(bound[row]):
+            continue
         out.status[row] = travel.NOT_POSITIVE_DEFINITE
         if with_cov:
             if not noise.positive_definite(cov[row], work.M):
@@ -65,6 +77,9 @@ def free_to_surface(free, cov, target, way, scene, out):
     """Every free state to its target surface, with a curvilinear covariance at both ends."""
     work, track = workspace(), empty_track()
     for row in range(free.shape[0]):
+        out.status[row] = travel.NO_START
+        if not finite(free[row]):
+            continue
         for j in range(7):
             track.y[j] = free[row, j]
         copy(cov[row], track.C)

@@ -9,7 +9,7 @@ from muonkit.transport.kernels import frames, noise, step, volumes
 from muonkit.transport.kernels.faces import GRAZING, jump, nudge_of, stop_at_face, volume_at
 from muonkit.transport.kernels.tuples import DEPTH, NEXT_STEP, PATH, TURNED, Place
 
-OK, LOOPING, OUT_OF_MAP, STOPPED, TANGENT, STEP_LIMIT, NOT_POSITIVE_DEFINITE, LEFT = range(8)
+OK, LOOPING, OUT_OF_MAP, STOPPED, TANGENT, STEP_LIMIT, NOT_POSITIVE_DEFINITE, LEFT, NO_START = range(9)
 ON_TARGET = -1  # of `hop`: no status
 NOTHING = -1  # target of `hop`
 ARRIVED = 1e-7  # cm from the target: the rest is a parabola
