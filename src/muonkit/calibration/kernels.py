@@ -2,7 +2,8 @@
 
 Each cell has four parameters theta = (mu, sigma, f, slope). The step is F^-1 g with the expected Fisher matrix F and
 the analytic gradient g, halved until the likelihood rises; a background fraction that wants below 0 is held there
-together with its slope."""
+together with its slope. Counts may have a part whose expectation is known (`weights`); it is 0 where no weight is below
+0."""
 
 import math
 from typing import NamedTuple
@@ -14,12 +15,13 @@ from muonkit.core.compiled import compiled, leaf, part
 
 MASS, CURVATURE = 0, 1
 SERIES_BELOW = 1e-2  # |slope x window|: below, the exponential and its derivative are summed as a series
-CONVERGED, NO_BACKGROUND, AT_LIMIT, NOT_CONVERGED, BAD_FISHER = range(5)
+CONVERGED, NO_BACKGROUND, AT_LIMIT, NOT_CONVERGED, BAD_FISHER, NO_ENTRIES = range(6)
 PATIENCE = 12  # steps
 STEP = 1e-3  # of a standard deviation
 INV_SQRT2 = 0.7071067811865476
 INV_SQRT2PI = 0.3989422804014327
 FLOOR = 1e-14  # of a bin's probability: where a sum of normal integrals has no digits left
+ROOM = 0.5  # of the known part of a bin, down to which a negative background may reach
 
 
 class MassFitPlan(NamedTuple):
@@ -38,10 +40,11 @@ class MassFitPlan(NamedTuple):
 
 
 class Spectra(NamedTuple):
-    """All cells: counts (cells, bins); masses (nodes,) of the template [GeV], their weights and variances; the nodes of
-    cell c are first[c] : first[c + 1]."""
+    """All cells: counts (cells, bins), and the part of them whose expectation is known; masses (nodes,) of the template
+    [GeV], their weights and variances; the nodes of cell c are first[c] : first[c + 1]."""
 
     counts: npt.NDArray[np.float64]
+    known: npt.NDArray[np.float64]
     first: npt.NDArray[np.int64]
     nodes: npt.NDArray[np.float64]
     weights: npt.NDArray[np.float64]
@@ -62,9 +65,10 @@ class MassFits(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One cell: counts (bins,); node, weight, variance (nodes,)."""
+    """One cell: counts (bins,) and their known part (bins,); node, weight, variance (nodes,)."""
 
     counts: npt.NDArray[np.float64]
+    known: npt.NDArray[np.float64]
     node: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
     variance: npt.NDArray[np.float64]
@@ -146,11 +150,29 @@ def probabilities(theta, edges, node, weight, kind, p, dp):
 
 
 @leaf
+def add_known(cell, p, dp):
+    """From the probabilities of the fitted part to those of all counts."""
+    total, known = cell.counts.sum(), cell.known.sum()
+    share = 1 - known / total
+    for i in range(p.size):
+        p[i] = share * p[i] + cell.known[i] / total
+        for a in range(4):
+            dp[i, a] *= share
+
+
+@part
+def evaluate(cell, plan, theta, density):
+    """Fill the probability of every bin of a cell, and its derivatives."""
+    probabilities(theta, plan.edges, cell.node, cell.weight, plan.kind, density.p, density.dp)
+    add_known(cell, density.p, density.dp)
+
+
+@leaf
 def log_likelihood(count, p, theta, prior):
     """Sum of n ln p with the Gaussian constraint of the slope: prior = (mean, width)."""
     value = -0.5 * ((theta[3] - prior[0]) / prior[1]) ** 2
     for i in range(count.size):
-        if count[i] > 0:
+        if count[i] != 0:
             value += count[i] * math.log(max(p[i], FLOOR))
     return value
 
@@ -167,7 +189,7 @@ def score_and_fisher(count, p, dp, theta, prior, empirical, score, fisher):
     fisher[:, :] = 0.0
     for i in range(count.size):
         q = max(p[i], FLOOR)
-        weight = count[i] / (q * q) if empirical else total / max(q, least)
+        weight = max(count[i], 0.0) / (q * q) if empirical else total / max(q, least)
         for a in range(4):
             score[a] += count[i] / q * dp[i, a]
             for b in range(a + 1):
@@ -224,14 +246,14 @@ def observed_covariance(cell, plan, theta, free, expected, density, out):
     Errors are quoted from it: at 500 entries it differs from the expected one by up to a tenth."""
     score, shifted, unused = np.empty(4), np.empty(4), np.empty((4, 4))
     information = np.zeros((4, 4))
-    probabilities(theta, plan.edges, cell.node, cell.weight, plan.kind, density.p, density.dp)
+    evaluate(cell, plan, theta, density)
     score_and_fisher(cell.counts, density.p, density.dp, theta, plan.prior, False, score, unused)
     for a in range(4):
         if free[a]:
             moved = theta.copy()
             step = STEP * math.sqrt(expected[a, a])
             moved[a] += step
-            probabilities(moved, plan.edges, cell.node, cell.weight, plan.kind, density.p, density.dp)
+            evaluate(cell, plan, moved, density)
             score_and_fisher(cell.counts, density.p, density.dp, moved, plan.prior, False, shifted, unused)
             for b in range(4):
                 information[a, b] = (score[b] - shifted[b]) / step
@@ -251,7 +273,7 @@ def template_covariance(cell, plan, theta, covariance, density, out):
     for j in range(cell.node.size):
         add_node(edges, cell.node[j], cell.weight[j], theta[0], theta[1], kind, EdgeSums(signal, zeros, zeros))
     total = signal[bins] - signal[0]
-    n = cell.counts.sum()
+    n = cell.counts.sum() - cell.known.sum()
     pull, shift = np.zeros(4), np.zeros(4)
     out[:, :] = 0.0
     for j in range(cell.node.size):
@@ -274,6 +296,26 @@ def template_covariance(cell, plan, theta, covariance, density, out):
 
 
 @part
+def add_normalisation(cell, density, covariance, out):
+    """Add to `out` the covariance of theta from taking counts less known ones as the number of fitted entries.
+
+    That number is wrong by sqrt(sum of counts). It shifts the score by sum_i dp_i p_i/q_i, q the probabilities of all
+    counts; as the dp_i add up to 0, this is -sum_i dp_i known_i/q_i over the number of entries."""
+    total = cell.counts.sum()
+    entries = total - cell.known.sum()
+    pull, shift = np.zeros(4), np.zeros(4)
+    for i in range(cell.counts.size):
+        for a in range(4):
+            pull[a] -= density.dp[i, a] * cell.known[i] / max(density.p[i], FLOOR) / entries
+    for a in range(4):
+        for b in range(4):
+            shift[a] += covariance[a, b] * pull[b]
+    for a in range(4):
+        for b in range(4):
+            out[a, b] += total * shift[a] * shift[b]
+
+
+@part
 def bounded_step(theta, step, low, high):
     """theta + step, kept inside the limits; sigma at most halves."""
     moved = np.empty(4)
@@ -289,7 +331,7 @@ def free_parameters(theta, score, low, high, fitted, free):
     for a in range(4):
         outwards = (theta[a] <= low[a] and score[a] < 0) or (theta[a] >= high[a] and score[a] > 0)
         free[a] = fitted[a] and not outwards
-    if theta[2] <= 0.0:
+    if theta[2] <= low[2]:
         free[3] = False
 
 
@@ -307,7 +349,7 @@ def climb(cell, plan, start, theta, free, expected, density):
     """Fisher scoring from `start`; fills theta (4,), free (4,), expected (4, 4). Returns (status, ln L)."""
     score, fisher, step = np.empty(4), np.empty((4, 4)), np.empty(4)
     theta[:] = start
-    probabilities(theta, plan.edges, cell.node, cell.weight, plan.kind, density.p, density.dp)
+    evaluate(cell, plan, theta, density)
     value = log_likelihood(cell.counts, density.p, theta, plan.prior)
     for steps in range(plan.max_steps):
         # a few per mille of background make the expected matrix a poor guide; the entries themselves are a better one
@@ -327,7 +369,7 @@ def climb(cell, plan, start, theta, free, expected, density):
         rose = False
         for _ in range(12):
             moved = bounded_step(theta, step, plan.low, plan.high)
-            probabilities(moved, plan.edges, cell.node, cell.weight, plan.kind, density.p, density.dp)
+            evaluate(cell, plan, moved, density)
             new = log_likelihood(cell.counts, density.p, moved, plan.prior)
             if new >= value - 1e-12 * abs(value):
                 rose = True
@@ -344,7 +386,19 @@ def climb(cell, plan, start, theta, free, expected, density):
 def cell_of(spectra, c):
     """Cell number c."""
     i, j = spectra.first[c], spectra.first[c + 1]
-    return Cell(spectra.counts[c], spectra.nodes[i:j], spectra.weights[i:j], spectra.variances[i:j])
+    return Cell(spectra.counts[c], spectra.known[c], spectra.nodes[i:j], spectra.weights[i:j], spectra.variances[i:j])
+
+
+@part
+def with_room(plan, cell):
+    """The plan of one cell: its background fraction may be below 0 as far as known counts stand against it."""
+    low = plan.low.copy()
+    entries = cell.counts.sum() - cell.known.sum()
+    if plan.fitted[2]:
+        low[2] = low[2] - ROOM * cell.known.min() * cell.known.size / entries
+    return MassFitPlan(
+        plan.edges, plan.kind, plan.start, low, plan.high, plan.fitted, plan.prior, plan.tolerance, plan.max_steps
+    )
 
 
 @leaf
@@ -356,18 +410,33 @@ def pearson_chi2(count, p):
     return chi2
 
 
+@part
+def fit_cell(cell, plan, c, density, fits):
+    """Fit one cell; results are written into row `c` of `fits`."""
+    theta, expected, free = fits.theta[c], fits.expected[c], np.ones(4, dtype=np.bool_)
+    fits.status[c], fits.value[c] = climb(cell, plan, plan.start, theta, free, expected, density)
+    if fits.status[c] == NOT_CONVERGED:  # mostly a creep along the valley of f and slope towards no background
+        start = np.array([theta[0], theta[1], 0.0, plan.prior[0]])
+        fits.status[c], fits.value[c] = climb(cell, plan, start, theta, free, expected, density)
+    observed_covariance(cell, plan, theta, free, expected, density, fits.observed[c])
+    evaluate(cell, plan, theta, density)
+    template_covariance(cell, plan, theta, expected, density, fits.template[c])
+    inverse = expected.copy()
+    for covariance in (fits.observed[c], fits.expected[c]):
+        add_normalisation(cell, density, inverse, covariance)
+    fits.chi2[c] = pearson_chi2(cell.counts, density.p)
+
+
 @compiled
 def fit_cells(spectra, plan, fits):
-    """Fit every cell; results are written into `fits`."""
+    """Fit every cell; results are written into `fits`. A cell without entries, or without a template, keeps the start
+    values."""
     bins = plan.edges.size - 1
-    density, free = Density(np.empty(bins), np.empty((bins, 4))), np.ones(4, dtype=np.bool_)
+    density = Density(np.empty(bins), np.empty((bins, 4)))
     for c in range(spectra.counts.shape[0]):
-        cell, theta, expected = cell_of(spectra, c), fits.theta[c], fits.expected[c]
-        fits.status[c], fits.value[c] = climb(cell, plan, plan.start, theta, free, expected, density)
-        if fits.status[c] == NOT_CONVERGED:  # mostly a creep along the valley of f and slope towards no background
-            start = np.array([theta[0], theta[1], 0.0, plan.prior[0]])
-            fits.status[c], fits.value[c] = climb(cell, plan, start, theta, free, expected, density)
-        observed_covariance(cell, plan, theta, free, expected, density, fits.observed[c])
-        probabilities(theta, plan.edges, cell.node, cell.weight, plan.kind, density.p, density.dp)
-        template_covariance(cell, plan, theta, expected, density, fits.template[c])
-        fits.chi2[c] = pearson_chi2(cell.counts, density.p)
+        cell = cell_of(spectra, c)
+        if cell.counts.sum() - cell.known.sum() > 0 and cell.node.size > 0:
+            fit_cell(cell, with_room(plan, cell), c, density, fits)
+        else:
+            fits.theta[c, :] = plan.start
+            fits.status[c], fits.value[c], fits.chi2[c] = NO_ENTRIES, 0.0, 0.0

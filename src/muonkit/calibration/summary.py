@@ -110,13 +110,14 @@ class CellCounts:
 @dataclass(frozen=True, slots=True)
 class PairCounts:
     """Pairs without a fault, and those selected; of the others, those outside the mass window, then those outside the
-    cuts, then those outside the eta range."""
+    cuts, then those outside the eta range; of those selected, those with a weight below 0."""
 
     read: int
     selected: int
     outside_window: int
     outside_cuts: int
     outside_eta: int
+    negative: int
 
 
 @dataclass(frozen=True, slots=True)

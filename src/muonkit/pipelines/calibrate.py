@@ -31,7 +31,8 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
     fitted = with_resolution(study.config.fit.parameters)
     simulated = fit("fit simulation", template.masses[0], fitted, template_errors=False)
     half = fit("fit half of data", first_half)
-    narrow_masses, narrow_settings = narrowed(pairs, study.settings, study.config.binning.mass_bins // 10)
+    narrow_by = study.config.binning.mass_bins // 10
+    narrow_masses, narrow_settings = narrowed(pairs, study.settings, narrow_by, fit.plan.merging)
     narrow = fit.counted_by(narrow_settings)("fit narrower window", narrow_masses)
 
     # closure: corrected muons from the start; and, independent of them, corrections of one half on the other

@@ -124,7 +124,7 @@ def _require_files(out: Path, name: str, command: str) -> None:
 def _tables(out: Path, kernel: str) -> CellTables:
     try:
         cells, templates = read_columns(out / "cells.parquet"), read_columns(out / "templates.parquet")
-        counts, edges = read_masses(out / "masses.json.gz")
+        counts, variances, edges = read_masses(out / "masses.json.gz")
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{out}: its tables cannot be read ({error}). Run the same command again.") from error
     if len(cells["cell"]) != len(counts):
@@ -132,7 +132,7 @@ def _tables(out: Path, kernel: str) -> CellTables:
             f"{out}: cells.parquet holds {len(cells['cell'])} cells, masses.json.gz {len(counts)}. "
             "They are of different runs; run the same command again in an empty folder."
         )
-    return CellTables(cells, counts, edges, templates, kernel)
+    return CellTables(cells, counts, variances, edges, templates, kernel)
 
 
 def _finish(out: Path, html: str, verdict: Verdict, numbers: dict[str, Any], rows: key.Rows) -> ReportResult:

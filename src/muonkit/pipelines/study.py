@@ -8,6 +8,7 @@ from muonkit.calibration.accumulate import CellMasses, CountSettings
 from muonkit.calibration.config import Calibrate
 from muonkit.calibration.derive import Derived, FitPlan, derive, plan_cells
 from muonkit.calibration.result import Peak, Provenance
+from muonkit.calibration.weights import notes
 from muonkit.core.config import parse, read_text
 from muonkit.core.particles import resonance
 from muonkit.core.plain import rebuilt
@@ -79,7 +80,8 @@ class Study:
     def warnings(self, template: Counted, data: Counted) -> tuple[str, ...]:
         """What was left out, what was wrong in the files, and with the cuts behind them."""
         cut = reconstructed_cut(data.softest, self.settings)
-        return (*self.pieces.notes, *template.warnings, *data.warnings, *([cut] if cut else []))
+        signed = (*notes("data", data.masses[0]), *notes("simulation", template.masses[0]))
+        return (*self.pieces.notes, *template.warnings, *data.warnings, *signed, *([cut] if cut else []))
 
     def provenance(self) -> Provenance:
         """What is needed to make a result again."""

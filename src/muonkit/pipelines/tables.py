@@ -9,6 +9,8 @@ from muonkit.io import columns
 
 def write_cells(out: Path, derived: Derived) -> None:
     """masses.json.gz, cells.parquet and templates.parquet: one row, or one group of rows, per fitted cell."""
-    columns.write_masses(out / "masses.json.gz", derived.data.counts, derived.data.edges)
+    data = derived.data
+    variances = data.counts if data.known.any() else None
+    columns.write_masses(out / "masses.json.gz", data.counts - data.known, data.edges, variances)
     columns.write_columns(out / "cells.parquet", cell_columns(derived))
     columns.write_columns(out / "templates.parquet", template_columns(derived))

@@ -16,10 +16,12 @@ Columns = Mapping[str, AnyArray]
 
 @dataclass(frozen=True, slots=True)
 class CellTables:
-    """Columns per cell, counts (cells, mass bins) and edges [GeV], columns per template node; kernel of the fits."""
+    """Columns per cell, counts and variances (cells, mass bins) and edges [GeV], columns per template node; kernel of
+    the fits."""
 
     cells: Columns
     counts: FloatArray
+    variances: FloatArray
     edges: FloatArray
     templates: Columns
     kernel: str
@@ -60,7 +62,7 @@ def chosen(tables: CellTables) -> list[tuple[str, int]]:
 
 def spectrum(tables: CellTables, cell: int, eta_edges: FloatArray) -> MassSpectrum:
     """Counts of one cell and the fitted curve in the same bins."""
-    cells, edges, counts = tables.cells, tables.edges, tables.counts[cell]
+    cells, edges, counts, variances = tables.cells, tables.edges, tables.counts[cell], tables.variances[cell]
     theta = np.array([cells[name][cell] for name in PARAMETERS])
     rows = tables.templates["cell"] == cell
     node, weight = tables.templates["mass"][rows], tables.templates["weight"][rows]
@@ -68,9 +70,8 @@ def spectrum(tables: CellTables, cell: int, eta_edges: FloatArray) -> MassSpectr
     width = edges[-1] - edges[0]
     value, _ = exponential((edges - edges[0]) / width, theta[3] * width)
     total = counts.sum()
-    return MassSpectrum(
-        edges, counts, total * shares, total * theta[2] * np.diff(value), _lines(tables, cell, eta_edges)
-    )
+    background = total * theta[2] * np.diff(value)
+    return MassSpectrum(edges, counts, variances, total * shares, background, _lines(tables, cell, eta_edges))
 
 
 def _lines(tables: CellTables, cell: int, eta_edges: FloatArray) -> tuple[str, ...]:
