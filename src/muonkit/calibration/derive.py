@@ -43,14 +43,13 @@ class Derived:
     extraction: Extraction
     merging: Merging
 
-    @property
-    def resolution(self) -> Resolution:
-        """The fitted resolution, or the rough one (a and c) where none was fitted."""
+    def resolution(self, terms: tuple[str, ...]) -> Resolution:
+        """The fitted resolution, or a rough one with the terms a and c, as far as in `terms`, where none was fitted."""
         layout = self.extraction.layout
         if layout.fits_resolution:
             return self.extraction.values.resolution
         good = self.fits.good
-        return rough_resolution(self.cells[good], self.fits[good], layout.bins)
+        return rough_resolution(self.cells[good], self.fits[good], layout.bins, terms)
 
 
 def plan_cells(data: CellMasses, generator: GenMasses, settings: CountSettings, minimum: float) -> Merging:

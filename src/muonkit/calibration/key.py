@@ -77,7 +77,8 @@ def scale_row(when: str, left: ScaleLeft) -> tuple[str, str]:
 
 
 def _chi2(tested: FitSummary | ScaleLeft) -> str:
-    return f"{tested.chi2:.1f}/{tested.ndf}, p = {tested.p_value:.2g}"
+    p = "no p-value (ndf is 0)" if tested.p_value is None else f"p = {tested.p_value:.2g}"
+    return f"{tested.chi2:.1f}/{tested.ndf}, {p}"
 
 
 def parameter_lines(fit: FitSummary) -> list[str]:

@@ -74,8 +74,14 @@ def failed_cells(cells: CellCounts, limit: float) -> Check:
 
 
 def extraction(fit: FitSummary) -> Check:
-    """Cells against the parameters."""
+    """Cells against the parameters. Without degrees of freedom nothing is tested, and the check does not pass."""
     p = fit.p_value
+    if p is None:
+        sentence = (
+            "The parameters are not tested: there are as many of them as measurements in the cells (ndf = 0). "
+            "Fit fewer parameters, use wider eta bins, or lower fit.min_entries."
+        )
+        return Check("extraction", False, sentence)
     if p >= EXTRACTION_P:
         return Check("extraction", True, f"The parameters describe the cells (p = {p:.2g}).")
     return Check("extraction", False, f"The parameters do not describe the cells (p = {p:.2g} < {EXTRACTION_P:g}).")
