@@ -35,7 +35,8 @@ def make_cells(count: int) -> CellData:
         templates.append((node, weight))
     first = np.concatenate([[0], np.cumsum([len(node) for node, _ in templates])])
     node, weight = (np.concatenate([template[i] for template in templates]) for i in (0, 1))
-    return CellData(np.array(counts, dtype=float), edges, first, node, weight, weight, gaussian_shapes(count))
+    entries = np.array(counts, dtype=float)
+    return CellData(entries, 0 * entries, edges, first, node, weight, weight, gaussian_shapes(count))
 
 
 def compress(masses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

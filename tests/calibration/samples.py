@@ -54,8 +54,9 @@ def count(
     eta_edges: tuple[float, ...],
     change: Callable[[Dimuons], Dimuons] = lambda table: table,
     settings: CountSettings | None = None,
+    change_simulation: Callable[[Dimuons], Dimuons] = lambda table: table,
 ) -> Counts:
-    """Count both samples; `change` acts on the tables of data."""
+    """Count both samples; `change` and `change_simulation` act on their tables."""
     tables = generate(data)
     first = next(tables)
     settings = settings or settings_for(first, eta_edges)
@@ -64,7 +65,8 @@ def count(
         return accumulate(change(table), settings)
 
     simulated: Iterator[tuple[CellMasses, Truth]] = (
-        (accumulate(table, settings), accumulate_truth(table, settings)) for table in generate(simulation)
+        (accumulate(table, settings), accumulate_truth(table, settings))
+        for table in map(change_simulation, generate(simulation))
     )
     reco, known = zip(*simulated, strict=True)
     return Counts(settings, reduce(add, map(counted, tables), counted(first)), reduce(add, reco), reduce(add, known))

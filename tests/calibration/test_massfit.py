@@ -20,15 +20,8 @@ def cells(
     p, _ = lineshape.probabilities(theta, EDGES, NODE, WEIGHT, lineshape.GAUSSIAN[kernel_name])
     counts = np.random.default_rng(seed).multinomial(entries, p, size=count).astype(float)
     first = np.arange(count + 1) * len(NODE)
-    return CellData(
-        counts,
-        EDGES,
-        first,
-        np.tile(NODE, count),
-        np.tile(WEIGHT, count),
-        np.tile(WEIGHT, count),
-        gaussian_shapes(count),
-    )
+    node, weight = np.tile(NODE, count), np.tile(WEIGHT, count)
+    return CellData(counts, 0 * counts, EDGES, first, node, weight, weight, gaussian_shapes(count))
 
 
 @pytest.mark.parametrize("name", ["mass", "curvature"])
@@ -74,15 +67,8 @@ def test_template_of_few_entries_enters_the_error() -> None:
     kept = weight > 0
     first = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
     node = np.tile(NODE, (toys, 1))[kept]
-    data = CellData(
-        rng.multinomial(entries, p, size=toys).astype(float),
-        EDGES,
-        first,
-        node,
-        weight[kept],
-        weight[kept],
-        gaussian_shapes(toys),
-    )
+    counts = rng.multinomial(entries, p, size=toys).astype(float)
+    data = CellData(counts, 0 * counts, EDGES, first, node, weight[kept], weight[kept], gaussian_shapes(toys))
     fits = massfit.fit_all(data, FitOptions("curvature"))
     spread = fits.theta[fits.good, 0].std()
     from_entries = np.sqrt((fits.errors[fits.good, 0] ** 2).mean())
@@ -103,7 +89,7 @@ def test_cell_without_signal_is_told_by_its_status() -> None:
     data = cells(1, 1000)
     spike = np.zeros((1, 100))
     spike[0, 99] = 1000
-    flat = CellData(spike, EDGES, data.first, data.node, data.weight, data.variance, data.shapes)
+    flat = CellData(spike, 0 * spike, EDGES, data.first, data.node, data.weight, data.variance, data.shapes)
     fits = massfit.fit_cells(flat, FitOptions("curvature"))
     assert fits.status[0] in (FitStatus.AT_LIMIT, FitStatus.NOT_CONVERGED, FitStatus.BAD_FISHER)
 

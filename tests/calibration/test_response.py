@@ -92,7 +92,7 @@ def test_sums_of_chunks_are_the_sum_of_the_file() -> None:
     whole, parts = responses(*kicks), responses(*kicks[:, :7000]) + responses(*kicks[:, 7000:])
     assert np.array_equal(whole.key, parts.key)
     assert np.array_equal(whole.weight, parts.weight)
-    assert np.allclose(whole.pt2, parts.pt2)
+    assert np.allclose(whole.rows, parts.rows)
 
 
 TAILS = {"a": [0.01], "c": [1.2e-4], "tail_share": [0.12], "tail_factor": [2.2], "straggling": [7.2e-3]}

@@ -68,6 +68,7 @@ def fit(fitted: tuple[str, ...]) -> dict[str, Any]:
         "outside_window": 3000,
         "outside_cuts": 1500,
         "outside_eta": 500,
+        "negative": 0,
     }
     content["diagnostics"] = {
         "condition_number": 12.0,

@@ -102,6 +102,10 @@ class Merging:
         np.add.at(result, self.group[kept], values[kept])
         return result
 
+    def spread(self, values: FloatArray) -> FloatArray:
+        """The values of the fitted cells (count,) for their fine cells (fine cells,); 1 for those that are dropped."""
+        return np.where(self.group >= 0, values[self.group], 1.0)
+
     def first(self) -> IntArray:
         """The first fine cell (count,) of every fitted cell."""
         result = np.zeros(self.count, dtype=np.int64)

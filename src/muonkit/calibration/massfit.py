@@ -1,7 +1,8 @@
 """Mass fits of all cells at once: mu, sigma, background fraction and slope per cell, with status as data.
 
 The likelihood is binned with exact bin integrals (`lineshape`); `kernels` does the work. Weighted entries are scaled to
-effective counts (sum w)^2 / sum w^2. The covariance is that of the entries plus that of the template's statistics."""
+effective counts (sum w)^2 / sum w^2; where weights are below 0, see `weights`. The covariance is that of the entries
+plus that of the template's statistics."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
@@ -10,6 +11,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 
+from muonkit.calibration import weights
 from muonkit.calibration.accumulate import NODE_SPACING, CellMasses, GenMasses
 from muonkit.calibration.binning import Merging
 from muonkit.calibration.kernels import fit as kernel
@@ -32,6 +34,7 @@ class FitStatus(IntEnum):
     AT_LIMIT = records.AT_LIMIT
     NOT_CONVERGED = records.NOT_CONVERGED
     BAD_FISHER = records.BAD_FISHER
+    NO_ENTRIES = records.NO_ENTRIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,12 @@ class FitOptions:
 
 @dataclass(frozen=True, slots=True)
 class CellData:
-    """Effective counts (cells, bins), mass edges (bins + 1,) [GeV]; `first` (cells + 1,): template nodes of cell c at
-    first[c] : first[c + 1]; of every node, in rising order, its mass [GeV], weight and variance of the weight (nodes,);
-    the response of every cell."""
+    """Effective counts (cells, bins) and the part of them whose expectation is known, which is 0 without weights below
+    0; mass edges (bins + 1,) [GeV]; `first` (cells + 1,): template nodes of cell c at first[c] : first[c + 1]; of every
+    node, in rising order, its mass [GeV], weight and variance of the weight (nodes,); the response of every cell."""
 
     counts: FloatArray
+    known: FloatArray
     edges: FloatArray
     first: IntArray
     node: FloatArray
@@ -66,15 +70,8 @@ class CellData:
         start, stop, _ = cells.indices(len(self))
         rows = slice(self.first[start], self.first[stop])
         first = self.first[start : stop + 1] - self.first[start]
-        return type(self)(
-            self.counts[cells],
-            self.edges,
-            first,
-            self.node[rows],
-            self.weight[rows],
-            self.variance[rows],
-            self.shapes[cells],
-        )
+        nodes = (self.node[rows], self.weight[rows], self.variance[rows])
+        return type(self)(self.counts[cells], self.known[cells], self.edges, first, *nodes, self.shapes[cells])
 
     def template(self, cell: int) -> tuple[FloatArray, FloatArray]:
         """Generator masses [GeV] and weights of one cell."""
@@ -120,19 +117,19 @@ def merge_cells(
     """The fitted cells from the fine ones; `edges`: mass edges (bins + 1,) [GeV]; `shapes`: of the fitted cells.
 
     Cells without a template must have been dropped before."""
-    counts, weight2 = merging.sum(masses.masses), merging.sum(masses.weight2)
-    scale = np.divide(counts.sum(axis=1), weight2, out=np.ones_like(weight2), where=weight2 > 0)
+    counts, known = weights.counts(merging.sum(masses.masses), merging.sum(masses.weight2), masses)
     cell = merging.group[generator.key // generator.nodes]
     kept = cell >= 0
     key, inverse = np.unique(cell[kept] * generator.nodes + generator.key[kept] % generator.nodes, return_inverse=True)
-    weight, variance, weighted_mass = (
+    columns = [
         sums(inverse, values[kept], len(key))
-        for values in (generator.weight, generator.weight2, generator.weighted_mass)
-    )
-    positive = weight > 0
-    key, weight, variance, weighted_mass = key[positive], weight[positive], variance[positive], weighted_mass[positive]
+        for values in (generator.weight, generator.weight2, generator.size, generator.sized_mass)
+    ]
+    group, last = weights.node_groups(key // generator.nodes, columns[0])
+    key, grouped = key[last], group >= 0
+    weight, variance, size, sized_mass = (sums(group[grouped], x[grouped], len(key)) for x in columns)
     first = np.searchsorted(key // generator.nodes, np.arange(merging.count + 1))
-    return CellData(counts * scale[:, None], edges, first, weighted_mass / weight, weight, variance, shapes)
+    return CellData(counts, known, edges, first, sized_mass / size, weight, variance, shapes)
 
 
 def merged_to_one(cells: CellData) -> CellData:
@@ -141,10 +138,9 @@ def merged_to_one(cells: CellData) -> CellData:
     weight, variance, weighted_mass = (
         sums(inverse, values, len(key)) for values in (cells.weight, cells.variance, cells.weight * cells.node)
     )
-    counts = cells.counts.sum(axis=0, keepdims=True)
-    return CellData(
-        counts, cells.edges, np.array([0, len(key)]), weighted_mass / weight, weight, variance, gaussian_shapes(1)
-    )
+    counts, known = (values.sum(axis=0, keepdims=True) for values in (cells.counts, cells.known))
+    nodes = (np.array([0, len(key)]), weighted_mass / weight, weight, variance)
+    return CellData(counts, known, cells.edges, *nodes, gaussian_shapes(1))
 
 
 def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
@@ -161,7 +157,8 @@ def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
         shares=np.empty(cells.counts.shape),
     )
     nodes, shapes = (cells.first, cells.node, cells.weight, cells.variance), cells.shapes
-    spectra = records.Spectra(cells.counts, *nodes, shapes.tables, shapes.kappa, shapes.table, shapes.growth)
+    response = (shapes.tables, shapes.kappa, shapes.table, shapes.growth)
+    spectra = records.Spectra(cells.counts, cells.known, *nodes, *response)
     outputs = records.MassFits(*(getattr(result, field.name) for field in fields(CellFits)))
     kernel.fit_cells(spectra, _plan(cells.edges, options), outputs)
     return result

@@ -18,6 +18,7 @@ from muonkit.calibration.kernels import shape
 from muonkit.calibration.kernels.records import END as TABLE_END
 from muonkit.calibration.kernels.records import INTERVALS
 from muonkit.calibration.lineshape import normal_density
+from muonkit.calibration.weights import effective_entries
 from muonkit.core.arrays import FloatArray, IntArray, sums
 from muonkit.core.kinematics import mass
 from muonkit.data.dimuons import Dimuons
@@ -38,21 +39,21 @@ FARTHER = 0.3  # in pT: the step that measures how the resolution grows
 @dataclass(frozen=True, slots=True)
 class Responses:
     """Histograms of k_reco/k_gen - 1, sparse: key = (eta bin x pT bins + pT bin) x BINS + bin, ascending; sums of
-    weights; and per (eta bin, pT bin) sums of w, w pT^2 (bins, 2)."""
+    weights; and per (eta bin, pT bin) sums of w, w^2, w pT^2 (bins, 3)."""
 
     key: IntArray
     weight: FloatArray
-    pt2: FloatArray
+    rows: FloatArray
 
     def __add__(self, other: Self) -> Self:
         key, inverse = np.unique(np.concatenate([self.key, other.key]), return_inverse=True)
         weight = sums(inverse, np.concatenate([self.weight, other.weight]), len(key))
-        return type(self)(key, weight, self.pt2 + other.pt2)
+        return type(self)(key, weight, self.rows + other.rows)
 
     @property
     def counts(self) -> FloatArray:
         """The histograms (eta bins x pT bins, BINS)."""
-        return sums(self.key, self.weight, len(self.pt2) * BINS).reshape(len(self.pt2), BINS)
+        return sums(self.key, self.weight, len(self.rows) * BINS).reshape(len(self.rows), BINS)
 
 
 def accumulate_responses(table: Dimuons, settings: CountSettings) -> Responses:
@@ -63,17 +64,19 @@ def accumulate_responses(table: Dimuons, settings: CountSettings) -> Responses:
     safe = (low > SAFE * settings.scaled_pt[0]) & (high < settings.scaled_pt[1] / SAFE)
     edges = settings.binning.eta_edges
     rows = (len(edges) - 1) * PT_BINS
-    key, weight, pt2 = [], [], []
+    key, weight, sums_of_rows = [], [], []
     for reco, gen in ((table.plus, table.gen_plus), (table.minus, table.gen_minus)):
         eta, pt = find_bin(reco.eta, edges), find_bin(gen.pt, PT_EDGES)
         x = np.floor((gen.pt / reco.pt - 1 + END) / STEP).astype(np.int64)
         chosen = safe & (eta >= 0) & (pt >= 0) & (x >= 0) & (x < BINS)
         row = (eta * PT_BINS + pt)[chosen]
         key.append(row * BINS + x[chosen])
-        weight.append(table.weight[chosen])
-        pt2.append(np.stack([sums(row, w, rows) for w in (weight[-1], weight[-1] * gen.pt[chosen] ** 2)], axis=1))
+        w = table.weight[chosen]
+        weight.append(w)
+        columns = (w, w**2, w * gen.pt[chosen] ** 2)
+        sums_of_rows.append(np.stack([sums(row, column, rows) for column in columns], axis=1))
     unique, inverse = np.unique(np.concatenate(key), return_inverse=True)
-    return Responses(unique, sums(inverse, np.concatenate(weight), len(unique)), pt2[0] + pt2[1])
+    return Responses(unique, sums(inverse, np.concatenate(weight), len(unique)), sums_of_rows[0] + sums_of_rows[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +136,15 @@ class SingleMuon:
         """Shapes of at least LEAST entries: neighbours in pT are pooled, and all muons where an eta bin has fewer."""
         counts, x = responses.counts, np.linspace(-END + STEP / 2, END - STEP / 2, BINS)
         mean, sigma = _core(counts, x)
-        standard = pooled(standardise(counts, mean, sigma).reshape(-1, PT_BINS, U)).reshape(-1, U)
+        w, w2, wpt2 = responses.rows.T
+        entries = effective_entries(w, w2)
+        standard = pooled(standardise(counts, mean, sigma).reshape(-1, PT_BINS, U), entries.reshape(-1, PT_BINS))
         u = np.linspace(-TAIL + U_STEP / 2, TAIL - U_STEP / 2, U)
         cumulative = np.zeros((len(standard), U + 1))
         np.cumsum(standard, axis=1, out=cumulative[:, 1:])
         cumulative /= np.maximum(cumulative[:, -1:], 1e-300)
-        w, wpt2 = responses.pt2.T
-        return cls(cumulative, *moments(standard, u), w, sigma, wpt2 / np.maximum(w, 1e-300))
+        pt2 = np.divide(wpt2, w, out=np.ones_like(w), where=w > 0)
+        return cls(cumulative, *moments(standard, u), entries, sigma, pt2)
 
     def row(self, eta: IntArray, pt2: FloatArray) -> IntArray:
         """The row (n,) of an eta bin and a pT^2 [GeV^2]."""
@@ -167,13 +172,14 @@ def standardise(counts: FloatArray, mean: FloatArray, sigma: FloatArray) -> Floa
     return np.diff(np.array(rows), axis=1)
 
 
-def pooled(standard: FloatArray) -> FloatArray:
-    """Sums of neighbours in pT until each has LEAST entries; `standard`: (eta bins, pT bins, U)."""
+def pooled(standard: FloatArray, entries: FloatArray) -> FloatArray:
+    """Sums (rows, U) of neighbours in pT until each has LEAST entries; `standard`: (eta bins, pT bins, U), `entries`:
+    (eta bins, pT bins)."""
     result = np.broadcast_to(standard.sum(axis=(0, 1)), standard.shape).copy()
     for eta, rows in enumerate(standard):
-        for run in runs(rows.sum(axis=1), LEAST):
+        for run in runs(entries[eta], LEAST):
             result[eta, run] = rows[run].sum(axis=0)
-    return result
+    return result.reshape(-1, U)
 
 
 def moments(counts: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -23,7 +23,7 @@ from muonkit.core.plain import plain_fields, rebuilt_fields
 class FitSummary:
     """Values and errors of every fitted parameter per eta bin, by its letter: each (bins,), in the units of `bias` and
     `resolution`. `covariance`: of all values in the order of `parameter_names`, such as A_0 ... A_11 e_0 ...;
-    `eta_edges`: (bins + 1,); chi2, ndf and p-value: the cells against the parameters."""
+    `eta_edges`: (bins + 1,); chi2, ndf and p-value: the cells against the parameters; no p-value if ndf is 0."""
 
     eta_edges: FloatArray
     values: Mapping[str, FloatArray]
@@ -32,7 +32,7 @@ class FitSummary:
     covariance: FloatArray
     chi2: float
     ndf: int
-    p_value: float
+    p_value: float | None
 
     @classmethod
     def of(cls, extraction: Extraction, **more: Any) -> Self:
@@ -46,7 +46,7 @@ class FitSummary:
             covariance=extraction.covariance,
             chi2=extraction.chi2,
             ndf=extraction.ndf,
-            p_value=float(chi2_distribution.sf(extraction.chi2, extraction.ndf)),
+            p_value=float(chi2_distribution.sf(extraction.chi2, extraction.ndf)) if extraction.ndf > 0 else None,
             **more,
         )
 
@@ -113,13 +113,14 @@ class CellCounts:
 @dataclass(frozen=True, slots=True)
 class PairCounts:
     """Pairs without a fault, and those selected; of the others, those outside the mass window, then those outside the
-    cuts, then those outside the eta range."""
+    cuts, then those outside the eta range; of those selected, those with a weight below 0."""
 
     read: int
     selected: int
     outside_window: int
     outside_cuts: int
     outside_eta: int
+    negative: int
 
 
 @dataclass(frozen=True, slots=True)

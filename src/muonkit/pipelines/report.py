@@ -124,7 +124,8 @@ def _require_files(out: Path, name: str, command: str) -> None:
 def _tables(out: Path) -> CellTables:
     try:
         cells = read_columns(out / "cells.parquet")
-        (counts, edges), (curves, _) = (read_masses(out / name) for name in ("masses.json.gz", "curves.json.gz"))
+        counts, variances, edges = read_masses(out / "masses.json.gz")
+        curves, _, _ = read_masses(out / "curves.json.gz")
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{out}: its tables cannot be read ({error}). Run the same command again.") from error
     if len(cells["cell"]) != len(counts) or counts.shape != curves.shape:
@@ -133,7 +134,7 @@ def _tables(out: Path) -> CellTables:
             f"curves.json.gz {len(curves)}. "
             "They are of different runs; run the same command again in an empty folder."
         )
-    return CellTables(cells, counts, curves, edges)
+    return CellTables(cells, counts, variances, curves, edges)
 
 
 def _finish(out: Path, html: str, verdict: Verdict, numbers: dict[str, Any], rows: key.Rows) -> ReportResult:

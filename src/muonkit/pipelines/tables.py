@@ -10,8 +10,9 @@ from muonkit.io import columns
 def write_cells(out: Path, derived: Derived) -> None:
     """masses.json.gz and curves.json.gz (what was fitted, and the fitted curves), cells.parquet and templates.parquet:
     one row, or one group of rows, per fitted cell."""
-    data, entries = derived.data, derived.data.counts.sum(axis=1, keepdims=True)
-    columns.write_masses(out / "masses.json.gz", data.counts, data.edges)
-    columns.write_masses(out / "curves.json.gz", entries * derived.fits.shares, data.edges)
+    data, all_counts = derived.data, derived.data.counts.sum(axis=1, keepdims=True)
+    variances = data.counts if data.known.any() else None
+    columns.write_masses(out / "masses.json.gz", data.counts - data.known, data.edges, variances)
+    columns.write_masses(out / "curves.json.gz", all_counts * derived.fits.shares - data.known, data.edges)
     columns.write_columns(out / "cells.parquet", cell_columns(derived))
     columns.write_columns(out / "templates.parquet", template_columns(derived))

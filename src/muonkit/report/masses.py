@@ -16,10 +16,12 @@ Columns = Mapping[str, AnyArray]
 
 @dataclass(frozen=True, slots=True)
 class CellTables:
-    """Columns per cell; counts and fitted curve (cells, mass bins); mass edges (mass bins + 1,) [GeV]."""
+    """Columns per cell; counts, their variances and the fitted curve (cells, mass bins); mass edges (mass bins + 1,)
+    [GeV]."""
 
     cells: Columns
     counts: FloatArray
+    variances: FloatArray
     curves: FloatArray
     edges: FloatArray
 
@@ -59,13 +61,13 @@ def chosen(tables: CellTables) -> list[tuple[str, int]]:
 
 def spectrum(tables: CellTables, cell: int, eta_edges: FloatArray) -> MassSpectrum:
     """Counts of one cell and the fitted curve in the same bins."""
-    cells, edges, counts = tables.cells, tables.edges, tables.counts[cell]
+    cells, edges, counts, variances = tables.cells, tables.edges, tables.counts[cell], tables.variances[cell]
     theta = np.array([cells[name][cell] for name in PARAMETERS])
     width = edges[-1] - edges[0]
     value, _ = exponential((edges - edges[0]) / width, theta[3] * width)
     total = counts.sum()
     background = total * theta[2] * np.diff(value)
-    return MassSpectrum(edges, counts, tables.curves[cell], background, _lines(tables, cell, eta_edges))
+    return MassSpectrum(edges, counts, variances, tables.curves[cell], background, _lines(tables, cell, eta_edges))
 
 
 def _lines(tables: CellTables, cell: int, eta_edges: FloatArray) -> tuple[str, ...]:

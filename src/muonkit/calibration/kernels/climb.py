@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from muonkit.calibration.kernels.density import probabilities
+from muonkit.calibration.kernels.density import evaluate
 from muonkit.calibration.kernels.records import (
     AT_LIMIT,
     BAD_FISHER,
@@ -28,7 +28,7 @@ def log_likelihood(count, p, theta, prior):
     """Sum of n ln p with the Gaussian constraint of the slope: prior = (mean, width)."""
     value = -0.5 * ((theta[SLOPE] - prior[0]) / prior[1]) ** 2
     for i in range(count.size):
-        if count[i] > 0:
+        if count[i] != 0:
             value += count[i] * math.log(max(p[i], FLOOR))
     return value
 
@@ -59,23 +59,16 @@ def score_and_information(count, density, theta, prior, score, fisher, observed)
         observed[SIGMA, MU] -= over * d2p[i, 1]
         observed[SIGMA, SIGMA] -= over * d2p[i, 2]
         observed[SLOPE, SLOPE] -= over * d2p[i, 3]
-        _mixed(over, dp, i, theta[FRACTION], observed)
+        if theta[FRACTION] < 1:  # the signal is (1 - f) times something
+            observed[FRACTION, MU] += over * dp[i, MU] / (1 - theta[FRACTION])
+            observed[FRACTION, SIGMA] += over * dp[i, SIGMA] / (1 - theta[FRACTION])
+        observed[SLOPE, FRACTION] -= over * d2p[i, 4]
     score[SLOPE] -= (theta[SLOPE] - prior[0]) / prior[1] ** 2
     for matrix in (fisher, observed):
         matrix[SLOPE, SLOPE] += 1 / prior[1] ** 2
         for a in range(4):
             for b in range(a):
                 matrix[b, a] = matrix[a, b]
-
-
-@leaf
-def _mixed(over, dp, i, f, observed):
-    """Second derivatives by f and another parameter: p is linear in f."""
-    if f < 1:
-        observed[FRACTION, MU] += over * dp[i, MU] / (1 - f)
-        observed[FRACTION, SIGMA] += over * dp[i, SIGMA] / (1 - f)
-    if f > 0:
-        observed[SLOPE, FRACTION] -= over * dp[i, SLOPE] / f
 
 
 @part
@@ -127,9 +120,10 @@ def bounded_step(theta, step, plan, entries):
     sigma, f = theta[SIGMA], theta[FRACTION]
     moved[MU] = min(max(moved[MU], theta[MU] - sigma), theta[MU] + sigma)
     moved[SIGMA] = min(max(moved[SIGMA], 0.5 * sigma), 2 * sigma)
-    moved[FRACTION] = min(max(moved[FRACTION], 0.2 * f), 5 * f + 0.5 / entries)
-    if moved[FRACTION] < 0.1 / entries and step[FRACTION] < 0:
-        moved[FRACTION] = plan.low[FRACTION]
+    if plan.low[FRACTION] >= 0:
+        moved[FRACTION] = min(max(moved[FRACTION], 0.2 * f), 5 * f + 0.5 / entries)
+        if moved[FRACTION] < 0.1 / entries and step[FRACTION] < 0:
+            moved[FRACTION] = 0.0
     return moved
 
 
@@ -139,7 +133,7 @@ def free_parameters(theta, score, plan, free):
     for a in range(4):
         outwards = (theta[a] <= plan.low[a] and score[a] < 0) or (theta[a] >= plan.high[a] and score[a] > 0)
         free[a] = plan.fitted[a] and not outwards
-    if theta[FRACTION] <= 0.0:
+    if theta[FRACTION] <= plan.low[FRACTION]:
         free[SLOPE] = False
 
 
@@ -160,7 +154,7 @@ def climb(cell, nodes, plan, start, theta, free, expected, observed, density):
     fisher, seen, inverse = np.empty((4, 4)), np.empty((4, 4)), np.empty((4, 4))
     theta[:] = start
     entries = cell.counts.sum()
-    probabilities(theta, cell, nodes, plan, density)
+    evaluate(theta, cell, nodes, plan, density)
     value = log_likelihood(cell.counts, density.p, theta, plan.prior)
     for _ in range(plan.max_steps):
         score_and_information(cell.counts, density, theta, plan.prior, score, fisher, seen)
@@ -180,7 +174,7 @@ def climb(cell, nodes, plan, start, theta, free, expected, observed, density):
         rose = False
         for _ in range(12):
             moved = bounded_step(theta, step, plan, entries)
-            probabilities(moved, cell, nodes, plan, density)
+            evaluate(moved, cell, nodes, plan, density)
             new = log_likelihood(cell.counts, density.p, moved, plan.prior)
             if new >= value - 1e-12 * abs(value):
                 rose = True

@@ -92,7 +92,7 @@ def add_background(theta, edges, density):
 
 @leaf
 def probabilities(theta, cell, nodes, plan, density):
-    """Fill `density` at theta. A cell without signal in the window gets a p of NaN."""
+    """Fill `density` at theta, without known counts. A cell without signal in the window gets a p of NaN."""
     edges, bins = plan.edges, plan.edges.size - 1
     place_nodes(theta, cell, plan.kind, nodes)
     for i in range(bins + 1):
@@ -114,9 +114,29 @@ def probabilities(theta, cell, nodes, plan, density):
         density.p[i] = f * b + (1 - f) * s
         density.dp[i, MU], density.dp[i, SIGMA] = (1 - f) * s1, (1 - f) * s2
         density.dp[i, FRACTION] = b - s
-        density.dp[i, SLOPE] = f * (density.background[i + 1, 1] - density.background[i, 1])
+        b1 = density.background[i + 1, 1] - density.background[i, 1]
+        density.dp[i, SLOPE], density.d2p[i, 4] = f * b1, b1
         density.d2p[i, 0] = (1 - f) * ((sums[i + 1, 3] - sums[i, 3]) / total - 2 * s1 * t1 - s * t11)
         density.d2p[i, 1] = (1 - f) * ((sums[i + 1, 4] - sums[i, 4]) / total - s1 * t2 - s2 * t1 - s * t12)
         density.d2p[i, 2] = (1 - f) * ((sums[i + 1, 5] - sums[i, 5]) / total - 2 * s2 * t2 - s * t22)
         density.d2p[i, 3] = f * (density.background[i + 1, 2] - density.background[i, 2])
-    return total
+
+
+@leaf
+def add_known(cell, density):
+    """From the probabilities of the fitted part to those of all counts."""
+    total, known = cell.counts.sum(), cell.known.sum()
+    share = 1 - known / total
+    for i in range(density.p.size):
+        density.p[i] = share * density.p[i] + cell.known[i] / total
+        for a in range(density.dp.shape[1]):
+            density.dp[i, a] *= share
+        for a in range(density.d2p.shape[1]):
+            density.d2p[i, a] *= share
+
+
+@leaf
+def evaluate(theta, cell, nodes, plan, density):
+    """Fill `density` at theta, known counts included."""
+    probabilities(theta, cell, nodes, plan, density)
+    add_known(cell, density)

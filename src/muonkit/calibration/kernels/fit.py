@@ -3,40 +3,72 @@
 import numpy as np
 
 from muonkit.calibration.kernels.climb import climb
-from muonkit.calibration.kernels.density import look_up, probabilities
+from muonkit.calibration.kernels.density import evaluate, look_up
 from muonkit.calibration.kernels.nodes import compress
 from muonkit.calibration.kernels.records import (
     CURVATURE,
     END,
     FLOOR,
     FRACTION,
+    NO_ENTRIES,
     NOT_CONVERGED,
     SIGMA,
     Cell,
     Density,
+    MassFitPlan,
     Nodes,
 )
 from muonkit.core.compiled import compiled, leaf, part
 
+ROOM = 0.5  # of the known part of a bin, down to which a negative background may reach
+
 
 @compiled
 def fit_cells(spectra, plan, fits):
-    """Fit every cell; results are written into `fits`."""
+    """Fit every cell; results are written into `fits`. A cell without entries, or without a template, keeps the start
+    values."""
     bins = plan.edges.size - 1
     density, nodes, free = new_density(bins), new_nodes(spectra), np.ones(4, dtype=np.bool_)
     for c in range(spectra.counts.shape[0]):
         cell = cell_of(spectra, c)
-        fit_cell(cell, spectra, c, nodes, plan, fits, free, density)
-        probabilities(fits.theta[c], cell, nodes, plan, density)
-        template_covariance(cell, nodes, plan, fits.theta[c], fits.expected[c], density, fits.template[c])
-        fits.chi2[c] = pearson_chi2(cell.counts, density.p)
-        fits.shares[c] = density.p
+        if cell.counts.sum() - cell.known.sum() > 0 and cell.mean > 0:
+            own = with_room(plan, cell)
+            fit_cell(cell, spectra, c, nodes, own, fits, free, density)
+            summarise(cell, nodes, own, c, density, fits)
+        else:
+            fits.theta[c, :] = plan.start
+            fits.status[c], fits.value[c], fits.chi2[c] = NO_ENTRIES, 0.0, 0.0
+            fits.shares[c, :] = 0.0
+
+
+@part
+def summarise(cell, nodes, plan, c, density, fits):
+    """The density at the end of a fit, chi2, and what the template and the number of entries add to the errors."""
+    theta, expected = fits.theta[c], fits.expected[c].copy()
+    evaluate(theta, cell, nodes, plan, density)
+    template_covariance(cell, nodes, plan, theta, expected, density, fits.template[c])
+    for covariance in (fits.observed[c], fits.expected[c]):
+        add_normalisation(cell, density, expected, covariance)
+    fits.chi2[c] = pearson_chi2(cell.counts, density.p)
+    fits.shares[c] = density.p
+
+
+@part
+def with_room(plan, cell):
+    """The plan of one cell: its background fraction may be below 0 as far as known counts stand against it."""
+    low = plan.low.copy()
+    entries = cell.counts.sum() - cell.known.sum()
+    if plan.fitted[FRACTION]:
+        low[FRACTION] = low[FRACTION] - ROOM * cell.known.min() * cell.known.size / entries
+    return MassFitPlan(
+        plan.edges, plan.kind, plan.start, low, plan.high, plan.fitted, plan.prior, plan.tolerance, plan.max_steps
+    )
 
 
 @part
 def new_density(bins):
     """Room for the density of a cell."""
-    first, second = np.empty((bins, 4)), np.empty((bins, 4))
+    first, second = np.empty((bins, 4)), np.empty((bins, 5))
     return Density(np.empty(bins), first, second, np.empty((bins + 1, 6)), np.empty((bins + 1, 3)))
 
 
@@ -57,7 +89,8 @@ def cell_of(spectra, c):
         weight += spectra.weights[j]
         mean += spectra.weights[j] * spectra.nodes[j]
     i = spectra.table[c]
-    return Cell(spectra.counts[c], spectra.tables[i], spectra.kappa[i], spectra.growth[c], mean / weight)
+    mean = mean / weight if weight > 0 else 0.0
+    return Cell(spectra.counts[c], spectra.known[c], spectra.tables[i], spectra.kappa[i], spectra.growth[c], mean)
 
 
 @part
@@ -97,7 +130,7 @@ def template_covariance(cell, nodes, plan, theta, covariance, density, out):
 
     d theta = -F^-1 N sum_i (d_theta p_i / p_i) d p_i, with d p_i / d w_j = (1 - f)(G_ij - s_i T_j)/S. Summed by parts:
     d theta_a / d w_j is a sum over edges of u_ea F(z_ej), with u of the cell."""
-    edges, bins, n = plan.edges, plan.edges.size - 1, cell.counts.sum()
+    edges, bins, n = plan.edges, plan.edges.size - 1, cell.counts.sum() - cell.known.sum()
     total = density.sums[bins, 0] - density.sums[0, 0]
     u = np.zeros((bins + 1, 4))
     for a in range(4):
@@ -126,3 +159,23 @@ def template_covariance(cell, nodes, plan, theta, covariance, density, out):
         for a in range(4):
             for b in range(4):
                 out[a, b] += nodes.variance[j] * shift[a] * shift[b]
+
+
+@part
+def add_normalisation(cell, density, covariance, out):
+    """Add to `out` the covariance of theta from taking counts less known ones as the number of fitted entries.
+
+    That number is wrong by sqrt(sum of counts). It shifts the score by sum_i dp_i p_i/q_i, q the probabilities of all
+    counts; as the dp_i add up to 0, this is -sum_i dp_i known_i/q_i over the number of entries."""
+    total = cell.counts.sum()
+    entries = total - cell.known.sum()
+    pull, shift = np.zeros(4), np.zeros(4)
+    for i in range(cell.counts.size):
+        for a in range(4):
+            pull[a] -= density.dp[i, a] * cell.known[i] / max(density.p[i], FLOOR) / entries
+    for a in range(4):
+        for b in range(4):
+            shift[a] += covariance[a, b] * pull[b]
+    for a in range(4):
+        for b in range(4):
+            out[a, b] += total * shift[a] * shift[b]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 MASS, CURVATURE = 0, 1
-CONVERGED, NO_BACKGROUND, AT_LIMIT, NOT_CONVERGED, BAD_FISHER = range(5)
+CONVERGED, NO_BACKGROUND, AT_LIMIT, NOT_CONVERGED, BAD_FISHER, NO_ENTRIES = range(6)
 MU, SIGMA, FRACTION, SLOPE = range(4)  # of theta
 FLOOR = 1e-12  # of a bin's probability: below, the tables have no digits
 END, STEPS = 10.0, 16  # a table of F reaches from z = -END to END, in steps of 1/STEPS
@@ -29,11 +29,13 @@ class MassFitPlan(NamedTuple):
 
 
 class Spectra(NamedTuple):
-    """All cells: counts (cells, bins); masses (nodes,) of the template [GeV], their weights and variances; the nodes of
-    cell c are first[c] : first[c + 1]. Tables (tables, INTERVALS, 4) of F as cubic polynomials, and kappa (tables,);
-    of every cell its table and growth (cells,): the relative width of a node is sigma (m/m_mean)^growth."""
+    """All cells: counts (cells, bins), and the part of them whose expectation is known; masses (nodes,) of the template
+    [GeV], their weights and variances; the nodes of cell c are first[c] : first[c + 1]. Tables (tables, INTERVALS, 4)
+    of F as cubic polynomials, and kappa (tables,); of every cell its table and growth (cells,): the relative width of a
+    node is sigma (m/m_mean)^growth."""
 
     counts: npt.NDArray[np.float64]
+    known: npt.NDArray[np.float64]
     first: npt.NDArray[np.int64]
     nodes: npt.NDArray[np.float64]
     weights: npt.NDArray[np.float64]
@@ -60,9 +62,11 @@ class MassFits(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One cell: counts (bins,); its response: F as a table (INTERVALS, 4), kappa, growth, mean mass [GeV]."""
+    """One cell: counts (bins,) and their known part (bins,); its response: F as a table (INTERVALS, 4), kappa, growth,
+    mean mass [GeV]."""
 
     counts: npt.NDArray[np.float64]
+    known: npt.NDArray[np.float64]
     table: npt.NDArray[np.float64]
     kappa: float
     growth: float
@@ -83,9 +87,9 @@ class Nodes(NamedTuple):
 
 
 class Density(NamedTuple):
-    """Of every bin its probability p (bins,), and derivatives by theta: first (bins, 4); second of the signal by mu and
-    sigma, (mu mu, mu sigma, sigma sigma), and of the background by the slope (bins, 4). Sums at edges (bins + 1, 6) and
-    the background there (bins + 1, 3) are what they are made of."""
+    """Of every bin its probability p (bins,), and derivatives by theta: first (bins, 4), second (bins, 5) by (mu mu,
+    mu sigma, sigma sigma, slope slope, slope f). Sums at edges (bins + 1, 6) and the background there (bins + 1, 3) are
+    what they are made of."""
 
     p: npt.NDArray[np.float64]
     dp: npt.NDArray[np.float64]
