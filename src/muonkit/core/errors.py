@@ -16,3 +16,7 @@ class InputError(Exception):
 
 class PhysicsError(Exception):
     """The run finished, but a physics check or too many fits failed (exit code 1)."""
+
+
+class StoppedError(Exception):
+    """The work was ended from outside: a cluster that is gone, a process that was killed (exit code 3)."""
