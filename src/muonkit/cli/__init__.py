@@ -6,7 +6,6 @@ stdout is the result, stderr the talk. Exit codes: 0 done; 1 a physics check fai
 SIGINT, SIGTERM and SIGHUP are taken before anything else is imported, see `core.stopping`."""
 
 import argparse
-import errno
 import json
 import os
 import sys
@@ -15,6 +14,7 @@ from importlib import import_module
 
 from muonkit import __version__
 from muonkit.core.errors import InputError, PhysicsError, StoppedError
+from muonkit.core.files import FULL
 from muonkit.core.stopping import STOPPED, Watch
 from muonkit.core.streams import leave, prepare_streams, say, write_out
 
@@ -22,7 +22,6 @@ COMMANDS = (
     *("simulate", "calibrate", "apply", "validate", "report", "open_data", "identify", "pdfs", "performance"),
     *("classifier", "conditions", "detector", "doctor"),
 )
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 RESUMES = "the same command goes on from here"
 STARTS_AGAIN = "no half file is left; start it again"
 

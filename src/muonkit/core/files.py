@@ -3,6 +3,7 @@
 Without the synchronisation a power cut after the rename leaves a file of 0 bytes on ext4 and XFS: the name is on the
 disk before the content. So the content is synchronised before the rename, and the folder after it."""
 
+import errno
 import gzip
 import json
 import os
@@ -18,6 +19,7 @@ from muonkit.core.errors import InputError
 from muonkit.core.stopping import undone_at_stop
 
 HOST = re.sub(r"\W", "-", socket.gethostname())
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, a limit on the size of a file
 PLAIN_NAME = re.compile(r"[^\x00-\x1f/\\]{1,200}")
 
 
@@ -37,6 +39,10 @@ def atomic(path: Path) -> Iterator[Path]:
             synchronise(temporary)
             temporary.replace(path)
             synchronise(path.parent)
+    except OSError as error:
+        if error.errno in FULL:  # a write does not say where
+            error.filename, error.strerror = str(path), os.strerror(error.errno)
+        raise
     finally:
         remove()
 

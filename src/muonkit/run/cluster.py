@@ -103,8 +103,9 @@ def connected(address: str, timeout: float, say: Say) -> Iterator[Cluster]:
         from distributed import Client
     except ImportError as error:
         raise InputError("--scheduler needs the extra: pip install 'muonkit[dask]'") from error
+    kind = type("QuietClient", (Client,), {"__del__": lambda _: None})  # which waits when a client could not start
     with _quiet():
-        client = _client(Client, address, timeout, say)
+        client = _client(kind, address, timeout, say)
         try:
             cluster = Cluster(client, address, timeout, say)
             cluster.look()
@@ -121,10 +122,10 @@ def _client(kind: Any, address: str, timeout: float, say: Say) -> Any:
     patience.start()
     try:
         return kind(address, timeout=timeout, set_as_default=False)
-    except ValueError as error:
-        raise InputError(f"--scheduler {address}: no Dask scheduler answers ({error})") from error
     except OSError as error:
         raise StoppedError(f"--scheduler {address}: no Dask scheduler answers in {timeout:g} s (--timeout)") from error
+    except Exception as error:  # whatever comes of another service at this address
+        raise InputError(f"--scheduler {address}: no Dask scheduler answers ({error})") from error
     finally:
         patience.cancel()
 
