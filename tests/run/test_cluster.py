@@ -17,7 +17,7 @@ from tests.run import slow
 from muonkit.core.compiled import PACKAGE
 from muonkit.core.errors import InputError, StoppedError
 from muonkit.run.progress import lines
-from muonkit.run.runner import runner
+from muonkit.run.runner import Runner, runner
 
 pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Dask's own shutdown
@@ -67,6 +67,13 @@ def worker(start: Start, address: str) -> subprocess.Popen[bytes]:
     return start("worker", address, "--nthreads", "1", "--no-nanny")
 
 
+def work_until(many: Runner, act: Callable[[], object]) -> None:
+    """A hundred pieces; `act` after the first."""
+    for done in many.results(slow.slow, range(100)):
+        if done == 0:
+            act()
+
+
 def test_an_address_where_nobody_answers() -> None:
     begin = time.monotonic()
     line = r"no Dask scheduler answers in 1 s \(--timeout\)"
@@ -109,9 +116,7 @@ def test_a_scheduler_that_dies(start: Start, capfd: pytest.CaptureFixture[str]) 
     process, address = scheduler(start)
     worker(start, address)
     with pytest.raises(StoppedError, match="the scheduler is gone"), runner(scheduler=address, timeout=20) as many:
-        for done in many.results(slow.slow, range(100)):
-            if done == 0:
-                process.kill()
+        work_until(many, process.kill)
     assert capfd.readouterr().err == ""
 
 
@@ -119,9 +124,7 @@ def test_a_scheduler_that_stands_still(start: Start) -> None:
     process, address = scheduler(start)
     worker(start, address)
     with pytest.raises(StoppedError, match="does not answer for 3 s"), runner(scheduler=address, timeout=3) as many:
-        for done in many.results(slow.slow, range(100)):
-            if done == 0:
-                process.send_signal(signal.SIGSTOP)
+        work_until(many, lambda: process.send_signal(signal.SIGSTOP))
 
 
 def test_work_that_ends_its_worker(start: Start) -> None:
