@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from muonkit import __version__
-from muonkit.core.errors import InputError, PhysicsError, StoppedError
-from muonkit.core.files import FULL
+from muonkit.core.errors import FULL, InputError, PhysicsError, StoppedError
 from muonkit.core.stopping import STOPPED, Watch
 from muonkit.core.streams import leave, prepare_streams, say, write_out
 

@@ -1,6 +1,9 @@
 """Errors that a user can act on. A message says what is wrong, where, and the way out."""
 
+import errno
 from collections.abc import Iterable
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, a limit on the size of a file
 
 
 class InputError(Exception):

@@ -3,7 +3,6 @@
 Without the synchronisation a power cut after the rename leaves a file of 0 bytes on ext4 and XFS: the name is on the
 disk before the content. So the content is synchronised before the rename, and the folder after it."""
 
-import errno
 import gzip
 import json
 import os
@@ -15,11 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from muonkit.core.errors import InputError
+from muonkit.core.errors import FULL, InputError
 from muonkit.core.stopping import undone_at_stop
 
 HOST = re.sub(r"\W", "-", socket.gethostname())
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, a limit on the size of a file
 PLAIN_NAME = re.compile(r"[^\x00-\x1f/\\]{1,200}")
 
 

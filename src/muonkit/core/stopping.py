@@ -6,7 +6,6 @@ all, and finished pieces are on disk. What must not stay behind is registered wi
 
 Processes that are started inherit the block: they do not hear Ctrl-C. They end with their parent."""
 
-import ctypes
 import os
 import select
 import signal
@@ -83,6 +82,8 @@ def signals_blocked() -> Iterator[None]:
 def end_with_parent(parent: int) -> None:
     """End this process when `parent`, which started it, has ended, however that came."""
     if sys.platform == "linux":
+        import ctypes  # not before the signals are taken
+
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
         threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
