@@ -166,8 +166,9 @@ def _check_cache() -> str:
     from muonkit.core.compiled import cache_directory
 
     folder = cache_directory()
-    if folder is None:
-        raise RuntimeError("no folder can be written: kernels are compiled at each start. Set NUMBA_CACHE_DIR.")
+    if folder is None or not os.access(folder, os.W_OK):
+        shown = folder or "the folder for caches"
+        raise RuntimeError(f"{shown} cannot be written: kernels are compiled anew each time. Set NUMBA_CACHE_DIR.")
     return folder
 
 
