@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.muid.samples import muons
-from tests.pipelines.identifying import N, changed, identified, prepared, run, write
+from tests.pipelines.identifying import N, changed, hits_changed, identified, prepared, run, write
 
 from muonkit.conditions.iov import IoV
 from muonkit.conditions.store import create_store
@@ -21,13 +21,6 @@ from muonkit.run.checkpoint import unfinished
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return prepared(tmp_path_factory.mktemp("identify_inputs"))
-
-
-def hits_changed(folder, name, **columns):
-    """A copy of the hits with other columns."""
-    table = pq.read_table(folder / "hits.parquet").to_pydict()
-    pq.write_table(pa.table(table | columns), folder / name)
-    return name
 
 
 def column(folder, name):

@@ -13,7 +13,7 @@ from muonkit.core.errors import InputError
 from muonkit.core.files import check_output
 from muonkit.core.provenance import state_of
 from muonkit.core.result import Result
-from muonkit.io.klm import RUN_COLUMNS, read_columns
+from muonkit.io.klm import read_ids
 from muonkit.io.layout import kind_or_fault
 from muonkit.io.tables import write_tables
 from muonkit.muid.config import Identify
@@ -109,7 +109,8 @@ def run_piece(job: IdentifyJob, piece: EventPiece) -> IdentifiedPiece:
     how = job.how[piece.run]
     tracks, hits = read_events(job.tracks, job.hits, piece)
     hits, faults = usable(hits, how.yoke.layout)
-    columns = read_columns(job.tracks, *piece.tracks, RUN_COLUMNS) | identify(tracks, hits, how)
+    ids = read_ids(job.tracks, *piece.tracks)
+    columns = ids | identify(tracks, hits, how) | ids
     return IdentifiedPiece(columns, faults)
 
 

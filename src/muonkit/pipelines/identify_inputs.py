@@ -8,6 +8,7 @@ import numpy as np
 
 from muonkit.core.arrays import IntArray
 from muonkit.core.errors import InputError
+from muonkit.io.ids import exact, halves, joined
 from muonkit.io.klm import RUN_COLUMNS, EventKeys, KLMFile, event_keys, open_hits, open_tracks, read_columns
 from muonkit.muid.classifier.model import Classifier
 from muonkit.muid.config import ConditionsChoice, Identify, IdentifyInput
@@ -133,19 +134,19 @@ def _stray(tracks: EventKeys, hits: EventKeys) -> int:
 def _check_sizes(file: KLMFile, keys: EventKeys, most: int, what: str, key: str) -> None:
     sizes = np.diff(keys.first)
     if len(sizes) and sizes.max() > most:
-        event = keys.rows[keys.first[np.argmax(sizes)], 2]
+        event = joined(keys.rows[keys.first[np.argmax(sizes)], -2:])
         raise InputError(
             f"{file.name}: event {event} has {sizes.max()} {what}, more than input.{key} = {most}; is it one event?"
         )
 
 
 def _check_twins(tracks: KLMFile, rows: IntArray) -> None:
-    number = read_columns(tracks, 0, tracks.rows, ("track",))["track"]
-    table = np.column_stack((rows, number))
-    unique, count = np.unique(table, axis=0, return_counts=True)
-    if len(unique) < len(table):
-        event, track = unique[count > 1][0, 2:]
-        more = len(table) - len(unique)
+    number = exact(read_columns(tracks, 0, tracks.rows, ("track",))["track"], tracks.name, "track")
+    table = np.column_stack((rows, halves(number)))
+    table = table[np.lexsort(table.T[::-1])]
+    twice = np.flatnonzero(np.all(table[1:] == table[:-1], axis=1))
+    if len(twice):
+        event, track = (joined(table[twice[0], at : at + 2 or None]) for at in (-4, -2))
         raise InputError(
-            f"{tracks.name}: track {track} of event {event} stands twice ({more} rows too many); remove them"
+            f"{tracks.name}: track {track} of event {event} stands twice ({len(twice)} rows too many); remove them"
         )

@@ -87,7 +87,7 @@ def _piece(tracks: IntArray, hits: IntArray, start: int, stop: int) -> EventPiec
 def _position(rows: IntArray, key: IntArray, side: str) -> int:
     """Where a key would stand among sorted rows of experiment, run and event."""
     low, high = 0, len(rows)
-    for column in range(3):
+    for column in range(rows.shape[1]):
         part = rows[low:high, column]
         begin, end = np.searchsorted(part, key[column], "left"), np.searchsorted(part, key[column], "right")
         low, high = low + int(begin), low + int(end)

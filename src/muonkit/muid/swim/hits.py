@@ -20,7 +20,7 @@ def arrange(hits: KLMHits, track_event: IntArray, layout: LayoutArrays) -> tuple
     order = np.lexsort((slot, number))
     first = np.searchsorted(number[order], np.arange(len(events) + 1))
     place = np.searchsorted(events, track_event)
-    has_hits = np.append(events, track_event.max(initial=0) + 1)[place] == track_event
+    has_hits = np.isin(track_event, events)
     arrays = HitArrays(
         first,
         slot[order],
