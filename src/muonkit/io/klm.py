@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import FATES, REGIONS, SECTIONS, Candidates, KLMHits, KLMTruth
 from muonkit.data.tracks import FreeStates
 from muonkit.io import csvfile, parquet, root
+from muonkit.io.checks import check_charges, examine
+from muonkit.io.chunks import BadRows, Chunk, Summary
 from muonkit.io.ids import bits, exact, halves
 from muonkit.io.layout import Layout, kind_or_fault
 from muonkit.io.names import close
@@ -150,7 +152,13 @@ def csv_kinds(columns: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_tracks(file: KLMFile, start: int, stop: int) -> Candidates:
-    """Tracks of rows [start, stop). Raises InputError for columns that are not numbers."""
+    """Tracks of rows [start, stop), charge NaN where it is not +1 or -1. Raises InputError for columns that are not
+    numbers."""
+    return checked_tracks(file, start, stop)[0]
+
+
+def checked_tracks(file: KLMFile, start: int, stop: int) -> tuple[Candidates, Summary]:
+    """As `read_tracks`, with the rows whose charge is wrong. Raises InputError also for charges that are unsigned."""
     columns = read_columns(file, start, stop)
     n = len(columns["event"])
     position = np.column_stack([_number(file, columns, name) for name in ("x", "y", "z")])
@@ -158,12 +166,18 @@ def read_tracks(file: KLMFile, start: int, stop: int) -> Candidates:
     covariance = np.zeros((n, 6, 6))
     covariance[:, UPPER[0], UPPER[1]] = _upper(file, columns, n)
     covariance[:, UPPER[1], UPPER[0]] = covariance[:, UPPER[0], UPPER[1]]
-    charge = _number(file, columns, "charge")
-    sign = np.where(charge < 0, -1.0, 1.0)  # a neutral one is taken as positive
-    charge = np.where(np.isfinite(charge), sign, np.nan)
-    states = FreeStates(position, momentum, charge, covariance)
+    good, bad = _charges(file, columns["charge"], start, stop)
+    charge = np.where(good, _number(file, columns, "charge"), np.nan)
     event, track = (bits(exact(columns[name], file.name, name)) for name in IDS)
-    return Candidates(event, track, states)
+    tracks = Candidates(event, track, FreeStates(position, momentum, charge, covariance))
+    return tracks, Summary(n, int(np.sum(~good)), bad)
+
+
+def _charges(file: KLMFile, charge: AnyArray, start: int, stop: int) -> tuple[BoolArray, tuple[BadRows, ...]]:
+    """Which charges (n,) are +1 or -1, and what is wrong with the others."""
+    chunk = Chunk(file.path, file.name, "klm", file.columns, start, stop, False, file.tree, file.span)
+    check_charges({"charge": charge}, chunk)
+    return examine({"charge": charge}, chunk)
 
 
 def read_ids(file: KLMFile, start: int, stop: int) -> dict[str, AnyArray]:

@@ -102,7 +102,7 @@ def row_of(tracks: KLMFile, choice: IdentifyInput, which: str) -> int:
 def event_of(job: IdentifyJob, row: int) -> tuple[Candidates, KLMHits, int]:
     """All tracks and usable hits of the event of the track in `row` of the table, and its place among the tracks."""
     piece = job.pieces[0]
-    candidates, hits = read_events(job.tracks, job.hits, piece)
+    candidates, hits, _ = read_events(job.tracks, job.hits, piece)
     hits, _ = usable(hits, job.how[piece.run].yoke.layout)
     here = row - piece.tracks[0]
     event = candidates.event[here]

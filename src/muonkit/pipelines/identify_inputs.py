@@ -22,7 +22,7 @@ from muonkit.pipelines.pieces import EventPiece, cut_events, detector_of
 @dataclass(frozen=True)
 class IdentifyJob:
     """All that a process needs to identify a piece; how: by run; stray_hits: number of hits in events without
-    tracks; files: all that are read."""
+    tracks; files: all that are read; max_p [GeV]: largest plausible momentum."""
 
     tracks: KLMFile
     hits: KLMFile
@@ -30,6 +30,7 @@ class IdentifyJob:
     pieces: tuple[EventPiece, ...]
     stray_hits: int
     files: tuple[Path, ...]
+    max_p: float
 
     @property
     def payloads(self) -> tuple[str, ...]:
@@ -50,7 +51,8 @@ def prepare(config: Identify, base: Path, row: int | None = None) -> IdentifyJob
     of_runs = conditions(config, base, sorted({piece.run for piece in pieces}))
     how = by_run(config, yoke, classifier, of_runs)
     own = [base / name for name in (config.payload, config.classifier) if name not in (None, DEFAULT)]
-    return IdentifyJob(tracks, hits, how, pieces, stray_hits, (tracks.path, hits.path, *chosen.files, *own))
+    files = (tracks.path, hits.path, *chosen.files, *own)
+    return IdentifyJob(tracks, hits, how, pieces, stray_hits, files, config.input.max_p)
 
 
 def opened(choice: IdentifyInput, base: Path) -> tuple[KLMFile, KLMFile]:

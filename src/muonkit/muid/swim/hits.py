@@ -58,11 +58,12 @@ def hit_faults(hits: KLMHits, layout: LayoutArrays) -> dict[str, BoolArray]:
     return {
         "are not finite": np.asarray(~np.isfinite(measured).all(axis=1)),
         "have a cluster of less than one strip": np.asarray((hits.width < 1).any(axis=1)),
-        "are in a region, section, sector or layer that does not exist": ~_on_module(hits, layout),
+        "are in a region, section, sector or layer that does not exist": module_of(hits, layout) == MISSING,
     }
 
 
-def _on_module(hits: KLMHits, layout: LayoutArrays) -> BoolArray:
+def module_of(hits: KLMHits, layout: LayoutArrays) -> IntArray:
+    """The surface (k,) of the module that a hit names, MISSING where there is none."""
     sectors = layout.barrel.shape[1]
     in_section = (hits.section >= 0) & (hits.section <= 1)
     in_barrel = (hits.region == BARREL) & (hits.sector >= 1) & (hits.sector <= sectors) & (hits.layer < BARREL_LAYERS)
@@ -73,5 +74,4 @@ def _on_module(hits: KLMHits, layout: LayoutArrays) -> BoolArray:
     surface = np.where(
         in_barrel, layout.barrel[section, sector, layer], layout.endcap[section, np.minimum(layer, ENDCAP_LAYERS - 1)]
     )
-    on_module: BoolArray = possible & (surface != MISSING)
-    return on_module
+    return np.where(possible, surface, MISSING)
