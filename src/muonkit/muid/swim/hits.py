@@ -1,5 +1,7 @@
 """The hits of the muon detector, as the kernels see them: those that cannot be are found, the others are sorted."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from muonkit.core.arrays import BoolArray, IntArray
@@ -10,7 +12,17 @@ from muonkit.muid.swim.kernels.tuples import HitArrays
 from muonkit.muid.swim.layout import MISSING, LayoutArrays
 
 
-def arrange(hits: KLMHits, track_event: IntArray, layout: LayoutArrays) -> tuple[HitArrays, IntArray]:
+class Lost(NamedTuple):
+    """Hits that tracks may not take: rows (m,) of the table, those of track i in first[i] ... first[i + 1] - 1 of first
+    (n + 1,)."""
+
+    first: IntArray
+    rows: IntArray
+
+
+def arrange(
+    hits: KLMHits, track_event: IntArray, layout: LayoutArrays, lost: Lost | None = None
+) -> tuple[HitArrays, IntArray]:
     """Hits sorted by event and slot, and the event (n,) of every track among them, -1 where it has no hits.
 
     The order of hits in one slot is that of the table. Raises InputError for hits that cannot be."""
@@ -30,6 +42,7 @@ def arrange(hits: KLMHits, track_event: IntArray, layout: LayoutArrays) -> tuple
         hits.time[order],
         np.ascontiguousarray(hits.width[order]),
         order,
+        *(lost or Lost(np.zeros(len(track_event) + 1, dtype=np.int64), np.zeros(0, dtype=np.int64))),
     )
     return arrays, np.where(has_hits, place, MISSING)
 
