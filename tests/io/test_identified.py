@@ -126,12 +126,9 @@ def test_a_missing_column_and_words_for_numbers_are_named(folder):
     place = table.column_names.index("chi2")
     pq.write_table(table.set_column(place, "chi2", pa.array(["x"] * N)), folder / "b.parquet")
     assert faults(folder, "b.parquet") == [
-        f"{folder / 'b.parquet'}: column 'chi2' does not hold numbers. Mend the file."
+        f"{folder / 'b.parquet'}: column 'chi2' does not hold numbers (found string). Mend the file."
     ]
-    pq.write_table(
-        table.set_column(place, "chi2", pa.array(["x"] * N)).set_column(0, "event", pa.array([0.5] * N)),
-        folder / "c.parquet",
-    )
+    pq.write_table(table.set_column(0, "event", pa.array([0.5] * N)), folder / "c.parquet")
     assert "'event' is not a whole number" in faults(folder, "c.parquet")[0]
     (line,) = faults(folder, "none.parquet")
     assert "no such file" in line

@@ -49,3 +49,10 @@ def changed(folder, name, **columns):
     table = pq.read_table(folder / "tracks.parquet").to_pydict()
     pq.write_table(pa.table(table | columns), folder / name)
     return name
+
+
+def hits_changed(folder, name, **columns):
+    """A copy of the hits with other columns."""
+    table = pq.read_table(folder / "hits.parquet").to_pydict()
+    pq.write_table(pa.table(table | columns), folder / name)
+    return name

@@ -2,18 +2,23 @@
 
 import json
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.muid.samples import muons
-from tests.pipelines.identifying import N, changed, identified, prepared, run, write
+from tests.muid.samples import BELLE2, muons
+from tests.pipelines.identifying import N, changed, hits_changed, identified, prepared, run, write
 
 from muonkit.conditions.iov import IoV
 from muonkit.conditions.store import create_store
 from muonkit.detector.detector import SHIPPED
 from muonkit.muid.checks.toy import toy_payload
+from muonkit.muid.swim.config import MuidSettings
+from muonkit.muid.swim.extrapolate import follow
+from muonkit.muid.swim.sharing import arbitrated
+from muonkit.muid.swim.yoke import build_yoke
 from muonkit.pipelines import identify as pipeline
 from muonkit.run.checkpoint import unfinished
 
@@ -21,13 +26,6 @@ from muonkit.run.checkpoint import unfinished
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return prepared(tmp_path_factory.mktemp("identify_inputs"))
-
-
-def hits_changed(folder, name, **columns):
-    """A copy of the hits with other columns."""
-    table = pq.read_table(folder / "hits.parquet").to_pydict()
-    pq.write_table(pa.table(table | columns), folder / name)
-    return name
 
 
 def column(folder, name):
@@ -213,6 +211,22 @@ def test_every_hit_is_given_to_one_track_in_a_crowd_too(folder, capsys):
     table = pq.read_table(folder / "crowd.parquet").to_pydict()
     assert set(table["shared_hits"]) == {0}
     assert min(table["ndof"]) > 0
+
+
+def test_arbitration_of_a_crowd_keeps_no_copies_of_the_hits():
+    candidates, hits, _ = muons(1000)
+    together = replace(candidates, event=np.zeros_like(candidates.event))
+    yoke = build_yoke(BELLE2, MuidSettings(arbitrate=True))
+    asked = []
+
+    def asking(candidates, hits, *, lost):
+        asked.append((len(hits), 0 if lost is None else len(lost.rows)))
+        return follow(candidates, hits, yoke, lost)
+
+    arbitrated(asking, together, replace(hits, event=np.zeros_like(hits.event)))
+    assert len(asked) > 1
+    assert {n for n, _ in asked} == {len(hits)}
+    assert max(lost for _, lost in asked) < len(hits)
 
 
 def stored(folder, run, **payloads):

@@ -9,16 +9,33 @@ import pytest
 
 from muonkit.conditions.check import Findings
 from muonkit.core.packing import pack, unpack
+from muonkit.io.chunks import BadRows, Summary
 from muonkit.muid.build.count import PdfCounts, nothing
 from muonkit.muid.identify import Numbers
+from muonkit.muid.tally import STATUSES, Tally
 from muonkit.pipelines.conditions_results import StoreChecked, TagChanged
 from muonkit.pipelines.identify import IdentifiedPiece, IdentifyResult
 from muonkit.pipelines.pdfs import PdfsResult
 from muonkit.pipelines.pdfs_show import LayerEntry, PayloadSummary
 from muonkit.pipelines.simulate_klm import SimulatedTables
 
-NUMBERS = Numbers(9, 1, 2, 3, 4, 0, np.array([0, 6, 1, 0, 0, 0]))
-IDENTIFIED = IdentifyResult(Path("out.parquet"), NUMBERS, {"are not finite": 5}, "hits.parquet", 80, 7, ("toy.npz",))
+NUMBERS = Numbers(9, 1, 2, 3, 4, 0, 1, np.array([0, 6, 1, 0, 0, 0]))
+TALLY = Tally(
+    np.bincount([3] * 9, minlength=STATUSES),
+    np.arange(8),
+    80,
+    5,
+    2,
+    60,
+    1,
+    0,
+    np.ones(8, int),
+    np.ones(3, int),
+    np.ones(2, int),
+)
+IDENTIFIED = IdentifyResult(
+    Path("out.parquet"), NUMBERS, TALLY, {"are not finite": 5}, "hits.parquet", 80, 7, ("toy.npz",)
+)
 
 
 def kept(value, tmp_path):
@@ -30,9 +47,12 @@ def kept(value, tmp_path):
 
 @pytest.mark.parametrize("bad", [{}, {"are in a region, section, sector or layer that does not exist": 2}])
 def test_a_piece_of_identified_tracks_is_kept_whole(tmp_path, bad):
-    piece = IdentifiedPiece({"event": np.arange(3), "chi2": np.array([0.1, np.nan, 2.0])}, bad)
+    charges = Summary(3, 1, (BadRows("t.parquet", "charge", "not finite", 1, (2,)),))
+    piece = IdentifiedPiece({"event": np.arange(3), "chi2": np.array([0.1, np.nan, 2.0])}, TALLY, charges, bad)
     again = kept(piece, tmp_path)
     assert again.bad_hits == bad
+    assert again.charges == charges
+    assert (again.tally + TALLY).to_json() == (TALLY + TALLY).to_json()
     assert list(again.columns) == ["event", "chi2"]
     assert np.array_equal(again.columns["chi2"], piece.columns["chi2"], equal_nan=True)
     assert again.columns["event"].dtype == np.int64
@@ -55,7 +75,9 @@ def test_an_identification_prints_its_faults_first_and_its_message_last():
     lines = str(IDENTIFIED).splitlines()
     assert lines[0] == "5 hits are not finite: left out"
     assert lines[1] == "hits.parquet: 7 of 80 hits are in events without tracks"
+    assert "hits: 60 of 73 in time match, 2 out of time, 1 not on their module" in lines
     assert lines[-1] == "payloads: toy.npz"
+    assert replace(IDENTIFIED, warnings=("odd",)).message == "WARNING: odd"
     odd = replace(IDENTIFIED, numbers=replace(NUMBERS, efficiency_missing=2))
     assert odd.message == "2 tracks cross modules without a known efficiency: taken as 1"
     assert str(odd).splitlines()[-1] == odd.message

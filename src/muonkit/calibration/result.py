@@ -109,7 +109,7 @@ class KeptResult(Result):
         """The result in the folder of a finished run. Raises InputError if there is none."""
         path = Path(out) / cls.FILE
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
             return cls.from_json(content, load(path.with_name("config.toml"), Calibrate).fit.max_failed_share)
         except KeyError as error:
             raise InputError(f"{path}: {error.args[0]} missing. {AGAIN}") from error

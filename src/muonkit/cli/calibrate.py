@@ -13,7 +13,7 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     )
     parser.add_argument("config", type=Path, metavar="CONFIG.toml")
     parser.add_argument("-o", dest="out", type=Path, required=True, metavar="OUT/")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, resumes=True)
 
 
 def run(options: argparse.Namespace) -> Result:
@@ -22,6 +22,6 @@ def run(options: argparse.Namespace) -> Result:
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
-    with runner(options.jobs, options.scheduler, talk()) as work:
+    with runner(options.jobs, options.scheduler, talk(), options.timeout) as work:
         calibrate(options.config, options.out, work)
     return report(options.out)

@@ -30,7 +30,7 @@ def run_train(options: argparse.Namespace) -> Result:
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
-    with runner(options.jobs, options.scheduler, talk()) as work:
+    with runner(options.jobs, options.scheduler, talk(), options.timeout) as work:
         return train_classifier(options.config, options.out, work)
 
 
@@ -40,7 +40,7 @@ def run_evaluate(options: argparse.Namespace) -> Result:
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
-    with runner(options.jobs, options.scheduler, talk()) as work:
+    with runner(options.jobs, options.scheduler, talk(), options.timeout) as work:
         result = evaluate_classifier(options.config, options.model, work)
     if options.out is not None:
         write_json(options.out, result.numbers())

@@ -18,7 +18,7 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
         metavar="[[[EXPERIMENT:]RUN:]EVENT:]TRACK",
         help="explain one track, layer by layer, and draw it to -o FILE.png",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, resumes=True)
 
 
 def run(options: argparse.Namespace) -> Result:
@@ -30,5 +30,5 @@ def run(options: argparse.Namespace) -> Result:
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
-    with runner(options.jobs, options.scheduler, talk()) as work:
+    with runner(options.jobs, options.scheduler, talk(), options.timeout) as work:
         return identify_tables(options.config, options.out, work)

@@ -13,7 +13,7 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     fetch = what.add_parser("fetch", parents=[common], help="download a record; resumes, verifies size and checksum")
     fetch.add_argument("name", metavar="NAME")
     fetch.add_argument("-o", dest="out", type=Path, required=True, metavar="DIR")
-    fetch.set_defaults(run=run_fetch)
+    fetch.set_defaults(run=run_fetch, resumes=True)
     what.add_parser("list", parents=[common], help="the records that can be fetched").set_defaults(run=run_list)
 
 

@@ -15,7 +15,7 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     build = what.add_parser("build", parents=[common, work], help="simulated samples -> payload")
     build.add_argument("config", type=Path, metavar="CONFIG.toml")
     build.add_argument("-o", dest="out", type=Path, required=True, metavar="PAYLOAD.npz", help="and PAYLOAD.html")
-    build.set_defaults(run=run_build)
+    build.set_defaults(run=run_build, resumes=True)
     show = what.add_parser("show", parents=[common], help="what a payload says")
     show.add_argument("payload", metavar="PAYLOAD.npz", help="a file, or `default` for the one that comes with muonkit")
     show.add_argument("--species", choices=SPECIES, default="mu")
@@ -30,7 +30,7 @@ def run_build(options: argparse.Namespace) -> Result:
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
-    with runner(options.jobs, options.scheduler, talk()) as work:
+    with runner(options.jobs, options.scheduler, talk(), options.timeout) as work:
         return build_pdfs(options.config, options.out, work)
 
 

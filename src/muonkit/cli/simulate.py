@@ -20,7 +20,7 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
         "NAME.parquet, .root or .csv: becomes NAME.tracks.parquet, NAME.hits.parquet, NAME.truth.parquet, NAME.json"
     )
     klm.add_argument("-o", dest="out", type=Path, required=True, metavar="FILE", help=help_out)
-    klm.set_defaults(run=run_klm)
+    klm.set_defaults(run=run_klm, resumes=True)
 
 
 def run(options: argparse.Namespace) -> Result:
@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> Result:
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
-    with runner(options.jobs, options.scheduler, talk()) as work:
+    with runner(options.jobs, options.scheduler, talk(), options.timeout) as work:
         return simulate_dimuons(options.config, options.out, work)
 
 
@@ -37,5 +37,5 @@ def run_klm(options: argparse.Namespace) -> Result:
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
-    with runner(options.jobs, options.scheduler, talk()) as work:
+    with runner(options.jobs, options.scheduler, talk(), options.timeout) as work:
         return simulate_klm(options.config, options.out, work)

@@ -16,7 +16,7 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
         "--corrections", type=Path, required=True, metavar="F", help="corrections.json.gz of a calibration"
     )
     parser.add_argument("-o", dest="out", type=Path, required=True, metavar="OUT/")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, resumes=True)
 
 
 def run(options: argparse.Namespace) -> Result:
@@ -25,6 +25,6 @@ def run(options: argparse.Namespace) -> Result:
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
-    with runner(options.jobs, options.scheduler, talk()) as work:
+    with runner(options.jobs, options.scheduler, talk(), options.timeout) as work:
         validate(options.config, options.corrections, options.out, work)
     return report(options.out)

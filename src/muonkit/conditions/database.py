@@ -7,6 +7,7 @@ PostgreSQL: READ COMMITTED, and each verb locks the row of the name or tag that 
 database refuses in favour of another (busy, deadlock, serialisation) has changed nothing. It runs again after a random,
 growing pause."""
 
+import errno
 import logging
 import os
 import random
@@ -67,6 +68,8 @@ class Database:
         try:
             return patiently(once)
         except DBAPIError as error:
+            if "disk is full" in _reason(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.shown) from error
             raise InputError(f"{self.shown}: the database says: {_reason(error)}{_way_out(error)}") from error
 
 

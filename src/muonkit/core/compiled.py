@@ -2,7 +2,8 @@
 
 `compiled` is for what Python calls; `part`, `leaf`, `shared` and `inlined` are for what kernels call. numba's cache
 does not notice edits of what stands in another file, neither of a function nor of a constant. So the cache directory is
-named by a digest of every source that a kernel can reach. NUMBA_CACHE_DIR, where set, is its parent.
+named by a digest of every source that a kernel can reach. NUMBA_CACHE_DIR, where set, is its parent; else it is in the
+user's folder of caches, see `caches`. `machine_code` guards against damaged files.
 
 MUONKIT_PLAIN_NUMBA=1 compiles every function alone, as numba does: the results are the same, the first run takes twice
 as long. See `whole`."""
@@ -11,12 +12,16 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba import njit
+
+from muonkit.core.caches import can_be_written, machine_code_folder
+from muonkit.core.machine_code import CheckedCache
 
 try:
     from muonkit.core import whole
@@ -73,24 +78,34 @@ def _inner(function: Function, apart: bool = False, **options: Any) -> Any:
 
 
 def _compile(function: Function, **options: Any) -> Any:
+    alone = not WHOLE or numba.config.DISABLE_JIT
+    dispatcher = njit(**OPTIONS, **options)(function) if alone else whole.outer(function, NOPYTHON | OPTIONS | options)
+    folder = cache_directory()
+    if folder is not None and not numba.config.DISABLE_JIT:
+        _keep(dispatcher, folder)
+    return dispatcher
+
+
+def _keep(dispatcher: Any, folder: str) -> None:
+    """Keep the machine code of a dispatcher in this folder and nowhere else."""
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = cache_directory()
+    numba.config.CACHE_DIR = folder
     try:
-        if not WHOLE or numba.config.DISABLE_JIT:
-            return njit(cache=True, **OPTIONS, **options)(function)
-        return whole.outer(function, NOPYTHON | OPTIONS | options)
+        with suppress(RuntimeError):  # a function that does not stand in a file
+            dispatcher._cache = CheckedCache(dispatcher.py_func)
     finally:
         numba.config.CACHE_DIR = before
 
 
 @cache
-def cache_directory() -> str:
-    """Where the machine code of these sources is kept."""
+def cache_directory() -> str | None:
+    """Where the machine code of these sources is kept. None if no folder can be written."""
     digest = hashlib.sha256(b"whole" if WHOLE else b"plain")
     for source in reachable_sources(PACKAGE):
         digest.update(source.read_bytes())
-    parent = Path(numba.config.CACHE_DIR or Path.home() / ".cache" / "muonkit")
-    return str(parent / digest.hexdigest()[:16])
+    parent = machine_code_folder(numba.config.CACHE_DIR)
+    folder = parent and parent / digest.hexdigest()[:16]
+    return str(folder) if folder and can_be_written(folder) else None
 
 
 def reachable_sources(package: Path) -> list[Path]:

@@ -1,6 +1,9 @@
 """Errors that a user can act on. A message says what is wrong, where, and the way out."""
 
+import errno
 from collections.abc import Iterable
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, a limit on the size of a file
 
 
 class InputError(Exception):
@@ -16,3 +19,7 @@ class InputError(Exception):
 
 class PhysicsError(Exception):
     """The run finished, but a physics check or too many fits failed (exit code 1)."""
+
+
+class StoppedError(Exception):
+    """The work was ended from outside: a cluster that is gone, a process that was killed (exit code 3)."""

@@ -10,10 +10,12 @@ import re
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from muonkit.core.errors import InputError
+from muonkit.core.errors import FULL, InputError
+from muonkit.core.stopping import undone_at_stop
 
 HOST = re.sub(r"\W", "-", socket.gethostname())
 PLAIN_NAME = re.compile(r"[^\x00-\x1f/\\]{1,200}")
@@ -28,13 +30,19 @@ def atomic(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(path)
     temporary = path.with_name(f".{HOST}.{os.getpid()}.{path.name}")
+    remove = partial(temporary.unlink, missing_ok=True)
     try:
-        yield temporary
-        synchronise(temporary)
-        temporary.replace(path)
-        synchronise(path.parent)
+        with undone_at_stop(remove):
+            yield temporary
+            synchronise(temporary)
+            temporary.replace(path)
+            synchronise(path.parent)
+    except OSError as error:
+        if error.errno in FULL:  # a write does not say where
+            error.filename, error.strerror = str(path), os.strerror(error.errno)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        remove()
 
 
 def synchronise(path: Path) -> None:
@@ -86,9 +94,10 @@ def plain_name(name: str, what: str) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` atomically, as UTF-8. Raises OSError if the folder cannot be written."""
+    """Write `text` atomically, as UTF-8. Bytes of file names that are no text become escapes. Raises OSError if the
+    folder cannot be written."""
     with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, content: Any) -> None:

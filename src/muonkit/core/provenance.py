@@ -14,7 +14,7 @@ DEPENDENCIES = ("numpy", "scipy", "numba", "iminuit", "correctionlib", "uproot",
 
 def digest(text: str) -> str:
     """SHA-256 of a text, as 64 hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 def digest_file(path: Path) -> str:

@@ -212,10 +212,8 @@ class Inner(CPUDispatcher):  # type: ignore[misc]
 
 
 def outer(function: Callable[..., Any], options: dict[str, Any]) -> Outer:
-    """Kept on disk, in the cache directory that numba has now."""
-    dispatcher = Outer(function, targetoptions=options)
-    dispatcher.enable_caching()
-    return dispatcher
+    """A function that is optimised whole. `compiled` keeps it on disk."""
+    return Outer(function, targetoptions=options)
 
 
 def inner(

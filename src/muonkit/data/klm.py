@@ -16,9 +16,9 @@ FATES = ("left", "stopped", "decayed", "interacted")
 
 @dataclass(frozen=True, slots=True)
 class KLMHits:
-    """Two-dimensional hits. event (k,); region (k,): BARREL or ENDCAP; section (k,): BACKWARD or FORWARD; sector (k,)
-    from 1; layer (k,) from 0; position (k, 3) [cm]; time (k,) [ns]; width (k, 2): strips in the cluster that measures
-    phi, and in the one that measures z (endcap: the two planes)."""
+    """Two-dimensional hits. event (k,), from 2^63 on its bits; region (k,): BARREL or ENDCAP; section (k,): BACKWARD or
+    FORWARD; sector (k,) from 1; layer (k,) from 0; position (k, 3) [cm]; time (k,) [ns]; width (k, 2): strips in the
+    cluster that measures phi, and in the one that measures z (endcap: the two planes)."""
 
     event: IntArray
     region: IntArray
@@ -39,8 +39,8 @@ class KLMHits:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Tracks to be identified: event (n,), track (n,): their numbers; states: at the outermost measured point, with
-    covariance."""
+    """Tracks to be identified. event (n,), track (n,): their numbers, from 2^63 on their bits; states: at the outermost
+    measured point, with covariance."""
 
     event: IntArray
     track: IntArray

@@ -109,7 +109,7 @@ def arrays(materials: Sequence[Material]) -> MaterialArrays:
 @cache
 def library() -> Mapping[str, Material]:
     """Name -> material for those that come with muonkit, and vacuum."""
-    content = tomllib.loads(LIBRARY.read_text())
+    content = tomllib.loads(LIBRARY.read_text(encoding="utf-8"))
     return {"vacuum": VACUUM} | {name: _from_toml(name, entry) for name, entry in content.items()}
 
 

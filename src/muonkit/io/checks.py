@@ -11,7 +11,7 @@ from muonkit.data.dimuons import Dimuons
 from muonkit.io.chunks import FIRST_ROWS, BadRows, Chunk
 from muonkit.io.names import PHI, PT, in_file
 
-CHARGES = ("Q1", "Q2", "Muon_charge")
+CHARGES = ("Q1", "Q2", "Muon_charge", "charge")
 ETA_MAX = 20.0
 """Beyond it cosh(eta) has no meaning: a muon with pT = 1 GeV would carry 1e8 GeV."""
 

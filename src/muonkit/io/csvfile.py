@@ -27,7 +27,7 @@ INTEGERS = ("run", "luminosityBlock", "event")
 KINDS = dict.fromkeys(INTEGERS, "integer")
 LINE_BYTES = 1_000_000  # longest line
 SEPARATORS = ",;\t"
-TYPES = {"integer": pa.int64(), "number": pa.float64(), "word": pa.string()}
+TYPES = {"integer": pa.int64(), "number": pa.float64(), "word": pa.string(), "unsigned": pa.uint64()}
 KIND = "CSV file"
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import KLMTruth
-from muonkit.io import csvfile
-from muonkit.io.klm import RUN_COLUMNS, KLMFile, csv_kinds, describe, open_truth, read_columns, read_truth
+from muonkit.io.ids import exact, halves, joined
+from muonkit.io.klm import RUN_COLUMNS, KLMFile, describe, kind_faults, open_truth, read_columns, read_truth
 from muonkit.io.names import close
 
 KEY = ("event", "track")
@@ -39,6 +39,9 @@ def open_identified(path: Path, columns: tuple[str, ...]) -> KLMFile:
         meant = ", ".join(f"'{name}'" + (f" (is it '{other}'?)" if other else "") for name, other in near)
         found = ", ".join(layout.columns)
         raise InputError(f"{path}: has no column {meant}. Found {found}. Give a table of `muonkit identify`.")
+    faults = kind_faults(path, layout, {name: name for name in columns})
+    if faults:
+        raise InputError(faults)
     rows, span = (layout.pieces[0].stop, layout.pieces[0].span) if layout.pieces else (0, None)
     known = (*(name for name in RUN_COLUMNS if name in layout.columns), *columns)
     return KLMFile(path, str(path), tuple((name, name) for name in known), rows, span, layout.tree)
@@ -52,7 +55,7 @@ def join(identified: Path, truth: Path, columns: tuple[str, ...]) -> Joined:
     rows = np.arange(len(wanted)) if np.array_equal(wanted, known) else _places(wanted, known)
     lost: IntArray = np.flatnonzero(rows < 0)
     if len(lost):
-        event, track = wanted[lost[0], -2:]
+        event, track = (joined(wanted[lost[0], at : at + 2 or None]) for at in (-4, -2))
         raise InputError(
             f"{table.name}: {len(lost)} of {len(wanted)} tracks are not in {other.name}, first track {track} of event "
             f"{event}. Give the truth of the same sample."
@@ -61,27 +64,17 @@ def join(identified: Path, truth: Path, columns: tuple[str, ...]) -> Joined:
 
 
 def _keys(file: KLMFile, names: tuple[str, ...]) -> IntArray:
-    """The columns `names`, event and track last (n, k). Raises InputError for a track that stands twice."""
+    """The columns `names` by halves, event and track last (n, k). Raises InputError for a track that stands twice."""
     columns = read_columns(file, 0, file.rows, names)
-    keys = np.column_stack([_whole(file, columns[name], name) for name in names])
+    keys = np.column_stack([halves(exact(columns[name], file.name, name)) for name in names])
     order = np.lexsort(keys.T[::-1])
     twice = np.flatnonzero(np.all(np.diff(keys[order], axis=0) == 0, axis=1))
     if len(twice):
-        event, track = keys[order[twice[0]], -2:]
+        event, track = (joined(keys[order[twice[0]], at : at + 2 or None]) for at in (-4, -2))
         raise InputError(
             f"{file.name}: track {track} of event {event} stands twice ({len(twice)} rows too many); remove them"
         )
     return keys
-
-
-def _whole(file: KLMFile, values: AnyArray, name: str) -> IntArray:
-    try:
-        numbers = np.asarray(values, dtype=np.int64 if values.dtype.kind in "iu" else np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{file.name}: column '{name}' does not hold numbers. Mend the file.") from error
-    if not np.all(np.isfinite(numbers) & (np.floor(numbers) == numbers)):
-        raise InputError(f"{file.name}: column '{name}' is not a whole number in every row; mend it")
-    return numbers.astype(np.int64)
 
 
 def _places(wanted: IntArray, known: IntArray) -> IntArray:
@@ -109,22 +102,12 @@ def pieces(joined: Joined, size: int) -> Iterator[tuple[dict[str, AnyArray], KLM
 def numbers(file: KLMFile, start: int, stop: int) -> dict[str, AnyArray]:
     """Columns of rows [start, stop) as numbers, NaN where nothing stands. Raises InputError for anything else."""
     found = {}
-    for name, values in _read(file, start, stop).items():
+    for name, values in read_columns(file, start, stop, words=FLAGS).items():
         try:
-            found[name] = _whole(file, values, name) if name in WHOLE else _number(values, name)
+            found[name] = exact(values, file.name, name) if name in WHOLE else _number(values, name)
         except (TypeError, ValueError) as error:
             raise InputError(f"{file.name}: column '{name}' does not hold numbers. Mend the file.") from error
     return found
-
-
-def _read(file: KLMFile, start: int, stop: int) -> dict[str, AnyArray]:
-    """As `read_columns`; in CSV flags are words."""
-    if file.span is None or file.rows == 0:
-        return read_columns(file, start, stop)
-    columns = dict(file.columns)
-    kinds = csv_kinds(columns) | {name: "word" for name in FLAGS if name in columns}
-    whole = csvfile.read(file.path, file.name, columns, 0, file.span, kinds)
-    return {name: values[start:stop] for name, values in whole.items()}
 
 
 def _number(values: AnyArray, name: str) -> AnyArray:

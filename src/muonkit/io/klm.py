@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import FATES, REGIONS, SECTIONS, Candidates, KLMHits, KLMTruth
 from muonkit.data.tracks import FreeStates
 from muonkit.io import csvfile, parquet, root
+from muonkit.io.checks import check_charges, examine
+from muonkit.io.chunks import BadRows, Chunk, Summary
+from muonkit.io.ids import bits, exact, halves
 from muonkit.io.layout import Layout, kind_or_fault
 from muonkit.io.names import close
 
@@ -32,6 +35,7 @@ TRUTH_COLUMNS = (
 WORDS = {"region": REGIONS, "section": SECTIONS, "fate": FATES}
 LONG_WORDS = {"backward": "bwd", "forward": "fwd"}
 INTEGERS = ("event", "track", "pdg_id", "experiment", "run", "region", "section", "sector", "layer", "fate")
+IDS = ("event", "track")
 UPPER = np.triu_indices(6)
 PLACES = 1 << 31  # more than there are modules anywhere
 
@@ -89,6 +93,7 @@ def _opened(
             f"'{name}'" + (f" (is it '{other}'?)" if other else "") for name, other in zip(missing, near, strict=True)
         )
         faults.append(f"{path}: has no column {meant}. Found {', '.join(layout.columns)}. Name them in [{key}].")
+    faults += kind_faults(path, layout, columns)
     if faults:
         raise InputError(faults)
     found = tuple((name, column) for name, column in columns.items() if column in layout.columns)
@@ -96,18 +101,49 @@ def _opened(
     return KLMFile(path, str(path), found, rows, span, layout.tree)
 
 
-def read_columns(file: KLMFile, start: int, stop: int, only: tuple[str, ...] = ()) -> dict[str, AnyArray]:
-    """Columns of rows [start, stop) by canonical name, all or `only` some. Raises InputError for a damaged file."""
+def kind_faults(path: Path, layout: Layout, columns: Mapping[str, str]) -> list[str]:
+    """One line for every column, by canonical name, that holds something else than a number in every row."""
+    faults = []
+    for name, column in columns.items():
+        kind = layout.columns.get(column)
+        if kind is None or name in WORDS or (name == COVARIANCE) != (kind == "number"):
+            continue
+        what = f"does not hold numbers (found {kind})" if kind != "number" else "holds 1 number per row, not 21"
+        faults.append(f"{path}: column '{column}' {what}. Mend the file.")
+    return faults
+
+
+def read_columns(
+    file: KLMFile, start: int, stop: int, only: tuple[str, ...] = (), words: tuple[str, ...] = ()
+) -> dict[str, AnyArray]:
+    """Columns of rows [start, stop) by canonical name, all or `only` some; in CSV, `words` are not numbers.
+    Raises InputError for a damaged file."""
     columns = {name: column for name, column in file.columns if not only or name in only}
     if file.rows == 0:
         return {name: np.zeros(0) for name in columns}
     if file.tree is not None:
         return root.read_flat(file.path, file.name, file.tree, columns, slice(start, stop))
     if file.span is not None:
-        whole = csvfile.read(file.path, file.name, columns, 0, file.span, csv_kinds(columns))
+        kinds = csv_kinds(columns) | {name: "word" for name in words if name in columns}
+        whole = _from_csv(file, columns, file.span, kinds)
         return {name: values[start:stop] for name, values in whole.items()}
     found = parquet.read(file.path, file.name, list(columns.values()), start, stop)
     return {name: found[column] for name, column in columns.items()}
+
+
+def _from_csv(
+    file: KLMFile, columns: dict[str, str], span: tuple[int, int], kinds: dict[str, str]
+) -> dict[str, AnyArray]:
+    """All rows; numbers of events and tracks may reach beyond 2^63."""
+    try:
+        return csvfile.read(file.path, file.name, columns, 0, span, kinds)
+    except InputError:
+        for large in (IDS[:1], IDS[1:], IDS):
+            try:
+                return csvfile.read(file.path, file.name, columns, 0, span, kinds | dict.fromkeys(large, "unsigned"))
+            except InputError:
+                continue
+        raise
 
 
 def csv_kinds(columns: Mapping[str, str]) -> dict[str, str]:
@@ -116,7 +152,13 @@ def csv_kinds(columns: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_tracks(file: KLMFile, start: int, stop: int) -> Candidates:
-    """Tracks of rows [start, stop). Raises InputError for columns that are not numbers."""
+    """Tracks of rows [start, stop), charge NaN where it is not +1 or -1. Raises InputError for columns that are not
+    numbers."""
+    return checked_tracks(file, start, stop)[0]
+
+
+def checked_tracks(file: KLMFile, start: int, stop: int) -> tuple[Candidates, Summary]:
+    """As `read_tracks`, with the rows whose charge is wrong. Raises InputError also for charges that are unsigned."""
     columns = read_columns(file, start, stop)
     n = len(columns["event"])
     position = np.column_stack([_number(file, columns, name) for name in ("x", "y", "z")])
@@ -124,11 +166,26 @@ def read_tracks(file: KLMFile, start: int, stop: int) -> Candidates:
     covariance = np.zeros((n, 6, 6))
     covariance[:, UPPER[0], UPPER[1]] = _upper(file, columns, n)
     covariance[:, UPPER[1], UPPER[0]] = covariance[:, UPPER[0], UPPER[1]]
-    charge = _number(file, columns, "charge")
-    sign = np.where(charge < 0, -1.0, 1.0)  # a neutral one is taken as positive
-    charge = np.where(np.isfinite(charge), sign, np.nan)
-    states = FreeStates(position, momentum, charge, covariance)
-    return Candidates(_whole(file, columns, "event"), _whole(file, columns, "track"), states)
+    good, bad = _charges(file, columns["charge"], start, stop)
+    charge = np.where(good, _number(file, columns, "charge"), np.nan)
+    event, track = (bits(exact(columns[name], file.name, name)) for name in IDS)
+    tracks = Candidates(event, track, FreeStates(position, momentum, charge, covariance))
+    return tracks, Summary(n, int(np.sum(~good)), bad)
+
+
+def _charges(file: KLMFile, charge: AnyArray, start: int, stop: int) -> tuple[BoolArray, tuple[BadRows, ...]]:
+    """Which charges (n,) are +1 or -1, and what is wrong with the others."""
+    chunk = Chunk(file.path, file.name, "klm", file.columns, start, stop, False, file.tree, file.span)
+    check_charges({"charge": charge}, chunk)
+    return examine({"charge": charge}, chunk)
+
+
+def read_ids(file: KLMFile, start: int, stop: int) -> dict[str, AnyArray]:
+    """Experiment, run, event and track (n,) of rows [start, stop), as far as the table has them, as they are there.
+    Raises InputError for what is not a whole number."""
+    names = (*RUN_COLUMNS, *IDS)
+    columns = read_columns(file, start, stop, names)
+    return {name: exact(columns[name], file.name, name) for name in names if name in columns}
 
 
 def _upper(file: KLMFile, columns: Mapping[str, AnyArray], n: int) -> FloatArray:
@@ -155,7 +212,7 @@ def read_hits(file: KLMFile, start: int, stop: int) -> KLMHits:
     position = np.column_stack([_number(file, columns, name) for name in ("x", "y", "z")])
     width = np.column_stack([_number(file, columns, name) for name in ("width_phi", "width_z")])
     return KLMHits(
-        _whole(file, columns, "event"),
+        bits(exact(columns["event"], file.name, "event")),
         _words(file, columns, "region"),
         _words(file, columns, "section"),
         _place(file, columns, "sector"),
@@ -173,7 +230,7 @@ def read_truth(file: KLMFile, start: int, stop: int) -> KLMTruth:
         prefix: np.column_stack([_number(file, columns, prefix + name) for name in ("x", "y", "z")])
         for prefix in ("", "p", "end_")
     }
-    event, track, pdg_id = (_whole(file, columns, name) for name in ("event", "track", "pdg_id"))
+    event, track, pdg_id = (bits(exact(columns[name], file.name, name)) for name in (*IDS, "pdg_id"))
     fate, soft = _words(file, columns, "fate"), _number(file, columns, "soft_p")
     return KLMTruth(event, track, pdg_id, three[""], three["p"], fate, three["end_"], soft)
 
@@ -185,18 +242,8 @@ def _number(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> FloatA
         raise InputError(f"{file.name}: column '{name}' does not hold numbers. Mend the file.") from error
 
 
-def _whole(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> IntArray:
-    values = _number(file, columns, name) if columns[name].dtype.kind not in "iu" else columns[name]
-    bad: IntArray = np.flatnonzero(~np.isfinite(values) | (np.floor(values) != values))
-    if len(bad):
-        raise InputError(
-            f"{file.name}: column '{name}' is not a whole number in {len(bad)} rows, first in row {bad[0]}; mend it"
-        )
-    return values.astype(np.int64)
-
-
 def _place(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> IntArray:
-    """As `_whole`, but -1, where nothing can be, for what is not a whole number."""
+    """Whole numbers, and -1, where nothing can be, for what is none."""
     values = _number(file, columns, name)
     return np.where((np.abs(values) < PLACES) & (np.floor(values) == values), values, -1).astype(np.int64)
 
@@ -215,14 +262,15 @@ def _words(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> IntArra
 def _positions(values: AnyArray, name: str) -> IntArray:
     """Positions of words in WORDS[name]. Raises KeyError for the first unknown one."""
     words = WORDS[name]
-    known = {word: i for i, word in enumerate(words)}
+    known = {word: i for i, word in enumerate(words)} | {str(i): i for i in range(len(words))}  # numbers in CSV
     known |= {long: words.index(short) for long, short in LONG_WORDS.items() if short in words}
     unique, inverse = np.unique(values.astype(str), return_inverse=True)
     return np.array([known[str(word)] for word in unique], dtype=np.int64)[inverse]
 
 
 class EventKeys(NamedTuple):
-    """Experiment, run and event (n, 3) of every row of a table, and the first rows (k + 1,) of its k events."""
+    """Experiment, run, and the event by halves (n, 4) of every row of a table, and the first rows (k + 1,) of its k
+    events."""
 
     rows: IntArray
     first: IntArray
@@ -234,12 +282,11 @@ def event_keys(file: KLMFile, experiment: int = 0, run: int = 0) -> EventKeys:
     Raises InputError if the rows are not sorted by them."""
     columns = read_columns(file, 0, file.rows, (*RUN_COLUMNS, "event"))
     default = {"experiment": experiment, "run": run}
-    rows = np.column_stack(
-        [
-            _whole(file, columns, name) if name in columns else np.full(len(columns["event"]), default.get(name, 0))
-            for name in (*RUN_COLUMNS, "event")
-        ]
-    )
+    runs = [
+        _of_runs(file, columns, name) if name in columns else np.full(len(columns["event"]), default[name])
+        for name in RUN_COLUMNS
+    ]
+    rows = np.column_stack((*runs, halves(exact(columns["event"], file.name, "event"))))
     step = np.diff(rows, axis=0)
     first = np.argmax(step != 0, axis=1) if len(step) else np.zeros(0, dtype=np.int64)
     change = step[np.arange(len(step)), first] if len(step) else np.zeros(0, dtype=np.int64)
@@ -250,6 +297,13 @@ def event_keys(file: KLMFile, experiment: int = 0, run: int = 0) -> EventKeys:
         )
     first_rows = np.concatenate(([0], np.flatnonzero(change) + 1, [len(rows)]))
     return EventKeys(rows, first_rows if len(rows) else first_rows[:1])
+
+
+def _of_runs(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> IntArray:
+    values = exact(columns[name], file.name, name)
+    if np.any(bits(values) != values):
+        raise InputError(f"{file.name}: column '{name}' is 2^63 or more; no conditions have such numbers. Mend it.")
+    return bits(values)
 
 
 def table_of(tracks: Candidates, hits: KLMHits) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -45,6 +45,8 @@ def _is_list(kind: Any) -> bool:
 
 
 def _kind(kind: Any) -> str:
+    if pa.types.is_dictionary(kind):  # categories: read as their values
+        return _kind(kind.value_type)
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return "number"
     return "list" if _is_list(kind) and not pa.types.is_struct(kind.value_type) else str(kind)

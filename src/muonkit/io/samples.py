@@ -50,7 +50,7 @@ def open_sample(path: Path) -> OpenSample:
     if not all(np.array_equal(keys[0][name], keys[1][name]) for name in ("event", "track")):
         raise InputError(f"{truth.name}: has other tracks than {tracks.name}; simulate the sample again")
     try:
-        about = json.loads(files.about.read_text()) if files.about.is_file() else {}
+        about = json.loads(files.about.read_text(encoding="utf-8")) if files.about.is_file() else {}
     except ValueError as error:
         raise InputError(f"{files.about}: is not JSON. Simulate the sample again.") from error
     return OpenSample(str(path), tracks, hits, truth, about)

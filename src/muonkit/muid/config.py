@@ -11,8 +11,9 @@ from muonkit.muid.swim.config import MuidSettings
 
 class IdentifyInput(Section):
     """Tables of tracks and hits, sorted by event; names of their columns where they differ; experiment and run of all
-    rows where the tables do not say; tracks per chunk; what is too much for one event; share of bad hits that is
-    tolerated."""
+    rows where the tables do not say; tracks per chunk; what is too much for one event; share of bad hits, and of
+    bad charges, that is tolerated; share of tracks and of hits of which no use can be made that is tolerated; largest
+    plausible momentum [GeV]."""
 
     tracks: str
     hits: str
@@ -24,6 +25,8 @@ class IdentifyInput(Section):
     max_tracks_per_event: int = Field(10_000, ge=1)
     max_hits_per_event: int = Field(100_000, ge=1)
     max_bad_share: float = Field(0.01, ge=0, le=1)
+    max_unusable_share: float = Field(0.5, ge=0, le=1)
+    max_p: float = Field(100.0, gt=0)
 
 
 class ConditionsChoice(Section):

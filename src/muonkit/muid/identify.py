@@ -25,6 +25,7 @@ COMPUTED = (
     *("barrel_hit_layer", "endcap_hit_layer", "chi2", "ndof"),
 )
 OF_EVERY_TRACK = ("experiment", "run", "event", "track", "status")  # never masked
+EQUAL = 1e-9  # probabilities
 Columns = dict[str, AnyArray]
 
 
@@ -40,14 +41,17 @@ class Identification:
     sources: tuple[str, ...] = ()
 
 
-def identify(candidates: Candidates, hits: KLMHits, how: Identification) -> Columns:
-    """The columns of the output (n,); `masked` hides those of tracks that were not started.
+def identify(candidates: Candidates, hits: KLMHits, how: Identification) -> tuple[Columns, Extrapolated]:
+    """The columns of the output (n,), of which `masked` hides those of tracks that were not started; and what was found
+    at every layer.
 
     Raises InputError for hits that cannot be; see `swim.hits.usable`."""
     found = extrapolate(candidates, hits, how.yoke)
     likelihoods = likelihood(found.tracks, how.payload, how.likelihood)
     table = columns(candidates, found, likelihoods)
-    return table if how.classifier is None else table | classified(candidates, hits, found, how.classifier)
+    if how.classifier is not None:
+        table |= classified(candidates, hits, found, how.classifier)
+    return table, found
 
 
 def classified(candidates: Candidates, hits: KLMHits, found: Extrapolated, classifier: Classifier) -> Columns:
@@ -87,8 +91,9 @@ def masked(table: Columns) -> Columns:
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """Numbers of tracks: all; not started; of the started ones those that did not reach the muon detector, that are
-    junk, share hits with others, cross a module without a known efficiency; most_probable (6,): by the species with the
-    largest probability, in the order of HYPOTHESES."""
+    junk, share hits with others, cross a module without a known efficiency, have no information, that is equal
+    probabilities; most_probable (6,): the others by the species with the largest probability, in the order of
+    HYPOTHESES."""
 
     tracks: int
     not_started: int
@@ -96,6 +101,7 @@ class Numbers:
     junk: int
     shared_hits: int
     efficiency_missing: int
+    uninformed: int
     most_probable: IntArray
 
     def __add__(self, other: Self) -> Self:
@@ -112,6 +118,7 @@ def counted(table: Columns) -> Numbers:
     bad = np.isin(table["status"], NOT_STARTED)
     p = np.column_stack([table[f"p_{name}"] for name in HYPOTHESES])
     computed = ~np.isnan(p).any(axis=1) & ~bad
+    equal = computed & (np.ptp(p, axis=1) < EQUAL)
     return Numbers(
         tracks=len(bad),
         not_started=int(bad.sum()),
@@ -119,5 +126,6 @@ def counted(table: Columns) -> Numbers:
         junk=int(np.sum(~bad & table["junk"])),
         shared_hits=int(np.sum(table["shared_hits"][~bad] > 0)),
         efficiency_missing=int(np.sum(table["efficiency_missing"][~bad])),
-        most_probable=np.bincount(np.argmax(p[computed], axis=1), minlength=len(HYPOTHESES)),
+        uninformed=int(equal.sum()),
+        most_probable=np.bincount(np.argmax(p[computed & ~equal], axis=1), minlength=len(HYPOTHESES)),
     )

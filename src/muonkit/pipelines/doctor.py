@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -166,11 +165,11 @@ def _triangle(n: int) -> int:
 def _check_cache() -> str:
     from muonkit.core.compiled import cache_directory
 
-    folder = Path(cache_directory())
-    folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise RuntimeError(f"{folder} cannot be written: kernels are compiled anew each time. Set NUMBA_CACHE_DIR.")
-    return str(folder)
+    folder = cache_directory()
+    if folder is None or not os.access(folder, os.W_OK):
+        shown = folder or "the folder for caches"
+        raise RuntimeError(f"{shown} cannot be written: kernels are compiled anew each time. Set NUMBA_CACHE_DIR.")
+    return folder
 
 
 def _check_corrections() -> str:

@@ -12,7 +12,7 @@ from muonkit.core.errors import InputError
 from muonkit.core.files import atomic, check_output
 from muonkit.core.result import Result
 from muonkit.data.klm import Candidates, KLMHits
-from muonkit.io.klm import KLMFile, event_keys, read_columns
+from muonkit.io.klm import IDS, RUN_COLUMNS, KLMFile, read_ids
 from muonkit.muid.config import Identify, IdentifyInput
 from muonkit.muid.explain import ExplainedLayer, ExplainedTrack, explain_track
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
@@ -70,7 +70,8 @@ def explain(config_path: Path, which: str, out: Path) -> Explanation:
     candidates, hits, own = event_of(job, row)
     how, candidate = job.how[job.pieces[0].run], candidates[own : own + 1]
     detector, track = how.yoke.detector, explain_track(candidates, own, hits, how)
-    title = f"{detector.title}: event {candidate.event[0]}, track {candidate.track[0]}"
+    ids = read_ids(job.tracks, row, row + 1)
+    title = f"{detector.title}: event {ids['event'][0]}, track {ids['track'][0]}"
     figure = event_picture(detector, track, hits, candidate.states.position[0], title)
     with atomic(out) as temporary:
         figure.savefig(temporary, dpi=160, format=out.suffix[1:])
@@ -85,9 +86,11 @@ def row_of(tracks: KLMFile, choice: IdentifyInput, which: str) -> int:
         wanted = []
     if not 1 <= len(wanted) <= 4:
         raise InputError(f"--explain {which}: give [[[EXPERIMENT:]RUN:]EVENT:]TRACK, whole numbers")
-    number = read_columns(tracks, 0, tracks.rows, ("track",))["track"]
-    table = np.column_stack((event_keys(tracks, choice.experiment, choice.run).rows, number))
-    rows = np.flatnonzero(np.all(table[:, -len(wanted) :] == wanted, axis=1))
+    ids = read_ids(tracks, 0, tracks.rows)
+    default = {"experiment": choice.experiment, "run": choice.run}
+    columns = [ids.get(name, np.full(tracks.rows, default.get(name, 0))) for name in (*RUN_COLUMNS, *IDS)]
+    same = [column == number for column, number in zip(columns[-len(wanted) :], wanted, strict=True)]
+    rows: IntArray = np.flatnonzero(np.all(same, axis=0))
     if len(rows) != 1:
         count = str(len(rows) or "no")
         raise InputError(
@@ -99,7 +102,7 @@ def row_of(tracks: KLMFile, choice: IdentifyInput, which: str) -> int:
 def event_of(job: IdentifyJob, row: int) -> tuple[Candidates, KLMHits, int]:
     """All tracks and usable hits of the event of the track in `row` of the table, and its place among the tracks."""
     piece = job.pieces[0]
-    candidates, hits = read_events(job.tracks, job.hits, piece)
+    candidates, hits, _ = read_events(job.tracks, job.hits, piece)
     hits, _ = usable(hits, job.how[piece.run].yoke.layout)
     here = row - piece.tracks[0]
     event = candidates.event[here]

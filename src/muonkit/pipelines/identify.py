@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,17 @@ from muonkit.core.errors import InputError
 from muonkit.core.files import check_output
 from muonkit.core.provenance import state_of
 from muonkit.core.result import Result
-from muonkit.io.klm import RUN_COLUMNS, read_columns
+from muonkit.io.chunks import Summary
+from muonkit.io.klm import read_ids
 from muonkit.io.layout import kind_or_fault
+from muonkit.io.source import refuse as refuse_rows
 from muonkit.io.tables import write_tables
 from muonkit.muid.config import Identify
 from muonkit.muid.identify import Columns, Numbers, counted, identify, masked
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.swim.hits import usable
+from muonkit.muid.tally import Events, Tally, tally
+from muonkit.pipelines.identify_checks import described, doubts, refuse
 from muonkit.pipelines.identify_inputs import IdentifyJob, prepare
 from muonkit.pipelines.pieces import EventPiece, read_events
 from muonkit.run.checkpoint import remembered, unfinished
@@ -28,22 +32,26 @@ from muonkit.run.runner import Runner
 
 @dataclass(frozen=True, slots=True)
 class IdentifyResult(Result):
-    """What was identified: the file; numbers of tracks; bad hits by kind of fault; the table of hits with its rows, and
-    those in events without tracks; names and revisions of the payloads."""
+    """What was identified: the file; numbers of tracks; the tally of tracks, layers and hits; bad hits by kind of
+    fault; the table of hits with its rows, and those in events without tracks; names and revisions of the payloads;
+    warnings: a line for everything that is odd."""
 
     file: Path
     numbers: Numbers
+    tally: Tally
     bad_hits: dict[str, int]
     hits: str
     hit_rows: int
     stray_hits: int
     payloads: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
-        """Efficiencies that no payload has."""
+        """What is odd, and efficiencies that no payload has."""
         missing = self.numbers.efficiency_missing
-        return f"{missing} tracks cross modules without a known efficiency: taken as 1" if missing else ""
+        lines = [f"{missing} tracks cross modules without a known efficiency: taken as 1"] if missing else []
+        return "\n".join([*(f"WARNING: {line}" for line in self.warnings), *lines])
 
     def faults(self) -> list[str]:
         """A line for every kind of hit that was of no use."""
@@ -58,8 +66,10 @@ class IdentifyResult(Result):
         best = zip(numbers.most_probable, HYPOTHESES, strict=True)
         lines = [
             f"{self.file}: {numbers.tracks} tracks, {numbers.not_reached} did not reach the muon detector, "
-            f"{numbers.not_started} were not started, {numbers.junk} are junk",
+            f"{numbers.not_started} were not started, {numbers.junk} are junk, "
+            f"{numbers.uninformed} have no information",
             "most probable: " + ", ".join(f"{n} {name}" for n, name in best),
+            *described(self.tally),
             f"{numbers.shared_hits} tracks share hits with others",
             f"payloads: {', '.join(self.payloads)}",
         ]
@@ -68,53 +78,81 @@ class IdentifyResult(Result):
     def to_json(self) -> dict[str, Any]:
         """Numbers by name, the file, bad hits, payloads, and the text."""
         files = {"file": str(self.file), "bad_hits": self.bad_hits, "payloads": list(self.payloads), "text": str(self)}
-        return self.numbers.to_json() | files
+        return self.numbers.to_json() | self.tally.to_json() | files | {"warnings": list(self.warnings)}
 
 
 @dataclass(frozen=True, slots=True)
 class IdentifiedPiece:
-    """The columns (n,) of a piece, and numbers of its bad hits by kind of fault."""
+    """The columns (n,) of a piece, its tally, its tracks with a wrong charge, its bad hits by kind of fault."""
 
     columns: dict[str, AnyArray]
+    tally: Tally
+    charges: Summary
     bad_hits: dict[str, int]
 
 
+@dataclass(slots=True)
+class Found:
+    """The sums over the pieces so far."""
+
+    numbers: list[Numbers] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
+    charges: list[Summary] = field(default_factory=list)
+    bad_hits: Counter[str] = field(default_factory=Counter)
+
+    def add(self, piece: IdentifiedPiece) -> None:
+        """One more piece."""
+        self.numbers.append(counted(piece.columns))
+        self.tallies.append(piece.tally)
+        self.charges.append(piece.charges)
+        self.bad_hits.update(piece.bad_hits)
+
+    def result(self, out: Path, job: IdentifyJob, config: Identify) -> IdentifyResult:
+        """Of all pieces. Raises InputError if too much of the input is of no use."""
+        numbers, tally = sum(self.numbers[1:], self.numbers[0]), sum(self.tallies[1:], self.tallies[0])
+        charges = refuse_rows(self.charges, config.input.max_bad_share, "not started")
+        refuse(tally, numbers, config)
+        odd = (*charges, *doubts(tally, numbers, config))
+        hits = job.hits.name, job.hits.rows, job.stray_hits
+        result = IdentifyResult(out, numbers, tally, dict(self.bad_hits), *hits, job.payloads, odd)
+        require_good_hits(result, config.input.max_bad_share)
+        return result
+
+
 def identify_tables(config_path: Path, out: Path, runner: Runner) -> IdentifyResult:
-    """Write one row per track to `out` (.parquet, .root, .csv). Raises InputError for inputs that cannot be used."""
+    """Write one row per track to `out` (.parquet, .root, .csv). Raises InputError for inputs that cannot be used; then
+    nothing is written."""
     config = load(config_path, Identify)
     kind_or_fault(out, str(out))
     job = prepare(config, config_path.parent)
     check_output(out, (config_path, *job.files))
-    numbers: list[Numbers] = []
-    bad_hits: Counter[str] = Counter()
+    found, results = Found(), list[IdentifyResult]()
 
     def tables(pieces: Iterable[IdentifiedPiece]) -> Iterator[Columns]:
         for piece in pieces:
-            numbers.append(counted(piece.columns))
-            bad_hits.update(piece.bad_hits)
+            found.add(piece)
             yield masked(piece.columns)
+        results.append(found.result(out, job, config))  # before the file has its name
 
     with unfinished(out, state_of(read_text(config_path), job.files, *job.payloads)) as parts:
         run = remembered(runner.map(f"identify {out.name}"), parts, "piece", IdentifiedPiece)
         write_tables(out, tables(run(partial(run_piece, job), job.pieces)))
-    result = IdentifyResult(
-        out, sum(numbers[1:], numbers[0]), dict(bad_hits), job.hits.name, job.hits.rows, job.stray_hits, job.payloads
-    )
-    require_good_hits(result, config.input.max_bad_share)
-    return result
+    return results[0]
 
 
 def run_piece(job: IdentifyJob, piece: EventPiece) -> IdentifiedPiece:
     """Identify one piece; module-level, so that it can travel to another process."""
     how = job.how[piece.run]
-    tracks, hits = read_events(job.tracks, job.hits, piece)
-    hits, faults = usable(hits, how.yoke.layout)
-    columns = read_columns(job.tracks, *piece.tracks, RUN_COLUMNS) | identify(tracks, hits, how)
-    return IdentifiedPiece(columns, faults)
+    tracks, all_hits, charges = read_events(job.tracks, job.hits, piece)
+    hits, faults = usable(all_hits, how.yoke.layout)
+    columns, found = identify(tracks, hits, how)
+    ids = read_ids(job.tracks, *piece.tracks)
+    sums = tally(Events(tracks, all_hits, hits, found), how.yoke, job.max_p)
+    return IdentifiedPiece(ids | columns | ids, sums, charges, faults)
 
 
 def require_good_hits(result: IdentifyResult, max_bad_share: float) -> None:
-    """Raises InputError if too many hits were bad; the table is written by then."""
+    """Raises InputError if too many hits were bad."""
     if sum(result.bad_hits.values()) > max_bad_share * max(result.hit_rows, 1):
         line = f"{result.hits}: more than {max_bad_share:.0%} of the hits are bad; mend the file"
         raise InputError([*result.faults(), line])

@@ -8,6 +8,7 @@ import numpy as np
 
 from muonkit.core.arrays import IntArray
 from muonkit.core.errors import InputError
+from muonkit.io.ids import exact, halves, joined
 from muonkit.io.klm import RUN_COLUMNS, EventKeys, KLMFile, event_keys, open_hits, open_tracks, read_columns
 from muonkit.muid.classifier.model import Classifier
 from muonkit.muid.config import ConditionsChoice, Identify, IdentifyInput
@@ -21,7 +22,7 @@ from muonkit.pipelines.pieces import EventPiece, cut_events, detector_of
 @dataclass(frozen=True)
 class IdentifyJob:
     """All that a process needs to identify a piece; how: by run; stray_hits: number of hits in events without
-    tracks; files: all that are read."""
+    tracks; files: all that are read; max_p [GeV]: largest plausible momentum."""
 
     tracks: KLMFile
     hits: KLMFile
@@ -29,6 +30,7 @@ class IdentifyJob:
     pieces: tuple[EventPiece, ...]
     stray_hits: int
     files: tuple[Path, ...]
+    max_p: float
 
     @property
     def payloads(self) -> tuple[str, ...]:
@@ -49,7 +51,8 @@ def prepare(config: Identify, base: Path, row: int | None = None) -> IdentifyJob
     of_runs = conditions(config, base, sorted({piece.run for piece in pieces}))
     how = by_run(config, yoke, classifier, of_runs)
     own = [base / name for name in (config.payload, config.classifier) if name not in (None, DEFAULT)]
-    return IdentifyJob(tracks, hits, how, pieces, stray_hits, (tracks.path, hits.path, *chosen.files, *own))
+    files = (tracks.path, hits.path, *chosen.files, *own)
+    return IdentifyJob(tracks, hits, how, pieces, stray_hits, files, config.input.max_p)
 
 
 def opened(choice: IdentifyInput, base: Path) -> tuple[KLMFile, KLMFile]:
@@ -133,19 +136,19 @@ def _stray(tracks: EventKeys, hits: EventKeys) -> int:
 def _check_sizes(file: KLMFile, keys: EventKeys, most: int, what: str, key: str) -> None:
     sizes = np.diff(keys.first)
     if len(sizes) and sizes.max() > most:
-        event = keys.rows[keys.first[np.argmax(sizes)], 2]
+        event = joined(keys.rows[keys.first[np.argmax(sizes)], -2:])
         raise InputError(
             f"{file.name}: event {event} has {sizes.max()} {what}, more than input.{key} = {most}; is it one event?"
         )
 
 
 def _check_twins(tracks: KLMFile, rows: IntArray) -> None:
-    number = read_columns(tracks, 0, tracks.rows, ("track",))["track"]
-    table = np.column_stack((rows, number))
-    unique, count = np.unique(table, axis=0, return_counts=True)
-    if len(unique) < len(table):
-        event, track = unique[count > 1][0, 2:]
-        more = len(table) - len(unique)
+    number = exact(read_columns(tracks, 0, tracks.rows, ("track",))["track"], tracks.name, "track")
+    table = np.column_stack((rows, halves(number)))
+    table = table[np.lexsort(table.T[::-1])]
+    twice = np.flatnonzero(np.all(table[1:] == table[:-1], axis=1))
+    if len(twice):
+        event, track = (joined(table[twice[0], at : at + 2 or None]) for at in (-4, -2))
         raise InputError(
-            f"{tracks.name}: track {track} of event {event} stands twice ({more} rows too many); remove them"
+            f"{tracks.name}: track {track} of event {event} stands twice ({len(twice)} rows too many); remove them"
         )

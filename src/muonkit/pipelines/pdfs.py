@@ -7,7 +7,7 @@ from typing import Any
 
 from muonkit import __version__
 from muonkit.core.config import load, read_text
-from muonkit.core.files import atomic
+from muonkit.core.files import write_text
 from muonkit.core.provenance import state_of
 from muonkit.core.result import Result
 from muonkit.io.samples import OpenSample
@@ -64,8 +64,7 @@ def build_pdfs(config_path: Path, out: Path, runner: Runner) -> PdfsResult:
         payload = build(counts, config, provenance(samples))
         payload.save(out)
     of_payload = out.with_suffix(".html")
-    with atomic(of_payload) as temporary:
-        temporary.write_text(page(payload, counts, out.name))
+    write_text(of_payload, page(payload, counts, out.name))
     numbers = (int(values.sum()) for values in (counts.seen, counts.selected, counts.with_holes))
     return PdfsResult(out, of_payload, payload.checksum(), len(payload.to_bytes()), *numbers)
 

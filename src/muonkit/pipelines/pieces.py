@@ -12,8 +12,10 @@ from muonkit.core.arrays import IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import Candidates, KLMHits, KLMTruth
 from muonkit.detector.detector import Detector, load_detector, shipped
-from muonkit.io.klm import EventKeys, KLMFile, event_keys, read_hits, read_tracks, read_truth
+from muonkit.io.chunks import Summary
+from muonkit.io.klm import EventKeys, KLMFile, checked_tracks, event_keys, read_hits, read_truth
 from muonkit.io.samples import OpenSample, open_sample, sample_files
+from muonkit.io.source import refuse
 from muonkit.muid.run_conditions import Run
 
 
@@ -87,16 +89,18 @@ def _piece(tracks: IntArray, hits: IntArray, start: int, stop: int) -> EventPiec
 def _position(rows: IntArray, key: IntArray, side: str) -> int:
     """Where a key would stand among sorted rows of experiment, run and event."""
     low, high = 0, len(rows)
-    for column in range(3):
+    for column in range(rows.shape[1]):
         part = rows[low:high, column]
         begin, end = np.searchsorted(part, key[column], "left"), np.searchsorted(part, key[column], "right")
         low, high = low + int(begin), low + int(end)
     return low if side == "left" else high
 
 
-def read_events(tracks: KLMFile, hits: KLMFile, piece: EventPiece) -> tuple[Candidates, KLMHits]:
-    """The tracks and hits of a piece. Raises InputError for what is no table of tracks or hits."""
-    return read_tracks(tracks, *piece.tracks), read_hits(hits, *piece.hits)
+def read_events(tracks: KLMFile, hits: KLMFile, piece: EventPiece) -> tuple[Candidates, KLMHits, Summary]:
+    """The tracks and hits of a piece, and the tracks with a wrong charge. Raises InputError for what is no table of
+    tracks or hits."""
+    found, summary = checked_tracks(tracks, *piece.tracks)
+    return found, read_hits(hits, *piece.hits), summary
 
 
 def open_samples(patterns: Sequence[str], base: Path) -> list[OpenSample]:
@@ -134,6 +138,8 @@ def cut_samples(samples: Sequence[OpenSample], size: int) -> list[SamplePiece]:
 
 
 def read_sample(piece: SamplePiece) -> SampleEvents:
-    """The tables of a piece. Raises InputError for what is no table of tracks, hits or truth."""
-    tracks, hits = read_events(piece.sample.tracks, piece.sample.hits, piece.rows)
+    """The tables of a piece. Raises InputError for what is no table of tracks, hits or truth, and for a track with a
+    charge that is not +1 or -1."""
+    tracks, hits, summary = read_events(piece.sample.tracks, piece.sample.hits, piece.rows)
+    refuse([summary], 0.0)
     return SampleEvents(tracks, hits, read_truth(piece.sample.truth, *piece.rows.tracks))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from muonkit.core.config import read_text
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_text
 from muonkit.core.provenance import state_of
@@ -27,7 +28,7 @@ class RunFolder:
     def finished(self, name: str) -> bool:
         """Whether the result file `name` is there and of this state: then there is nothing to do."""
         try:
-            content: dict[str, Any] = json.loads((self.out / name).read_text())
+            content: dict[str, Any] = json.loads((self.out / name).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return False
         return bool(content["provenance"].get("state") == self.state)
@@ -42,7 +43,7 @@ def claim(out: Path, config_text: str, inputs: Iterable[Path]) -> RunFolder:
     kept = out / "config.toml"
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; give a folder with -o")
-    if kept.exists() and kept.read_text() != config_text:
+    if kept.exists() and read_text(kept) != config_text:
         raise InputError(
             f"{out}: holds the run of another configuration ({kept}); choose another -o, or remove the folder"
         )

@@ -24,13 +24,19 @@ Map = Callable[[Callable[[Item], Kept], Iterable[Item]], Iterable[Kept]]
 
 @contextmanager
 def unfinished(out: Path, state: str) -> Iterator[Path]:
-    """A folder beside `out` for the results of pieces, removed if the block succeeds. `state` is a digest of all that
-    they depend on; another state has another folder. Raises InputError while another run does the same work."""
+    """A folder beside `out` for the results of pieces, removed if the block succeeds, or if the input is refused.
+    `state` is a digest of all that they depend on; another state has another folder.
+
+    Raises InputError while another run does the same work."""
     folder = out.with_name(f".{out.name}.{state[:16]}")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "lock", timeout=0):
-            yield folder
+            try:
+                yield folder
+            except InputError:
+                shutil.rmtree(folder)
+                raise
             shutil.rmtree(folder)
     except Timeout:
         raise InputError(f"{out}: another run is writing it; wait until it ends, or stop it and start again") from None

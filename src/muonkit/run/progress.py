@@ -1,9 +1,13 @@
 """Progress on stderr: a bar on a terminal, one line per 30 s elsewhere."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+
+from muonkit.core.stopping import undone_at_stop
+from muonkit.core.streams import say
 
 Advance = Callable[[int], None]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
@@ -23,9 +27,13 @@ def bar(what: str, total: int) -> Iterator[Advance]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as display:
+    with undone_at_stop(_show_cursor), Progress(*columns, console=Console(stderr=True)) as display:
         task = display.add_task(what, total=total)
         yield lambda steps: display.advance(task, steps)
+
+
+def _show_cursor() -> None:
+    os.write(2, b"\x1b[?25h")
 
 
 @contextmanager
@@ -39,10 +47,10 @@ def lines(what: str, total: int) -> Iterator[Advance]:
         done += steps
         if time.monotonic() - last > EVERY:
             last = time.monotonic()
-            print(f"{what}: {done}/{total}", file=sys.stderr, flush=True)
+            say(f"{what}: {done}/{total}")
 
     yield advance
-    print(f"{what}: {done}/{total} in {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
+    say(f"{what}: {done}/{total} in {time.monotonic() - start:.1f} s")
 
 
 def talk() -> Progress:

@@ -4,27 +4,30 @@ Results come in the order of the items, so that sums over them are bit-equal wha
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from muonkit.core.errors import InputError
+from muonkit.core.errors import InputError, StoppedError
+from muonkit.core.streams import say
+from muonkit.run.cluster import connected
 from muonkit.run.progress import Progress, silent
+from muonkit.run.workers import pool
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 AHEAD = 2  # items in flight for every worker: bounds the memory
+TIMEOUT = 60.0  # s
+LONGEST = 86400.0  # s, of a timeout
 
 
 @dataclass(frozen=True)
 class Runner:
-    """`submit` returns a future with .result(); None: work in this process."""
+    """`submit` returns a future with .result(); None: work in this process. `workers` says how many work at a time."""
 
     submit: Callable[..., Any] | None
-    workers: int
+    workers: Callable[[], int]
     progress: Progress
 
     def map(self, what: str) -> Callable[[Callable[[Item], Result], Iterable[Item]], Iterator[Result]]:
@@ -40,40 +43,41 @@ class Runner:
         return run
 
     def results(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Like the builtin `map`, without progress. Raises what `function` raises."""
+        """Like the builtin `map`, without progress. Raises what `function` raises, and StoppedError if a process or
+        the cluster that works on it was ended."""
         if self.submit is None:
             yield from map(function, items)
             return
         waiting: deque[Any] = deque()
-        for item in items:
-            waiting.append(self.submit(function, item))
-            if len(waiting) >= AHEAD * self.workers:
+        try:
+            for item in items:
+                waiting.append(self.submit(function, item))
+                if len(waiting) >= AHEAD * self.workers():
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise StoppedError("a process of --jobs was ended from outside (out of memory?)") from error
 
 
 @contextmanager
-def runner(jobs: int = 1, scheduler: str | None = None, progress: Progress = silent) -> Iterator[Runner]:
-    """The runner for `jobs` processes or for the Dask cluster at `scheduler`.
-    Raises InputError if Dask is not installed or no scheduler answers."""
+def runner(
+    jobs: int = 1, scheduler: str | None = None, progress: Progress = silent, timeout: float = TIMEOUT
+) -> Iterator[Runner]:
+    """The runner for `jobs` processes or for the Dask cluster at `scheduler`, which may be without workers for
+    `timeout` [s], at most a day.
+
+    Raises InputError if Dask is not installed, there is no such address, or a number is out of range; StoppedError if
+    no scheduler answers."""
+    if jobs < 1:
+        raise InputError(f"--jobs {jobs}: give 1 or more")
+    if not 1 <= timeout <= LONGEST:
+        raise InputError(f"--timeout {timeout:g}: give 1 to {LONGEST:g} s")
     if scheduler is not None:
-        with _dask_client(scheduler) as client:
-            yield Runner(partial(client.submit, pure=False), max(len(client.scheduler_info()["workers"]), 1), progress)
+        with connected(scheduler, timeout, (lambda _: None) if progress is silent else say) as cluster:
+            yield Runner(cluster.submit, lambda: cluster.threads, progress)
     elif jobs > 1:
-        # spawn: a forked child would inherit the threads and locks of whatever the parent has imported
-        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-            yield Runner(pool.submit, jobs, progress)
+        with pool(jobs) as executor:
+            yield Runner(executor.submit, lambda: jobs, progress)
     else:
-        yield Runner(None, 1, progress)
-
-
-def _dask_client(address: str) -> Any:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise InputError("--scheduler needs the extra: pip install 'muonkit[dask]'") from error
-    try:
-        return Client(address, timeout="10s")
-    except (OSError, ValueError) as error:
-        raise InputError(f"--scheduler {address}: no Dask scheduler answers ({error})") from error
+        yield Runner(None, lambda: 1, progress)

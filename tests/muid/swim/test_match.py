@@ -45,7 +45,9 @@ def plane_of(i, n):
 
 def one_hit(x, width=(1, 1)):
     k = np.zeros(1, dtype=np.int64)
-    return HitArrays(np.array([0, 1]), k + 5, k + 1, k, x[None], np.zeros(1), np.array([width], dtype=float), k)
+    width = np.array([width], dtype=float)
+    nothing_lost = np.zeros(2, dtype=int), k[:0]
+    return HitArrays(np.array([0, 1]), k + 5, k + 1, k, x[None], np.zeros(1), width, k, *nothing_lost)
 
 
 def test_clusters_of_resistive_plates_have_the_published_errors():

@@ -111,7 +111,11 @@ def _with_text(field: KLMIron, path: Path, where: str) -> KLMIron:
     the gap of a plate is the one in front of it."""
     plates = len(field.barrel.Bz), len(field.endcap.iron_Bz)
     try:
-        rows = [np.array(line.split(), np.float64) for line in path.read_text().splitlines() if ":" not in line]
+        rows = [
+            np.array(line.split(), np.float64)
+            for line in path.read_text(encoding="utf-8").splitlines()
+            if ":" not in line
+        ]
         barrel = np.stack([row for row in rows if len(row) == BARREL_COLUMNS]).reshape(plates[0], -1)
         endcap = np.stack([row for row in rows if len(row) == ENDCAP_COLUMNS]).reshape(2, plates[1], ENDCAP_PIECES, -1)
     except (OSError, ValueError) as error:

@@ -23,7 +23,7 @@ STATUS = transport.MESSAGE | {
     transport.LEFT: "left the detector",
     LOW_PT: "not started: pT is not above the least",
     OUTSIDE_START: "not started: outside of the detector",
-    BAD_INPUT: "not started: position, momentum or covariance is not finite",
+    BAD_INPUT: "not started: charge is not +1 or -1, or position, momentum or covariance is not finite",
     BEAM_PIPE: "went into the beam pipe",
 }
 NOT_STARTED = (LOW_PT, OUTSIDE_START, BAD_INPUT, transport.NOT_POSITIVE_DEFINITE)

@@ -17,7 +17,7 @@ from muonkit.data.klm import BARREL, ENDCAP, Candidates, KLMHits
 from muonkit.data.muid import LAYERS, Extrapolated, MuidLayers, MuidTracks
 from muonkit.data.tracks import FreeStates
 from muonkit.muid.likelihood.outcome import outcome
-from muonkit.muid.swim.hits import arrange
+from muonkit.muid.swim.hits import Lost, arrange
 from muonkit.muid.swim.kernels.swim import swim_tracks
 from muonkit.muid.swim.kernels.tuples import CROSSED, MATCHED, Out, Scene
 from muonkit.muid.swim.layout import MISSING
@@ -35,14 +35,15 @@ def extrapolate(candidates: Candidates, hits: KLMHits, yoke: Yoke) -> Extrapolat
 
     A track that cannot be followed hurts no other: see its status (`swim.crossing`). Raises InputError if the tracks
     have no covariance, if a hit is in a layer, sector or section that does not exist, or is not finite."""
-    once = partial(follow, yoke=yoke)
-    return arbitrated(once, candidates, hits) if yoke.settings.arbitrate else once(candidates, hits)
+    if yoke.settings.arbitrate:
+        return arbitrated(partial(follow, yoke=yoke), candidates, hits)
+    return follow(candidates, hits, yoke)
 
 
-def follow(candidates: Candidates, hits: KLMHits, yoke: Yoke) -> Extrapolated:
-    """As `extrapolate`, each track as if it were alone: hits may be shared, as in Muid."""
+def follow(candidates: Candidates, hits: KLMHits, yoke: Yoke, lost: Lost | None = None) -> Extrapolated:
+    """As `extrapolate`, each track as if it were alone: hits may be shared, as in Muid, but for those that are lost."""
     free, cov = start_states(candidates.states, yoke.settings.zero_field)
-    hit_arrays, event = arrange(hits, candidates.event, yoke.layout)
+    hit_arrays, event = arrange(hits, candidates.event, yoke.layout, lost)
     out = empty(len(candidates))
     scene = Scene(yoke.transport, yoke.layout, hit_arrays, yoke.channels, yoke.rules)
     swim_tracks(free, cov, direction_of_time(candidates.states, yoke.settings.cosmics), event, scene, out)

@@ -1,5 +1,7 @@
 """The hits of the muon detector, as the kernels see them: those that cannot be are found, the others are sorted."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from muonkit.core.arrays import BoolArray, IntArray
@@ -10,7 +12,17 @@ from muonkit.muid.swim.kernels.tuples import HitArrays
 from muonkit.muid.swim.layout import MISSING, LayoutArrays
 
 
-def arrange(hits: KLMHits, track_event: IntArray, layout: LayoutArrays) -> tuple[HitArrays, IntArray]:
+class Lost(NamedTuple):
+    """Hits that tracks may not take: rows (m,) of the table, those of track i in first[i] ... first[i + 1] - 1 of first
+    (n + 1,)."""
+
+    first: IntArray
+    rows: IntArray
+
+
+def arrange(
+    hits: KLMHits, track_event: IntArray, layout: LayoutArrays, lost: Lost | None = None
+) -> tuple[HitArrays, IntArray]:
     """Hits sorted by event and slot, and the event (n,) of every track among them, -1 where it has no hits.
 
     The order of hits in one slot is that of the table. Raises InputError for hits that cannot be."""
@@ -20,7 +32,7 @@ def arrange(hits: KLMHits, track_event: IntArray, layout: LayoutArrays) -> tuple
     order = np.lexsort((slot, number))
     first = np.searchsorted(number[order], np.arange(len(events) + 1))
     place = np.searchsorted(events, track_event)
-    has_hits = np.append(events, track_event.max(initial=0) + 1)[place] == track_event
+    has_hits = np.isin(track_event, events)
     arrays = HitArrays(
         first,
         slot[order],
@@ -30,6 +42,7 @@ def arrange(hits: KLMHits, track_event: IntArray, layout: LayoutArrays) -> tuple
         hits.time[order],
         np.ascontiguousarray(hits.width[order]),
         order,
+        *(lost or Lost(np.zeros(len(track_event) + 1, dtype=np.int64), np.zeros(0, dtype=np.int64))),
     )
     return arrays, np.where(has_hits, place, MISSING)
 
@@ -58,11 +71,12 @@ def hit_faults(hits: KLMHits, layout: LayoutArrays) -> dict[str, BoolArray]:
     return {
         "are not finite": np.asarray(~np.isfinite(measured).all(axis=1)),
         "have a cluster of less than one strip": np.asarray((hits.width < 1).any(axis=1)),
-        "are in a region, section, sector or layer that does not exist": ~_on_module(hits, layout),
+        "are in a region, section, sector or layer that does not exist": module_of(hits, layout) == MISSING,
     }
 
 
-def _on_module(hits: KLMHits, layout: LayoutArrays) -> BoolArray:
+def module_of(hits: KLMHits, layout: LayoutArrays) -> IntArray:
+    """The surface (k,) of the module that a hit names, MISSING where there is none."""
     sectors = layout.barrel.shape[1]
     in_section = (hits.section >= 0) & (hits.section <= 1)
     in_barrel = (hits.region == BARREL) & (hits.sector >= 1) & (hits.sector <= sectors) & (hits.layer < BARREL_LAYERS)
@@ -73,5 +87,4 @@ def _on_module(hits: KLMHits, layout: LayoutArrays) -> BoolArray:
     surface = np.where(
         in_barrel, layout.barrel[section, sector, layer], layout.endcap[section, np.minimum(layer, ENDCAP_LAYERS - 1)]
     )
-    on_module: BoolArray = possible & (surface != MISSING)
-    return on_module
+    return np.where(possible, surface, MISSING)

@@ -1,9 +1,8 @@
 """Hits that several tracks of an event match: Muid uses them for each. Here they are counted and, on request, given to
 one track only."""
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
+from typing import Protocol
 
 import numpy as np
 
@@ -11,8 +10,13 @@ from muonkit.core.arrays import IntArray
 from muonkit.data.klm import Candidates, KLMHits
 from muonkit.data.muid import Extrapolated, MuidLayers
 from muonkit.muid.swim.crossing import HIT
+from muonkit.muid.swim.hits import Lost
 
-Follow = Callable[[Candidates, KLMHits], Extrapolated]
+
+class Follow(Protocol):
+    """Extrapolates tracks, each without the hits that it has lost."""
+
+    def __call__(self, candidates: Candidates, hits: KLMHits, *, lost: Lost | None) -> Extrapolated: ...
 
 
 def matched(layers: MuidLayers) -> tuple[IntArray, IntArray, IntArray]:
@@ -40,36 +44,28 @@ def losers(layers: MuidLayers) -> tuple[IntArray, IntArray]:
 
 def arbitrated(follow: Follow, candidates: Candidates, hits: KLMHits) -> Extrapolated:
     """Tracks (n) as `follow` extrapolates them, with every hit given to one; a track that loses a hit is followed again
-    without it."""
-    found = follow(candidates, hits)
-    taken: dict[int, list[int]] = defaultdict(list)
+    without it. What a track has lost is kept as a list, so memory grows with tracks and hits, not with their product.
+    """
+    found = follow(candidates, hits, lost=None)
+    tracks, rows = (np.zeros(0, dtype=np.int64) for _ in range(2))
     while True:  # there is an end: in each round a track loses a hit for ever
         track, hit = losers(found.layers)
         if not len(track):
             return found
-        for one, row in zip(track.tolist(), hit.tolist(), strict=True):
-            taken[one].append(row)
+        tracks, rows = np.concatenate((tracks, track)), np.concatenate((rows, hit))
         again = np.unique(track)
-        own, rows = _without(hits, candidates.event[again], [taken[one] for one in again.tolist()])
-        event = np.arange(len(again))
-        _replace(found, again, follow(Candidates(event, event, candidates.states[again]), own), rows)
+        _replace(found, again, follow(candidates[again], hits, lost=_lost(again, tracks, rows)))
 
 
-def _without(hits: KLMHits, events: IntArray, taken: Sequence[Sequence[int]]) -> tuple[KLMHits, IntArray]:
-    """The hits of `events` (n,) without the rows `taken` from each, as n events of their own; and their rows in the
-    table."""
-    order = np.argsort(hits.event, kind="stable")
-    first, last = (np.searchsorted(hits.event[order], events, side) for side in ("left", "right"))
-    parts = [np.setdiff1d(order[a:b], gone) for a, b, gone in zip(first, last, taken, strict=True)]
-    rows = np.concatenate(parts)
-    table = hits[rows]
-    return replace(table, event=np.repeat(np.arange(len(parts)), [len(part) for part in parts])), rows
+def _lost(again: IntArray, tracks: IntArray, rows: IntArray) -> Lost:
+    """What the tracks `again` (n,) have lost, of all pairs of track and row (m,)."""
+    order = np.argsort(tracks, kind="stable")
+    order = order[np.isin(tracks[order], again)]
+    return Lost(np.append(np.searchsorted(tracks[order], again), len(order)), rows[order])
 
 
-def _replace(found: Extrapolated, tracks: IntArray, new: Extrapolated, rows: IntArray) -> None:
-    """Write new results over old ones; hits are named by their rows in the whole table."""
+def _replace(found: Extrapolated, tracks: IntArray, new: Extrapolated) -> None:
+    """Write new results over old ones."""
     for old, fresh in ((found.tracks, new.tracks), (found.layers, new.layers)):
         for field in fields(old):
             getattr(old, field.name)[tracks] = getattr(fresh, field.name)
-    hit = new.layers.hit
-    found.layers.hit[tracks] = np.where(hit >= 0, rows[hit], hit) if len(rows) else hit

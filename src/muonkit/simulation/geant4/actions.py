@@ -1,9 +1,5 @@
 """What Geant4 is asked while it runs: primaries in, crossings of sensors and the fate of the primaries out."""
 
-import os
-import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import geant4_pybind as g4
@@ -160,13 +156,3 @@ class Actions(g4.G4VUserActionInitialization):  # type: ignore[misc]
     def Build(self) -> None:
         for action in self.actions:
             self.SetUserAction(action)
-
-
-def serve(run: Callable[[dict[str, AnyArray]], dict[str, Any]]) -> None:
-    """Read the job that the command line names, write what comes of it, and end: the interpreter would crash when it
-    takes Geant4 apart."""
-    with np.load(Path(sys.argv[1]), allow_pickle=False) as archive:
-        job = dict(archive)
-    np.savez(Path(sys.argv[2]), version=str(g4.G4Version), **run(job))
-    sys.stdout.flush()
-    os._exit(0)

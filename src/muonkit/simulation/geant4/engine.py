@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+from muonkit.core.caches import machine_code_folder
 from muonkit.core.errors import InputError
+from muonkit.core.stopping import signals_blocked
 
 SETS = (
     *("G4NEUTRONHPDATA", "G4LEDATA", "G4LEVELGAMMADATA", "G4RADIOACTIVEDATA", "G4PARTICLEXSDATA", "G4PIIDATA"),
     *("G4REALSURFACEDATA", "G4SAIDXSDATA", "G4ABLADATA", "G4INCLDATA", "G4ENSDFSTATEDATA", "G4CHANNELINGDATA"),
 )
 ESSENTIAL = ("G4LEDATA", "G4PARTICLEXSDATA", "G4ENSDFSTATEDATA")  # without these the physics list does not start
+QUIET: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace", "stdin": subprocess.DEVNULL}
 WHOLE = "GEANT4_DATA_DIR"
 
 
@@ -85,9 +88,18 @@ def launch(module: str, job: Mapping[str, Any], folder: Path | None) -> dict[str
         (scratch / ".geant4_pybind").mkdir()  # geant4_pybind wants it at home, and fails where it is not
         place, out = scratch / "job.npz", scratch / "out.npz"
         np.savez(place, **job)
-        command = [sys.executable, "-m", f"muonkit.simulation.geant4.{module}", str(place), str(out)]
-        home = environment | {"HOME": directory, "NUMBA_CACHE_DIR": cache()}
-        done = subprocess.run(command, env=home, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        command = [
+            sys.executable,
+            "-m",
+            "muonkit.simulation.geant4.serve",
+            module,
+            str(os.getpid()),
+            str(place),
+            str(out),
+        ]
+        home = environment | {"HOME": directory, "NUMBA_CACHE_DIR": cache(scratch)}
+        with signals_blocked():
+            done = subprocess.run(command, env=home, check=False, **QUIET)
         if done.returncode or not out.exists():
             said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-1:]
             raise InputError(f"engine: Geant4 ended with {done.returncode}: {' '.join(said)}")
@@ -95,6 +107,6 @@ def launch(module: str, job: Mapping[str, Any], folder: Path | None) -> dict[str
             return dict(arrays) | {"stand_in": np.array(is_stand_in(environment))}
 
 
-def cache() -> str:
+def cache(otherwise: Path) -> str:
     """Where compiled kernels are kept, for a process with another home."""
-    return os.environ.get("NUMBA_CACHE_DIR", str(Path.home() / ".cache" / "muonkit"))
+    return str(machine_code_folder(os.environ.get("NUMBA_CACHE_DIR", "")) or otherwise)

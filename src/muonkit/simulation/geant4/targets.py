@@ -1,5 +1,5 @@
 """Interactions of hadrons with nuclei in a block of one material, one after the other, by Geant4:
-`python -m muonkit.simulation.geant4.targets JOB.npz OUT.npz`, started by `library`.
+a job of `serve`, started by `library`.
 
 JOB: material (of Geant4), codes (n,) and kinetic (n,) [GeV] of the primaries, keep (n,): whether what the interaction
 makes is wanted, seed. Primaries lose no energy and are not deflected but by nuclei."""
@@ -10,7 +10,7 @@ import geant4_pybind as g4
 import numpy as np
 
 from muonkit.core.arrays import AnyArray
-from muonkit.simulation.geant4.actions import Actions, definition, serve
+from muonkit.simulation.geant4.actions import Actions, definition
 
 OFF = (
     *("hIoni", "ionIoni", "msc", "CoulombScat", "hBrems", "hPairProd", "StepLimiter"),
@@ -126,7 +126,3 @@ def run(job: dict[str, AnyArray]) -> dict[str, Any]:
     manager.BeamOn(len(job["codes"]))
     rows = np.array(products.rows).reshape(-1, 4)
     return {"way": ways.way, "elastic": ways.elastic, "kicks": ways.kicks, "products": rows}
-
-
-if __name__ == "__main__":
-    serve(run)

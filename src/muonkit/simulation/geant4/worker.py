@@ -1,4 +1,4 @@
-"""One Geant4 run: `python -m muonkit.simulation.geant4.worker JOB.npz OUT.npz`, started by `engine`.
+"""One Geant4 run: a job of `serve`, started by `engine`.
 
 JOB: detector (a name or path), states (n, 6), codes (n,), seed, and the numbers of `Settings`. Where the data sets are
 must be in the environment before this is loaded."""
@@ -10,7 +10,7 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray
 from muonkit.detector.detector import load_detector
-from muonkit.simulation.geant4.actions import Actions, Fates, ParticleSource, Recorder, Secondaries, serve
+from muonkit.simulation.geant4.actions import Actions, Fates, ParticleSource, Recorder, Secondaries
 from muonkit.simulation.geant4.world import Geant4World, Options
 from muonkit.simulation.kernels.indices import ROW_SIZE
 
@@ -71,7 +71,3 @@ def commands(*lines: str) -> None:
         status = g4.G4UImanager.GetUIpointer().ApplyCommand(line)
         if status:
             raise RuntimeError(f"Geant4 refuses {line}: {status}")
-
-
-if __name__ == "__main__":
-    serve(run)

@@ -87,6 +87,15 @@ def own_plane(layout, hits, hit, sector):
 
 
 @inlined
+def is_lost(hits, hit, track):
+    """Whether a hit was given to another track than this."""
+    lost = False
+    for i in range(hits.lost_first[track], hits.lost_first[track + 1]):
+        lost |= hits.lost[i] == hits.row[hit]
+    return lost
+
+
+@inlined
 def nearest(crossing, event, scene, y):
     """The nearest hit in the layer of a crossing and the plane that it is in; (MISSING, MISSING) if there is none. Of
     two hits at the same distance the first in the table is taken."""
@@ -96,7 +105,7 @@ def nearest(crossing, event, scene, y):
     for hit in range(first_of(hits, event, slot), hits.first[event + 1]):
         if hits.slot[hit] != slot:
             break
-        if not abs(hits.time[hit] - scene.rules.mean_dt) <= scene.rules.max_dt:
+        if not abs(hits.time[hit] - scene.rules.mean_dt) <= scene.rules.max_dt or is_lost(hits, hit, crossing.row):
             continue
         own = own_plane(scene.layout, hits, hit, sector) if sector != NO_SECTOR else MISSING
         distance2 = across(S, i, own, hits.x[hit], y)

@@ -27,7 +27,8 @@ class Rules(NamedTuple):
 
 class HitArrays(NamedTuple):
     """Hits sorted by event and slot: first (events + 1,); slot (k,), see `planes.slot_of`; section, sector (k,) from 0;
-    x (k, 3); time (k,); width (k, 2); row (k,) in the table."""
+    x (k, 3); time (k,); width (k, 2); row (k,) in the table. lost (m,): rows of hits that a track may not take, those
+    of track i in lost_first[i] ... lost_first[i + 1] - 1."""
 
     first: AnyArray
     slot: AnyArray
@@ -37,6 +38,8 @@ class HitArrays(NamedTuple):
     time: AnyArray
     width: AnyArray
     row: AnyArray
+    lost_first: AnyArray
+    lost: AnyArray
 
 
 class ChannelArrays(NamedTuple):
