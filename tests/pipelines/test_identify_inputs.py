@@ -10,8 +10,8 @@ import pytest
 from tests.muid.samples import muons
 from tests.pipelines.identifying import N, changed, identified, prepared, run, write
 
+from muonkit.api import create_store
 from muonkit.conditions.iov import IoV
-from muonkit.conditions.store import create_store
 from muonkit.detector.detector import SHIPPED
 from muonkit.muid.checks.toy import toy_payload
 from muonkit.pipelines import identify as pipeline

@@ -10,7 +10,6 @@ Where a layer takes a number, it also takes a list. It then describes one surfac
 is repeated around z, with `both_sides` also at -z. In the name of a layer `{n}`, `{sector}` and `{side}` stand for the
 number, the sector and the side of a surface. Lengths are in cm, unless the key ends in `_um`, `_deg` or `_mrad`."""
 
-import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -19,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from muonkit.core.config import Section, read_text
 from muonkit.core.errors import InputError
+from muonkit.core.limits import parse_toml
 from muonkit.detector.field import FieldSection
 from muonkit.detector.material import MaterialSection
 
@@ -249,14 +249,16 @@ def load(path: Path) -> Description:
     """Read and check a detector file.
     Raises InputError, with one line per fault (file, key, reason), if it cannot be read, is not TOML, or does not fit
     the schema."""
-    try:
-        content = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from error
+    return parse(read_text(path), str(path))
+
+
+def parse(text: str, name: str) -> Description:
+    """Check the text of a detector file called `name`. Raises InputError as `load`."""
+    content = parse_toml(text, name)
     try:
         return Description.model_validate(content)
     except ValidationError as error:
-        raise InputError([f"{path}: {_fault(content, fault)}" for fault in error.errors()]) from None
+        raise InputError([f"{name}: {_fault(content, fault)}" for fault in error.errors()]) from None
 
 
 def _fault(content: dict[str, Any], fault: Any) -> str:
