@@ -287,8 +287,10 @@ class Store:
         return check.remove_leftovers(self.database, self.files, older_than)
 
     def paths(self) -> list[Path]:
-        """All files of the store here: those of the payloads, and the database if it is SQLite."""
-        return [*self.files.all(), *([self.database.file] if self.database.file else [])]
+        """What belongs to the store here: the folder of the payloads and, if it is SQLite, the database and its
+        journal."""
+        file = self.database.file
+        return [self.files.root, *((file, file.with_name(f"{file.name}-journal")) if file else ())]
 
     def close(self) -> None:
         """Close the connections."""

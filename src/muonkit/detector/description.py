@@ -10,6 +10,7 @@ Where a layer takes a number, it also takes a list. It then describes one surfac
 is repeated around z, with `both_sides` also at -z. In the name of a layer `{n}`, `{sector}` and `{side}` stand for the
 number, the sector and the side of a surface. Lengths are in cm, unless the key ends in `_um`, `_deg` or `_mrad`."""
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -243,6 +244,20 @@ class Description(Section):
     materials: dict[str, MaterialSection] = Field(default_factory=dict)
     layers: tuple[AnyLayer, ...] = ()
     volumes: tuple[Volume, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The field maps that it names, relative to its own file."""
+        return tuple(_named_files(self.field.model_dump()))
+
+
+def _named_files(content: Any) -> Iterator[str]:
+    """The values of all keys `file`."""
+    parts = content.values() if isinstance(content, dict) else content if isinstance(content, list | tuple) else ()
+    if isinstance(content, dict) and isinstance(content.get("file"), str):
+        yield content["file"]
+    for part in parts:
+        yield from _named_files(part)
 
 
 def load(path: Path) -> Description:

@@ -91,6 +91,15 @@ def build(description: Description, path: Path) -> Detector:
     )
 
 
+def files_of(path_or_name: str | Path) -> tuple[Path, ...]:
+    """The files of a detector: its description and the field maps in it; none if it comes with muonkit.
+    Raises InputError as `load_detector`."""
+    if str(path_or_name) in shipped():
+        return ()
+    path = Path(path_or_name)
+    return (path, *(path.parent / name for name in descriptions.load(path).files))
+
+
 def read_description(content: bytes, name: str) -> Description:
     """The description in the content of a file called `name`, without the field maps that it names.
     Raises InputError, with one line per fault, if it is faulty."""

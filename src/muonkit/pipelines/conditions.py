@@ -99,7 +99,7 @@ def show(store: Store, tag: str | None) -> ConditionsResult:
 def get(store: Store, tag: str, name: str, experiment: int, run: int, out: Path) -> PayloadWritten:
     """Write the payload that holds for a run to a file."""
     payload = store.find(tag, name, experiment, run)
-    check_output(out, inputs=store.paths())
+    check_output(out, store.paths())
     content = store.read(payload)
     try:
         with atomic(out) as temporary:

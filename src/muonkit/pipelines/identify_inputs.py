@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from muonkit.conditions.store import open_store
 from muonkit.core.arrays import IntArray
 from muonkit.core.errors import InputError
 from muonkit.io.klm import RUN_COLUMNS, EventKeys, KLMFile, event_keys, open_hits, open_tracks, read_columns
@@ -21,7 +22,7 @@ from muonkit.pipelines.pieces import EventPiece, cut_events, detector_of
 @dataclass(frozen=True)
 class IdentifyJob:
     """All that a process needs to identify a piece; how: by run; stray_hits: number of hits in events without
-    tracks; files: all that are read."""
+    tracks; files: all that are read; stores: what belongs to the store of conditions."""
 
     tracks: KLMFile
     hits: KLMFile
@@ -29,6 +30,7 @@ class IdentifyJob:
     pieces: tuple[EventPiece, ...]
     stray_hits: int
     files: tuple[Path, ...]
+    stores: tuple[Path, ...] = ()
 
     @property
     def payloads(self) -> tuple[str, ...]:
@@ -49,7 +51,8 @@ def prepare(config: Identify, base: Path, row: int | None = None) -> IdentifyJob
     of_runs = conditions(config, base, sorted({piece.run for piece in pieces}))
     how = by_run(config, yoke, classifier, of_runs)
     own = [base / name for name in (config.payload, config.classifier) if name not in (None, DEFAULT)]
-    return IdentifyJob(tracks, hits, how, pieces, stray_hits, (tracks.path, hits.path, *chosen.files, *own))
+    files = (tracks.path, hits.path, *chosen.files, *own)
+    return IdentifyJob(tracks, hits, how, pieces, stray_hits, files, _stores(config, base))
 
 
 def opened(choice: IdentifyInput, base: Path) -> tuple[KLMFile, KLMFile]:
@@ -98,6 +101,13 @@ def conditions(config: Identify, base: Path, runs: list[Run]) -> dict[Run, RunCo
     choice = config.conditions
     names = PayloadNames(choice.likelihood, choice.channel_status, choice.strip_efficiency)
     return from_store(*_place(choice, base), choice.tag, names, runs)
+
+
+def _stores(config: Identify, base: Path) -> tuple[Path, ...]:
+    if config.conditions is None:
+        return ()
+    with open_store(*_place(config.conditions, base)) as store:
+        return tuple(store.paths())
 
 
 def _place(choice: ConditionsChoice, base: Path) -> tuple[str, Path | None]:
