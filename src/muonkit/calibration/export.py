@@ -24,6 +24,7 @@ from muonkit.core.errors import InputError
 from muonkit.core.files import write_gzip
 from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons
+from muonkit.io import corrections as io_corrections
 from muonkit.io.corrections import read_corrections
 
 TOLERANCE = 1e-7
@@ -200,6 +201,11 @@ def _load(path: Path, modified: float) -> tuple[Any, dict[str, Any]]:  # noqa: A
 
     text, content = read_corrections(path)
     return correctionlib.CorrectionSet.from_string(text), content
+
+
+def read_payload(content: bytes, name: str) -> dict[str, Any]:
+    """The content of a file of corrections called `name`. Raises InputError if it is not one of muonkit."""
+    return io_corrections.read_payload(content, name, ("scale", "resolution", "smear"))
 
 
 @dataclass(frozen=True, slots=True)

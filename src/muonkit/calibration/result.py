@@ -26,6 +26,7 @@ from muonkit.calibration.verdict import (
 from muonkit.core.arrays import FloatArray
 from muonkit.core.config import load
 from muonkit.core.errors import InputError
+from muonkit.core.limits import parse_json, reading
 from muonkit.core.plain import plain_fields, rebuilt_fields
 from muonkit.core.result import Result, Status
 
@@ -102,6 +103,12 @@ class KeptResult(Result):
         """The result that `to_json` made `content` of. Raises KeyError with the names of missing keys.
 
         `max_failed_share`: of the configuration that made the result."""
+
+    @classmethod
+    def from_bytes(cls, content: bytes, name: str) -> Self:
+        """The result in the content of its file, called `name`. Raises InputError if it is none."""
+        with reading(name, f"{cls.FILE} of muonkit"):
+            return cls.from_json(parse_json(content, name))
 
     @classmethod
     def open(cls, out: str | Path) -> Self:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from muonkit.calibration.export import Corrections
 from muonkit.core.arrays import FloatArray
 from muonkit.core.errors import InputError
+from muonkit.core.files import check_output
 from muonkit.core.plain import plain_fields
 from muonkit.core.result import Result
 from muonkit.io.config import Input, Table
@@ -57,6 +58,7 @@ def apply(
     run, luminosity block, event and weight, instead of all columns and trees.
 
     Raises InputError for corrections or a file that cannot be used, or of which too many muons are not valid."""
+    check_output(path_out, [corrections_path, *([place_in] if isinstance(place_in, Path) else [])])
     corrections = Corrections.open(corrections_path, variation)
     choice = _choice(place_in, table)
     outside = 0
