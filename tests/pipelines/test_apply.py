@@ -5,12 +5,14 @@ from pathlib import Path
 
 import awkward as ak
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import uproot
 from tests.conftest import shared_data
 from tests.pipelines.conftest import Run
 
+import muonkit
 from muonkit.cli import main
 
 
@@ -132,6 +134,42 @@ def test_a_muon_that_is_not_valid_is_counted_and_named(
     assert "100 rows read, 200 muons written, 199 corrected" in text
     assert "1 not valid, kept as they are" in text
     assert "'Muon_charge' is 0 instead of +1 or -1 in 1 row (99, counted from 0); not corrected" in text
+
+
+def test_muons_beyond_the_corrections_are_counted(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From 1 MeV to 100 TeV: pT stays positive, finite and ordered."""
+    pt = np.geomspace(1e-3, 1e5, 1000)
+    columns = {f"{sign}_{name}": np.full(1000, 0.5) for sign in ("plus", "minus") for name in ("eta", "phi")}
+    columns |= {"plus_pt": pt, "minus_pt": pt}
+    columns["plus_eta"][:10] = 2.6
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    start = ["apply", str(run.out / "corrections.json.gz"), str(tmp_path / "a.parquet"), "-o"]
+    for variation in ("nominal", "eigen_0_up", "syst_window_down"):
+        assert main([*start, str(tmp_path / "b.parquet"), "--variation", variation, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["outside"] == 10
+        after = pq.read_table(tmp_path / "b.parquet")
+        for name in ("plus_pt", "minus_pt"):
+            new = after[name].to_numpy()
+            assert np.all(np.diff(new[10:]) > 0)
+            assert np.all(np.abs(np.log(new / pt)) < 0.25)
+    kinds = [found[name] for name in ("extrapolated", "held")]
+    assert all(number > 100 for number in kinds)
+    assert main([*start, str(tmp_path / "b.parquet")]) == 0
+    text = capsys.readouterr().out
+    assert f"{kinds[0]} extrapolated from the pT of the calibration" in text
+    assert f"{kinds[1]} beyond the model, corrected as at its end" in text
+
+
+def test_muons_of_the_calibration_and_of_the_z_are_not_held(run: Run) -> None:
+    corrections = muonkit.Corrections.open(run.out / "corrections.json.gz")
+    table = pq.read_table(run.folder / "data.parquet")
+    codes = corrections.validity("scale", *(table[f"plus_{name}"].to_numpy() for name in ("pt", "eta")))
+    shares = np.bincount(codes, minlength=4) / len(codes)
+    assert shares[0] > 0.8, "the others were not selected"
+    assert shares[2] == 0
+    pt = np.linspace(25, 200, 100)
+    assert set(corrections.validity("scale", pt, np.full(100, 0.5))) == {0, 1}
 
 
 def test_columns_tree_and_share_can_be_given(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
