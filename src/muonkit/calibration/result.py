@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 
 from muonkit.calibration import key
 from muonkit.calibration.config import MAX_FAILED_SHARE, Calibrate
+from muonkit.calibration.reach import ReachCounts
 from muonkit.calibration.summary import ClosureFit, FitSummary, RowCounts, SampleFit, with_values
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.calibration.verdict import (
@@ -228,7 +229,8 @@ class ValidationResult(KeptResult):
     """Corrections, tested on muons that did not make them.
 
     `before`, `after`: the scale left without and with the corrections; `fit`: that of A after them; `parameters`: all
-    configured parameters after them, against 0, where there are more than A."""
+    configured parameters after them, against 0, where there are more than A; `muons`: of the selected pairs, how many
+    the corrections reach."""
 
     FILE: ClassVar[str] = "validation.json"
 
@@ -237,6 +239,7 @@ class ValidationResult(KeptResult):
     fit: SampleFit
     parameters: ClosureFit | None = None
     rows_read: RowCounts
+    muons: ReachCounts
     resonance: Peak
     warnings: tuple[str, ...]
     provenance: Provenance
@@ -259,7 +262,7 @@ class ValidationResult(KeptResult):
     def rows(self) -> key.Rows:
         """The scale left, as rows of a table."""
         scales = [key.scale_row("before", self.before), key.scale_row("after", self.after)]
-        return [*key.row_rows(self.rows_read), *scales]
+        return [*key.row_rows(self.rows_read), *key.reach_rows(self.muons), *scales]
 
     def report(self) -> str:
         head = f"{self.status}: scale left in {len(self.after.eta_edges) - 1} eta bins on {self.resonance.name}"

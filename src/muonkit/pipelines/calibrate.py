@@ -62,7 +62,8 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
     )
     write_cells(out, nominal)
     biases = export.variations(nominal.extraction, systematics)
-    export.write(out / "corrections.json.gz", biases, nominal.resolution, simulated.resolution, edges)
+    content = export.Content(biases, nominal.resolution, simulated.resolution, edges, data.sample)
+    export.write(out / "corrections.json.gz", content)
     write_json(out / CalibrationResult.FILE, result.to_json())
     study.workspace.finish()
     return result
