@@ -15,7 +15,9 @@ if TYPE_CHECKING:
         apply,
         build_pdfs,
         calibrate,
+        create_store,
         identify,
+        open_store,
         performance,
         refit,
         simulate_dimuons,
@@ -40,8 +42,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _VERBS = (
-    "apply", "build_pdfs", "calibrate", "identify", "performance", "refit", "simulate_dimuons", "simulate_klm",
-    "simulate_tracks", "validate", "write_report",
+    "apply", "build_pdfs", "calibrate", "create_store", "identify", "open_store", "performance", "refit",
+    "simulate_dimuons", "simulate_klm", "simulate_tracks", "validate", "write_report",
 )  # fmt: skip
 _HOMES = dict.fromkeys(_VERBS, "api") | {
     "ApplyResult": "pipelines.apply",
@@ -78,8 +80,10 @@ __all__ = [
     "apply",
     "build_pdfs",
     "calibrate",
+    "create_store",
     "identify",
     "load_detector",
+    "open_store",
     "performance",
     "refit",
     "runner",

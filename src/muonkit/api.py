@@ -18,6 +18,7 @@ from muonkit.run.runner import Runner, runner
 
 if TYPE_CHECKING:
     from muonkit.calibration.result import CalibrationResult, ValidationResult
+    from muonkit.conditions.store import Store
     from muonkit.data.hits import Hits
     from muonkit.data.tracks import BoundStates
     from muonkit.data.truth import Truth
@@ -154,6 +155,22 @@ def performance(config: AnyPath, out: AnyPath) -> Any:
     from muonkit.pipelines.performance import performance
 
     return performance(Path(config), Path(out))
+
+
+def open_store(location: AnyPath, payloads: AnyPath | None = None) -> "Store":
+    """The store of conditions in a folder or at a PostgreSQL URL (with `payloads`, the folder of its files). It checks
+    the content of every payload by its schema."""
+    from muonkit.pipelines.conditions import opened
+
+    return opened(fspath(location), None if payloads is None else Path(payloads))
+
+
+def create_store(location: AnyPath, payloads: AnyPath | None = None) -> "Store":
+    """As `open_store`, but made if absent, and migrated if it is of an older version (`muonkit conditions create`)."""
+    from muonkit.pipelines.conditions import create
+
+    create(fspath(location), None if payloads is None else Path(payloads))
+    return open_store(location, payloads)
 
 
 @contextmanager

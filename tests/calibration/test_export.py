@@ -1,14 +1,23 @@
 """Corrections as a file: its formulas are those of Python, or it is not written."""
 
+import copy
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from muonkit.calibration import export
+from muonkit.calibration.accumulate import CountSettings
 from muonkit.calibration.bias import Bias
+from muonkit.calibration.binning import Binning
 from muonkit.calibration.export import Corrections
+from muonkit.calibration.reach import CALIBRATED, EXTRAPOLATED, HELD, OUTSIDE, PtCounts
 from muonkit.calibration.resolution import Resolution
+from muonkit.core.arrays import FloatArray
+from muonkit.core.errors import InputError
+from muonkit.core.kinematics import MuonArrays
+from muonkit.data.dimuons import Dimuons
 
 EDGES = np.array([-2.4, 0.0, 2.4])
 BIASES = {
@@ -17,11 +26,13 @@ BIASES = {
 }
 DATA = Resolution(*(np.array([value, 1.1 * value]) for value in (0.012, 2e-4, 30.0, 10.0)))
 SIMULATION = Resolution(*(np.array([value, 1.2 * value]) for value in (0.010, 1e-4, 20.0, 10.0)))
+SAMPLE = np.array([[3.0, 20.0], [3.5, 25.0]])
+CONTENT = export.Content(BIASES, DATA, SIMULATION, EDGES, SAMPLE)
 
 
 def test_written_formulas_are_those_of_python(tmp_path: Path) -> None:
     path = tmp_path / "corrections.json.gz"
-    export.write(path, BIASES, DATA, SIMULATION, EDGES)
+    export.write(path, CONTENT)
     assert Corrections.open(path, "eigen_0_up").variation_names == list(BIASES)
 
 
@@ -32,7 +43,7 @@ def test_the_bytes_of_the_file_follow_from_the_corrections_alone(
     written = []
     for process in (7, 12345):
         monkeypatch.setattr("os.getpid", lambda process=process: process)
-        export.write(tmp_path / "corrections.json.gz", BIASES, DATA, SIMULATION, EDGES)
+        export.write(tmp_path / "corrections.json.gz", CONTENT)
         written.append((tmp_path / "corrections.json.gz").read_bytes())
     assert written[0] == written[1]
 
@@ -40,9 +51,11 @@ def test_the_bytes_of_the_file_follow_from_the_corrections_alone(
 @pytest.mark.parametrize(
     ("formula", "right", "wrong", "what"),
     [
-        ("SCALE_FORMULA", "-[1]/x", "+[1]/x", "scale"),
-        ("VARIANCE", "[2]*[2]", "[2]", "resolution"),
-        ("SMEAR_FORMULA", "[4]*[4]", "[4]", "smear"),
+        ("SCALE_FORMULA", "-[3]/", "+[3]/", "scale"),
+        ("SCALE_FORMULA", "[1]", "1e9", "scale"),
+        ("RESOLUTION_FORMULA", "[4]*[4]", "[4]", "resolution"),
+        ("RESOLUTION_FORMULA", "[0]", "4.", "resolution"),
+        ("SMEAR_FORMULA", "[8]*[8]", "[8]", "smear"),
         ("SMEAR_FORMULA", "y*", "0.5*y*", "smear"),
         ("NORMAL", "stdnormal", "stdflat", "smear"),
     ],
@@ -50,13 +63,101 @@ def test_the_bytes_of_the_file_follow_from_the_corrections_alone(
 def test_a_wrong_formula_is_noticed_when_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formula: str, right: str, wrong: str, what: str
 ) -> None:
-    content = export.build(BIASES, DATA, SIMULATION, EDGES)
+    content = export.build(CONTENT)
     if formula != "NORMAL":
         monkeypatch.setattr(export, formula, getattr(export, formula).replace(right, wrong))
-        content = export.build(BIASES, DATA, SIMULATION, EDGES)
+        content = export.build(CONTENT)
     else:
         rule = content["corrections"][2]["data"]["content"][0]["rule"]
         content["corrections"][2]["data"]["content"][0]["rule"] = rule | {"distribution": wrong}
     monkeypatch.setattr(export, "build", lambda *_: content)
     with pytest.raises(AssertionError, match=f"{what}.*differ from the Python evaluation"):
-        export.write(tmp_path / "corrections.json.gz", BIASES, DATA, SIMULATION, EDGES)
+        export.write(tmp_path / "corrections.json.gz", CONTENT)
+
+
+def plain_scale(pt: FloatArray, A: float, e: float, M: float) -> FloatArray:
+    """The formula without any limit."""
+    return np.asarray(1 / (1 + A - e / pt + M * pt))
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Corrections:
+    export.write(tmp_path / "corrections.json.gz", CONTENT)
+    return Corrections.open(tmp_path / "corrections.json.gz")
+
+
+def test_within_the_model_the_formula_is_as_it_was(written: Corrections) -> None:
+    """J/psi made the corrections; muons of the Z and of 1 TeV are extrapolated, not held."""
+    pt = np.geomspace(3, 1500, 500)
+    bias = BIASES["nominal"]
+    for q in (-1, 1):
+        found = written.factor(pt, np.full(500, 1.0), np.full(500, q))
+        np.testing.assert_allclose(found, plain_scale(pt, bias.A[1], bias.e[1], q * bias.M[1]), rtol=4e-16)
+    codes = written.validity("scale", np.array([3.6, 24.0, 45.0, 1500.0]), np.full(4, 1.0))
+    assert codes.tolist() == [CALIBRATED, CALIBRATED, EXTRAPOLATED, EXTRAPOLATED]
+
+
+@pytest.mark.parametrize("variation", list(BIASES))
+def test_corrected_pt_is_positive_finite_and_rises_with_pt(written: Corrections, variation: str) -> None:
+    pt = np.geomspace(1e-6, 1e9, 20_001)
+    for eta in (-1.0, 1.0):
+        for q in (-1, 1):
+            factor = written.factor(pt, np.full_like(pt, eta), np.full(len(pt), q), variation)
+            assert np.all((factor > 0.8) & (factor < 1.25))
+            assert np.all(np.diff(pt * factor) > 0)
+            assert np.max(np.abs(np.diff(factor))) < 2e-3, "no steps"
+
+
+def test_resolution_and_smearing_are_held_too(written: Corrections) -> None:
+    pt, one = np.geomspace(1e-6, 1e9, 2001), np.ones(2001, dtype=int)
+    sigma = written.sigma(pt, np.full_like(pt, 1.0))
+    assert np.all((sigma > 0) & (sigma < 0.5))
+    smeared = written.smearing(pt, np.full_like(pt, 1.0), one, one, np.arange(2001), one)
+    assert np.all((smeared > 0.3) & (smeared <= 2))
+    assert smeared.max() == 2
+    codes = written.validity("smear", np.array([10.0, 45.0, 5000.0]), np.full(3, 1.0))
+    assert codes.tolist() == [CALIBRATED, EXTRAPOLATED, HELD]
+
+
+def test_what_is_no_muon_of_the_range_is_told(written: Corrections) -> None:
+    pt = np.array([10.0, 10.0, np.nan, np.inf, -1.0, 10.0])
+    eta = np.array([2.4, -9.0, 1.0, 1.0, 1.0, np.nan])
+    assert written.validity("scale", pt, eta).tolist() == [OUTSIDE, OUTSIDE, HELD, HELD, HELD, OUTSIDE]
+    factor = written.factor(pt, eta, np.ones(6, dtype=int))
+    assert np.isnan(factor[2])
+    assert np.all(factor[[0, 1, 5]] == 1)
+    assert np.all(np.abs(factor[[3, 4]] - 1) < 0.25)
+
+
+def test_a_variation_that_nothing_fixes_stays_positive(tmp_path: Path) -> None:
+    """Even in the range of the sample, which is never held."""
+    loose = Bias(np.array([0.0, -1.4]), np.array([4.0, -0.1]), np.array([0.2, -0.1]))
+    export.write(tmp_path / "c.json.gz", CONTENT._replace(biases=BIASES | {"eigen_0_down": loose}))
+    pt = np.geomspace(0.1, 1e5, 500)
+    for eta in (-1.0, 1.0):
+        for q in (-1, 1):
+            factor = Corrections(tmp_path / "c.json.gz").factor(pt, np.full(500, eta), np.full(500, q), "eigen_0_down")
+            assert np.all((factor > 0) & (factor <= 2))
+
+
+def test_corrections_of_others_are_refused_with_one_line(tmp_path: Path) -> None:
+    content = export.build(CONTENT)
+    for change in (lambda c: c["corrections"].pop(), lambda c: c["corrections"][0]["inputs"].reverse()):
+        other = copy.deepcopy(content)
+        change(other)
+        (tmp_path / "other.json").write_text(json.dumps(other))
+        with pytest.raises(InputError, match="not corrections of muonkit") as caught:
+            Corrections.open(tmp_path / "other.json")
+        assert len(caught.value.faults) == 1
+
+
+def test_range_of_a_sample_leaves_out_its_tails() -> None:
+    random = np.random.default_rng(3)
+    pt = np.exp(random.uniform(np.log(4), np.log(40), 20_000))
+    pt[:3] = 0.01, 900.0, 1e6
+    muons = MuonArrays(pt, np.where(np.arange(20_000) % 2 == 0, -1.0, 1.0), np.zeros(20_000))
+    cells = Binning(EDGES, np.array([-1.0, 1.0]), np.array([-1.0, 1.0]))
+    settings = CountSettings(cells, (2.9, 3.3), 100, 3.0969, (0.0, 1e9))
+    none = np.zeros(20_000)
+    counts = PtCounts.of(Dimuons(muons, muons, none + 1), settings)
+    np.testing.assert_allclose((counts + counts).range, [[4, 40], [4, 40]], rtol=0.03)

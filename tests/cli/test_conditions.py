@@ -11,6 +11,7 @@ import pytest
 from tests.conditions.servers import Server, running_server
 
 from muonkit.cli import main
+from muonkit.pipelines.payload_schemas import PAYLOAD_SCHEMAS
 
 Shown = pytest.CaptureFixture[str]
 
@@ -28,7 +29,17 @@ def store(tmp_path: Path, capsys: Shown) -> str:
     good("create", location)
     for revision in (1, 2):
         (tmp_path / "file").write_bytes(b"content %d" % revision)
-        good("add", location, "KLM", str(tmp_path / "file"), "--schema", "KLM/1", "--comment", f"number {revision}")
+        good(
+            "add",
+            location,
+            "KLM",
+            str(tmp_path / "file"),
+            "--schema",
+            "KLM/1",
+            "--opaque",
+            "--comment",
+            f"number {revision}",
+        )
     good("tag", location, "main", "--comment", "for tests")
     good("tag", location, "main", "KLM", "2", "--iov", "1,0,1,99")
     capsys.readouterr()
@@ -103,6 +114,51 @@ def test_check_ends_with_1_when_something_is_wrong(store: str, capsys: Shown) ->
     assert lines[-1] == "faults: 1"
 
 
+def test_check_tells_what_it_checked(store: str, tmp_path: Path, capsys: Shown) -> None:
+    (tmp_path / "dead.json").write_text('{"schema": "KLMChannelStatus/1", "dead": []}')
+    good("add", store, "dead", str(tmp_path / "dead.json"), "--schema", "KLMChannelStatus/1")
+    capsys.readouterr()
+    found = told(capsys, "check", store)
+    assert (found["checked"], found["schemas"], found["unknown"]) == (3, {"KLMChannelStatus/1": 1}, {"KLM/1": 2})
+    good("check", store)
+    assert capsys.readouterr().out.splitlines() == [
+        "checked: 3 payloads by SHA-256; 1 intervals in 1 global tags",
+        "checked by schema KLMChannelStatus/1: 1",
+        "not checked, schema KLM/1: 2",
+        "no faults in what was checked",
+    ]
+
+
+@pytest.mark.parametrize("schema", sorted(PAYLOAD_SCHEMAS.readers))
+def test_a_file_that_is_not_of_its_schema_is_not_added(store: str, tmp_path: Path, capsys: Shown, schema: str) -> None:
+    for content in (b"", b"x", b"{}", b"[1]", b"\x1f\x8b rest", b"PK\x03\x04 rest", b"\xff\xfe", b"null"):
+        (tmp_path / "wrong").write_bytes(content)
+        line = fault(capsys, "add", store, "wrong", str(tmp_path / "wrong"), "--schema", schema)
+        assert "payload wrong" in line
+        assert "Traceback" not in line
+    assert [payload["name"] for payload in told(capsys, "list", store)["payloads"]] == ["KLM", "KLM"]
+
+
+def test_a_schema_that_nobody_knows_is_named_with_the_way_out(store: str, tmp_path: Path, capsys: Shown) -> None:
+    line = fault(capsys, "add", store, "wrong", str(tmp_path / "file"), "--schema", "KLMChannelStatus/2")
+    assert "nobody knows the schema KLMChannelStatus/2 (did you mean KLMChannelStatus/1?)" in line
+    assert "--opaque" in line
+
+
+def test_a_published_tag_is_continued_in_a_clone(store: str, capsys: Shown) -> None:
+    good("tag", store, "main", "KLM", "1", "--iov", "2,0,-1,-1")
+    good("publish", store, "main")
+    assert "clone it under a new name" in fault(capsys, "close", store, "main", "KLM", "--last", "3,5")
+    assert "clone it under a new name" in fault(capsys, "remove", store, "main", "KLM", "--iov", "2,0,-1,-1")
+    capsys.readouterr()
+    assert told(capsys, "clone", store, "main", "next")["entries"] == 2
+    assert told(capsys, "close", store, "next", "KLM", "--last", "3,5")["iov"] == "2,0,3,5"
+    removed = told(capsys, "remove", store, "next", "KLM", "--iov", "1,0,1,99")
+    assert (removed["change"], removed["revision"]) == ("removed", 2)
+    assert [entry["iov"] for entry in told(capsys, "list", store, "next")["entries"]] == ["2,0,3,5"]
+    assert "give experiment,run" in fault(capsys, "close", store, "next", "KLM", "--last", "soon")
+
+
 def test_overlaps_are_shown_with_both_intervals(store: str, capsys: Shown) -> None:
     error = fault(capsys, "tag", store, "main", "KLM", "1", "--iov", "1,99,-1,-1")
     assert "KLM revision 1 for 1,99,-1,-1 overlaps revision 2 for 1,0,1,99" in error
@@ -140,7 +196,7 @@ def test_a_store_on_a_server_never_shows_its_password(server: Server, tmp_path: 
     good("create", url, *payloads)
     shown = capsys.readouterr().out
     (tmp_path / "file").write_bytes(b"content")
-    good("add", url, "KLM", str(tmp_path / "file"), "--schema", "KLM/1", *payloads)
+    good("add", url, "KLM", str(tmp_path / "file"), "--schema", "KLM/1", "--opaque", *payloads)
     for verb in ("create", "list", "check", "history"):
         good(verb, url, "--json", *payloads)
         captured = capsys.readouterr()

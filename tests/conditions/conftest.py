@@ -7,7 +7,21 @@ from pathlib import Path
 import pytest
 from tests.conditions.servers import Server, running_server
 
+from muonkit.conditions.contents import Contents
 from muonkit.conditions.store import Store, create_store, open_store
+from muonkit.core.errors import InputError
+
+
+def read_anything(content: bytes, name: str) -> bytes:
+    """Refuses what begins with "bad", and breaks over what begins with "break"."""
+    if content.startswith(b"bad"):
+        raise InputError(f"{name}: is bad")
+    if content.startswith(b"break"):
+        raise KeyError("broken reader")
+    return content
+
+
+CONTENTS = Contents(dict.fromkeys(("K/1", "KLMLikelihoodParameters/1", "K/2"), read_anything))
 
 
 @dataclass(frozen=True)
@@ -19,10 +33,10 @@ class Place:
     files: Path
 
     def create(self) -> Store:
-        return create_store(self.location, self.payloads)
+        return create_store(self.location, self.payloads, CONTENTS)
 
     def open(self) -> Store:
-        return open_store(self.location, self.payloads)
+        return open_store(self.location, self.payloads, CONTENTS)
 
 
 @pytest.fixture(scope="session")

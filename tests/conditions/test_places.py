@@ -26,7 +26,7 @@ if os.geteuid() == 0:
     os.setuid(65534)
 with open_store(sys.argv[1]) as store:
     print(store.read(store.find("main", "a", 0, 0)).decode(), store.check())
-    for write in (lambda: store.add("a", b"new", "K/1"), lambda: store.create_tag("new")):
+    for write in (lambda: store.add("a", b"new", "K/1", opaque=True), lambda: store.create_tag("new")):
         try:
             write()
         except InputError as error:
@@ -43,7 +43,7 @@ def test_where_there_is_no_store_the_command_that_makes_one_is_named(tmp_path: P
 def test_a_strange_folder_name_is_no_trouble(tmp_path: Path) -> None:
     folder = tmp_path / "100% a?b#c 'd' é"
     with create_store(folder) as store:
-        store.add("a", b"content", "K/1")
+        store.add("a", b"content", "K/1", opaque=True)
     with open_store(folder) as store:
         assert len(store.payloads()) == 1
 
@@ -124,7 +124,7 @@ with open_store(sys.argv[1], Path(sys.argv[2])) as store:
         store.database.write(lambda connection: connection.exec_driver_sql(END))
     except InputError as error:
         print(error)
-    print(store.add("a", b"content", "K/1"), store.check())
+    print(store.add("a", b"content", "K/1", opaque=True), store.check())
 """
 
 
@@ -145,7 +145,7 @@ def test_who_may_only_read_the_folder_can_read_the_store(writing: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "store"
         with create_store(folder) as store:
-            store.add("a", b"content", "K/1")
+            store.add("a", b"content", "K/1", opaque=True)
             store.create_tag("main")
             store.tag("main", "a", 1, IoV(0, 0))
             if writing:

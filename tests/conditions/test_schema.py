@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from tests.conditions.conftest import Place
+from tests.conditions.conftest import CONTENTS, Place
 
 from muonkit.conditions import database, schema
 from muonkit.conditions.database import Database
@@ -32,7 +32,7 @@ def old_store(place: Place) -> Store:
     opened = bare(place)
     opened.write(lambda connection: schema.upgrade(connection, "old", to=1))
     place.files.mkdir()
-    return Store(opened, PayloadFiles(place.files))
+    return Store(opened, PayloadFiles(place.files), CONTENTS)
 
 
 def set_version(store: Store, version: str) -> None:
@@ -46,7 +46,7 @@ def test_an_older_store_names_the_command_that_migrates_it(place: Place) -> None
     old_store(place).close()
     with pytest.raises(InputError) as caught:
         place.open()
-    assert "its schema is version 1, this muonkit needs 2" in str(caught.value)
+    assert "its schema is version 1, this muonkit needs 3" in str(caught.value)
     assert "migrate it: muonkit conditions create " in str(caught.value)
 
 
@@ -60,7 +60,7 @@ def test_migration_keeps_everything_and_adds_the_guards(place: Place) -> None:
         assert store.read(payload) == b"content"
         assert store.find("main", "a", 3, 4) == payload
         assert [row.what for row in store.history()] == ["add", "create tag", "tag", "migrate"]
-        assert store.history()[-1].details == "schema 1 to 2"
+        assert store.history()[-1].details == "schema 1 to 3"
         with pytest.raises(DBAPIError, match="never change or vanish"), store.database.engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM payloads")
     with place.open() as store:
@@ -92,7 +92,7 @@ def test_a_migration_that_breaks_leaves_the_old_store(place: Place) -> None:
 @pytest.mark.parametrize(
     ("version", "says"),
     [
-        ("99", "its schema is version 99, this muonkit knows 2 at most; use a newer muonkit"),
+        ("99", "its schema is version 99, this muonkit knows 3 at most; use a newer muonkit"),
         ("3ab9", "which no muonkit"),
     ],
 )

@@ -21,9 +21,9 @@ def write(store: Store, seed: int, notes: BinaryIO, stop: Path) -> None:
     note(notes, "ready")
     while not stop.exists():
         step += 1
-        mine = store.add("shared", content(f"{seed} {step}", draw), "K/1")
+        mine = store.add("shared", content(f"{seed} {step}", draw), "K/1", opaque=True)
         note(notes, "payload", mine.name, mine.revision, mine.checksum)
-        same = store.add("common", b"common %d" % draw.randrange(50), "K/1")
+        same = store.add("common", b"common %d" % draw.randrange(50), "K/1", opaque=True)
         note(notes, "payload", same.name, same.revision, same.checksum)
         first = draw.randrange(400)
         iov = IoV(0, first, 0, first + draw.randrange(20))

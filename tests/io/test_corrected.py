@@ -169,6 +169,67 @@ def test_all_branches_of_real_nanoaod_come_through(tmp_path: Path) -> None:
             np.testing.assert_array_equal(*(ak.to_numpy(ak.flatten(array, axis=None)) for array in (old, new)))
 
 
+def many_types(path: Path) -> Path:
+    """A tree with branches of every type that uproot writes, with titles, and counters without sign."""
+    counts = np.array([2, 0, 3])
+    content: dict[str, ak.Array] = {}
+    for kind in (
+        "bool",
+        "int8",
+        "uint8",
+        "int16",
+        "uint16",
+        "int32",
+        "uint32",
+        "int64",
+        "uint64",
+        "float32",
+        "float64",
+    ):
+        content[f"x_{kind}"] = np.array([0, 1, 1]).astype(kind)
+        content[f"Muon_{kind}"] = ak.unflatten(np.arange(5).astype(kind), counts)
+    for name, values in (("pt", [9, 8, 7, 6, 5]), ("eta", [0, 1, 2, 1, 0]), ("phi", [0, 1, 2, 3, -1])):
+        content[f"Muon_{name}"] = ak.unflatten(np.array(values, dtype=np.float32), counts)
+    content["Muon_charge"] = ak.unflatten(np.array([1, -1, 1, 1, -1], dtype=np.int32), counts)
+    content["Jet_pt"] = ak.unflatten(np.ones(2, dtype=np.float32), [0, 2, 0])
+    content |= {"three": np.ones((3, 3), dtype=np.float32), "name": ak.Array(["a", "bc", ""])}
+    content |= {"run": np.ones(3, dtype=np.uint32), "event": np.arange(3, dtype=np.uint64)}
+    types = {
+        name: values.type.content if isinstance(values, ak.Array) else np.dtype((values.dtype, values.shape[1:]))
+        for name, values in content.items()
+    }
+    with uproot.recreate(path) as file:
+        tree = file.mktree("pairs", types, "my events", counter_name=lambda name: "n" + name.split("_")[0])
+        for branch in tree._cascading._branch_data:
+            branch["fTitle"] = "" if branch["fName"] == "run" else f"what {branch['fName']} is"
+            if branch["kind"] == "counter":
+                branch["dtype"] = np.dtype(">u4")
+        tree._cascading.write_anew(file.file.sink)
+        tree.extend(content)
+    return path
+
+
+def test_branches_keep_their_types_and_titles(tmp_path: Path) -> None:
+    path = many_types(tmp_path / "a.root")
+    assert rewrite(path, tmp_path / "b.root", choice(format="nanoaod"), by_charge).dropped == ()
+    with uproot.open(path) as first, uproot.open(tmp_path / "b.root") as second:
+        before, after = first["pairs"], second["pairs"]
+        assert before["nMuon"].typename == "uint32_t"
+        assert (after.title, after["run"].title) == ("my events", "")
+        assert set(after.keys()) == set(before.keys()) | {"Muon_pt_original"}
+        assert after["Muon_pt_original"].title == "what Muon_pt is before correction"
+        for name in before.keys():  # noqa: SIM118 (iterating a tree gives no names)
+            old, new = before[name], after[name]
+            assert (new.typename, new.title) == (old.typename, old.title)
+            kept = after["Muon_pt_original"] if name == "Muon_pt" else new
+            assert kept.array().to_list() == old.array().to_list()
+        slim = tmp_path / "slim.root"
+        rewrite(path, slim, choice(format="nanoaod"), by_charge, slim=True)
+        with uproot.open(slim) as file:
+            kept = {"nMuon", "run", "event", *(f"Muon_{x}" for x in ("pt", "eta", "phi", "charge", "pt_original"))}
+            assert set(file["pairs"].keys()) == kept
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_what_is_corrected_is_not_corrected_again(ending: str, tmp_path: Path) -> None:
     first, second = tmp_path / f"b{ending}", tmp_path / f"c{ending}"

@@ -10,6 +10,7 @@ from tests.io.test_source import assert_same, everything
 
 from muonkit.core.errors import InputError
 from muonkit.io import csvfile
+from muonkit.io.corrected import rewrite
 
 
 def refused(path: Path, **settings: object) -> str:
@@ -25,6 +26,24 @@ def test_semicolons_and_tabs_separate_too(separator: str, tmp_path: Path) -> Non
     path = write(tmp_path / "a.csv", columns())
     path.write_text(path.read_text().replace(",", separator))
     assert_same(everything(path, True, chunk_size=10), dimuons(columns()))
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_are_read_and_written_back(separator: str, tmp_path: Path) -> None:
+    path, out = write(tmp_path / "a.csv", columns()), tmp_path / "b.csv"
+    path.write_text(path.read_text().replace(",", separator).replace(".", ","))
+    assert_same(everything(path, True, chunk_size=10), dimuons(columns()))
+    rewrite(path, out, choice(chunk_size=10), lambda muons: 2 * muons.pt)
+    assert "." not in out.read_text()
+    np.testing.assert_array_equal(everything(out).minus.pt, 2 * columns()["minus_pt"])
+
+
+def test_commas_and_points_in_one_file_are_not_guessed(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", columns(20))
+    lines = path.read_text().replace(",", ";").splitlines()
+    lines[3] = lines[3].replace(".", ",", 1)
+    path.write_text("\n".join(lines))
+    assert refused(path).startswith("column 'plus_pt' is not a number in row 2, counted from 0 (found '")
 
 
 @pytest.mark.parametrize("row", [0, 1400, 1998])

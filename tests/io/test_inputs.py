@@ -1,14 +1,17 @@
 """What a person names in [input]: files, columns, and what is missing in some of them."""
 
 import os
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import awkward as ak
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from tests.io import nano
-from tests.io.pairs import choice, columns, write
+from tests.io.pairs import choice, columns, dimuons, write
 from tests.io.test_source import assert_same, everything
 
 from muonkit.core.errors import InputError
@@ -44,7 +47,17 @@ def test_a_file_without_rows_among_others_is_left_out_with_a_note(tmp_path: Path
     found = opened(tmp_path, "*.*")
     assert [chunk.name for chunk in found.chunks] == ["a.parquet"]
     assert found.notes == ("b.csv: has no rows; left out",)
-    assert faults(tmp_path, "b.csv") == ["b.csv: has no rows. Leave it out."]
+    assert faults(tmp_path, "b.csv") == ["b.csv: has no rows. Leave it out, or write it again."]
+
+
+def test_a_file_of_0_bytes_among_full_ones_is_left_out_with_a_note(tmp_path: Path) -> None:
+    write(tmp_path / "a.parquet", columns(3))
+    for name in ("b.parquet", "c.root", "d.csv"):
+        (tmp_path / name).touch()
+    found = open_dimuons(["*.*"], choice(), simulation=False, base=tmp_path)
+    assert [chunk.name for chunk in found.chunks] == ["a.parquet"]
+    assert found.notes == tuple(f"{name}: is empty (0 bytes); left out" for name in ("b.parquet", "c.root", "d.csv"))
+    assert faults(tmp_path, "c.root") == ["c.root: is empty (0 bytes). Leave it out, or write it again."]
 
 
 @pytest.mark.parametrize("key", ["weight", "run", "luminosityBlock", "event"])
@@ -201,3 +214,22 @@ def test_a_url_whose_reader_is_not_installed_says_which_package(
 
 def test_a_name_with_a_zero_byte_is_no_file(tmp_path: Path) -> None:
     assert faults(tmp_path, "a\0.parquet") == ["'a\\x00.parquet': is no name of a file. Correct the path in [input]."]
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".root", ".csv.gz"])
+def test_files_are_read_from_a_server(ending: str, tmp_path: Path) -> None:
+    pytest.importorskip("aiohttp")
+    path = write(tmp_path / f"a{ending}", columns(40))
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/a{ending}"
+        (chunk,) = opened(tmp_path, url).chunks
+        np.testing.assert_array_equal(read(chunk).table.plus.pt, dimuons(columns(40)).plus.pt)
+        out = tmp_path / f"b{ending}"
+        assert rewrite(url, out, choice(), lambda muons: 2 * muons.pt).muons == 80
+        with pytest.raises(InputError) as caught:
+            opened(tmp_path, url.replace("/a", "/none"))
+        server.shutdown()
+    assert len(caught.value.faults) == 1
+    np.testing.assert_array_equal(everything(out).plus.pt, 2 * everything(path).plus.pt)

@@ -88,11 +88,11 @@ def test_all_faults_of_all_files_come_together(tmp_path: Path) -> None:
         "muon.parquet: there is no such file; did you mean 'muons.parquet'?",
         "*.parq: no file matches. Correct the pattern in [input].",
         "far/away.csv: there is no such file. Correct the path in [input].",
-        "empty.root: is empty (0 bytes). Leave it out, or write it again.",
         "notes.txt: unknown kind of file; give one that ends in .parquet, .root, .csv or .csv.gz",
         "folder: is a directory. Give files, such as 'folder/*.parquet'.",
-        "none.csv: has no rows. Leave it out.",
-        "none.parquet: has no rows. Leave it out.",
+        "none.csv: has no rows. Leave it out, or write it again.",
+        "none.parquet: has no rows. Leave it out, or write it again.",
+        "empty.root: is empty (0 bytes). Leave it out, or write it again.",
     ]
 
 

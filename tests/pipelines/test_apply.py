@@ -2,15 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import awkward as ak
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import uproot
 from tests.conftest import shared_data
 from tests.pipelines.conftest import Run
 
+import muonkit
 from muonkit.cli import main
 
 
@@ -93,12 +96,12 @@ def test_nanoaod_is_recognised_and_comes_back_with_its_branches(run: Run, tmp_pa
     assert 0 < ak.max(abs(new["Muon_pt"] / old - 1)) < 0.05
 
 
-def nanoaod(path: Path, charges: list[list[int]], dtype: type = np.int32) -> Path:
+def nanoaod(path: Path, charges: Any, dtype: type = np.int32) -> Path:
     """Events with two muons each; the charges are written as they are."""
     n = len(charges)
     lists = {"Muon_pt": [[9.0, 8.0]] * n, "Muon_eta": [[0.1, 0.3]] * n, "Muon_phi": [[0.1, 1.1]] * n}
     content = {name: ak.values_astype(ak.Array(values), np.float32) for name, values in lists.items()}
-    content["Muon_charge"] = ak.values_astype(ak.Array(charges), dtype)
+    content["Muon_charge"] = ak.from_regular(ak.values_astype(ak.Array(charges), dtype))
     content |= {name: ak.Array(np.arange(n)) for name in ("run", "luminosityBlock", "event")}
     with uproot.recreate(path) as file:
         types = {name: array.type.content for name, array in content.items()}
@@ -123,6 +126,67 @@ def test_unsigned_charges_that_hold_minus_one_are_refused(
     assert "is 255 in 20 entries: -1 as an unsigned number" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.float32])
+def test_charges_of_any_signed_type_are_taken(run: Run, tmp_path: Path, dtype: type) -> None:
+    kinds = (dtype, np.int32)
+    for kind in kinds:
+        path = nanoaod(tmp_path / f"{kind.__name__}.root", [[1, -1]] * 20, kind)
+        arguments = ["apply", str(run.out / "corrections.json.gz"), str(path)]
+        assert main([*arguments, "-o", str(tmp_path / f"o-{kind.__name__}.root")]) == 0
+    first, second = (uproot.open(tmp_path / f"o-{kind.__name__}.root")["muons"]["Muon_pt"].array() for kind in kinds)
+    assert ak.all(first == second)
+
+
+@pytest.mark.parametrize(
+    ("charges", "dtype", "message"),
+    [
+        ([13, -13], np.int32, "is not +1 or -1 in 40 rows"),
+        ([0.5, -0.5], np.float32, "is not +1 or -1 in 40 rows"),
+        ([1, 0], np.bool_, "is 0 instead of +1 or -1 in 20 rows"),
+        ([1, 2**64 - 1], np.uint64, "is 18446744073709551615 in 20 entries: -1 as an unsigned number"),
+    ],
+)
+def test_what_is_no_charge_is_refused(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], charges: list[float], dtype: type, message: str
+) -> None:
+    path = nanoaod(tmp_path / "a.root", np.array([charges] * 20, dtype=dtype), dtype)
+    assert main(["apply", str(run.out / "corrections.json.gz"), str(path), "-o", str(tmp_path / "b.root")]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert f"column 'Muon_charge' {message}" in line
+
+
+def test_missing_values_in_lists_are_counted_and_stay_missing(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {name: [[1.5, 1.0]] * 99 for name in ("Muon_pt", "Muon_eta", "Muon_phi")}
+    content["Muon_charge"] = [[1.0, -1.0]] * 99
+    for name, values in content.items():
+        content[name] = [None, [], [values[0][0], None], *values[3:]]
+    content["Muon_pt"][3] = [float("nan"), -9.0]
+    pq.write_table(pa.table(content), tmp_path / "a.parquet")
+    arguments = ["apply", str(run.out / "corrections.json.gz"), str(tmp_path / "a.parquet")]
+    assert main([*arguments, "-o", str(tmp_path / "b.parquet"), "--max-bad-share", "0.1"]) == 0
+    text = capsys.readouterr().out
+    assert "99 rows read, 194 muons written, 191 corrected" in text
+    assert "column 'Muon_pt' is not finite in 2 rows (2, 3, counted from 0)" in text
+    assert "column 'Muon_pt' is not positive in 1 row (3, counted from 0)" in text
+    after = pq.read_table(tmp_path / "b.parquet")["Muon_pt"].to_pylist()
+    assert after[:2] == [None, []]
+    assert after[2][1] is None
+    assert after[3][1] == -9.0
+
+
+def test_events_without_muons_are_no_fault(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = dict.fromkeys(
+        ("Muon_pt", "Muon_eta", "Muon_phi", "Muon_charge"), pa.array([[]] * 5, pa.list_(pa.float32()))
+    )
+    pq.write_table(pa.table(content), tmp_path / "a.parquet")
+    arguments = ["apply", str(run.out / "corrections.json.gz"), str(tmp_path / "a.parquet")]
+    assert main([*arguments, "-o", str(tmp_path / "b.parquet")]) == 0
+    assert "5 rows read, 0 muons written, 0 corrected" in capsys.readouterr().out
+    assert pq.read_table(tmp_path / "b.parquet").num_rows == 5
+
+
 def test_a_muon_that_is_not_valid_is_counted_and_named(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +196,42 @@ def test_a_muon_that_is_not_valid_is_counted_and_named(
     assert "100 rows read, 200 muons written, 199 corrected" in text
     assert "1 not valid, kept as they are" in text
     assert "'Muon_charge' is 0 instead of +1 or -1 in 1 row (99, counted from 0); not corrected" in text
+
+
+def test_muons_beyond_the_corrections_are_counted(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From 1 MeV to 100 TeV: pT stays positive, finite and ordered."""
+    pt = np.geomspace(1e-3, 1e5, 1000)
+    columns = {f"{sign}_{name}": np.full(1000, 0.5) for sign in ("plus", "minus") for name in ("eta", "phi")}
+    columns |= {"plus_pt": pt, "minus_pt": pt}
+    columns["plus_eta"][:10] = 2.6
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    start = ["apply", str(run.out / "corrections.json.gz"), str(tmp_path / "a.parquet"), "-o"]
+    for variation in ("nominal", "eigen_0_up", "syst_window_down"):
+        assert main([*start, str(tmp_path / "b.parquet"), "--variation", variation, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["outside"] == 10
+        after = pq.read_table(tmp_path / "b.parquet")
+        for name in ("plus_pt", "minus_pt"):
+            new = after[name].to_numpy()
+            assert np.all(np.diff(new[10:]) > 0)
+            assert np.all(np.abs(np.log(new / pt)) < 0.25)
+    kinds = [found[name] for name in ("extrapolated", "held")]
+    assert all(number > 100 for number in kinds)
+    assert main([*start, str(tmp_path / "b.parquet")]) == 0
+    text = capsys.readouterr().out
+    assert f"{kinds[0]} extrapolated from the pT of the calibration" in text
+    assert f"{kinds[1]} beyond the model, corrected as at its end" in text
+
+
+def test_muons_of_the_calibration_and_of_the_z_are_not_held(run: Run) -> None:
+    corrections = muonkit.Corrections.open(run.out / "corrections.json.gz")
+    table = pq.read_table(run.folder / "data.parquet")
+    codes = corrections.validity("scale", *(table[f"plus_{name}"].to_numpy() for name in ("pt", "eta")))
+    shares = np.bincount(codes, minlength=4) / len(codes)
+    assert shares[0] > 0.8, "the others were not selected"
+    assert shares[2] == 0
+    pt = np.linspace(25, 200, 100)
+    assert set(corrections.validity("scale", pt, np.full(100, 0.5))) == {0, 1}
 
 
 def test_columns_tree_and_share_can_be_given(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

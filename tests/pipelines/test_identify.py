@@ -239,8 +239,8 @@ def test_shared_hits_of_tracks_apart_are_none():
 
 
 def test_conditions_give_payload_dead_channels_and_efficiencies_by_run(folder, capsys):
+    from muonkit.api import create_store
     from muonkit.conditions.iov import IoV
-    from muonkit.conditions.store import create_store
 
     place = folder / "conditions"
     shutil.rmtree(place, ignore_errors=True)

@@ -11,8 +11,8 @@ import pytest
 from tests.muid.samples import BELLE2, muons
 from tests.pipelines.identifying import N, changed, hits_changed, identified, prepared, run, write
 
+from muonkit.api import create_store
 from muonkit.conditions.iov import IoV
-from muonkit.conditions.store import create_store
 from muonkit.detector.detector import SHIPPED
 from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.swim.config import MuidSettings

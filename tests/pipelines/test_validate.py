@@ -44,6 +44,8 @@ def test_corrections_of_the_jpsi_mend_the_z(run: Run, tmp_path: Path) -> None:
     assert main([*arguments, "-o", str(tmp_path / "validation")]) == 0
     content = json.loads((tmp_path / "validation" / "validation.json").read_text())
     assert content["before"]["p_value"] < 1e-6
+    assert content["muons"]["extrapolated"] > 0.9 * sum(content["muons"].values())
+    assert content["muons"]["held"] == 0
     assert content["after"]["p_value"] > 1e-3
     assert content["before"]["mean"] - 1 == pytest.approx(4e-3, abs=4e-4)
     assert all(extra > 0 for extra in content["after"]["corrections_error"])
@@ -54,6 +56,10 @@ def test_closing_on_the_same_resonance_tests_all_parameters(run: Run, tmp_path: 
     assert main([*arguments, "-o", str(tmp_path / "closure")]) == 0
     content = json.loads((tmp_path / "closure" / "validation.json").read_text())
     assert content["parameters"]["test"]["chi2"] < 0.1 * content["parameters"]["test"]["ndf"]
+    muons = content["muons"]
+    assert sum(muons.values()) == 2 * run.content["pairs"]["selected"]
+    assert (muons["held"], muons["outside"]) == (0, 0)
+    assert muons["extrapolated"] <= 0.004 * sum(muons.values()), "the tails of the same muons"
 
 
 def test_eta_outside_the_corrections_is_refused(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,8 @@ import numpy as np
 
 from muonkit.core.arrays import FloatArray
 
+LEAST = 0.5  # of k_c/k: no correction more than doubles pT, and none makes it negative
+
 
 @dataclass(frozen=True, slots=True)
 class Bias:
@@ -40,5 +42,5 @@ def scale_dparameters(k: FloatArray, inverse_k: FloatArray, q: FloatArray | int)
 
 
 def corrected_pt(pt: FloatArray, q: FloatArray | int, bias: Bias) -> FloatArray:
-    """The corrected transverse momentum (n,) [GeV]."""
-    return pt / scale(1 / pt, pt, q, bias)
+    """The corrected transverse momentum (n,) [GeV]; at most twice pT."""
+    return pt / np.maximum(scale(1 / pt, pt, q, bias), LEAST)

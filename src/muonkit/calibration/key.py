@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from muonkit.calibration.quantities import QUANTITIES, shown
+from muonkit.calibration.reach import ReachCounts
 from muonkit.calibration.summary import ClosureFit, FitSummary, RowCounts, SampleFit
 from muonkit.calibration.validate import ScaleLeft
 
@@ -59,6 +60,13 @@ def row_rows(rows: RowCounts) -> Rows:
     pairs = {"same-sign": rows.same_sign, "without generator muon": rows.unmatched, "repeated": rows.repeated}
     found += [(f"Pairs {what}", _spaced(number)) for what, number in pairs.items() if number]
     return found
+
+
+def reach_rows(muons: ReachCounts) -> Rows:
+    """How many muons are in the range of the corrections, and how many are not."""
+    inside = _spaced(muons.calibrated, muons.extrapolated)
+    held = [("Muons beyond the model, corrections held", _spaced(muons.held))] if muons.held else []
+    return [("Muons in calibrated range, extrapolated", inside), *held]
 
 
 def _spaced(*numbers: int) -> str:

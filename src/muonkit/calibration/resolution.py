@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 
+from muonkit.calibration.bias import LEAST
 from muonkit.core.arrays import FloatArray
 
 
@@ -41,9 +42,10 @@ def variance(pt2: FloatArray, resolution: Resolution) -> FloatArray:
 def smearing(normal: FloatArray, pt2: FloatArray, data: Resolution, simulation: Resolution) -> FloatArray:
     """Smeared pT / pT (n,) that brings simulation to the resolution of data: k is kicked by what is missing.
 
-    `normal`: standard normal numbers (n,). Where simulation is worse than data, nothing is changed."""
+    `normal`: standard normal numbers (n,). Where simulation is worse than data, nothing is changed.
+    No muon gets more than twice its pT."""
     missing = variance(pt2, data) - variance(pt2, simulation)
-    return 1 / (1 + normal * np.sqrt(np.maximum(0, missing)))
+    return 1 / np.maximum(1 + normal * np.sqrt(np.maximum(0, missing)), LEAST)
 
 
 def variance_dparameters(pt2: FloatArray, resolution: Resolution) -> dict[str, FloatArray]:

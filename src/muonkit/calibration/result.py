@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 
 from muonkit.calibration import key
 from muonkit.calibration.config import MAX_FAILED_SHARE, Calibrate
+from muonkit.calibration.reach import ReachCounts
 from muonkit.calibration.summary import ClosureFit, RowCounts, SampleFit, with_values
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.calibration.verdict import (
@@ -27,6 +28,7 @@ from muonkit.calibration.verdict import (
 from muonkit.core.arrays import FloatArray
 from muonkit.core.config import load
 from muonkit.core.errors import InputError
+from muonkit.core.limits import parse_json, reading
 from muonkit.core.plain import plain_fields, rebuilt_fields
 from muonkit.core.result import Result, Status
 
@@ -103,6 +105,12 @@ class KeptResult(Result):
         """The result that `to_json` made `content` of. Raises KeyError with the names of missing keys.
 
         `max_failed_share`: of the configuration that made the result."""
+
+    @classmethod
+    def from_bytes(cls, content: bytes, name: str) -> Self:
+        """The result in the content of its file, called `name`. Raises InputError if it is none."""
+        with reading(name, f"{cls.FILE} of muonkit"):
+            return cls.from_json(parse_json(content, name))
 
     @classmethod
     def open(cls, out: str | Path) -> Self:
@@ -233,7 +241,8 @@ class ValidationResult(KeptResult):
     """Corrections, tested on muons that did not make them.
 
     `before`, `after`: the scale left without and with the corrections; `fit`: that of A after them; `parameters`: all
-    configured parameters after them, against 0, where there are more than A."""
+    configured parameters after them, against 0, where there are more than A; `muons`: of the selected pairs, how many
+    the corrections reach."""
 
     FILE: ClassVar[str] = "validation.json"
 
@@ -242,6 +251,7 @@ class ValidationResult(KeptResult):
     fit: SampleFit
     parameters: ClosureFit | None = None
     rows_read: RowCounts
+    muons: ReachCounts
     resonance: Peak
     warnings: tuple[str, ...]
     provenance: Provenance
@@ -264,7 +274,7 @@ class ValidationResult(KeptResult):
     def rows(self) -> key.Rows:
         """The scale left, as rows of a table."""
         scales = [key.scale_row("before", self.before), key.scale_row("after", self.after)]
-        return [*key.row_rows(self.rows_read), *scales]
+        return [*key.row_rows(self.rows_read), *key.reach_rows(self.muons), *scales]
 
     def report(self) -> str:
         head = f"{self.status}: scale left in {len(self.after.eta_edges) - 1} eta bins on {self.resonance.name}"

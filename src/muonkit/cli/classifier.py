@@ -35,13 +35,9 @@ def run_train(options: argparse.Namespace) -> Result:
 
 
 def run_evaluate(options: argparse.Namespace) -> Result:
-    from muonkit.core.files import write_json
     from muonkit.pipelines.classifier import evaluate_classifier
     from muonkit.run.progress import talk
     from muonkit.run.runner import runner
 
     with runner(options.jobs, options.scheduler, talk(), options.timeout) as work:
-        result = evaluate_classifier(options.config, options.model, work)
-    if options.out is not None:
-        write_json(options.out, result.numbers())
-    return result
+        return evaluate_classifier(options.config, options.model, work, options.out)

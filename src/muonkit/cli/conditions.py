@@ -1,4 +1,4 @@
-"""`muonkit conditions create|add|tag|publish|invalidate|list|get|check|history LOCATION ...`"""
+"""`muonkit conditions create|add|tag|clone|close|remove|publish|invalidate|list|get|check|history LOCATION ...`"""
 
 import argparse
 from collections.abc import Callable
@@ -29,6 +29,12 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     verb("create", run_create, "make a store, or migrate an older one")
     _add_arguments(verb("add", run_add, "keep a file as the next revision of a payload", "name"))
     _tag_arguments(verb("tag", run_tag, "create a global tag, or put a payload into it", "tag"))
+    cloner = verb("clone", run_clone, "make a new, open global tag with the entries of another one", "tag", "new")
+    cloner.add_argument("--comment", default="", metavar="TEXT")
+    closer = verb("close", run_close, "give the open interval of a payload in an open tag its last run", "tag", "name")
+    closer.add_argument("--last", required=True, metavar="E,R", help="its last experiment and run; run -1: to the end")
+    remover = verb("remove", run_remove, "take an entry out of a global tag that is open", "tag", "name")
+    remover.add_argument("--iov", required=True, metavar="E,R,E,R", help="the interval of the entry")
     verb("publish", run_publish, "freeze a global tag", "tag")
     verb("invalidate", run_invalidate, "mark a global tag as not to be used", "tag")
     verb("list", run_list, "tags and payloads, or the entries of a tag").add_argument("tag", nargs="?", metavar="TAG")
@@ -41,6 +47,7 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--schema", required=True, metavar="KIND/VERSION", help="e.g. KLMLikelihoodParameters/1")
+    parser.add_argument("--opaque", action="store_true", help="keep a file of a schema that muonkit does not know")
     parser.add_argument("--comment", default="", metavar="TEXT")
 
 
@@ -67,7 +74,7 @@ def run_add(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.conditions import add
 
     with _store(options) as store:
-        return add(store, options.name, options.file, options.schema, options.comment)
+        return add(store, options.name, options.file, options.schema, options.comment, options.opaque)
 
 
 def run_tag(options: argparse.Namespace) -> Result:
@@ -75,6 +82,27 @@ def run_tag(options: argparse.Namespace) -> Result:
 
     with _store(options) as store:
         return tag(store, options.tag, options.name, options.revision, options.iov, options.comment)
+
+
+def run_clone(options: argparse.Namespace) -> Result:
+    from muonkit.pipelines.conditions import clone
+
+    with _store(options) as store:
+        return clone(store, options.tag, options.new, options.comment)
+
+
+def run_close(options: argparse.Namespace) -> Result:
+    from muonkit.pipelines.conditions import close
+
+    with _store(options) as store:
+        return close(store, options.tag, options.name, options.last)
+
+
+def run_remove(options: argparse.Namespace) -> Result:
+    from muonkit.pipelines.conditions import remove
+
+    with _store(options) as store:
+        return remove(store, options.tag, options.name, options.iov)
 
 
 def run_publish(options: argparse.Namespace) -> Result:
@@ -120,6 +148,6 @@ def run_history(options: argparse.Namespace) -> Result:
 
 
 def _store(options: argparse.Namespace) -> "Store":
-    from muonkit.conditions.store import open_store
+    from muonkit.pipelines.conditions import opened
 
-    return open_store(options.location, options.payloads)
+    return opened(options.location, options.payloads)

@@ -39,12 +39,14 @@ SQLITE_TURNED_AWAY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """`shown`: its place without the password. `reading`, `writing`: the options of a transaction."""
+    """`shown`: its place without the password. `reading`, `writing`: the options of a transaction. `file`: that of
+    SQLite."""
 
     engine: Engine
     shown: str
     reading: Mapping[str, Any]
     writing: Mapping[str, Any]
+    file: Path | None = None
 
     def read(self, work: Callable[[Connection], Answer]) -> Answer:
         """The result of `work`, done in one transaction that sees one state. Raises InputError if the database
@@ -107,7 +109,7 @@ def sqlite(folder: Path) -> Database:
     engine = create_engine(url)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    return Database(engine, str(folder), {}, {"takes_lock": True})
+    return Database(engine, str(folder), {}, {"takes_lock": True}, path)
 
 
 def new_sqlite(folder: Path) -> Database:

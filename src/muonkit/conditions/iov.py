@@ -63,6 +63,22 @@ class IoV:
             LIMIT if self.final_run == OPEN else self.final_run,
         )
 
+    def closed(self, experiment: int, run: int) -> Self:
+        """The same interval with an end, if it is open: the last (experiment, run); run -1: to the end of the
+        experiment. Raises InputError if it has an end, or if the new one is not inside."""
+        if self.final_run != OPEN:
+            raise InputError(f"interval of validity {self}: is not open; it ends with run {self.final_run}")
+        shorter = type(self)(self.first_exp, self.first_run, experiment, run)
+        if experiment == OPEN or not shorter.last < self.last:
+            raise InputError(f"interval of validity {self}: {experiment},{run} does not close it; give a run inside")
+        return shorter
+
+    def follows(self, other: "IoV") -> bool:
+        """Whether there can be no run between the end of the other one and the start of this one."""
+        if other.final_run == OPEN:
+            return self.first == (other.final_exp + 1, 0)
+        return self.first == (other.final_exp, other.final_run + 1)
+
     def contains(self, experiment: int, run: int) -> bool:
         """Whether the interval contains this run."""
         return self.first <= (experiment, run) <= self.last

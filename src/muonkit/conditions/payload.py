@@ -46,6 +46,7 @@ class Entry:
     revision: int
     iov: IoV
     checksum: str
+    schema: str
 
     def __str__(self) -> str:
         return f"{self.name} revision {self.revision}"

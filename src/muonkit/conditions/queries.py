@@ -2,10 +2,11 @@
 
 import getpass
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, insert, literal, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, insert, literal, select, text, tuple_, update
 
 from muonkit.conditions.iov import OPEN, IoV
 from muonkit.conditions.payload import AuditRow, Entry, GlobalTag, Payload
@@ -17,7 +18,7 @@ INSERT_TAG = text(
     "INSERT INTO global_tags (name, state, comment, created, author) "
     "VALUES (:name, 'open', :comment, :created, :author) ON CONFLICT DO NOTHING"
 )
-ENTRIES = select(entries, payloads.c.checksum).join(
+ENTRIES = select(entries, payloads.c.checksum, payloads.c.schema).join(
     payloads, (entries.c.name == payloads.c.name) & (entries.c.revision == payloads.c.revision)
 )
 
@@ -118,8 +119,25 @@ def meets(iov: IoV) -> ColumnElement[bool]:
 
 def insert_entry(connection: Connection, tag: str, entry: Entry) -> None:
     """Add an entry to a tag that is locked."""
-    row = {name: getattr(entry.iov, name) for name in ("first_exp", "first_run", "final_exp", "final_run")}
-    connection.execute(insert(entries), {"tag": tag, "name": entry.name, "revision": entry.revision, **row})
+    connection.execute(
+        insert(entries), {"tag": tag, "name": entry.name, "revision": entry.revision, **asdict(entry.iov)}
+    )
+
+
+def close_entry(connection: Connection, tag: str, entry: Entry, iov: IoV) -> None:
+    """Give an entry of a tag that is locked the end of `iov`."""
+    end = {"final_exp": iov.final_exp, "final_run": iov.final_run}
+    connection.execute(update(entries).where(_is(tag, entry)).values(**end))
+
+
+def remove_entry(connection: Connection, tag: str, entry: Entry) -> None:
+    """Take an entry out of a tag that is locked."""
+    connection.execute(delete(entries).where(_is(tag, entry)))
+
+
+def _is(tag: str, entry: Entry) -> ColumnElement[bool]:
+    row, first = entries.c, entry.iov.first
+    return and_(row.tag == tag, row.name == entry.name, row.first_exp == first[0], row.first_run == first[1])
 
 
 def all_history(connection: Connection) -> list[AuditRow]:
@@ -134,4 +152,4 @@ def _payload(row: Row[Any]) -> Payload:
 
 def _entry(row: Row[Any]) -> Entry:
     iov = IoV(row.first_exp, row.first_run, row.final_exp, row.final_run)
-    return Entry(row.name, row.revision, iov, row.checksum)
+    return Entry(row.name, row.revision, iov, row.checksum, row.schema)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from muonkit.conditions.tables import metadata
 from muonkit.core.errors import InputError
 
-LATEST = 2
+LATEST = 3
 VERSION_TABLE = "conditions_version"  # Alembic's usual name may belong to another program in a shared database
 CREATORS = 0x6D756F6E  # the PostgreSQL advisory lock that creators of a store take
 MIGRATIONS = Path(__file__).parent / "migrations"

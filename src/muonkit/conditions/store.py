@@ -5,7 +5,7 @@ Payloads never change: new content is a new revision. A global tag says which re
 published it never changes either. Contents are in files named by their SHA-256, everything else is in an SQL database.
 The file is on disk before the row that names it is visible, so that no reader ever sees half a payload.
 
-    with create_store("conditions") as store:
+    with muonkit.create_store("conditions") as store:  # or create_store(..., contents=...), with readers of your own
         payload = store.add("KLMLikelihoodParameters", content, schema="KLMLikelihoodParameters/1")
         store.create_tag("data_2026a")
         store.tag("data_2026a", payload.name, payload.revision, IoV.parse("0,0,-1,-1"))
@@ -13,16 +13,16 @@ The file is on disk before the row that names it is visible, so that no reader e
 
 Threads may share a store; a new process opens its own."""
 
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection, update
 
-from muonkit.conditions import check, database, queries, schema
+from muonkit.conditions import check, database, lookups, queries, schema
 from muonkit.conditions.check import Findings
+from muonkit.conditions.contents import Contents
 from muonkit.conditions.database import Database
 from muonkit.conditions.files import PayloadFiles
 from muonkit.conditions.iov import IoV
@@ -33,10 +33,12 @@ from muonkit.core.errors import InputError
 
 PAYLOADS = "payloads"  # the folder of the files, beside the SQLite file
 LEFTOVER_AGE_S = 3600
+NOTHING_KNOWN = Contents()
 
 
-def open_store(location: str | Path, payloads: Path | None = None) -> "Store":
-    """The store in a folder, or at a PostgreSQL URL with its folder of payload files.
+def open_store(location: str | Path, payloads: Path | None = None, contents: Contents = NOTHING_KNOWN) -> "Store":
+    """The store in a folder, or at a PostgreSQL URL with its folder of payload files. `contents`: readers that check
+    what is added, published and examined.
 
     Raises InputError if there is none, or if its schema is not the version of this software."""
     files = _files(location, payloads)
@@ -46,7 +48,7 @@ def open_store(location: str | Path, payloads: Path | None = None) -> "Store":
     if not files.root.is_dir():
         raise InputError(_no_folder(files))
     opened = database.server(str(location)) if url else database.sqlite(Path(location))
-    store = Store(opened, files)
+    store = Store(opened, files, contents)
     try:
         opened.read(lambda connection: schema.require_latest(connection, opened.shown, _create(opened.shown)))
     except BaseException:
@@ -55,11 +57,11 @@ def open_store(location: str | Path, payloads: Path | None = None) -> "Store":
     return store
 
 
-def create_store(location: str | Path, payloads: Path | None = None) -> "Store":
+def create_store(location: str | Path, payloads: Path | None = None, contents: Contents = NOTHING_KNOWN) -> "Store":
     """As `open_store`, but made if absent, and migrated if its schema is older. Raises InputError if that fails."""
     files = _files(location, payloads)
     opened = database.server(str(location)) if database.is_url(location) else database.new_sqlite(Path(location))
-    store = Store(opened, files)
+    store = Store(opened, files, contents)
     try:
         opened.write(lambda connection: _upgrade(connection, opened.shown))
         _make_folder(store)
@@ -75,18 +77,21 @@ class Store:
 
     database: Database
     files: PayloadFiles
+    contents: Contents = NOTHING_KNOWN
 
-    def add(self, name: str, content: bytes, schema: str, comment: str = "") -> Payload:
+    def add(self, name: str, content: bytes, schema: str, comment: str = "", *, opaque: bool = False) -> Payload:
         """Keep `content` as the next revision of `name`. The same content again returns the revision that it already
-        has. `schema`: kind of content and its version, KIND/VERSION.
+        has. `schema`: kind of content and its version, KIND/VERSION; `opaque`: it is unknown, and nobody has checked
+        the content.
 
-        Raises InputError if the content is empty, if name, schema or comment are not allowed, or if the content is
-        known with another schema."""
+        Raises InputError if the content is empty or not of its schema, if name, schema or comment are not allowed, or
+        if the content is known with another schema."""
         check_name("payload", name)
         check_schema(schema)
         check_comment(comment)
         if not content:
             raise InputError(f"payload {name}: the content is empty")
+        self.contents.require(content, schema, f"payload {name}", opaque)
         checksum = self.files.write(content)
         fields: dict[str, str | int] = {
             "name": name,
@@ -103,7 +108,8 @@ class Store:
             if not self.files.path(checksum).exists():  # `check --clean` has removed it in between
                 self.files.write(content)
             if not known:
-                queries.record(connection, "add", f"{payload}, {schema}, {checksum}")
+                note = ", opaque: content not checked" if opaque else ""
+                queries.record(connection, "add", f"{payload}, {schema}, {checksum}{note}")
             return payload
 
         payload = self.database.write(work)
@@ -128,8 +134,7 @@ class Store:
         check_comment(comment)
 
         def work(connection: Connection) -> None:
-            if queries.tag_named(connection, tag) or not queries.insert_tag(connection, tag, comment):
-                raise InputError(f"global tag {tag!r} exists already; choose another name")
+            _insert_tag(connection, tag, comment)
             queries.record(connection, "create tag", tag)
 
         self.database.write(work)
@@ -145,8 +150,9 @@ class Store:
         number = whole("revision", revision, 1)
 
         def work(connection: Connection) -> Entry:
-            _changeable(connection, tag)
-            entry = Entry(name, number, iov, _payload_at(connection, name, number).checksum)
+            lookups.changeable(connection, tag)
+            payload = lookups.payload_at(connection, name, number)
+            entry = Entry(name, number, iov, payload.checksum, payload.schema)
             other = queries.entry_meeting(connection, tag, name, iov)
             if other:
                 raise InputError(
@@ -159,14 +165,64 @@ class Store:
 
         return self.database.write(work)
 
+    def clone_tag(self, tag: str, new: str, comment: str = "") -> list[Entry]:
+        """Make a new, open global tag with the same entries; returns them. The old tag may be in any state.
+        Raises InputError if there is no such tag, if the new one exists, or if its name or comment are not allowed."""
+        check_name("global tag", new)
+        check_comment(comment)
+
+        def work(connection: Connection) -> list[Entry]:
+            lookups.named(connection, tag, lock=True)
+            found = queries.entries_of(connection, tag)
+            _insert_tag(connection, new, comment)
+            for entry in found:
+                queries.insert_entry(connection, new, entry)
+            queries.record(connection, "clone tag", f"{tag} to {new}, {len(found)} entries")
+            return found
+
+        return self.database.write(work)
+
+    def close_interval(self, tag: str, name: str, experiment: int, run: int) -> Entry:
+        """Give the last interval of a name in an open global tag, which is open, its last run (-1: the last one of the
+        experiment); returns the entry as it is now.
+        Raises InputError if the tag is absent or not open, if it has no such name, if its last interval has an end, or
+        if the run is not inside of it."""
+
+        def work(connection: Connection) -> Entry:
+            lookups.changeable(connection, tag)
+            entry = lookups.named_entries(connection, tag, name)[-1]
+            try:
+                closed = replace(entry, iov=entry.iov.closed(experiment, run))
+            except InputError as error:
+                raise InputError(f"global tag {tag!r}: {entry}: {fault}" for fault in error.faults) from None
+            queries.close_entry(connection, tag, entry, closed.iov)
+            queries.record(connection, "close", f"{tag}: {entry} for {entry.iov} now ends: {closed.iov}")
+            return closed
+
+        return self.database.write(work)
+
+    def remove(self, tag: str, name: str, iov: IoV) -> Entry:
+        """Take the entry of a name with this interval out of an open global tag; returns it. The payload stays.
+        Raises InputError if the tag is absent or not open, or if it has no such entry."""
+
+        def work(connection: Connection) -> Entry:
+            lookups.changeable(connection, tag)
+            entry = lookups.entry_at(connection, tag, name, iov)
+            queries.remove_entry(connection, tag, entry)
+            queries.record(connection, "remove", f"{tag}: {entry} for {iov}")
+            return entry
+
+        return self.database.write(work)
+
     def publish(self, tag: str) -> None:
-        """Freeze an open global tag, after the files of all its payloads have been verified.
-        Raises InputError if the tag is absent, not open or empty, or if a file is absent or damaged."""
+        """Freeze an open global tag, after the files of all its payloads have been verified, by checksum and schema.
+        Raises InputError if the tag is absent, not open or empty, or if a file is absent, damaged or not of its
+        schema."""
         verified = self.entries(tag)  # most reading is done before the lock, so that writers need not wait
         self._verify(tag, verified)
 
         def work(connection: Connection) -> None:
-            _changeable(connection, tag)
+            lookups.changeable(connection, tag)
             found = queries.entries_of(connection, tag)
             if not found:
                 raise InputError(f"global tag {tag!r} has no entries; tag a payload before publishing")
@@ -181,7 +237,7 @@ class Store:
         invalid."""
 
         def work(connection: Connection) -> None:
-            if _tag(connection, tag, lock=True).state == "invalid":
+            if lookups.named(connection, tag, lock=True).state == "invalid":
                 raise InputError(f"global tag {tag!r} is invalid already; there is nothing to do")
             _set_state(connection, tag, "invalid")
             queries.record(connection, "invalidate", tag)
@@ -192,7 +248,7 @@ class Store:
         """The entries of the global tag, by name and interval. Raises InputError if there is no such tag."""
 
         def work(connection: Connection) -> list[Entry]:
-            _tag(connection, tag)
+            lookups.named(connection, tag)
             return queries.entries_of(connection, tag)
 
         return self.database.read(work)
@@ -203,12 +259,12 @@ class Store:
         experiment, run = whole("experiment", experiment), whole("run", run)
 
         def work(connection: Connection) -> Payload:
-            if _tag(connection, tag).state == "invalid":
+            if lookups.named(connection, tag).state == "invalid":
                 raise InputError(f"global tag {tag!r} is invalid: it must not be used; choose another")
             found = queries.entry_meeting(connection, tag, name, IoV(experiment, run, experiment, run))
             if found is None:
-                raise InputError(_missing(connection, tag, name, f"experiment {experiment}, run {run}"))
-            return _payload_at(connection, name, found.revision)
+                raise InputError(lookups.missing(connection, tag, name, f"experiment {experiment}, run {run}"))
+            return lookups.payload_at(connection, name, found.revision)
 
         return self.database.read(work)
 
@@ -218,7 +274,7 @@ class Store:
 
     def examine(self) -> Findings:
         """Faults and notes, separately; reads every payload."""
-        return check.examine(self.database, self.files)
+        return check.examine(self.database, self.files, self.contents)
 
     def check(self) -> list[str]:
         """Faults, then harmless leftovers as lines that begin with "note: "; empty if all is well. Reads every
@@ -229,6 +285,12 @@ class Store:
     def clean(self, older_than: float = LEFTOVER_AGE_S) -> list[Path]:
         """Remove files that killed writers left and that have not changed for `older_than` [s]; returns their paths."""
         return check.remove_leftovers(self.database, self.files, older_than)
+
+    def paths(self) -> list[Path]:
+        """What belongs to the store here: the folder of the payloads and, if it is SQLite, the database and its
+        journal."""
+        file = self.database.file
+        return [self.files.root, *((file, file.with_name(f"{file.name}-journal")) if file else ())]
 
     def close(self) -> None:
         """Close the connections."""
@@ -243,9 +305,10 @@ class Store:
         self.close()
 
     def _verify(self, tag: str, entries: list[Entry]) -> None:
-        faults = [line for entry in entries for line in self.files.fault(entry.checksum, str(entry))]
+        faults = [line for entry in entries for line in check.payload_faults(self.files, self.contents, entry)]
         if faults:
-            raise InputError([f"global tag {tag!r} is not published:", *faults])
+            way_out = "take an entry out with `muonkit conditions remove`, or restore its file"
+            raise InputError([f"global tag {tag!r} is not published; {way_out}:", *dict.fromkeys(faults)])
 
 
 def _files(location: str | Path, payloads: Path | None) -> PayloadFiles:
@@ -282,47 +345,10 @@ def _upgrade(connection: Connection, shown: str) -> None:
         queries.record(connection, "migrate" if before else "create", f"schema {before} to {after}")
 
 
-def _tag(connection: Connection, tag: str, *, lock: bool = False) -> GlobalTag:
-    found = queries.tag_named(connection, tag, lock=lock)
-    if found is None:
-        there_are = _suggest(tag, [known.name for known in queries.all_tags(connection)])
-        raise InputError(f"global tag {tag!r}: there is no such tag; {there_are}")
-    return found
-
-
-def _changeable(connection: Connection, tag: str) -> None:
-    """Lock a tag that is open. Raises InputError if it is not."""
-    state = _tag(connection, tag, lock=True).state
-    if state != "open":
-        raise InputError(f"global tag {tag!r} is {state} and never changes again; make a new tag")
+def _insert_tag(connection: Connection, tag: str, comment: str) -> None:
+    if queries.tag_named(connection, tag) or not queries.insert_tag(connection, tag, comment):
+        raise InputError(f"global tag {tag!r} exists already; choose another name")
 
 
 def _set_state(connection: Connection, tag: str, state: State) -> None:
     connection.execute(update(global_tags).where(global_tags.c.name == tag).values(state=state))
-
-
-def _payload_at(connection: Connection, name: str, revision: int) -> Payload:
-    found = queries.payload_at(connection, name, revision)
-    if found:
-        return found
-    there_are = queries.all_payloads(connection, name)
-    if there_are:
-        raise InputError(f"payload {name}: there is no revision {revision}; the last is {there_are[-1].revision}")
-    names = sorted({payload.name for payload in queries.all_payloads(connection)})
-    raise InputError(f"payload {name!r}: there is no such name; {_suggest(name, names)}")
-
-
-def _missing(connection: Connection, tag: str, name: str, where: str) -> str:
-    entries = queries.entries_of(connection, tag)
-    intervals = [f"revision {entry.revision} for {entry.iov}" for entry in entries if entry.name == name]
-    if intervals:
-        return f"global tag {tag!r}: no {name} for {where}; there are {'; '.join(intervals)}. Tag one for this run."
-    names = sorted({entry.name for entry in entries})
-    return f"global tag {tag!r}: no {name} for {where}, nor for any other; {_suggest(name, names)}"
-
-
-def _suggest(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"there are {', '.join(known)}" if known else "there are none yet"

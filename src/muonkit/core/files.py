@@ -76,11 +76,35 @@ def _is_running(process: int) -> bool:
 
 
 def check_output(out: Path, inputs: Iterable[Path] = ()) -> None:
-    """Raises InputError if `out` is a folder or one of the `inputs`."""
-    if out.is_dir():
-        raise InputError(f"{out}: is a folder; give the name of a file")
-    if out.exists() and any(path.exists() and out.samefile(path) for path in inputs):
-        raise InputError(f"{out}: would overwrite its own input. Give another name.")
+    """As `check_outputs`, for one."""
+    check_outputs([out], inputs)
+
+
+def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
+    """Raises InputError, a line for each, if an output is a folder, the same as another output, one of the `inputs`, or
+    in an input that is a folder. Links and other spellings of a path are the same file."""
+    read, faults = list(inputs), []
+    places: dict[str, Path] = {}
+    for out in outputs:
+        other = places.setdefault(os.path.realpath(out), out)
+        if out.is_dir():
+            faults.append(f"{out}: is a folder; give the name of a file")
+        elif other is not out:
+            faults.append(f"{out}: is the name of two outputs; give another name")
+        elif any(_is_part(out, path) for path in read):
+            faults.append(f"{out}: would overwrite its own input. Give another name.")
+    if faults:
+        raise InputError(faults)
+
+
+def _is_part(out: Path, path: Path) -> bool:
+    """Whether both are one file, or `out` is in the folder `path`."""
+    here, there = os.path.realpath(out), os.path.realpath(path)
+    return (
+        here == there
+        or (out.exists() and path.exists() and out.samefile(path))
+        or (path.is_dir() and Path(here).is_relative_to(there))
+    )
 
 
 def plain_name(name: str, what: str) -> str:

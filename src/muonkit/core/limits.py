@@ -59,14 +59,19 @@ def read_text(path: Path, most: int = TEXT_BYTES, what: str = "text file") -> st
 
 def read_gzip(path: Path, most: int = UNPACKED_BYTES, what: str = "file") -> bytes:
     """The unpacked bytes of a gzipped file. Raises InputError if it is damaged or unpacks to more than `most` bytes."""
-    packed = io.BytesIO(read_bytes(path, most, what))
+    return unpack_gzip(read_bytes(path, most, what), str(path), most, what)
+
+
+def unpack_gzip(packed: bytes, name: str, most: int = UNPACKED_BYTES, what: str = "file") -> bytes:
+    """The unpacked content of gzipped bytes. Raises InputError if they are damaged or unpack to more than `most`
+    bytes."""
     try:
-        with gzip.GzipFile(fileobj=packed) as stream:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
             content = stream.read(most + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: is not a whole gzipped file ({error}); make it again") from error
+        raise InputError(f"{name}: is not a whole gzipped file ({error}); make it again") from error
     if len(content) > most:
-        raise InputError(f"{path}: unpacks to more than {most / 1e6:g} MB; is it a {what}?")
+        raise InputError(f"{name}: unpacks to more than {most / 1e6:g} MB; is it a {what}?")
     return content
 
 

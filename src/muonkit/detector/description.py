@@ -10,7 +10,7 @@ Where a layer takes a number, it also takes a list. It then describes one surfac
 is repeated around z, with `both_sides` also at -z. In the name of a layer `{n}`, `{sector}` and `{side}` stand for the
 number, the sector and the side of a surface. Lengths are in cm, unless the key ends in `_um`, `_deg` or `_mrad`."""
 
-import tomllib
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from muonkit.core.config import Section, read_text
 from muonkit.core.errors import InputError
+from muonkit.core.limits import parse_toml
 from muonkit.detector.field import FieldSection
 from muonkit.detector.material import MaterialSection
 
@@ -244,19 +245,35 @@ class Description(Section):
     layers: tuple[AnyLayer, ...] = ()
     volumes: tuple[Volume, ...] = ()
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The field maps that it names, relative to its own file."""
+        return tuple(_named_files(self.field.model_dump()))
+
+
+def _named_files(content: Any) -> Iterator[str]:
+    """The values of all keys `file`."""
+    parts = content.values() if isinstance(content, dict) else content if isinstance(content, list | tuple) else ()
+    if isinstance(content, dict) and isinstance(content.get("file"), str):
+        yield content["file"]
+    for part in parts:
+        yield from _named_files(part)
+
 
 def load(path: Path) -> Description:
     """Read and check a detector file.
     Raises InputError, with one line per fault (file, key, reason), if it cannot be read, is not TOML, or does not fit
     the schema."""
-    try:
-        content = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from error
+    return parse(read_text(path), str(path))
+
+
+def parse(text: str, name: str) -> Description:
+    """Check the text of a detector file called `name`. Raises InputError as `load`."""
+    content = parse_toml(text, name)
     try:
         return Description.model_validate(content)
     except ValidationError as error:
-        raise InputError([f"{path}: {_fault(content, fault)}" for fault in error.errors()]) from None
+        raise InputError([f"{name}: {_fault(content, fault)}" for fault in error.errors()]) from None
 
 
 def _fault(content: dict[str, Any], fault: Any) -> str:

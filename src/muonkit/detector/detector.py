@@ -8,6 +8,7 @@ import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
+from muonkit.core.limits import reading
 from muonkit.detector import description as descriptions
 from muonkit.detector import surfaces as geometry
 from muonkit.detector.assembly import VACUUM, surface_arrays, volume_arrays
@@ -73,10 +74,7 @@ def load_detector(path_or_name: str | Path) -> Detector:
 def build(description: Description, path: Path) -> Detector:
     """The detector of a description that was read from `path`; files in it are relative to the folder of `path`.
     Raises InputError, with one line per fault, if names, materials, places or the field are faulty."""
-    known = {**library(), **{name: section.build(name) for name, section in description.materials.items()}}
-    found = faults(description, known)
-    if found:
-        raise InputError([f"{path}: {fault}" for fault in found])
+    known = _known_materials(description, str(path))
     order = _used(description)
     surfaces, layers = surface_arrays(description, known, order)
     volumes, blocks = volume_arrays(description, order)
@@ -91,6 +89,33 @@ def build(description: Description, path: Path) -> Detector:
         field=build_field(description.field, path.parent),
         envelope=(description.envelope.r, *description.envelope.z),
     )
+
+
+def files_of(path_or_name: str | Path) -> tuple[Path, ...]:
+    """The files of a detector: its description and the field maps in it; none if it comes with muonkit.
+    Raises InputError as `load_detector`."""
+    if str(path_or_name) in shipped():
+        return ()
+    path = Path(path_or_name)
+    return (path, *(path.parent / name for name in descriptions.load(path).files))
+
+
+def read_description(content: bytes, name: str) -> Description:
+    """The description in the content of a file called `name`, without the field maps that it names.
+    Raises InputError, with one line per fault, if it is faulty."""
+    with reading(name, "description of a detector"):
+        description = descriptions.parse(content.decode("utf-8"), name)
+        _known_materials(description, name)
+    return description
+
+
+def _known_materials(description: Description, name: str) -> dict[str, Material]:
+    """Materials by name. Raises InputError, one line per fault, if names, materials or places are faulty."""
+    known = {**library(), **{material: section.build(material) for material, section in description.materials.items()}}
+    found = faults(description, known)
+    if found:
+        raise InputError([f"{name}: {fault}" for fault in found])
+    return known
 
 
 def _used(description: Description) -> tuple[str, ...]:

@@ -110,9 +110,10 @@ def csv_file(path_out: Path, chunks: Sequence[Chunk], corrected: Corrected, slim
         writer.writerow([*(names[i] for i in kept), *(f"{column.strip()}_original" for column in columns)])
         places = [names.index(column) for column in columns]
         for chunk in chunks:
-            new = corrected(chunk)
-            lines = _lines(_fields(stream, chunk, separator), places, [new[column] for column in columns], kept)
-            writer.writerows(lines)
+            new, rows = corrected(chunk), _rows_of(stream, chunk)
+            point = csvfile.decimal_point(rows, separator)
+            values = [new[column] for column in columns]
+            writer.writerows(_lines(_fields(rows, chunk, separator), places, values, kept, point))
     return ()
 
 
@@ -132,20 +133,25 @@ def _text(stream: Any) -> Any:
     return io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline="")
 
 
-def _fields(stream: Any, chunk: Chunk, separator: str) -> Iterator[list[str]]:
+def _rows_of(stream: Any, chunk: Chunk) -> bytes:
+    with reading(chunk.name, csvfile.KIND):
+        return csvfile.content(stream, chunk.span or (0, 0))
+
+
+def _fields(rows: bytes, chunk: Chunk, separator: str) -> Iterator[list[str]]:
     # what the consumer raises does not arrive in this block
     with reading(chunk.name, csvfile.KIND):
-        rows = csvfile.content(stream, chunk.span or (0, 0)).decode("utf-8", "surrogateescape")
-        yield from (fields for fields in csv.reader(io.StringIO(rows), delimiter=separator) if fields)
+        text = rows.decode("utf-8", "surrogateescape")
+        yield from (fields for fields in csv.reader(io.StringIO(text), delimiter=separator) if fields)
 
 
 def _lines(
-    old: Iterator[list[str]], places: Sequence[int], columns: Sequence[FloatArray], kept: Sequence[int]
+    old: Iterator[list[str]], places: Sequence[int], columns: Sequence[FloatArray], kept: Sequence[int], point: str
 ) -> Iterator[list[str]]:
     values = np.stack(columns, axis=1).tolist()
     for fields, row in zip(old, values, strict=True):
         before = [fields[place] for place in places]
         for place, text, value in zip(places, before, row, strict=True):
-            if math.isfinite(value) and value != float(text):  # else the text stays as it is
-                fields[place] = repr(value)
+            if math.isfinite(value) and value != float(text.replace(point, ".")):  # else the text stays as it is
+                fields[place] = repr(value).replace(".", point)
         yield [fields[place] for place in kept] + before

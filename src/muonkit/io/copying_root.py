@@ -2,14 +2,17 @@
 and their old values kept. What uproot cannot write is left out and reported."""
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import awkward as ak
+import numpy as np
 import uproot
+from uproot.writing import _cascadetree
 
 from muonkit.core.arrays import FloatArray
 from muonkit.core.limits import reading
@@ -86,7 +89,37 @@ class Copied:
             return counters.get(name.removesuffix("_original"), f"n{name}")
 
         # room for all baskets: otherwise uproot writes the description of all branches again (seconds)
-        return self.out.mktree(self.tree, types, counter_name=counter, initial_basket_capacity=max(10, count))
+        room = max(10, count)
+        with _described_as(self.table):
+            return self.out.mktree(
+                self.tree, types, self.table.title, counter_name=counter, initial_basket_capacity=room
+            )
+
+
+@contextmanager
+def _described_as(table: Any) -> Iterator[None]:
+    """New trees get the titles that branches of the same name have in `table`, and counters without sign stay so.
+
+    uproot has no argument for either, so its class for trees is replaced meanwhile."""
+    titles = {branch.name: branch.title for branch in table.branches}
+    unsigned = {branch.name for branch in table.branches if branch.typename == "uint32_t"}
+    plain = _cascadetree.Tree
+
+    class Described(_cascadetree.Tree):  # type: ignore[misc]
+        def write_anew(self, sink: Any) -> None:
+            for branch in self._branch_data:
+                name, old = branch["fName"], branch["fName"].removesuffix("_original")
+                if old in titles:
+                    branch["fTitle"] = titles.get(name, f"{titles[old]} before correction")
+                if branch["kind"] == "counter" and name in unsigned:
+                    branch["dtype"] = np.dtype(">u4")
+            super().write_anew(sink)
+
+    _cascadetree.Tree = Described
+    try:
+        yield
+    finally:
+        _cascadetree.Tree = plain
 
 
 def _slices(table: Any) -> list[slice]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
-from muonkit.core.files import atomic
+from muonkit.core.files import atomic, check_output
 from muonkit.core.limits import reading
 from muonkit.io import chunks as pieces
 from muonkit.io import copying, copying_root, source
@@ -98,9 +98,7 @@ def _check_paths(path_in: Place, path_out: Path) -> None:
     kind_in, kind_out = kind_of(path_in), kind_of(path_out)
     if kind_in is not None and kind_in != kind_out:
         raise InputError(f"{path_out}: {file_name(path_in)} is a {kind_in} file. Give the output the same ending.")
-    here = isinstance(path_in, Path) and path_out.exists() and path_in.exists()
-    if here and path_out.samefile(path_in):
-        raise InputError(f"{path_out}: would overwrite its own input. Give another name.")
+    check_output(path_out, [path_in] if isinstance(path_in, Path) else [])
 
 
 def _chunks(path: Place, choice: Input) -> list[Chunk]:

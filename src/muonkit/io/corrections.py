@@ -6,7 +6,7 @@ does not pass is one line."""
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from muonkit.core.errors import InputError
 
 MOST_BYTES = 200_000_000
 DEPTH = 40
+GZIP = b"\x1f\x8b"
 FORMULA_LENGTH = 5000  # characters; those of muonkit have 100
 FORMULA_DEPTH = 40  # parentheses
 WHAT = "correctionlib file of muonkit"
@@ -26,12 +27,33 @@ def read_corrections(path: Path) -> tuple[str, dict[str, Any]]:
     or passes a limit of size, depth or length."""
     packed = path.name.lower().endswith(".gz")
     read = limits.read_gzip if packed else limits.read_bytes
-    with limits.reading(str(path), WHAT):
-        text = read(path, MOST_BYTES, WHAT).decode("utf-8")
-        content = limits.parse_json(text, str(path), DEPTH)
+    return parse_corrections(read(path, MOST_BYTES, WHAT), str(path))
+
+
+def read_payload(content: bytes, name: str, needed: Iterable[str] = ()) -> dict[str, Any]:
+    """The content of a file called `name`, gzipped or not. Raises InputError as `read_corrections`, and if a correction
+    that is `needed` is not there."""
+    packed = content.startswith(GZIP)
+    text, found = parse_corrections(limits.unpack_gzip(content, name, MOST_BYTES, WHAT) if packed else content, name)
+    with limits.reading(name, WHAT):
+        import correctionlib
+
+        correctionlib.CorrectionSet.from_string(text)  # refuses formulas that it cannot read
+    missing = sorted(set(needed) - {correction["name"] for correction in found["corrections"]})
+    if missing:
+        raise InputError(f"{name}: lacks the corrections {', '.join(missing)}; is it another correctionlib file?")
+    return found
+
+
+def parse_corrections(unpacked: bytes, name: str) -> tuple[str, dict[str, Any]]:
+    """Text and content of the JSON called `name`. Raises InputError if it is not corrections of schema 2 or passes a
+    limit of depth or length."""
+    with limits.reading(name, WHAT):
+        text = unpacked.decode("utf-8")
+        content = limits.parse_json(text, name, DEPTH)
         _check_structure(content)
     if faults := sorted(set(_faults(content)))[:5]:
-        raise InputError(f"{path}: {fault}; give corrections that muonkit wrote" for fault in faults)
+        raise InputError(f"{name}: {fault}; give corrections that muonkit wrote" for fault in faults)
     return text, content
 
 

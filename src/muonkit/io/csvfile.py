@@ -1,5 +1,5 @@
 """CSV files, gzipped or not, separated by commas, semicolons or tabs. A first pass finds where each piece begins, so
-that each can be read without the rest.
+that each can be read without the rest. Where no comma separates, numbers may have a decimal comma.
 
 A quotation mark that is not closed makes a parser take the next lines for one field. So the rows that come out of every
 piece are compared with the lines that went in. Only as much as a line is unpacked at once, so that a small gzipped file
@@ -133,7 +133,11 @@ def _parsed(rows: bytes, first: Header, wanted: Mapping[str, Any], name: str, st
             # one thread: with several, messages about bad rows have no row number
             read_options=pc.ReadOptions(column_names=first.names, use_threads=False),
             parse_options=pc.ParseOptions(delimiter=first.separator),
-            convert_options=pc.ConvertOptions(column_types=dict(wanted), include_columns=list(wanted)),
+            convert_options=pc.ConvertOptions(
+                column_types=dict(wanted),
+                include_columns=list(wanted),
+                decimal_point=decimal_point(rows, first.separator),
+            ),
         )
     except pa.ArrowInvalid as error:
         # what a parser says of a row is of no use after a quotation mark that is not closed
@@ -144,6 +148,13 @@ def _parsed(rows: bytes, first: Header, wanted: Mapping[str, Any], name: str, st
         fault = _broken_row(rows, start) or f"{lines} rows, but {table.num_rows} can be read, from row {start} on."
         raise InputError(f"{name}: {fault} Mend the file.")
     return table
+
+
+def decimal_point(rows: bytes, separator: str) -> str:
+    """A comma if numbers are written so (1,5) and none has a point (1.5), in rows that no comma separates."""
+    if separator == "," or b"," not in rows:
+        return "."
+    return "," if re.search(rb"\d,\d", rows) and not re.search(rb"\d\.\d", rows) else "."
 
 
 def _number_of_rows(rows: bytes) -> int:

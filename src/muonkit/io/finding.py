@@ -81,6 +81,11 @@ def _nothing_there(pattern: str, base: Path) -> str:
     return f"{pattern}: there is no such file{way_out}"
 
 
+def has_no_bytes(where: Place) -> bool:
+    """Whether it is a file on this machine with 0 bytes."""
+    return isinstance(where, Path) and where.is_file() and where.stat().st_size == 0
+
+
 def check_file(where: Place, name: str) -> None:
     """Raises InputError if there is no such file, if it is a folder or empty, or if it cannot be read."""
     if isinstance(where, str):
@@ -92,5 +97,5 @@ def check_file(where: Place, name: str) -> None:
         raise InputError(f"{name}: there is no such file. Correct the path.")
     if not os.access(where, os.R_OK):
         raise InputError(f"{name}: cannot be read: you have no permission. Change its permissions.")
-    if where.stat().st_size == 0:
+    if has_no_bytes(where):
         raise InputError(f"{name}: is empty (0 bytes). Leave it out, or write it again.")

@@ -43,6 +43,16 @@ def opened(where: Place) -> AbstractContextManager[IO[bytes]]:
     return where.open("rb") if isinstance(where, Path) else _remote(where)
 
 
+def has_parts(url: str) -> bool:
+    """Whether the server says that it sends parts of a file; XRootD always does. Raises what fsspec raises."""
+    import fsspec
+
+    if url.lower().startswith("root://"):
+        return True
+    system, path = fsspec.core.url_to_fs(url)
+    return bool(system.info(path).get("partial"))
+
+
 def _remote(url: str) -> Any:
     import fsspec  # heavy, and needed for URLs only
 

@@ -4,6 +4,7 @@ its own: `Muon` with the member `pt` is the column `Muon.pt`."""
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import awkward as ak
@@ -12,6 +13,7 @@ import uproot
 from muonkit.core.arrays import AnyArray
 from muonkit.core.errors import InputError
 from muonkit.core.limits import reading
+from muonkit.io import places
 from muonkit.io.layout import Layout, cut
 from muonkit.io.places import Place
 
@@ -26,7 +28,8 @@ LIST = rf"{NUMBER}\[\]|(?:std::vector|ROOT::VecOps::RVec)<{NUMBER}>"
 def opened(path: Place, name: str) -> Iterator[Any]:
     """The file as uproot opens it. Raises InputError if it is damaged."""
     with reading(name, KIND):
-        file = uproot.open(path)
+        # uproot asks for many parts at once, which not every server has
+        file = uproot.open(path if isinstance(path, Path) or places.has_parts(path) else places.opened(path))
     with file:
         yield file
 

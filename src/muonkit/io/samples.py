@@ -32,6 +32,11 @@ class OpenSample:
     truth: KLMFile
     about: dict[str, Any]
 
+    @property
+    def files(self) -> SampleFiles:
+        """Where its parts are."""
+        return sample_files(Path(self.name))
+
 
 def sample_files(path: Path) -> SampleFiles:
     """The files for which NAME.parquet, NAME.root or NAME.csv stands. Raises InputError for another ending."""

@@ -14,7 +14,7 @@ from muonkit.io import csvfile, names, nanoaod, pairs, parquet, root
 from muonkit.io.checks import check_units
 from muonkit.io.chunks import BadRows, Checked, Chunk, Summary
 from muonkit.io.config import Input
-from muonkit.io.finding import check_file, find
+from muonkit.io.finding import check_file, find, has_no_bytes
 from muonkit.io.layout import Layout, kind_or_fault
 from muonkit.io.places import Place
 
@@ -42,21 +42,24 @@ def open_dimuons(patterns: Sequence[str], choice: Input, *, simulation: bool, ba
     found = find(patterns, base)
     faults = [*names.mapping_faults(own, "input.simulation_columns" if apart else "input.columns"), *found.faults]
     chunks: list[Chunk] = []
-    empty: list[str] = []
+    empty: dict[str, str] = {}
     for name, place in found.files.items():
+        if has_no_bytes(place):
+            empty[name] = "is empty (0 bytes)"
+            continue
         try:
             pieces = inspect(place, name, own, simulation)
         except InputError as error:
             faults += error.faults
             continue
         chunks += pieces
-        empty += [] if pieces else [name]
+        empty |= {} if pieces else {name: "has no rows"}
     faults += _differing(chunks)
     if not chunks:
-        faults += [f"{name}: has no rows. Leave it out." for name in empty]
+        faults += [f"{name}: {what}. Leave it out, or write it again." for name, what in empty.items()]
     if faults:
         raise InputError(faults)
-    return Opened(chunks, (*found.notes, *(f"{name}: has no rows; left out" for name in empty)))
+    return Opened(chunks, (*found.notes, *(f"{name}: {what}; left out" for name, what in empty.items())))
 
 
 def _differing(chunks: Sequence[Chunk]) -> list[str]:

@@ -8,8 +8,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from muonkit.calibration.export import Corrections
+from muonkit.calibration.reach import ReachCounts
 from muonkit.core.arrays import FloatArray
 from muonkit.core.errors import InputError
+from muonkit.core.files import check_output
 from muonkit.core.plain import plain_fields
 from muonkit.core.result import Result
 from muonkit.io.config import Input, Table
@@ -21,13 +23,16 @@ from muonkit.io.source import recognised
 @dataclass(frozen=True, slots=True)
 class ApplyResult(Result):
     """The file that was written. rows: rows (events for NanoAOD) that were read; muons: written; outside: outside the
-    eta range of the corrections; unchanged: not valid, for the reasons in `warnings`; both keep their pT. dropped:
+    eta range of the corrections; unchanged: not valid, for the reasons in `warnings`; both keep their pT. extrapolated:
+    of a pT that no muons of the calibration had; held: corrected like a muon of the pT where the model ends. dropped:
     columns and objects that could not be written."""
 
     file: Path
     rows: int
     muons: int
     outside: int
+    extrapolated: int
+    held: int
     unchanged: int
     warnings: tuple[str, ...]
     dropped: tuple[str, ...]
@@ -36,6 +41,8 @@ class ApplyResult(Result):
         kept = self.outside + self.unchanged
         lines = [f"{self.file}: {self.rows} rows read, {self.muons} muons written, {self.muons - kept} corrected"]
         lines += [f"{self.outside} outside the eta range, kept as they are"] if self.outside else []
+        lines += [f"{self.extrapolated} extrapolated from the pT of the calibration"] if self.extrapolated else []
+        lines += [f"{self.held} beyond the model, corrected as at its end"] if self.held else []
         lines += [f"{self.unchanged} not valid, kept as they are"] if self.unchanged else []
         lines += self.warnings
         return "\n".join([*lines, *(f"column {name} could not be written and was dropped" for name in self.dropped)])
@@ -57,13 +64,14 @@ def apply(
     run, luminosity block, event and weight, instead of all columns and trees.
 
     Raises InputError for corrections or a file that cannot be used, or of which too many muons are not valid."""
+    check_output(path_out, [corrections_path, *([place_in] if isinstance(place_in, Path) else [])])
     corrections = Corrections.open(corrections_path, variation)
     choice = _choice(place_in, table)
-    outside = 0
+    reach = ReachCounts()
 
     def corrected(muons: MuonRows) -> FloatArray:
-        nonlocal outside
-        outside += int((~corrections.inside(muons.eta)).sum())
+        nonlocal reach
+        reach += ReachCounts.of(corrections.validity("smear" if smear else "scale", muons.pt, muons.eta))
         if smear:
             _require_identity(muons, place_in)
             return muons.pt * corrections.smearing(
@@ -72,7 +80,8 @@ def apply(
         return muons.pt * corrections.factor(muons.pt, muons.eta, muons.charge)
 
     done = rewrite(place_in, path_out, choice, corrected, slim)
-    return ApplyResult(path_out, done.rows, done.muons, outside, done.unchanged, done.warnings, done.dropped)
+    counts = (reach.outside, reach.extrapolated, reach.held, done.unchanged)
+    return ApplyResult(path_out, done.rows, done.muons, *counts, done.warnings, done.dropped)
 
 
 def _choice(place: Place, table: Table) -> Input:

@@ -62,7 +62,8 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
     write_cells(out, nominal)
     biases = export.variations(nominal.extraction, systematics)
     terms = simulated.extraction.layout.resolution_terms
-    export.write(out / "corrections.json.gz", biases, nominal.resolution(terms), simulated.resolution(terms), edges)
+    resolutions = (nominal.resolution(terms), simulated.resolution(terms))
+    export.write(out / "corrections.json.gz", export.Content(biases, *resolutions, edges, data.sample))
     write_json(out / CalibrationResult.FILE, result.to_json())
     study.workspace.finish()
     return result

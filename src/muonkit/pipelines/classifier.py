@@ -8,14 +8,15 @@ from typing import Any
 from muonkit import __version__
 from muonkit.core.config import load
 from muonkit.core.errors import InputError
+from muonkit.core.files import check_output, write_json
 from muonkit.core.result import Result
 from muonkit.muid.classifier.config import EvaluateClassifier, TrainClassifier
 from muonkit.muid.classifier.evaluate import Comparison, FakeRate, compare
 from muonkit.muid.classifier.model import Classifier
 from muonkit.muid.classifier.train import train, unseen
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
-from muonkit.muid.shipped import payload_of
-from muonkit.pipelines.classifier_inputs import read_features
+from muonkit.muid.shipped import DEFAULT, payload_of
+from muonkit.pipelines.classifier_inputs import input_files, read_features
 from muonkit.run.runner import Runner
 
 
@@ -70,6 +71,7 @@ def _rate(one: FakeRate) -> str:
 def train_classifier(config_path: Path, out: Path, runner: Runner) -> ClassifierResult:
     """Write the classifier. Raises InputError for samples that cannot be used."""
     config, base = load(config_path, TrainClassifier), config_path.parent
+    check_output(out, [config_path, *input_files(config, base)])
     choice = config.training
     wanted = (choice.signal, choice.background)
     found, samples = read_features(config, base, runner, wanted)
@@ -83,11 +85,17 @@ def train_classifier(config_path: Path, out: Path, runner: Runner) -> Classifier
     return ClassifierResult(out, choice.model, tracks, out.stat().st_size)
 
 
-def evaluate_classifier(config_path: Path, files: list[Path], runner: Runner) -> ClassifierComparison:
-    """Fake rates at equal efficiency of the likelihood and of the classifiers in `files`, on the same tracks.
+def evaluate_classifier(
+    config_path: Path, files: list[Path], runner: Runner, out: Path | None = None
+) -> ClassifierComparison:
+    """Fake rates at equal efficiency of the likelihood and of the classifiers in `files`, on the same tracks; `out`:
+    write them there as JSON.
 
     Raises InputError for samples or classifiers that cannot be used."""
     config, base = load(config_path, EvaluateClassifier), config_path.parent
+    own = [] if config.payload == DEFAULT else [base / config.payload]
+    if out is not None:
+        check_output(out, [config_path, *files, *own, *input_files(config, base)])
     choice, payload = config.evaluation, payload_of(config.payload, base)
     classifiers = open_classifiers(files)
     found, _ = read_features(config, base, runner, ("mu", "pi"), payload)
@@ -100,10 +108,13 @@ def evaluate_classifier(config_path: Path, files: list[Path], runner: Runner) ->
         f"{low:g}-{high:g}": used & (found.p >= low) & (found.p < high) for low, high in pairwise(choice.p_edges)
     }
     how = choice.efficiency, choice.toys, choice.seed
-    return ClassifierComparison(choice.p, {
+    result = ClassifierComparison(choice.p, {
         name: compare({score: values[rows] for score, values in scores.items()}, muon[rows], *how)
         for name, rows in ({"all": used} | of_bins).items()
     })  # fmt: skip
+    if out is not None:
+        write_json(out, result.numbers())
+    return result
 
 
 def open_classifiers(paths: list[Path]) -> dict[str, Classifier]:

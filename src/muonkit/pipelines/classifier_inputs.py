@@ -50,6 +50,12 @@ def concatenate(parts: Sequence[LabelledFeatures]) -> LabelledFeatures:
     return LabelledFeatures(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
+def input_files(config: TrainClassifier | EvaluateClassifier, base: Path) -> list[Path]:
+    """The files of the samples and of the detector. Raises InputError for samples that are not whole."""
+    samples = open_samples(config.input.samples, base)
+    return [*(part for sample in samples for part in sample.files), *detector_of(config.detector, base).files]
+
+
 def read_features(
     config: TrainClassifier | EvaluateClassifier, base: Path, runner: Runner, wanted: Sequence[str],
     payload: LikelihoodParameters | None = None,

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from muonkit.conditions.check import Findings
 from muonkit.conditions.payload import AuditRow, Entry, GlobalTag, Payload
@@ -41,15 +41,17 @@ class StoreReady(ConditionsResult):
 
 @dataclass(frozen=True, slots=True)
 class PayloadAdded(ConditionsResult):
-    """A payload that the store has kept."""
+    """A payload that the store has kept; `opaque`: its content was not checked."""
 
     payload: Payload
+    opaque: bool = False
 
     def content(self) -> dict[str, Any]:
-        return asdict(self.payload)
+        return asdict(self.payload) | {"content_checked": not self.opaque}
 
     def report(self) -> str:
-        return f"{self.payload}, {self.payload.size} bytes, SHA-256 {self.payload.checksum}"
+        how = "content not checked" if self.opaque else f"content checked as {self.payload.schema}"
+        return f"{self.payload}, {self.payload.size} bytes, SHA-256 {self.payload.checksum}, {how}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +72,34 @@ class TagChanged(ConditionsResult):
 
 
 @dataclass(frozen=True, slots=True)
-class EntryAdded(ConditionsResult):
-    """A payload that holds for some runs in a global tag from now on."""
+class TagCloned(ConditionsResult):
+    """A new global tag with so many entries of another one."""
+
+    tag: str
+    new: str
+    entries: int
+
+    def content(self) -> dict[str, Any]:
+        return asdict(self) | {"state": "open"}
+
+    def report(self) -> str:
+        return f"{self.new}: created, open, with {self.entries} entries of {self.tag}"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryChanged(ConditionsResult):
+    """An entry of a global tag that was added, closed or removed, as it is now or was last."""
 
     tag: str
     entry: Entry
+    change: Literal["added", "closed", "removed"]
 
     def content(self) -> dict[str, Any]:
-        return {"tag": self.tag, **_entry(self.entry)}
+        return {"tag": self.tag, **_entry(self.entry), "change": self.change}
 
     def report(self) -> str:
-        return f"{self.tag}: {self.entry} holds for {self.entry.iov}"
+        verb = {"added": "holds for", "closed": "is closed: it holds for", "removed": "is removed: it held for"}
+        return f"{self.tag}: {self.entry} {verb[self.change]} {self.entry.iov}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +133,10 @@ class TagContent(ConditionsResult):
         return {"tag": self.tag, "entries": [_entry(entry) for entry in self.entries]}
 
     def report(self) -> str:
-        rows = [f"{one.name:30} {one.revision:8} {one.iov!s:24} {one.checksum[:12]}" for one in self.entries]
-        return "\n".join([f"{'payload':30} {'revision':>8} {'interval of validity':24} SHA-256", *rows])
+        rows = [
+            f"{one.name:30} {one.revision:8} {one.iov!s:24} {one.checksum[:12]} {one.schema}" for one in self.entries
+        ]
+        return "\n".join([f"{'payload':30} {'revision':>8} {'interval of validity':24} {'SHA-256':12} schema", *rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +167,23 @@ class StoreChecked(ConditionsResult):
 
     @property
     def message(self) -> str:
-        """How many faults."""
-        return f"faults: {len(self.found.faults)}" if self.found.faults else "the store is whole"
+        """How many faults; the store is whole only if all contents were checked."""
+        if self.found.faults:
+            return f"faults: {len(self.found.faults)}"
+        return "no faults in what was checked" if self.found.unknown else "the store is whole"
 
     def content(self) -> dict[str, Any]:
         removed = [str(path) for path in self.removed]
-        return {"faults": self.found.faults, "notes": self.found.notes, "removed": removed, "exit_code": self.exit_code}
+        return asdict(self.found) | {"removed": removed, "exit_code": self.exit_code}
 
     def report(self) -> str:
-        notes, removed = (f"note: {line}" for line in self.found.notes), (f"removed {path}" for path in self.removed)
-        return "\n".join([*self.found.faults, *notes, *removed])
+        found, removed = self.found, (f"removed {path}" for path in self.removed)
+        lines = [*found.faults, *(f"note: {line}" for line in found.notes), *removed]
+        lines += [
+            f"checked: {found.checked} payloads by SHA-256; {found.entries} intervals in {found.tags} global tags"
+        ]
+        lines += [f"checked by schema {schema}: {count}" for schema, count in found.schemas.items()]
+        return "\n".join(lines + [f"not checked, schema {name}: {count}" for name, count in found.unknown.items()])
 
 
 @dataclass(frozen=True, slots=True)

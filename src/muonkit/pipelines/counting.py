@@ -11,8 +11,11 @@ from muonkit.calibration.accumulate import (
     CountSettings,
     accumulate,
 )
+from muonkit.calibration.export import Corrections
+from muonkit.calibration.reach import PtCounts, ReachCounts
 from muonkit.calibration.response import Truth, accumulate_truth
 from muonkit.calibration.summary import RowCounts
+from muonkit.core.arrays import FloatArray
 from muonkit.core.errors import InputError
 from muonkit.data.dimuons import Dimuons
 from muonkit.io import source
@@ -65,13 +68,23 @@ Map = Callable[[Callable[[CountTask], PieceCounts], Iterable[CountTask]], Iterab
 @dataclass(frozen=True, slots=True)
 class Counted:
     """Sums over all chunks: one CellMasses per count, generated muons, what was wrong in the files, numbers of rows,
-    and the softest muons of every piece with the name of its file."""
+    the softest muons of every piece with the name of its file, the pT of the selected muons, and how many of them the
+    corrections reach that are tested."""
 
     masses: tuple[CellMasses, ...]
     truth: Truth | None
     warnings: tuple[str, ...]
     rows: RowCounts
-    softest: tuple[tuple[str, Softest], ...] = ()
+    softest: tuple[tuple[str, Softest], ...]
+    pt: PtCounts | None
+    reach: ReachCounts
+
+    @property
+    def sample(self) -> FloatArray:
+        """Smallest and largest pT (bins, 2) [GeV] of the selected muons. Raises ValueError if nobody looked."""
+        if self.pt is None:
+            raise ValueError("these tasks did not look at pT")
+        return self.pt.range
 
     @property
     def known_truth(self) -> Truth:
@@ -101,6 +114,8 @@ def count(tasks: list[CountTask], run: Map, max_bad_share: float) -> Counted:
         tuple(warnings),
         RowCounts(total.rows, total.dropped, total.same_sign, total.unmatched, found.pairs),
         tuple((name, each.softest) for name, each in looked),
+        reduce(add, (each.pt for _, each in looked)) if looked else None,
+        reduce(add, (each.reach for _, each in looked), ReachCounts()),
     )
 
 
@@ -120,7 +135,8 @@ def count_piece(task: CountTask) -> PieceCounts:
     table, summary = load(task.piece)
     masses = tuple(accumulate(each.of(table), task.settings) for each in task.counts)
     truth = accumulate_truth(table, task.settings) if task.truth else None
-    looked = Looked.at(table, task.settings, task.one_in) if task.one_in else None
+    tested = next((each.corrector for each in task.counts if isinstance(each.corrector, Corrections)), None)
+    looked = Looked.at(table, task.settings, task.one_in, tested) if task.one_in else None
     return PieceCounts(masses, truth, summary, looked)
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from muonkit.core.arrays import FloatArray
-from muonkit.core.files import atomic, plain_name
+from muonkit.core.files import atomic, check_outputs, plain_name
 from muonkit.core.plain import plain_fields
 from muonkit.core.result import Result
 from muonkit.detector.detector import (
     Detector,
     directions,
+    files_of,
     load_detector,
     material_budget,
     measured,
@@ -109,7 +110,7 @@ class DetectorList(Result):
 def show(name: str, out: Path | None = None) -> DetectorResult:
     """Describe a shipped detector or a file; with `out`, draw it there. Raises InputError with one line per fault."""
     detector = load_detector(name)
-    figures = tuple(str(path) for path in draw(detector, out)) if out else ()
+    figures = tuple(str(path) for path in draw(detector, out, files_of(name))) if out else ()
     return replace(describe(detector), figures=figures)
 
 
@@ -136,10 +137,11 @@ def describe(detector: Detector) -> DetectorResult:
     )
 
 
-def draw(detector: Detector, out: Path) -> list[Path]:
+def draw(detector: Detector, out: Path, inputs: tuple[Path, ...] = ()) -> list[Path]:
     """Three figures in `out`: along the beam, across it, material against eta.
 
-    Raises InputError if the name of the detector cannot be part of the name of a file."""
+    Raises InputError if the name of the detector cannot be part of the name of a file, or if a figure would be one of
+    the `inputs`."""
     begin = plain_name(detector.name, "name of the detector")
     budget = material_budget(detector, directions(ETA))
     figures = {
@@ -147,10 +149,10 @@ def draw(detector: Detector, out: Path) -> list[Path]:
         "xy": pictures.transverse(detector, pictures.barrel(detector)),
         "material": pictures.material_budget(ETA, budget, detector.title),
     }
-    paths = []
-    for name, figure in figures.items():
-        paths.append(out / f"{begin}-{name}.png")
-        with atomic(paths[-1]) as temporary:
+    paths = [out / f"{begin}-{name}.png" for name in figures]
+    check_outputs(paths, inputs)
+    for path, figure in zip(paths, figures.values(), strict=True):
+        with atomic(path) as temporary:
             figure.savefig(temporary, dpi=160, format="png")
     return paths
 

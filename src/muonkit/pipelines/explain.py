@@ -66,7 +66,7 @@ def explain(config_path: Path, which: str, out: Path) -> Explanation:
     config, base = load(config_path, Identify), config_path.parent
     row = row_of(opened(config.input, base)[0], config.input, which)
     job = prepare(config, base, row)
-    check_output(out, (config_path, *job.files))
+    check_output(out, (config_path, *job.files, *job.stores))
     candidates, hits, own = event_of(job, row)
     how, candidate = job.how[job.pieces[0].run], candidates[own : own + 1]
     detector, track = how.yoke.detector, explain_track(candidates, own, hits, how)

@@ -125,7 +125,7 @@ def identify_tables(config_path: Path, out: Path, runner: Runner) -> IdentifyRes
     config = load(config_path, Identify)
     kind_or_fault(out, str(out))
     job = prepare(config, config_path.parent)
-    check_output(out, (config_path, *job.files))
+    check_output(out, (config_path, *job.files, *job.stores))
     found, results = Found(), list[IdentifyResult]()
 
     def tables(pieces: Iterable[IdentifiedPiece]) -> Iterator[Columns]:

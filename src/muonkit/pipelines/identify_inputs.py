@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from muonkit.conditions.store import open_store
 from muonkit.core.arrays import IntArray
 from muonkit.core.errors import InputError
 from muonkit.io.ids import exact, halves, joined
@@ -22,7 +23,8 @@ from muonkit.pipelines.pieces import EventPiece, cut_events, detector_of
 @dataclass(frozen=True)
 class IdentifyJob:
     """All that a process needs to identify a piece; how: by run; stray_hits: number of hits in events without
-    tracks; files: all that are read; max_p [GeV]: largest plausible momentum."""
+    tracks; files: all that are read; max_p [GeV]: largest plausible momentum; stores: what belongs to the store of
+    conditions."""
 
     tracks: KLMFile
     hits: KLMFile
@@ -31,6 +33,7 @@ class IdentifyJob:
     stray_hits: int
     files: tuple[Path, ...]
     max_p: float
+    stores: tuple[Path, ...] = ()
 
     @property
     def payloads(self) -> tuple[str, ...]:
@@ -52,7 +55,7 @@ def prepare(config: Identify, base: Path, row: int | None = None) -> IdentifyJob
     how = by_run(config, yoke, classifier, of_runs)
     own = [base / name for name in (config.payload, config.classifier) if name not in (None, DEFAULT)]
     files = (tracks.path, hits.path, *chosen.files, *own)
-    return IdentifyJob(tracks, hits, how, pieces, stray_hits, files, config.input.max_p)
+    return IdentifyJob(tracks, hits, how, pieces, stray_hits, files, config.input.max_p, _stores(config, base))
 
 
 def opened(choice: IdentifyInput, base: Path) -> tuple[KLMFile, KLMFile]:
@@ -101,6 +104,13 @@ def conditions(config: Identify, base: Path, runs: list[Run]) -> dict[Run, RunCo
     choice = config.conditions
     names = PayloadNames(choice.likelihood, choice.channel_status, choice.strip_efficiency)
     return from_store(*_place(choice, base), choice.tag, names, runs)
+
+
+def _stores(config: Identify, base: Path) -> tuple[Path, ...]:
+    if config.conditions is None:
+        return ()
+    with open_store(*_place(config.conditions, base)) as store:
+        return tuple(store.paths())
 
 
 def _place(choice: ConditionsChoice, base: Path) -> tuple[str, Path | None]:

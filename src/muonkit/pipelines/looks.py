@@ -10,6 +10,8 @@ from typing import Self
 import numpy as np
 
 from muonkit.calibration.accumulate import CountSettings
+from muonkit.calibration.export import Corrections
+from muonkit.calibration.reach import PtCounts, ReachCounts, selected_pairs
 from muonkit.core.arrays import FloatArray
 from muonkit.core.kinematics import mass
 from muonkit.data.dimuons import Dimuons
@@ -18,6 +20,7 @@ from muonkit.io.repeated import Hashes, hashes
 EDGE = 0.01  # relative width in which a cut on reconstructed pT shows as a cliff
 PAIRS = 1000  # fewer pairs show no cliff
 NEAR = 5  # muons that make a cliff
+FOR_RANGE = 20_000  # pairs of a piece that show the range of pT
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +60,22 @@ def _lowest(pt: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What one piece of a file shows: the hashes of its pairs, and its softest muons."""
+    """What one piece of a file shows: the hashes of its pairs, its softest muons, and, of the pairs that are selected,
+    the pT of some muons, and how many muons corrections reach."""
 
     hashes: Hashes
     softest: Softest
+    pt: PtCounts
+    reach: ReachCounts
 
     @classmethod
-    def at(cls, table: Dimuons, settings: CountSettings, one_in: int) -> Self:
-        """Look at the pairs of a piece; `one_in`: see `io.repeated`."""
-        return cls(hashes(table, one_in), Softest.of(table, settings))
+    def at(cls, table: Dimuons, settings: CountSettings, one_in: int, corrections: Corrections | None = None) -> Self:
+        """Look at the pairs of a piece; `one_in`: see `io.repeated`; `corrections`: those to be tested."""
+        some = selected_pairs(table[:: max(1, len(table) // FOR_RANGE)], settings)
+        reach = ReachCounts()
+        if corrections is not None:
+            reach = corrections.reach_of(selected_pairs(table, settings))
+        return cls(hashes(table, one_in), Softest.of(table, settings), PtCounts.of(some, settings), reach)
 
 
 def reconstructed_cut(pieces: Sequence[tuple[str, Softest]], chosen: CountSettings) -> str | None:

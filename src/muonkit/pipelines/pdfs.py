@@ -7,7 +7,7 @@ from typing import Any
 
 from muonkit import __version__
 from muonkit.core.config import load, read_text
-from muonkit.core.files import write_text
+from muonkit.core.files import check_outputs, write_text
 from muonkit.core.provenance import state_of
 from muonkit.core.result import Result
 from muonkit.io.samples import OpenSample
@@ -57,13 +57,15 @@ def build_pdfs(config_path: Path, out: Path, runner: Runner) -> PdfsResult:
     samples = open_samples(config.input.samples, base)
     pieces = cut_samples(samples, config.input.chunk_size)
     files = [file.path for sample in samples for file in (sample.tracks, sample.hits, sample.truth)]
+    of_payload = out.with_suffix(".html") if out.name else out
+    read = [part for sample in samples for part in sample.files]
+    check_outputs((out, of_payload), (config_path, *read, *chosen.files))
     with unfinished(out, state_of(read_text(config_path), [*files, *chosen.files])) as parts:
         run = remembered(runner.map("count"), parts, "piece", PdfCounts)
         counts = sum(run(partial(count_piece, yoke, config.selection), pieces), nothing())
         check(counts)
         payload = build(counts, config, provenance(samples))
         payload.save(out)
-    of_payload = out.with_suffix(".html")
     write_text(of_payload, page(payload, counts, out.name))
     numbers = (int(values.sum()) for values in (counts.seen, counts.selected, counts.with_holes))
     return PdfsResult(out, of_payload, payload.checksum(), len(payload.to_bytes()), *numbers)

@@ -8,7 +8,7 @@ import numpy as np
 
 from muonkit.core.config import load, read_text
 from muonkit.core.errors import InputError
-from muonkit.core.files import write_json, write_text
+from muonkit.core.files import check_outputs, plain_name, write_json, write_text
 from muonkit.core.provenance import describe
 from muonkit.core.result import Result
 from muonkit.io.identified import Joined, pieces
@@ -66,6 +66,8 @@ def performance(config_path: Path, out: Path) -> PerformanceResult:
     config, config_text = load(config_path, Performance), read_text(config_path)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file; give a folder with -o")
+    for score in config.score:
+        plain_name(score.column, "score.column")  # it names a figure
     inputs = open_inputs(config, config_path.parent)
 
     # the waist of the hourglass: from here on only sums
@@ -76,6 +78,8 @@ def performance(config_path: Path, out: Path) -> PerformanceResult:
     provenance = describe(config_text, inputs.files) | {"sample": config.drawing.label}
     content, drawn = PerformanceSummary(found, inputs.samples(), doubts, provenance), pictures(found)
     result = PerformanceResult(content, out, tuple(str(out / f"{name}.png") for name in drawn))
+    outputs = (result.file, result.page, result.cuts, *map(Path, result.figures))
+    check_outputs(outputs, (config_path, *inputs.files))
     cuts_file.write(result.cuts, found.cuts, config.signal, config.background)
     write_pictures(out, drawn)
     write_text(result.page, page(content, drawn, config_text))

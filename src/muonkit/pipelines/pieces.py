@@ -11,7 +11,7 @@ import numpy as np
 from muonkit.core.arrays import IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import Candidates, KLMHits, KLMTruth
-from muonkit.detector.detector import Detector, load_detector, shipped
+from muonkit.detector.detector import Detector, files_of, load_detector, shipped
 from muonkit.io.chunks import Summary
 from muonkit.io.klm import EventKeys, KLMFile, checked_tracks, event_keys, read_hits, read_truth
 from muonkit.io.samples import OpenSample, open_sample, sample_files
@@ -21,7 +21,8 @@ from muonkit.muid.run_conditions import Run
 
 @dataclass(frozen=True, slots=True)
 class ChosenDetector:
-    """A detector, its name or path, and the files that it was read from, none if it comes with muonkit."""
+    """A detector, its name or path, and the files that it was read from, also field maps; none if it comes with
+    muonkit."""
 
     detector: Detector
     place: str
@@ -34,7 +35,7 @@ def detector_of(name: str, base: Path) -> ChosenDetector:
     if name in shipped():
         return ChosenDetector(load_detector(name), name, ())
     path = base / name
-    return ChosenDetector(load_detector(path), str(path), (path,))
+    return ChosenDetector(load_detector(path), str(path), files_of(path))
 
 
 @dataclass(frozen=True, slots=True)

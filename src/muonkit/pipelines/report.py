@@ -11,7 +11,7 @@ from muonkit.calibration.result import CalibrationResult, ValidationResult
 from muonkit.calibration.verdict import Verdict
 from muonkit.core.config import parse, read_text
 from muonkit.core.errors import InputError
-from muonkit.core.files import write_json, write_text
+from muonkit.core.files import check_outputs, write_json, write_text
 from muonkit.core.provenance import digest_file
 from muonkit.core.result import Result, Status
 from muonkit.io.columns import read_columns, read_masses
@@ -23,6 +23,9 @@ COMMAND = {
     CalibrationResult: "calibrate CONFIG.toml",
     ValidationResult: "validate CONFIG.toml --corrections CORRECTIONS",
 }
+
+RESULTS = (CalibrationResult.FILE, ValidationResult.FILE)
+TABLES = ("config.toml", "cells.parquet", "masses.json.gz", "curves.json.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,9 @@ def report(out: Path, validation: Path | None = None) -> ReportResult:
     """Write OUT/report.html and OUT/report.json; `validation` (or OUT/validation/) is shown on a calibration's page.
 
     Raises InputError if a folder is not that of a finished run, or `validation` is one of other corrections."""
+    folders = [out, validation or out / "validation"]
+    read_files = [folder / name for folder in folders for name in (*RESULTS, *TABLES)]
+    check_outputs((out / "report.html", out / "report.json"), read_files)
     if not (out / CalibrationResult.FILE).exists() and (out / ValidationResult.FILE).exists():
         return _validation(out)
     return _calibration(out, validation)
@@ -115,7 +121,7 @@ def _require_files(out: Path, name: str, command: str) -> None:
     way_out = f"Run: muonkit {command} -o {out}"
     if not out.is_dir():
         raise InputError(f"{out}: there is no such folder. {way_out}")
-    needed = (name, "config.toml", "cells.parquet", "masses.json.gz", "curves.json.gz")
+    needed = (name, *TABLES)
     missing = [file for file in needed if not (out / file).is_file()]
     if missing:
         raise InputError(f"{out}: is not the folder of a finished run ({', '.join(missing)} missing). {way_out}")

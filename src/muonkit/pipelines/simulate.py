@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from muonkit.core.config import load
+from muonkit.core.files import check_output
 from muonkit.core.result import Result
 from muonkit.data.dimuons import Dimuons
 from muonkit.io.tables import write_dimuons
@@ -31,6 +32,7 @@ class SimulationResult(Result):
 def simulate_dimuons(config_path: Path, out: Path, runner: Runner) -> SimulationResult:
     """Write the pairs to `out` (.parquet, .root, .csv). Raises InputError for a configuration that cannot be used."""
     config = load(config_path, SimulateDimuons)
+    check_output(out, [config_path])
     pairs = 0
 
     def tables() -> Iterator[Dimuons]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray
 from muonkit.core.config import load, read_text
-from muonkit.core.files import write_text
+from muonkit.core.files import check_outputs, write_text
 from muonkit.core.provenance import state_of
 from muonkit.core.result import Result
 from muonkit.io.klm import table_of, truth_table, worded
@@ -66,6 +66,7 @@ def simulate_klm(config_path: Path, out: Path, runner: Runner) -> SampleResult:
     Raises InputError for a configuration or an engine that cannot be used."""
     config, base, files = load(config_path, SimulateKLM), config_path.parent, sample_files(out)
     detector = detector_of(config.detector, base)
+    check_outputs(files, (config_path, *detector.files))
     data = None if config.geant4.data is None else base / config.geant4.data
     size, events = config.generate.chunk_size, config.generate.events
     pieces = [(first, min(size, events - first)) for first in range(0, events, size)]

@@ -13,6 +13,7 @@ from muonkit.calibration.parameters import with_resolution
 from muonkit.calibration.result import Peak, Provenance
 from muonkit.calibration.weights import notes
 from muonkit.core.config import parse, read_text
+from muonkit.core.files import check_outputs
 from muonkit.core.particles import resonance
 from muonkit.core.plain import rebuilt
 from muonkit.core.provenance import describe
@@ -24,6 +25,11 @@ from muonkit.pipelines.looks import reconstructed_cut
 from muonkit.pipelines.workspace import RunFolder, claim
 from muonkit.run.checkpoint import remembered
 from muonkit.run.runner import Runner
+
+OUTPUTS = (
+    *("calibration.json", "validation.json", "corrections.json.gz", "cells.parquet", "templates.parquet"),
+    *("masses.json.gz", "report.html", "report.json"),
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Study:
         config = parse(text, Calibrate, str(config_path))
         pieces = inputs.pieces(config, config_path.resolve().parent)
         files = inputs.files(pieces.data, pieces.template, *more_files)
+        _check_outputs(out, (config_path, *files))
         workspace = claim(out, text, files)
         settings = inputs.settings(config, pieces.data, runner.results)
         return cls(text, config, pieces, files, workspace, settings, runner)
@@ -96,6 +103,14 @@ class Study:
         """What is needed to make a result again."""
         content = describe(self.text, self.files)
         return rebuilt(Provenance, content | {"sample": self.config.input.label, "state": self.workspace.state})
+
+
+def _check_outputs(out: Path, inputs: tuple[Path, ...]) -> None:
+    """Raises InputError if a file of a finished run would be one of the inputs. A run again from the kept configuration
+    is not: the same text is written again."""
+    kept = out / "config.toml"
+    check_outputs([out / name for name in OUTPUTS], inputs)
+    check_outputs([kept], [path for path in inputs if path is not inputs[0]])
 
 
 @dataclass(frozen=True)

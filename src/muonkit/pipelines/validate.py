@@ -40,6 +40,7 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
         fit=SampleFit.of_sample(after, corrected, before=pairs, after=corrected),
         parameters=ClosureFit.against(full.extraction) if full else None,
         rows_read=data.rows,
+        muons=data.reach,
         resonance=study.peak,
         warnings=study.warnings(template, data),
         provenance=study.provenance(),

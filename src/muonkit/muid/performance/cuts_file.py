@@ -17,6 +17,7 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray, FloatArray
 from muonkit.core.files import atomic
+from muonkit.io.corrections import read_payload
 from muonkit.muid.performance.cuts import STATUS, CutTable
 
 TOLERANCE = 1e-12  # correctionlib reads decimals to the last bit but one
@@ -82,6 +83,11 @@ def write(path: Path, tables: Sequence[CutTable], signal: str, background: str) 
             stream.write(text.encode())
         for table in tables:
             _compare(temporary, table)
+
+
+def read_cuts(content: bytes, name: str) -> dict[str, Any]:
+    """The content of a file of cuts called `name`. Raises InputError if it is not one of muonkit."""
+    return read_payload(content, name, MEANING)
 
 
 def _compare(path: Path, table: CutTable) -> None:

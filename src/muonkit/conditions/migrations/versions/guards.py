@@ -12,7 +12,7 @@ down_revision = "1"
 FROZEN = ("payloads", "entries", "history")
 
 
-def _last(row: str) -> str:
+def last(row: str) -> str:
     """SQL for the end of an interval as (exp, run), with -1 made the largest number there is."""
     exp, run = (
         f"CASE {row}.{name} WHEN -1 THEN 2147483647 ELSE {row}.{name} END" for name in ("final_exp", "final_run")
@@ -22,7 +22,7 @@ def _last(row: str) -> str:
 
 NOT_OPEN = "NOT EXISTS (SELECT 1 FROM global_tags WHERE name = NEW.tag AND state = 'open')"
 OVERLAP = f"""EXISTS (SELECT 1 FROM entries e WHERE e.tag = NEW.tag AND e.name = NEW.name
-    AND (e.first_exp, e.first_run) <= {_last("NEW")} AND (NEW.first_exp, NEW.first_run) <= {_last("e")})"""
+    AND (e.first_exp, e.first_run) <= {last("NEW")} AND (NEW.first_exp, NEW.first_run) <= {last("e")})"""
 BAD_STEP = """NEW.name <> OLD.name OR NEW.comment <> OLD.comment
     OR NEW.created <> OLD.created OR NEW.author <> OLD.author
     OR NOT (OLD.state = 'open' AND NEW.state IN ('published', 'invalid')
@@ -52,38 +52,38 @@ def upgrade() -> None:
 def _sqlite() -> list[str]:
     return [
         *(
-            _sqlite_trigger(f"{table}_no_{verb}", f"BEFORE {verb} ON {table}", "1", f"{table} never change or vanish")
+            sqlite_trigger(f"{table}_no_{verb}", f"BEFORE {verb} ON {table}", "1", f"{table} never change or vanish")
             for table in FROZEN
             for verb in ("UPDATE", "DELETE")
         ),
         *(
-            _sqlite_trigger(f"{table}_no_replace", f"BEFORE INSERT ON {table}", row, f"{table} never change or vanish")
+            sqlite_trigger(f"{table}_no_replace", f"BEFORE INSERT ON {table}", row, f"{table} never change or vanish")
             for table, row in REPLACES.items()
         ),
-        _sqlite_trigger("payloads_follow", "BEFORE INSERT ON payloads", NOT_NEXT, REVISION_FOLLOWS),
-        _sqlite_trigger("entries_tag_is_open", "BEFORE INSERT ON entries", NOT_OPEN, ENTRY_NEEDS_OPEN_TAG),
-        _sqlite_trigger("entries_do_not_overlap", "BEFORE INSERT ON entries", OVERLAP, ENTRY_OVERLAPS),
-        _sqlite_trigger("global_tags_start", "BEFORE INSERT ON global_tags", "NEW.state <> 'open'", TAG_STARTS_OPEN),
-        _sqlite_trigger("global_tags_steps", "BEFORE UPDATE ON global_tags", BAD_STEP, TAG_STEPS),
-        _sqlite_trigger("global_tags_stay", "BEFORE DELETE ON global_tags", "1", "global_tags never vanish"),
+        sqlite_trigger("payloads_follow", "BEFORE INSERT ON payloads", NOT_NEXT, REVISION_FOLLOWS),
+        sqlite_trigger("entries_tag_is_open", "BEFORE INSERT ON entries", NOT_OPEN, ENTRY_NEEDS_OPEN_TAG),
+        sqlite_trigger("entries_do_not_overlap", "BEFORE INSERT ON entries", OVERLAP, ENTRY_OVERLAPS),
+        sqlite_trigger("global_tags_start", "BEFORE INSERT ON global_tags", "NEW.state <> 'open'", TAG_STARTS_OPEN),
+        sqlite_trigger("global_tags_steps", "BEFORE UPDATE ON global_tags", BAD_STEP, TAG_STEPS),
+        sqlite_trigger("global_tags_stay", "BEFORE DELETE ON global_tags", "1", "global_tags never vanish"),
     ]
 
 
-def _sqlite_trigger(name: str, event: str, condition: str, message: str) -> str:
+def sqlite_trigger(name: str, event: str, condition: str, message: str) -> str:
     return f"CREATE TRIGGER {name} {event} WHEN {condition} BEGIN SELECT RAISE(ABORT, '{message}'); END"
 
 
 def _postgresql() -> list[str]:
     name_lock = "PERFORM 1 FROM names WHERE name = NEW.name FOR UPDATE;"
     tag_lock = "PERFORM 1 FROM global_tags WHERE name = NEW.tag FOR UPDATE;"
-    entry = tag_lock + _raise_if(NOT_OPEN, ENTRY_NEEDS_OPEN_TAG) + _raise_if(OVERLAP, ENTRY_OVERLAPS)
+    entry = tag_lock + raise_if(NOT_OPEN, ENTRY_NEEDS_OPEN_TAG) + raise_if(OVERLAP, ENTRY_OVERLAPS)
     refuse = "RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' never change or vanish';"
     return [
-        _function("conditions_refuse", refuse),
-        _function("conditions_payload", name_lock + _raise_if(NOT_NEXT, REVISION_FOLLOWS) + " RETURN NEW;"),
-        _function("conditions_entry", entry + " RETURN NEW;"),
-        _function("conditions_tag_start", _raise_if("NEW.state <> 'open'", TAG_STARTS_OPEN) + " RETURN NEW;"),
-        _function("conditions_tag_step", _raise_if(BAD_STEP, TAG_STEPS) + " RETURN NEW;"),
+        function("conditions_refuse", refuse),
+        function("conditions_payload", name_lock + raise_if(NOT_NEXT, REVISION_FOLLOWS) + " RETURN NEW;"),
+        function("conditions_entry", entry + " RETURN NEW;"),
+        function("conditions_tag_start", raise_if("NEW.state <> 'open'", TAG_STARTS_OPEN) + " RETURN NEW;"),
+        function("conditions_tag_step", raise_if(BAD_STEP, TAG_STEPS) + " RETURN NEW;"),
         *(
             f"CREATE TRIGGER {table}_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION conditions_refuse()"
@@ -103,9 +103,9 @@ def _postgresql() -> list[str]:
     ]
 
 
-def _function(name: str, body: str) -> str:
+def function(name: str, body: str) -> str:
     return f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"
 
 
-def _raise_if(condition: str, message: str) -> str:
+def raise_if(condition: str, message: str) -> str:
     return f" IF {condition} THEN RAISE EXCEPTION USING MESSAGE = '{message}'; END IF;"
