@@ -8,8 +8,9 @@ import time
 
 import numpy as np
 
-from muonkit.calibration import kernels, lineshape, massfit, referee
+from muonkit.calibration import lineshape, massfit, referee
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
+from muonkit.calibration.response import gaussian_shapes
 from muonkit.core.particles import resonance
 from muonkit.simulation.dimuons.decays import sample_mass, sample_photon_share
 
@@ -27,12 +28,15 @@ def make_cells(count: int) -> CellData:
         node, weight = compress(masses[masses > WINDOW[0] * 0.9])
         theta = np.array([1 + 1e-3 * rng.standard_normal(), rng.uniform(0.007, 0.02), 0.04, -1.5])
         counts.append(
-            rng.multinomial(ENTRIES, lineshape.probabilities(theta, edges, node, weight, kernels.CURVATURE)[0])
+            rng.multinomial(
+                ENTRIES, lineshape.probabilities(theta, edges, node, weight, lineshape.GAUSSIAN["curvature"])[0]
+            )
         )
         templates.append((node, weight))
     first = np.concatenate([[0], np.cumsum([len(node) for node, _ in templates])])
     node, weight = (np.concatenate([template[i] for template in templates]) for i in (0, 1))
-    return CellData(np.array(counts, dtype=float), edges, first, node, weight, weight)
+    entries = np.array(counts, dtype=float)
+    return CellData(entries, 0 * entries, edges, first, node, weight, weight, gaussian_shapes(count))
 
 
 def compress(masses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,7 +64,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer cells")
     quick = parser.parse_args().quick
     cells = make_cells(200 if quick else 2000)
-    options = massfit.prepare_options(cells, FitOptions())
+    options = massfit.prepare_options(cells, FitOptions("curvature"))
     fits, ours = time_ours(cells, options)
     sample = 20 if quick else 100
     refits, theirs = time_theirs(cells, options, sample)

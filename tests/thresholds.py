@@ -6,7 +6,15 @@ CHI2_PER_NDF = (0.85, 1.15)
 IMINUIT_VALUE = 0.02  # of a standard deviation
 IMINUIT_ERROR = 0.02  # relative
 KERNEL_RTOL = 1e-12  # numba twin against NumPy
+TABLE_RTOL, TABLE_ATOL = 3e-6, 5e-8  # cubic tables in steps h = 1/16 against their functions: h^4/384 of F4
+TABLE_GRADIENT = 5e-4  # of the largest: h^3/125 of F4, over bins of a tenth of sigma
+TABLE_CURVATURE = 0.02  # of the largest: h^2/12 of F4, over bins of a tenth of sigma
+FEWER_NODES = 1e-4  # density of a compressed template, over the largest: 0.6^4/4320 of its 4th derivative
+KAPPA = 0.02  # of a folded Gaussian; 2e6 pairs know the mean of y to 6e-6, that is kappa to 0.02 / 3
+FOLDED = 1.5e-3  # cumulative response: 2e6 pairs know it to 3.5e-4
 COVERAGE = 0.05  # errors against the spread of toys
+WEIGHTED_PULL_WIDTH = 0.1  # of 800 cells with weights below 0: 4 standard deviations
+WEIGHTED_PULL_BIAS = 0.14  # the same: 4 standard deviations of the mean
 EXPORT_RTOL = 1e-7
 PULL_BIAS = 0.02  # of the five track parameters, 100 000 tracks
 PULL_WIDTH = 0.03

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses, accumulate, accumulate_generator
+from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses, accumulate
 from muonkit.calibration.binning import Binning
 from muonkit.calibration.config import BinningChoice, Fit
 from muonkit.calibration.derive import Derived, FitPlan, derive, plan_cells
+from muonkit.calibration.response import Truth, accumulate_truth
 from muonkit.core.particles import WINDOW, resonance
 from muonkit.data.dimuons import Dimuons
 from muonkit.simulation.dimuons.config import SimulateDimuons
@@ -33,7 +34,11 @@ class Counts:
     settings: CountSettings
     data: CellMasses
     simulation: CellMasses
-    generator: GenMasses
+    truth: Truth
+
+    @property
+    def generator(self) -> GenMasses:
+        return self.truth.masses
 
 
 def settings_for(
@@ -49,8 +54,9 @@ def count(
     eta_edges: tuple[float, ...],
     change: Callable[[Dimuons], Dimuons] = lambda table: table,
     settings: CountSettings | None = None,
+    change_simulation: Callable[[Dimuons], Dimuons] = lambda table: table,
 ) -> Counts:
-    """Count both samples; `change` acts on the tables of data."""
+    """Count both samples; `change` and `change_simulation` act on their tables."""
     tables = generate(data)
     first = next(tables)
     settings = settings or settings_for(first, eta_edges)
@@ -58,18 +64,19 @@ def count(
     def counted(table: Dimuons) -> CellMasses:
         return accumulate(change(table), settings)
 
-    simulated: Iterator[tuple[CellMasses, GenMasses]] = (
-        (accumulate(table, settings), accumulate_generator(table, settings)) for table in generate(simulation)
+    simulated: Iterator[tuple[CellMasses, Truth]] = (
+        (accumulate(table, settings), accumulate_truth(table, settings))
+        for table in map(change_simulation, generate(simulation))
     )
-    reco, gen = zip(*simulated, strict=True)
-    return Counts(settings, reduce(add, map(counted, tables), counted(first)), reduce(add, reco), reduce(add, gen))
+    reco, known = zip(*simulated, strict=True)
+    return Counts(settings, reduce(add, map(counted, tables), counted(first)), reduce(add, reco), reduce(add, known))
 
 
 def fit(counts: Counts, parameters: tuple[str, ...] = ("A", "e", "M"), **options: Any) -> Derived:
     """Merge, fit and extract."""
     choice = Fit.model_validate({"parameters": parameters} | options)
     merging = plan_cells(counts.data, counts.generator, counts.settings, choice.min_entries)
-    return derive(FitPlan(counts.settings, choice, counts.generator, merging, counts.simulation), counts.data)
+    return derive(FitPlan(counts.settings, choice, counts.truth, merging, counts.simulation), counts.data)
 
 
 def truth(config: SimulateDimuons, parameters: tuple[str, ...], bins: int) -> np.ndarray:

@@ -4,22 +4,24 @@ import numpy as np
 import pytest
 from tests import thresholds
 
-from muonkit.calibration import kernels, lineshape, massfit, referee
+from muonkit.calibration import lineshape, massfit, referee
 from muonkit.calibration.massfit import CellData, FitOptions, FitStatus
+from muonkit.calibration.response import gaussian_shapes
 
 EDGES = np.linspace(2.92, 3.28, 101)
-NODE = np.concatenate([[3.0969], 3.0969 - np.linspace(0.002, 0.25, 40)])
-WEIGHT = np.concatenate([[9200.0], np.full(40, 20.0)])
+NODE = np.concatenate([3.0969 - np.linspace(0.25, 0.002, 40), [3.0969]])  # rising
+WEIGHT = np.concatenate([np.full(40, 20.0), [9200.0]])
 THETA = np.array([1.0003, 0.011, 0.06, -1.5])
 
 
 def cells(
     count: int, entries: int, theta: np.ndarray = THETA, seed: int = 3, kernel_name: str = "curvature"
 ) -> CellData:
-    p, _ = lineshape.probabilities(theta, EDGES, NODE, WEIGHT, lineshape.KERNELS[kernel_name])
+    p, _ = lineshape.probabilities(theta, EDGES, NODE, WEIGHT, lineshape.GAUSSIAN[kernel_name])
     counts = np.random.default_rng(seed).multinomial(entries, p, size=count).astype(float)
     first = np.arange(count + 1) * len(NODE)
-    return CellData(counts, EDGES, first, np.tile(NODE, count), np.tile(WEIGHT, count), np.tile(WEIGHT, count))
+    node, weight = np.tile(NODE, count), np.tile(WEIGHT, count)
+    return CellData(counts, 0 * counts, EDGES, first, node, weight, weight, gaussian_shapes(count))
 
 
 @pytest.mark.parametrize("name", ["mass", "curvature"])
@@ -41,7 +43,7 @@ def test_binned_and_unbinned_fits_agree() -> None:
     masses = node * 1.0002 / np.sqrt((1 + 0.015 * rng.standard_normal(4000)) * (1 + 0.015 * rng.standard_normal(4000)))
     masses = masses[(masses > 2.92) & (masses < 3.28)]
     counts = np.histogram(masses, EDGES)[0].astype(float)
-    options = FitOptions(start=(1.0, 0.011, 0.02, -1.0), slope_prior=(-1.0, 3.0))
+    options = FitOptions("curvature", start=(1.0, 0.011, 0.02, -1.0), slope_prior=(-1.0, 3.0))
     binned = referee.fit_binned(counts, EDGES, NODE, WEIGHT, options)
     unbinned = referee.fit_unbinned(masses, (2.92, 3.28), NODE, WEIGHT, options)
     errors = np.sqrt(np.diagonal(unbinned.covariance))
@@ -50,7 +52,7 @@ def test_binned_and_unbinned_fits_agree() -> None:
 
 def test_errors_cover_the_spread_of_toys() -> None:
     """1500 toys know a standard deviation to 1.8 %: the bound of 5 % is 2.7 of it."""
-    fits = massfit.fit_all(cells(1500, 2000, seed=11), FitOptions())
+    fits = massfit.fit_all(cells(1500, 2000, seed=11), FitOptions("curvature"))
     pulls = ((fits.theta - THETA) / fits.errors)[fits.good, :2]
     assert np.all(np.abs(pulls.std(axis=0) - 1) < thresholds.COVERAGE)
     assert np.all(np.abs(pulls.mean(axis=0)) < 4 / np.sqrt(len(pulls)))
@@ -59,16 +61,15 @@ def test_errors_cover_the_spread_of_toys() -> None:
 def test_template_of_few_entries_enters_the_error() -> None:
     """Toys that draw the template anew: the spread is that of entries and template together."""
     rng = np.random.default_rng(17)
-    p, _ = lineshape.probabilities(THETA, EDGES, NODE, WEIGHT, kernels.CURVATURE)
+    p, _ = lineshape.probabilities(THETA, EDGES, NODE, WEIGHT, lineshape.GAUSSIAN["curvature"])
     toys, entries, simulated = 800, 2000, 60
     weight = rng.multinomial(simulated, WEIGHT / WEIGHT.sum(), size=toys).astype(float)
     kept = weight > 0
     first = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
     node = np.tile(NODE, (toys, 1))[kept]
-    data = CellData(
-        rng.multinomial(entries, p, size=toys).astype(float), EDGES, first, node, weight[kept], weight[kept]
-    )
-    fits = massfit.fit_all(data, FitOptions())
+    counts = rng.multinomial(entries, p, size=toys).astype(float)
+    data = CellData(counts, 0 * counts, EDGES, first, node, weight[kept], weight[kept], gaussian_shapes(toys))
+    fits = massfit.fit_all(data, FitOptions("curvature"))
     spread = fits.theta[fits.good, 0].std()
     from_entries = np.sqrt((fits.errors[fits.good, 0] ** 2).mean())
     both = np.sqrt((fits.errors[fits.good, 0] ** 2 + fits.template_covariance[fits.good, 0, 0]).mean())
@@ -77,7 +78,7 @@ def test_template_of_few_entries_enters_the_error() -> None:
 
 
 def test_sample_without_background_is_fitted_without_failures() -> None:
-    fits = massfit.fit_all(cells(200, 600, np.array([1.0, 0.008, 0.0, 0.0])), FitOptions())
+    fits = massfit.fit_all(cells(200, 600, np.array([1.0, 0.008, 0.0, 0.0])), FitOptions("curvature"))
     assert fits.good.all()
     assert set(fits.status) <= {FitStatus.CONVERGED, FitStatus.NO_BACKGROUND}
     pulls = (fits.theta[:, 0] - 1) / fits.errors[:, 0]
@@ -88,15 +89,15 @@ def test_cell_without_signal_is_told_by_its_status() -> None:
     data = cells(1, 1000)
     spike = np.zeros((1, 100))
     spike[0, 99] = 1000
-    flat = CellData(spike, EDGES, data.first, data.node, data.weight, data.variance)
-    fits = massfit.fit_cells(flat, FitOptions())
+    flat = CellData(spike, 0 * spike, EDGES, data.first, data.node, data.weight, data.variance, data.shapes)
+    fits = massfit.fit_cells(flat, FitOptions("curvature"))
     assert fits.status[0] in (FitStatus.AT_LIMIT, FitStatus.NOT_CONVERGED, FitStatus.BAD_FISHER)
 
 
 def test_result_does_not_depend_on_the_batches() -> None:
     data = cells(900, 500)
-    whole = massfit.fit_cells(data, massfit.prepare_options(data, FitOptions()))
-    batched = massfit.fit_all(data, FitOptions())
+    whole = massfit.fit_cells(data, massfit.prepare_options(data, FitOptions("curvature")))
+    batched = massfit.fit_all(data, FitOptions("curvature"))
     assert np.array_equal(whole.theta, batched.theta)
 
 

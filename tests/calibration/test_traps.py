@@ -1,5 +1,7 @@
 """Known traps of the method, each with its size: the trap bites when it is set, and the product avoids it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.calibration import samples
@@ -8,6 +10,7 @@ from tests.calibration.trap_sizes import migration_slope
 from muonkit.calibration import massfit
 from muonkit.calibration.accumulate import GenMasses, residual_correlations
 from muonkit.calibration.massfit import FitOptions
+from muonkit.calibration.response import Truth
 from muonkit.core.kinematics import mass
 from muonkit.data.dimuons import Dimuons
 
@@ -27,7 +30,9 @@ def mean_scale(
     counts: samples.Counts, kernel: str = "curvature", generator: GenMasses | None = None
 ) -> tuple[float, float]:
     """Mean of mu - 1 over cells by their weights, and its error."""
-    fixed = samples.Counts(counts.settings, counts.data, counts.simulation, generator or counts.generator)
+    fixed = samples.Counts(
+        counts.settings, counts.data, counts.simulation, Truth(generator or counts.generator, counts.truth.responses)
+    )
     fits = samples.fit(fixed, ("A",), kernel=kernel).fits
     variance = fits.expected_covariance[fits.good, 0, 0] + fits.template_covariance[fits.good, 0, 0]
     weight = 1 / variance
@@ -51,7 +56,7 @@ def test_template_without_radiation_is_biased(counts: samples.Counts) -> None:
     cell = np.arange(settings.binning.size)
     ones = np.full(len(cell), 1000.0)
     node = int((np.log(settings.pole) - np.log(settings.window[0]) + 0.12) / 1e-3)
-    delta = GenMasses(cell * generator.nodes + node, ones, ones, ones * settings.pole, generator.nodes)
+    delta = GenMasses(cell * generator.nodes + node, ones, ones, ones, ones * settings.pole, generator.nodes)
     assert mean_scale(counts, generator=delta)[0] == pytest.approx(-75e-5, abs=20e-5)
 
 
@@ -83,9 +88,9 @@ def test_mass_residual_is_uncorrelated_with_every_binning_variable(counts: sampl
 def test_generator_spectrum_binned_at_5_MeV_would_be_biased(counts: samples.Counts) -> None:
     """Entries of a wide bin placed at its centre instead of at their mean."""
     settings, generator = counts.settings, counts.generator
-    masses = generator.weighted_mass / generator.weight
+    masses = generator.sized_mass / generator.size
     wide = np.floor((masses - 3.0969) / 5e-3) * 5e-3 + 3.0969 + 2.5e-3  # the mass on a bin edge
-    coarse = GenMasses(generator.key, generator.weight, generator.weight2, wide * generator.weight, generator.nodes)
+    coarse = replace(generator, sized_mass=wide * generator.size)
     fine, error = mean_scale(counts)
     assert abs(mean_scale(counts, generator=coarse)[0] - fine) > 10 * error
     assert settings.window[1] / settings.window[0] > 1

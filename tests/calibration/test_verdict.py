@@ -22,18 +22,20 @@ def judged(change: Callable[[Content], object], validation: Content | None = Non
 def test_nothing_wrong_passes_without_reasons_or_notes() -> None:
     found = judged(lambda _: None, folders.validation())
     assert (found.passed, found.reasons, found.notes, found.word) == (True, [], (), "PASS")
-    assert len(found.checks) == 5
+    assert len(found.checks) == 6
 
 
 FAULTS: dict[str, Callable[[Content], object]] = {
     "failed_cells": lambda c: c["cells"].update(fitted=94, failed=6),
     "extraction": lambda c: c.update(p_value=0.99e-4),
+    "simulation": lambda c: c["simulation"]["test"].update(p_value=0.99e-3),
     "same_closure": lambda c: c["closure"]["same"]["test"].update(worst_pull=-0.51),
     "split_closure": lambda c: c["closure"]["split"]["test"].update(p_value=0.99e-3),
 }
 NEAR: dict[str, Callable[[Content], object]] = {
     "failed_cells": lambda c: c["cells"].update(fitted=95, failed=5),
     "extraction": lambda c: c.update(p_value=1.01e-4),
+    "simulation": lambda c: c["simulation"]["test"].update(p_value=1.01e-3),
     "same_closure": lambda c: c["closure"]["same"]["test"].update(worst_pull=-0.49),
     "split_closure": lambda c: c["closure"]["split"]["test"].update(p_value=1.01e-3),
 }

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from muonkit.calibration.lineshape import CURVATURE, probabilities
+from muonkit.calibration.lineshape import GAUSSIAN, probabilities
 from muonkit.core.files import write_json, write_text
 from muonkit.io.columns import write_columns, write_masses
 
@@ -68,6 +68,7 @@ def fit(fitted: tuple[str, ...]) -> dict[str, Any]:
         "outside_window": 3000,
         "outside_cuts": 1500,
         "outside_eta": 500,
+        "negative": 0,
     }
     content["diagnostics"] = {
         "condition_number": 12.0,
@@ -81,22 +82,23 @@ def fit(fitted: tuple[str, ...]) -> dict[str, Any]:
     return content
 
 
-def against_zero(p_value: float, pull: float) -> dict[str, Any]:
-    return {"chi2": 3.0, "ndf": 9, "p_value": p_value, "worst": "A_1", "worst_pull": pull}
+def off(p_value: float, pull: float) -> dict[str, Any]:
+    test = {"chi2": 3.0, "ndf": 9, "p_value": p_value, "worst": "A_1", "worst_pull": pull}
+    return {"test": test, "scale": [{"pt": pt, "value": 1e-6, "error": 1e-5} for pt in (6.0, 20.0, 45.0)]}
 
 
 def calibration() -> dict[str, Any]:
     """calibration.json of a run with nothing wrong."""
     fitted = ("A", "e", "M", "a")
     closure = {
-        "same": summary(fitted, seed=2, size=0.05) | {"test": against_zero(1.0, 0.1)},
-        "split": summary(fitted, seed=3) | {"test": against_zero(0.4, 1.9)},
+        "same": summary(fitted, seed=2, size=0.05) | off(1.0, 0.1),
+        "split": summary(fitted, seed=3) | off(0.4, 1.9),
     }
     return fit(fitted) | {
         "systematics": {"window": [1e-6] * len(fitted) * (len(ETA_EDGES) - 1)},
         "rows_read": ROWS,
         "resonance": RESONANCE,
-        "simulation": summary(fitted, seed=4),
+        "simulation": summary(fitted, seed=4) | off(0.3, 1.5),
         "closure": closure,
         "warnings": [],
         "provenance": PROVENANCE,
@@ -115,6 +117,7 @@ def validation() -> dict[str, Any]:
     return {
         "rows_read": ROWS,
         "resonance": RESONANCE | {"name": "z"},
+        "muons": {"calibrated": 20_000, "extrapolated": 10_000, "held": 0, "outside": 0},
         "before": scale(-2e-3, 1e-9),
         "after": scale(1e-4, 0.3),
         "fit": fit(("A",)),
@@ -129,7 +132,7 @@ def write(out: Path, name: str, content: dict[str, Any], config: str = CONFIG) -
     rng = np.random.default_rng(7)
     theta = np.array([1.0, 0.012, 0.05, -1.0])
     node, weight = 3.0969 - 0.05 * np.arange(5), np.array([50.0, 4.0, 2.0, 1.0, 1.0])
-    shares, _ = probabilities(theta, MASS_EDGES, node, weight, CURVATURE)
+    shares, _ = probabilities(theta, MASS_EDGES, node, weight, GAUSSIAN["curvature"])
     entries = 400.0 + 100 * np.arange(CELLS)
     counts = rng.poisson(entries[:, None] * shares).astype(float)
     bins = np.arange(CELLS) % 3
@@ -139,10 +142,9 @@ def write(out: Path, name: str, content: dict[str, Any], config: str = CONFIG) -
     columns |= {name: np.full(CELLS, v) for name, v in zip(("mu", "sigma", "f_bkg", "slope"), theta, strict=True)}
     columns |= {f"{name}_error": np.full(CELLS, 1e-4) for name in ("mu", "sigma")}
     columns |= {"chi2": rng.chisquare(36, CELLS), "pull": np.append(rng.normal(size=CELLS - 1), np.nan)}
-    templates = {"cell": np.repeat(np.arange(CELLS), 5), "mass": np.tile(node, CELLS), "weight": np.tile(weight, CELLS)}
     write_columns(out / "cells.parquet", columns)
-    write_columns(out / "templates.parquet", templates | {"variance": templates["weight"]})
     write_masses(out / "masses.json.gz", counts, MASS_EDGES)
+    write_masses(out / "curves.json.gz", counts.sum(axis=1, keepdims=True) * shares, MASS_EDGES)
     write_text(out / "config.toml", config)
     write_json(out / name, content)
     return out

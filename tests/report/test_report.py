@@ -179,7 +179,7 @@ def test_missing_folder_is_one_line_with_the_way_out(tmp_path: Path) -> None:
     assert "muonkit calibrate CONFIG.toml -o" in line
 
 
-@pytest.mark.parametrize("name", ["cells.parquet", "masses.json.gz", "templates.parquet", "config.toml"])
+@pytest.mark.parametrize("name", ["cells.parquet", "masses.json.gz", "curves.json.gz", "config.toml"])
 def test_missing_file_is_named(run: Path, name: str) -> None:
     (run / name).unlink()
     assert name in refused(run)
@@ -190,7 +190,7 @@ def test_validation_that_is_none_is_refused(run: Path, tmp_path: Path) -> None:
     assert "muonkit validate CONFIG.toml --corrections" in refused(run, tmp_path / "empty")
 
 
-@pytest.mark.parametrize("name", ["calibration.json", "cells.parquet", "masses.json.gz", "templates.parquet"])
+@pytest.mark.parametrize("name", ["calibration.json", "cells.parquet", "masses.json.gz", "curves.json.gz"])
 def test_broken_file_is_refused(run: Path, name: str) -> None:
     (run / name).write_bytes((run / name).read_bytes()[:40])
     line = refused(run)

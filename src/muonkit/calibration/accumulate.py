@@ -9,7 +9,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from muonkit.calibration.binning import Binning, scaled_pt_range
+from muonkit.calibration.binning import Binning, Merging, scaled_pt_range
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray, sums
 from muonkit.core.kinematics import cos_dphi, log_pt_ratio, mass, mass_response
 from muonkit.data.dimuons import Dimuons
@@ -18,6 +18,7 @@ SHIFT = 0.03
 NODE_SPACING = 1e-3  # in ln m_gen: ten times finer than the resolution; a node sits at the mean of its entries
 MARGIN = 0.12  # in ln m: generator masses this far outside the window still feed it
 MEANS = ("k_plus", "k_minus", "pt_plus", "pt_minus", "pt2_plus", "pt2_minus", "response_plus", "response_minus")
+NEGATIVE = 5  # in `pairs`: pairs with a weight below 0
 AXES = ("eta_plus", "eta_minus", "log_pt_ratio", "cos_dphi", "abs_eta_of_leading")
 
 
@@ -47,13 +48,15 @@ class CountSettings:
 class CellMasses:
     """Sums over pairs in the mass window. First axis: fine cells.
 
-    masses (cells, mass bins); weight2 (cells,); means (cells, MEANS), sums of weight x value; leaving (cells, 2);
-    angular (cells, 3): sums of 1, x, x^2 with x = ln of the mass change by the angles (simulation only);
-    correlation (AXES, 5): sums of x, x^2, r, r^2, x r of each axis and the mass residual; pairs (5,): read, selected,
-    outside the mass window, then outside the cuts, then outside the eta range."""
+    masses (cells, mass bins); weight2 (cells,), sums of w^2; spread (mass bins,), the same per mass bin; means (cells,
+    MEANS), sums of weight x value; leaving (cells, 2); angular (cells, 3): sums of 1, x, x^2 with x = ln of the mass
+    change by the angles (simulation only); correlation (AXES, 5): sums of x, x^2, r, r^2, x r of each axis and the mass
+    residual; pairs (6,): read, selected, outside the mass window, then outside the cuts, then outside the eta range;
+    selected with a weight below 0."""
 
     masses: FloatArray
     weight2: FloatArray
+    spread: FloatArray
     means: FloatArray
     leaving: FloatArray
     angular: FloatArray
@@ -68,15 +71,21 @@ class CellMasses:
         """Sum of weights per fine cell (cells,)."""
         return self.masses.sum(axis=1)
 
+    @property
+    def signed(self) -> bool:
+        """Whether there are weights below 0."""
+        return bool(self.pairs[NEGATIVE] > 0)
+
 
 @dataclass(frozen=True, slots=True)
 class GenMasses:
-    """Generator masses per fine cell, sparse: key = cell x nodes + node, ascending; sums of w, w^2, w m."""
+    """Generator masses per fine cell, sparse: key = cell x nodes + node, ascending; sums of w, w^2, |w|, |w| m."""
 
     key: IntArray
     weight: FloatArray
     weight2: FloatArray
-    weighted_mass: FloatArray
+    size: FloatArray
+    sized_mass: FloatArray
     nodes: int
 
     def __add__(self, other: Self) -> Self:
@@ -89,24 +98,49 @@ class GenMasses:
             key,
             total(self.weight, other.weight),
             total(self.weight2, other.weight2),
-            total(self.weighted_mass, other.weighted_mass),
+            total(self.size, other.size),
+            total(self.sized_mass, other.sized_mass),
             self.nodes,
         )
+
+    @property
+    def signed(self) -> bool:
+        """Whether there are weights below 0."""
+        return bool(np.any(self.weight < self.size))
 
     def entries(self, cells: int) -> FloatArray:
         """Sum of weights per fine cell; shape (cells,)."""
         return sums(self.key // self.nodes, self.weight, cells)
 
 
-def narrowed(wide: CellMasses, settings: CountSettings, bins: int) -> tuple[CellMasses, CountSettings]:
-    """The same sums in a mass window that is narrower by `bins` bins on either side; means stay those of the window."""
+def narrowed(
+    wide: CellMasses, settings: CountSettings, bins: int, merging: Merging
+) -> tuple[CellMasses, CountSettings]:
+    """The same sums in a mass window that is narrower by `bins` bins on either side; means stay those of the window.
+
+    With weights below 0 the share of a fine cell may be anything; that of its fitted cell, by `merging`, takes its
+    place."""
     edges, kept = settings.mass_edges, slice(bins, settings.mass_bins - bins)
     window = (float(edges[bins]), float(edges[-1 - bins]))
     masses = wide.masses[:, kept]
-    share = np.divide(masses.sum(axis=1), wide.entries, out=np.ones(len(masses)), where=wide.entries > 0)
+    share = _share(masses.sum(axis=1), wide.entries)
+    if wide.signed:
+        share = merging.spread(_share(*map(merging.sum, (masses.sum(axis=1), wide.entries))))
     means, leaving, angular = (values * share[:, None] for values in (wide.means, wide.leaving, wide.angular))
-    narrow = replace(wide, masses=masses, weight2=wide.weight2 * share, means=means, leaving=leaving, angular=angular)
+    narrow = replace(
+        wide,
+        masses=masses,
+        weight2=wide.weight2 * share,
+        spread=wide.spread[kept],
+        means=means,
+        leaving=leaving,
+        angular=angular,
+    )
     return narrow, replace(settings, window=window, mass_bins=settings.mass_bins - 2 * bins)
+
+
+def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
+    return np.divide(part, whole, out=np.ones_like(whole), where=whole > 0)
 
 
 def selected(table: Dimuons, masses: FloatArray, settings: CountSettings) -> BoolArray:
@@ -125,15 +159,16 @@ def accumulate(table: Dimuons, settings: CountSettings) -> CellMasses:
     cell = settings.binning.index(kept.plus, kept.minus)
     outside = [(~window).sum(), (window & ~passed).sum(), (cell < 0).sum()]
     kept, kept_masses, cell = kept[cell >= 0], kept_masses[cell >= 0], cell[cell >= 0]
-    size = settings.binning.size
+    size, position = settings.binning.size, _mass_bin(kept_masses, settings)
     return CellMasses(
-        _mass_histogram(cell, kept_masses, kept.weight, settings),
+        sums(cell * settings.mass_bins + position, kept.weight, size * settings.mass_bins).reshape(size, -1),
         sums(cell, kept.weight**2, size),
+        sums(position, kept.weight**2, settings.mass_bins),
         _sums(cell, kept.weight, _mean_columns(kept), size),
         np.stack([_leaving(kept, kept_masses, cell, settings, sign * SHIFT) for sign in (1, -1)], axis=1),
         _sums(cell, kept.weight, _angular_columns(kept), size),
         _correlation_sums(kept, kept_masses / settings.pole - 1),
-        np.array([len(table), len(kept), *outside], dtype=float),
+        np.array([len(table), len(kept), *outside, (kept.weight < 0).sum()], dtype=float),
     )
 
 
@@ -152,16 +187,15 @@ def accumulate_generator(table: Dimuons, settings: CountSettings) -> GenMasses:
     chosen &= selected(table, mass(table.plus, table.minus), settings)
     key, inverse = np.unique(cell[chosen] * nodes + node[chosen], return_inverse=True)
     weight, true_mass = table.weight[chosen], true_mass[chosen]
-    weighted = [sums(inverse, values, len(key)) for values in (weight, weight**2, weight * true_mass)]
-    return GenMasses(key, weighted[0], weighted[1], weighted[2], nodes)
+    size = np.abs(weight)
+    columns = [sums(inverse, values, len(key)) for values in (weight, weight**2, size, size * true_mass)]
+    return GenMasses(key, columns[0], columns[1], columns[2], columns[3], nodes)
 
 
-def _mass_histogram(cell: IntArray, masses: FloatArray, weight: FloatArray, settings: CountSettings) -> FloatArray:
+def _mass_bin(masses: FloatArray, settings: CountSettings) -> IntArray:
     low, high = settings.window
     position = ((masses - low) / (high - low) * settings.mass_bins).astype(np.int64)
-    position = np.minimum(position, settings.mass_bins - 1)
-    flat = sums(cell * settings.mass_bins + position, weight, settings.binning.size * settings.mass_bins)
-    return flat.reshape(settings.binning.size, settings.mass_bins)
+    return np.minimum(position, settings.mass_bins - 1)
 
 
 def _sums(cell: IntArray, weight: FloatArray, columns: list[FloatArray], size: int) -> FloatArray:

@@ -102,6 +102,10 @@ class Merging:
         np.add.at(result, self.group[kept], values[kept])
         return result
 
+    def spread(self, values: FloatArray) -> FloatArray:
+        """The values of the fitted cells (count,) for their fine cells (fine cells,); 1 for those that are dropped."""
+        return np.where(self.group >= 0, values[self.group], 1.0)
+
     def first(self) -> IntArray:
         """The first fine cell (count,) of every fitted cell."""
         result = np.zeros(self.count, dtype=np.int64)
@@ -122,16 +126,17 @@ def merge(entries: FloatArray, shape: tuple[int, int, int, int], minimum: float)
 
 def _merge_block(block: FloatArray, label: AnyArray, minimum: float, following: int) -> int:
     """Label one (eta+, eta-) block in place: rows that can stand alone are cut along cos dphi, others joined."""
-    for rows in _runs(block.sum(axis=1), minimum):
-        columns = _runs(block[rows].sum(axis=0), minimum)
+    for rows in runs(block.sum(axis=1), minimum):
+        columns = runs(block[rows].sum(axis=0), minimum)
         for run in columns:
             label[rows, run] = following
             following += 1
     return following
 
 
-def _runs(entries: FloatArray, minimum: float) -> list[slice]:
-    """Neighbours joined from the left until each run has `minimum`; a thin rest joins the last run."""
+def runs(entries: FloatArray, minimum: float) -> list[slice]:
+    """Neighbours joined from the left until each run has `minimum`; a thin rest joins the last run. No run if all
+    together have less."""
     starts, total = [0], 0.0
     for position, value in enumerate(entries):
         total += value

@@ -7,13 +7,15 @@ import numpy as np
 
 from muonkit.calibration.accumulate import MEANS, SHIFT, CellMasses
 from muonkit.calibration.binning import Binning, Merging
+from muonkit.calibration.weights import effective_entries
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """One row per fitted cell, each column (cells,): eta bins; means of k [1/GeV], pT [GeV], pT^2 and d ln m/d ln pT of
-    each muon; `flux` = d ln(density)/d log(pT+/pT-) averaged over the cell; `angular` = mass variance by the angles."""
+    """One row per fitted cell, each column (cells,): eta bins; effective entries, 0 where weights add up to 0 or less;
+    means of k [1/GeV], pT [GeV], pT^2 and d ln m/d ln pT of each muon; `flux` = d ln(density)/d log(pT+/pT-) averaged
+    over the cell; `angular` = mass variance by the angles."""
 
     eta_plus: IntArray
     eta_minus: IntArray
@@ -38,10 +40,13 @@ class Cells:
     @classmethod
     def from_sums(cls, sums: CellMasses, binning: Binning, merging: Merging, angular: CellMasses | None = None) -> Self:
         """Means over the entries of every fitted cell; `angular`: the simulation, if there is one."""
-        entries, leaving = merging.sum(sums.entries), merging.sum(sums.leaving)
-        means = merging.sum(sums.means) / entries[:, None]
+        content, leaving = merging.sum(sums.entries), merging.sum(sums.leaving)
+        filled = content > 0
+        entries = np.where(filled, effective_entries(content, merging.sum(sums.weight2)), 0)
+        content = np.where(filled, content, np.inf)  # means of an empty cell are 0
+        means = merging.sum(sums.means) / content[:, None]
         plus, minus = (bins[merging.first()] for bins in binning.eta_bins())
-        flux = (leaving[:, 0] - leaving[:, 1]) / (SHIFT * entries)
+        flux = (leaving[:, 0] - leaving[:, 1]) / (SHIFT * content)
         columns = dict(zip(MEANS, means.T, strict=True))
         return cls(plus, minus, entries, flux=flux, angular=_angular_variance(angular, merging), **columns)
 
@@ -50,6 +55,6 @@ def _angular_variance(sums: CellMasses | None, merging: Merging) -> FloatArray:
     if sums is None:
         return np.zeros(merging.count)
     n, x, xx = merging.sum(sums.angular).T
-    n = np.maximum(n, 1)
+    n = np.where(n > 0, n, np.inf)
     variance: FloatArray = np.maximum(xx / n - (x / n) ** 2, 0)
     return variance

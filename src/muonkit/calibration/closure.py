@@ -8,7 +8,7 @@ from scipy.stats import chi2 as chi2_distribution
 from muonkit.calibration.bias import Bias, corrected_pt
 from muonkit.calibration.binning import find_bin
 from muonkit.calibration.extract import Extraction
-from muonkit.calibration.parameters import SCALE
+from muonkit.calibration.parameters import SCALE, ParameterLayout
 from muonkit.core.arrays import FloatArray
 from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons
@@ -55,3 +55,32 @@ def against_zero(extraction: Extraction, extra: FloatArray | None = None) -> Zer
     chi2 = float(vector @ np.linalg.solve(covariance, vector))
     worst, p_value = int(np.argmax(np.abs(pulls))), float(chi2_distribution.sf(chi2, len(scale)))
     return ZeroTest(chi2, len(scale), p_value, str(names[worst]), float(pulls[worst]))
+
+
+SCALE_PT = (6.0, 20.0, 45.0)  # GeV: J/psi, Upsilon, Z and W
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleOff:
+    """A - e k, averaged over eta bins with the full covariance, at one pT [GeV]; its error."""
+
+    pt: float
+    value: float
+    error: float
+
+
+def scale_off(extraction: Extraction, extra: FloatArray | None = None) -> tuple[ScaleOff, ...]:
+    """How far the scale is off 1, at the momenta of SCALE_PT; `extra`: see `against_zero`."""
+    layout, covariance = extraction.layout, extraction.covariance + (0 if extra is None else extra)
+    return tuple(_scale_off(layout, extraction.vector, covariance, pt) for pt in SCALE_PT)
+
+
+def _scale_off(layout: ParameterLayout, vector: FloatArray, covariance: FloatArray, pt: float) -> ScaleOff:
+    design = np.zeros((layout.bins, len(vector)))
+    for name, factor in (("A", 1.0), ("e", -1 / pt)):
+        if name in layout.fitted:
+            start = layout.fitted.index(name) * layout.bins
+            design[np.arange(layout.bins), start + np.arange(layout.bins)] = factor
+    weight = np.linalg.solve(design @ covariance @ design.T, np.ones(layout.bins))
+    value = float(weight @ design @ vector / weight.sum())
+    return ScaleOff(pt, value, float(1 / np.sqrt(weight.sum())))

@@ -61,7 +61,7 @@ class Fit(Section):
     parameters: tuple[ParameterName, ...] = ("A", "e", "M")
     min_entries: int = Field(400, ge=50)
     background: bool = True
-    kernel: Literal["curvature", "mass"] = "curvature"
+    kernel: Literal["response", "curvature", "mass"] = "response"
     priors: dict[ParameterName, tuple[float, float]] = Field({})
     max_failed_share: float = Field(MAX_FAILED_SHARE, ge=0, le=1)
 

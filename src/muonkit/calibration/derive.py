@@ -14,7 +14,9 @@ from muonkit.calibration.config import Fit
 from muonkit.calibration.extract import Extraction, extract, rough_resolution
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
 from muonkit.calibration.resolution import Resolution
-from muonkit.core.arrays import FloatArray, sums
+from muonkit.calibration.response import Truth, shapes_of
+from muonkit.calibration.weights import additive_entries, notes
+from muonkit.core.arrays import sums
 from muonkit.core.errors import InputError
 
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -22,12 +24,13 @@ Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class FitPlan:
-    """What the fits of one study have in common: how pairs were counted, what the configuration chooses, generator
-    masses, the cells that are fitted, and the simulation, which gives the share of the angles in the resolution."""
+    """What the fits of one study have in common: how pairs were counted, what the configuration chooses, what the
+    simulation knows of generated muons, the cells that are fitted, and the simulation, which gives the share of the
+    angles in the resolution."""
 
     counting: CountSettings
     choice: Fit
-    generator: GenMasses
+    truth: Truth
     merging: Merging
     simulation: CellMasses | None = None
 
@@ -42,14 +45,13 @@ class Derived:
     extraction: Extraction
     merging: Merging
 
-    @property
-    def resolution(self) -> Resolution:
-        """The fitted resolution, or the rough one (a and c) where none was fitted."""
+    def resolution(self, terms: tuple[str, ...]) -> Resolution:
+        """The fitted resolution, or a rough one with the terms a and c, as far as in `terms`, where none was fitted."""
         layout = self.extraction.layout
         if layout.fits_resolution:
             return self.extraction.values.resolution
         good = self.fits.good
-        return rough_resolution(self.cells[good], self.fits[good], layout.bins)
+        return rough_resolution(self.cells[good], self.fits[good], layout.bins, terms)
 
 
 def plan_cells(data: CellMasses, generator: GenMasses, settings: CountSettings, minimum: float) -> Merging:
@@ -57,36 +59,35 @@ def plan_cells(data: CellMasses, generator: GenMasses, settings: CountSettings, 
 
     Raises InputError if no cell is left."""
     size = settings.binning.size
-    effective = np.divide(data.entries**2, data.weight2, out=np.zeros(size), where=data.weight2 > 0)
-    template = np.divide(
-        generator.entries(size) ** 2, _weight2(generator, size), out=np.zeros(size), where=data.weight2 > 0
-    )
+    effective = additive_entries(data.entries, data.weight2, data.signed)
+    weight2 = sums(generator.key // generator.nodes, generator.weight2, size)
+    template = np.where(data.weight2 > 0, additive_entries(generator.entries(size), weight2, generator.signed), 0)
     merging = merge(np.minimum(effective, template), settings.binning.shape, minimum)
     if merging.count == 0:
-        raise InputError(_nothing_to_fit(data, generator, size, settings, minimum))
+        raise InputError(_nothing_to_fit(data, generator, settings, minimum))
     return merging
 
 
-def _weight2(generator: GenMasses, size: int) -> FloatArray:
-    return np.maximum(sums(generator.key // generator.nodes, generator.weight2, size), 1e-300)
-
-
-def _nothing_to_fit(data: CellMasses, generator: GenMasses, size: int, settings: CountSettings, minimum: float) -> str:
-    if data.entries.sum() == 0:
+def _nothing_to_fit(data: CellMasses, generator: GenMasses, settings: CountSettings, minimum: float) -> str:
+    if data.pairs[1] == 0:
         low, high = settings.window
         return (
             f"[input.data]: none of {data.pairs[0]:.0f} pairs passes the selection in the mass window "
             f"{low:g}-{high:g} GeV. "
             "Check resonance.name, resonance.window, selection.scaled_pt_min and the units."
         )
-    if generator.entries(size).sum() == 0:
+    if len(generator.key) == 0:
         return (
             "[input.simulation]: no simulated pair falls in a cell that has data. "
             "Simulate the same resonance in the same range."
         )
+    for sample, weight in (("data", data.entries.sum()), ("simulation", generator.weight.sum())):
+        if weight <= 0:
+            return f"[input.{sample}]: the weights of the pairs add up to {weight:g}. Correct them, or leave them out."
+    signed = [*notes("data", data), *(["some simulated pairs have weights below 0"] if generator.signed else [])]
     return (
-        f"no cell holds {minimum:g} entries in data and simulation ({data.entries.sum():.0f} pairs in the window). "
-        "Use wider binning.eta_edges, or lower fit.min_entries."
+        f"no cell holds {minimum:g} entries in data and simulation ({data.entries.sum():.0f} pairs in the window"
+        f"{''.join(f'; {note}' for note in signed)}). Use wider binning.eta_edges, or lower fit.min_entries."
     )
 
 
@@ -97,8 +98,9 @@ def derive(
 
     `template_errors` is off where the entries are those of the template itself. Raises InputError, see `extract`."""
     counting, choice = plan.counting, plan.choice
-    cell_data = massfit.merge_cells(data, plan.generator, plan.merging, counting.mass_edges)
     cells = Cells.from_sums(data, counting.binning, plan.merging, plan.simulation)
+    shapes = shapes_of(cells, plan.truth.responses, choice.kernel)
+    cell_data = massfit.merge_cells(data, plan.truth.masses, plan.merging, counting.mass_edges, shapes)
     fits = massfit.fit_all(cell_data, FitOptions(choice.kernel, choice.background), run)
     priors = {str(name): value for name, value in choice.priors.items()}
     edges = counting.binning.eta_edges

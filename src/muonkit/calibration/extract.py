@@ -25,6 +25,10 @@ from muonkit.core.arrays import BoolArray, FloatArray
 from muonkit.core.errors import InputError
 
 
+class NotFixedError(InputError):
+    """The cells do not fix a parameter, or a combination of parameters."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extraction:
     """Values (p,) and covariance (p, p) in the order of `layout.names`; eta edges (bins + 1,); chi2 and ndf of the fit;
@@ -72,7 +76,7 @@ def extract(
 
     `priors`: parameter -> value and width of a Gaussian constraint in every eta bin.
 
-    Raises InputError when an eta bin has no cell, or the data leave a direction open."""
+    Raises InputError when an eta bin has no cell, and NotFixedError when the data leave a direction open."""
     used = fits.good & (cells.entries > 0)
     layout = ParameterLayout(fitted, len(eta_edges) - 1)
     kept, good = cells[used], fits[used]
@@ -103,8 +107,11 @@ def _require_every_eta_bin(cells: Cells, eta_edges: FloatArray) -> None:
         )
 
 
-def rough_resolution(cells: Cells, fits: CellFits, bins: int) -> Resolution:
-    """a and c per eta bin (bins,) by non-negative least squares in a^2, c^2: for the weights and for migration."""
+def rough_resolution(cells: Cells, fits: CellFits, bins: int, terms: tuple[str, ...] = ("a", "c")) -> Resolution:
+    """a and c per eta bin (bins,) by non-negative least squares in a^2, c^2: for the weights and for migration.
+
+    Without "c" in `terms`, c is 0."""
+    free = 2 * bins if "c" in terms else bins
     observed = np.maximum(fits.theta[:, 1] ** 2 - cells.angular, 1e-10)
     design = np.zeros((len(cells), 2 * bins))
     rows = np.arange(len(cells))
@@ -114,7 +121,8 @@ def rough_resolution(cells: Cells, fits: CellFits, bins: int) -> Resolution:
         design[rows, bins + eta] += w**2 * pt2
     weight = np.sqrt(cells.entries) / np.median(observed)
     for _ in range(2):
-        solution, _ = nnls(design * weight[:, None], observed * weight)
+        solution = np.zeros(2 * bins)
+        solution[:free], _ = nnls(design[:, :free] * weight[:, None], observed * weight)
         weight = np.sqrt(cells.entries) / np.maximum(design @ solution, 1e-10)
     zero = np.zeros(bins)
     return Resolution(np.sqrt(solution[:bins]), np.sqrt(solution[bins:]), zero, zero)
@@ -152,14 +160,14 @@ def _covariance(jacobian: FloatArray, layout: ParameterLayout, at_limit: BoolArr
     scale = np.sqrt(np.diagonal(information))
     if np.any(scale == 0):
         names = [layout.names[free[i]] for i in np.flatnonzero(scale == 0)]
-        raise InputError(
+        raise NotFixedError(
             f"fit.parameters: nothing in the data fixes {', '.join(names)}; drop it or give a prior in [fit.priors]"
         )
     correlation = information / np.outer(scale, scale)
     values, vectors = np.linalg.eigh(correlation)
     if values[0] < 1e-12 * values[-1]:
         strongest = [layout.names[free[i]] for i in np.argsort(-np.abs(vectors[:, 0]))[:4]]
-        raise InputError(
+        raise NotFixedError(
             f"fit.parameters: the data do not fix a combination of {', '.join(strongest)}; fit fewer parameters, "
             "use wider eta bins, or give a prior in [fit.priors]"
         )

@@ -45,6 +45,7 @@ def fit_rows(fit: SampleFit, closures: Rows | None = None) -> Rows:
     return [
         ("Pairs read, selected", _spaced(pairs.read, pairs.selected)),
         ("Pairs outside mass window, cuts, eta", _spaced(pairs.outside_window, pairs.outside_cuts, pairs.outside_eta)),
+        *([("Pairs with a weight below 0", _spaced(pairs.negative))] if pairs.negative else []),
         ("Cells fitted, failed, skipped", f"{cells.fitted}, {cells.failed}, {cells.skipped}"),
         ("χ²/ndf of the extraction", _chi2(fit)),
         *(closures or []),
@@ -84,7 +85,8 @@ def scale_row(when: str, left: ScaleLeft) -> tuple[str, str]:
 
 
 def _chi2(tested: FitSummary | ScaleLeft) -> str:
-    return f"{tested.chi2:.1f}/{tested.ndf}, p = {tested.p_value:.2g}"
+    p = "no p-value (ndf is 0)" if tested.p_value is None else f"p = {tested.p_value:.2g}"
+    return f"{tested.chi2:.1f}/{tested.ndf}, {p}"
 
 
 def parameter_lines(fit: FitSummary) -> list[str]:

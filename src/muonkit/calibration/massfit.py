@@ -1,7 +1,8 @@
 """Mass fits of all cells at once: mu, sigma, background fraction and slope per cell, with status as data.
 
 The likelihood is binned with exact bin integrals (`lineshape`); `kernels` does the work. Weighted entries are scaled to
-effective counts (sum w)^2 / sum w^2. The covariance is that of the entries plus that of the template's statistics."""
+effective counts (sum w)^2 / sum w^2; where weights are below 0, see `weights`. The covariance is that of the entries
+plus that of the template's statistics."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
@@ -10,10 +11,13 @@ from typing import Self, TypeVar
 
 import numpy as np
 
-from muonkit.calibration import kernels
+from muonkit.calibration import weights
 from muonkit.calibration.accumulate import NODE_SPACING, CellMasses, GenMasses
 from muonkit.calibration.binning import Merging
-from muonkit.calibration.lineshape import KERNELS
+from muonkit.calibration.kernels import fit as kernel
+from muonkit.calibration.kernels import records
+from muonkit.calibration.lineshape import KINDS
+from muonkit.calibration.response import Shapes, gaussian_shapes
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, sums
 
 PARAMETERS = ("mu", "sigma", "f_bkg", "slope")
@@ -25,19 +29,20 @@ BATCH = 400
 class FitStatus(IntEnum):
     """What became of a cell. The first two are good fits."""
 
-    CONVERGED = kernels.CONVERGED
-    NO_BACKGROUND = kernels.NO_BACKGROUND
-    AT_LIMIT = kernels.AT_LIMIT
-    NOT_CONVERGED = kernels.NOT_CONVERGED
-    BAD_FISHER = kernels.BAD_FISHER
+    CONVERGED = records.CONVERGED
+    NO_BACKGROUND = records.NO_BACKGROUND
+    AT_LIMIT = records.AT_LIMIT
+    NOT_CONVERGED = records.NOT_CONVERGED
+    BAD_FISHER = records.BAD_FISHER
+    NO_ENTRIES = records.NO_ENTRIES
 
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """kernel: a key of `lineshape.KERNELS`; background: whether there is one; start values in the order of PARAMETERS;
+    """kernel: a key of `lineshape.KINDS`; background: whether there is one; start values in the order of PARAMETERS;
     Gaussian constraint (mean, width) of the slope [1/GeV]."""
 
-    kernel: str = "curvature"
+    kernel: str = "response"
     background: bool = True
     start: tuple[float, float, float, float] = (1.0, 0.012, 0.05, -1.0)
     slope_prior: tuple[float, float] = (-1.0, 10.0)
@@ -45,15 +50,18 @@ class FitOptions:
 
 @dataclass(frozen=True, slots=True)
 class CellData:
-    """Effective counts (cells, bins), mass edges (bins + 1,) [GeV]; `first` (cells + 1,): template nodes of cell c at
-    first[c] : first[c + 1]; of every node its mass [GeV], weight and variance of the weight (nodes,)."""
+    """Effective counts (cells, bins) and the part of them whose expectation is known, which is 0 without weights below
+    0; mass edges (bins + 1,) [GeV]; `first` (cells + 1,): template nodes of cell c at first[c] : first[c + 1]; of every
+    node, in rising order, its mass [GeV], weight and variance of the weight (nodes,); the response of every cell."""
 
     counts: FloatArray
+    known: FloatArray
     edges: FloatArray
     first: IntArray
     node: FloatArray
     weight: FloatArray
     variance: FloatArray
+    shapes: Shapes
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -62,9 +70,8 @@ class CellData:
         start, stop, _ = cells.indices(len(self))
         rows = slice(self.first[start], self.first[stop])
         first = self.first[start : stop + 1] - self.first[start]
-        return type(self)(
-            self.counts[cells], self.edges, first, self.node[rows], self.weight[rows], self.variance[rows]
-        )
+        nodes = (self.node[rows], self.weight[rows], self.variance[rows])
+        return type(self)(self.counts[cells], self.known[cells], self.edges, first, *nodes, self.shapes[cells])
 
     def template(self, cell: int) -> tuple[FloatArray, FloatArray]:
         """Generator masses [GeV] and weights of one cell."""
@@ -76,7 +83,7 @@ class CellData:
 class CellFits:
     """theta (cells, 4) in the order of PARAMETERS; covariance (cells, 4, 4): from the observed information, which is
     what errors are quoted from, from the expected one, which weights cells, and of the template; status,
-    log-likelihood and Pearson chi2 (cells,)."""
+    log-likelihood and Pearson chi2 (cells,); share of every mass bin in the fitted curve (cells, bins)."""
 
     theta: FloatArray
     covariance: FloatArray
@@ -85,6 +92,7 @@ class CellFits:
     status: IntArray
     log_likelihood: FloatArray
     chi2: FloatArray
+    shares: FloatArray
 
     def __len__(self) -> int:
         return len(self.theta)
@@ -103,33 +111,36 @@ class CellFits:
         return np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2))
 
 
-def merge_cells(masses: CellMasses, generator: GenMasses, merging: Merging, edges: FloatArray) -> CellData:
-    """The fitted cells from the fine ones; `edges`: mass edges (bins + 1,) [GeV].
+def merge_cells(
+    masses: CellMasses, generator: GenMasses, merging: Merging, edges: FloatArray, shapes: Shapes
+) -> CellData:
+    """The fitted cells from the fine ones; `edges`: mass edges (bins + 1,) [GeV]; `shapes`: of the fitted cells.
 
     Cells without a template must have been dropped before."""
-    counts, weight2 = merging.sum(masses.masses), merging.sum(masses.weight2)
-    scale = np.divide(counts.sum(axis=1), weight2, out=np.ones_like(weight2), where=weight2 > 0)
+    counts, known = weights.counts(merging.sum(masses.masses), merging.sum(masses.weight2), masses)
     cell = merging.group[generator.key // generator.nodes]
     kept = cell >= 0
     key, inverse = np.unique(cell[kept] * generator.nodes + generator.key[kept] % generator.nodes, return_inverse=True)
-    weight, variance, weighted_mass = (
+    columns = [
         sums(inverse, values[kept], len(key))
-        for values in (generator.weight, generator.weight2, generator.weighted_mass)
-    )
-    positive = weight > 0
-    key, weight, variance, weighted_mass = key[positive], weight[positive], variance[positive], weighted_mass[positive]
+        for values in (generator.weight, generator.weight2, generator.size, generator.sized_mass)
+    ]
+    group, last = weights.node_groups(key // generator.nodes, columns[0])
+    key, grouped = key[last], group >= 0
+    weight, variance, size, sized_mass = (sums(group[grouped], x[grouped], len(key)) for x in columns)
     first = np.searchsorted(key // generator.nodes, np.arange(merging.count + 1))
-    return CellData(counts * scale[:, None], edges, first, weighted_mass / weight, weight, variance)
+    return CellData(counts, known, edges, first, sized_mass / size, weight, variance, shapes)
 
 
 def merged_to_one(cells: CellData) -> CellData:
-    """All cells as one, for start values: counts added, nodes joined on the grid they came from."""
+    """All cells as one, for start values: counts added, nodes joined on the grid they came from, response Gaussian."""
     key, inverse = np.unique(np.round(np.log(cells.node) / NODE_SPACING).astype(np.int64), return_inverse=True)
     weight, variance, weighted_mass = (
         sums(inverse, values, len(key)) for values in (cells.weight, cells.variance, cells.weight * cells.node)
     )
-    counts = cells.counts.sum(axis=0, keepdims=True)
-    return CellData(counts, cells.edges, np.array([0, len(key)]), weighted_mass / weight, weight, variance)
+    counts, known = (values.sum(axis=0, keepdims=True) for values in (cells.counts, cells.known))
+    nodes = (np.array([0, len(key)]), weighted_mass / weight, weight, variance)
+    return CellData(counts, known, cells.edges, *nodes, gaussian_shapes(1))
 
 
 def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
@@ -143,18 +154,21 @@ def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
         status=np.zeros(n, dtype=np.int64),
         log_likelihood=np.empty(n),
         chi2=np.empty(n),
+        shares=np.empty(cells.counts.shape),
     )
-    spectra = kernels.Spectra(cells.counts, cells.first, cells.node, cells.weight, cells.variance)
-    outputs = kernels.MassFits(*(getattr(result, field.name) for field in fields(CellFits)))
-    kernels.fit_cells(spectra, _plan(cells.edges, options), outputs)
+    nodes, shapes = (cells.first, cells.node, cells.weight, cells.variance), cells.shapes
+    response = (shapes.tables, shapes.kappa, shapes.table, shapes.growth)
+    spectra = records.Spectra(cells.counts, cells.known, *nodes, *response)
+    outputs = records.MassFits(*(getattr(result, field.name) for field in fields(CellFits)))
+    kernel.fit_cells(spectra, _plan(cells.edges, options), outputs)
     return result
 
 
-def _plan(edges: FloatArray, options: FitOptions) -> kernels.MassFitPlan:
+def _plan(edges: FloatArray, options: FitOptions) -> records.MassFitPlan:
     steepest = 50 / float(edges[-1] - edges[0])
-    return kernels.MassFitPlan(
+    return records.MassFitPlan(
         edges,
-        KERNELS[options.kernel],
+        KINDS[options.kernel],
         np.array(options.start) * [1, 1, options.background, 1],
         np.array([0.8, 5e-4, 0.0, -steepest]),
         np.array([1.2, 0.3, 1.0, steepest]),

@@ -14,9 +14,11 @@ SCALE = ("A", "e", "M")
 RESOLUTION = ("a", "c", "g", "d")
 
 
-def with_resolution(fitted: tuple[str, ...]) -> tuple[str, ...]:
-    """The parameters of a fit, with a and c where no resolution parameter is among them."""
-    return fitted if any(name in RESOLUTION for name in fitted) else (*fitted, "a", "c")
+def with_resolution(fitted: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The parameters of a fit, with resolution parameters if there are none: what to try, one after the other.
+
+    Cells of few different pT fix a, but not a and c."""
+    return [fitted] if any(name in RESOLUTION for name in fitted) else [(*fitted, "a", "c"), (*fitted, "a")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,14 @@ class ParameterLayout:
         return [f"{name}_{i}" for name in self.fitted for i in range(self.bins)]
 
     @property
+    def resolution_terms(self) -> tuple[str, ...]:
+        """The resolution parameters among `fitted`."""
+        return tuple(name for name in self.fitted if name in RESOLUTION)
+
+    @property
     def fits_resolution(self) -> bool:
         """Whether sigma^2 is fitted beside mu."""
-        return any(name in RESOLUTION for name in self.fitted)
+        return len(self.resolution_terms) > 0
 
     def of(self, vector: FloatArray, name: str) -> FloatArray:
         """The values of one parameter per eta bin (bins,); 0 if it is not fitted."""

@@ -9,6 +9,7 @@ import numpy as np
 from iminuit import Minuit
 
 from muonkit.calibration import lineshape
+from muonkit.calibration.lineshape import Kernel
 from muonkit.calibration.massfit import PARAMETERS, FitOptions
 from muonkit.core.arrays import FloatArray
 
@@ -25,16 +26,21 @@ class RefereeFit:
 
 
 def fit_binned(
-    counts: FloatArray, edges: FloatArray, node: FloatArray, weight: FloatArray, options: FitOptions
+    counts: FloatArray,
+    edges: FloatArray,
+    node: FloatArray,
+    weight: FloatArray,
+    options: FitOptions,
+    kernel: Kernel | None = None,
 ) -> RefereeFit:
     """Binned likelihood with analytic gradient: counts (bins,), mass edges (bins + 1,) [GeV], template nodes [GeV] and
     weights (nodes,)."""
-    kind = lineshape.KERNELS[options.kernel]
+    kernel = kernel or lineshape.GAUSSIAN[options.kernel]
     mean, width = options.slope_prior
 
     @lru_cache(maxsize=1)  # value and gradient are asked for at the same point
     def model(theta: tuple[float, ...]) -> tuple[FloatArray, FloatArray]:
-        p, dp = lineshape.probabilities(np.array(theta), edges, node, weight, kind)
+        p, dp = lineshape.probabilities(np.array(theta), edges, node, weight, kernel)
         return np.maximum(p, 1e-14), dp
 
     def cost(*theta: float) -> float:
@@ -50,14 +56,20 @@ def fit_binned(
 
 
 def fit_unbinned(
-    masses: FloatArray, window: tuple[float, float], node: FloatArray, weight: FloatArray, options: FitOptions
+    masses: FloatArray,
+    window: tuple[float, float],
+    node: FloatArray,
+    weight: FloatArray,
+    options: FitOptions,
+    kernel: Kernel | None = None,
 ) -> RefereeFit:
-    """Unbinned likelihood of the masses (n,) [GeV] in `window` [GeV]; template nodes [GeV] and weights (nodes,)."""
-    kind = lineshape.KERNELS[options.kernel]
+    """Unbinned likelihood of the masses (n,) [GeV] in `window` [GeV]; template nodes [GeV] and weights (nodes,);
+    `kernel`: the Gaussian one of the options if not given."""
+    kernel = kernel or lineshape.GAUSSIAN[options.kernel]
     mean, width = options.slope_prior
 
     def cost(*theta: float) -> float:
-        p = lineshape.density(np.array(theta), masses, window, node, weight, kind)
+        p = lineshape.density(np.array(theta), masses, window, node, weight, kernel)
         return float(-np.log(np.maximum(p, 1e-14)).sum() + ((theta[3] - mean) / width) ** 2 / 2)
 
     return _minimise(Minuit(cost, *options.start, name=PARAMETERS))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 from muonkit.calibration import key
 from muonkit.calibration.config import MAX_FAILED_SHARE, Calibrate
 from muonkit.calibration.reach import ReachCounts
-from muonkit.calibration.summary import ClosureFit, FitSummary, RowCounts, SampleFit, with_values
+from muonkit.calibration.summary import ClosureFit, RowCounts, SampleFit, with_values
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.calibration.verdict import (
     Verdict,
@@ -21,6 +21,7 @@ from muonkit.calibration.verdict import (
     failed_cells,
     notes_on_fit,
     same_closure,
+    simulation_fit,
     split_closure,
     validated,
 )
@@ -129,12 +130,12 @@ class CalibrationResult(KeptResult, SampleFit):
     """Corrections of the momentum scale, and the resolution, with their proof.
 
     A, e, M, a, c, g, d and `errors`: per eta bin, in the units of `bias` and `resolution`; NaN where a parameter was
-    not fitted. `simulation`: the same fit to the simulated sample. `systematics`: name -> shift of all values in the
-    order of `parameter_names`. `verdict`: PASS or ATTENTION, and why."""
+    not fitted. `simulation`: the same fit to the simulated sample, against 0. `systematics`: name -> shift of all
+    values in the order of `parameter_names`. `verdict`: PASS or ATTENTION, and why."""
 
     FILE: ClassVar[str] = "calibration.json"
 
-    simulation: FitSummary
+    simulation: ClosureFit
     systematics: Mapping[str, FloatArray]
     closure: Closure
     rows_read: RowCounts
@@ -188,6 +189,7 @@ class CalibrationResult(KeptResult, SampleFit):
         checks = (
             failed_cells(self.cells, self.max_failed_share),
             extraction(self),
+            simulation_fit(self.simulation),
             same_closure(self.closure.same.test),
             split_closure(self.closure.split.test),
         )
@@ -201,13 +203,23 @@ class CalibrationResult(KeptResult, SampleFit):
     def numbers(self) -> dict[str, Any]:
         """The key numbers, as they stand in report.json."""
         closure = self.closure
-        return key.of_fit(self) | key.of_closure("same", closure.same) | key.of_closure("split", closure.split)
+        simulation = key.of_closure("simulation", self.simulation)
+        return (
+            key.of_fit(self)
+            | simulation
+            | key.of_closure("same", closure.same)
+            | key.of_closure("split", closure.split)
+        )
 
     @property
     def rows(self) -> key.Rows:
         """The key numbers as rows of a table."""
         closure = self.closure
-        closures = [key.closure_row("same sample", closure.same), key.closure_row("other half", closure.split)]
+        closures = [
+            key.closure_row("simulation", self.simulation),
+            key.closure_row("same sample", closure.same),
+            key.closure_row("other half", closure.split),
+        ]
         return [*key.row_rows(self.rows_read), *key.fit_rows(self, closures)]
 
     def report(self) -> str:

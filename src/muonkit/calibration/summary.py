@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
 from muonkit.calibration.accumulate import CellMasses
-from muonkit.calibration.closure import ZeroTest, against_zero
+from muonkit.calibration.closure import ScaleOff, ZeroTest, against_zero, scale_off
 from muonkit.calibration.derive import Derived
 from muonkit.calibration.diagnostics import Diagnostics, correlation, diagnose
 from muonkit.calibration.extract import Extraction
@@ -23,7 +23,7 @@ from muonkit.core.plain import plain_fields, rebuilt_fields
 class FitSummary:
     """Values and errors of every fitted parameter per eta bin, by its letter: each (bins,), in the units of `bias` and
     `resolution`. `covariance`: of all values in the order of `parameter_names`, such as A_0 ... A_11 e_0 ...;
-    `eta_edges`: (bins + 1,); chi2, ndf and p-value: the cells against the parameters."""
+    `eta_edges`: (bins + 1,); chi2, ndf and p-value: the cells against the parameters; no p-value if ndf is 0."""
 
     eta_edges: FloatArray
     values: Mapping[str, FloatArray]
@@ -32,7 +32,7 @@ class FitSummary:
     covariance: FloatArray
     chi2: float
     ndf: int
-    p_value: float
+    p_value: float | None
 
     @classmethod
     def of(cls, extraction: Extraction, **more: Any) -> Self:
@@ -46,7 +46,7 @@ class FitSummary:
             covariance=extraction.covariance,
             chi2=extraction.chi2,
             ndf=extraction.ndf,
-            p_value=float(chi2_distribution.sf(extraction.chi2, extraction.ndf)),
+            p_value=float(chi2_distribution.sf(extraction.chi2, extraction.ndf)) if extraction.ndf > 0 else None,
             **more,
         )
 
@@ -81,14 +81,17 @@ def with_values(content: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ClosureFit(FitSummary):
-    """A fit to corrected muons, and its scale parameters against 0."""
+    """A fit that should find no bias, of corrected muons or of simulation: its scale parameters against 0, and how far
+    the scale is off."""
 
     test: ZeroTest
+    scale: tuple[ScaleOff, ...]
 
     @classmethod
     def against(cls, extraction: Extraction, applied: Extraction | None = None) -> Self:
         """`applied`: corrections from other muons, whose errors count too."""
-        return cls.of(extraction, test=against_zero(extraction, None if applied is None else applied.covariance))
+        extra = None if applied is None else applied.covariance
+        return cls.of(extraction, test=against_zero(extraction, extra), scale=scale_off(extraction, extra))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +113,14 @@ class CellCounts:
 @dataclass(frozen=True, slots=True)
 class PairCounts:
     """Pairs without a fault, and those selected; of the others, those outside the mass window, then those outside the
-    cuts, then those outside the eta range."""
+    cuts, then those outside the eta range; of those selected, those with a weight below 0."""
 
     read: int
     selected: int
     outside_window: int
     outside_cuts: int
     outside_eta: int
+    negative: int
 
 
 @dataclass(frozen=True, slots=True)

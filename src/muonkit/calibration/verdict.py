@@ -7,11 +7,13 @@ import numpy as np
 
 from muonkit.calibration.closure import ZeroTest
 from muonkit.calibration.diagnostics import Correlation
-from muonkit.calibration.summary import CellCounts, FitSummary, SampleFit
+from muonkit.calibration.summary import CellCounts, ClosureFit, FitSummary, SampleFit
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.core.result import Status
 
 EXTRACTION_P = 1e-4  # cells against the parameters
+DOUBTFUL_P = 0.01  # below, a PASS is commented
+SIMULATION_P = 1e-3  # the simulation's own fit against 0
 SPLIT_P = 1e-3  # corrections of one half against the other half
 SAME_PULL = 0.5  # a closed loop on one sample leaves far less than a standard deviation
 VALIDATION_P = 1e-3  # scale against 1 on another resonance
@@ -74,11 +76,33 @@ def failed_cells(cells: CellCounts, limit: float) -> Check:
 
 
 def extraction(fit: FitSummary) -> Check:
-    """Cells against the parameters."""
+    """Cells against the parameters. Without degrees of freedom nothing is tested, and the check does not pass."""
     p = fit.p_value
+    if p is None:
+        sentence = (
+            "The parameters are not tested: there are as many of them as measurements in the cells (ndf = 0). "
+            "Fit fewer parameters, use wider eta bins, or lower fit.min_entries."
+        )
+        return Check("extraction", False, sentence)
     if p >= EXTRACTION_P:
         return Check("extraction", True, f"The parameters describe the cells (p = {p:.2g}).")
     return Check("extraction", False, f"The parameters do not describe the cells (p = {p:.2g} < {EXTRACTION_P:g}).")
+
+
+def simulation_fit(fit: ClosureFit) -> Check:
+    """The fit to simulation, the one sample whose truth is known, against 0, and its cells against its parameters."""
+    size = ", ".join(f"{1e5 * off.value:+.1f} ± {1e5 * off.error:.1f} at {off.pt:g} GeV" for off in fit.scale)
+    found = f"scale off by [10⁻⁵]: {size}; p = {fit.test.p_value:.2g}, worst {fit.test.worst}"
+    if fit.p_value is not None and fit.p_value < EXTRACTION_P:
+        sentence = f"The parameters do not describe the simulation (p = {fit.p_value:.2g} < {EXTRACTION_P:g}; {found})."
+        return Check("simulation", False, sentence)
+    if fit.test.p_value >= SIMULATION_P:
+        return Check("simulation", True, f"The fit finds no bias in the simulation ({found}).")
+    sentence = (
+        f"The fit finds a bias in the simulation ({found}). Either its muons are biased, or the method is: "
+        "corrections of data are wrong by as much in the second case."
+    )
+    return Check("simulation", False, sentence)
 
 
 def same_closure(test: ZeroTest) -> Check:
@@ -111,6 +135,8 @@ def validated(after: ScaleLeft) -> Check:
 def notes_on_fit(fit: SampleFit) -> list[str]:
     """What is worth knowing of a fit: condition, correlations, parameters at a limit."""
     diagnostics, notes = fit.diagnostics, []
+    if fit.p_value is not None and EXTRACTION_P <= fit.p_value < DOUBTFUL_P:
+        notes.append(f"The parameters describe the cells poorly (p = {fit.p_value:.2g} < {DOUBTFUL_P:g}).")
     if abs(diagnostics.condition_number) > CONDITION:
         notes.append(
             f"The fit is ill-conditioned (condition number {diagnostics.condition_number:.2g}); "

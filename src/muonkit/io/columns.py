@@ -28,23 +28,24 @@ def read_columns(path: Path) -> dict[str, AnyArray]:
         return {name: table[name].to_numpy() for name in table.column_names}
 
 
-def write_masses(path: Path, counts: FloatArray, edges: FloatArray) -> None:
+def write_masses(path: Path, counts: FloatArray, edges: FloatArray, variances: FloatArray | None = None) -> None:
     """Write counts (cells, mass bins), with evenly spaced edges (mass bins + 1,) [GeV], as gzipped UHI JSON
-    with the axes `cell` and `mass`, atomically."""
+    with the axes `cell` and `mass`, atomically. Without `variances`, the variances are the counts."""
     axes = (
         hist.axis.Integer(0, len(counts), name="cell", label="cell", flow=False),
         hist.axis.Regular(len(edges) - 1, edges[0], edges[-1], name="mass", label="mass [GeV]", flow=False),
     )
-    histogram = hist.Hist(*axes, storage=hist.storage.Double())
-    histogram.view()[...] = counts
+    histogram = hist.Hist(*axes, storage=hist.storage.Double() if variances is None else hist.storage.Weight())
+    histogram.view()[...] = counts if variances is None else np.stack([counts, variances], axis=-1)
     text = json.dumps(histogram, default=uhi.io.json.default)
     write_gzip(path, text.encode())
 
 
-def read_masses(path: Path) -> tuple[FloatArray, FloatArray]:
-    """Counts (cells, mass bins) and mass edges (mass bins + 1,) [GeV]. Raises InputError if the file is absent or
-    damaged."""
+def read_masses(path: Path) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Counts and their variances (cells, mass bins), and mass edges (mass bins + 1,) [GeV]. Raises InputError if the
+    file is absent or damaged."""
     text = read_gzip(path, what="histogram of masses")
     with reading(str(path), "histogram of masses"):
         histogram = hist.Hist(json.loads(text, object_hook=uhi.io.json.object_hook))
-        return np.asarray(histogram.values()), np.asarray(histogram.axes[1].edges)
+        counts, variances = np.asarray(histogram.values()), np.asarray(histogram.variances())
+        return counts, variances, np.asarray(histogram.axes[1].edges)

@@ -5,9 +5,8 @@ from pathlib import Path
 from muonkit.calibration import export
 from muonkit.calibration.accumulate import narrowed
 from muonkit.calibration.closure import BiasCorrector
-from muonkit.calibration.parameters import with_resolution
 from muonkit.calibration.result import CalibrationResult, Closure
-from muonkit.calibration.summary import ClosureFit, FitSummary
+from muonkit.calibration.summary import ClosureFit
 from muonkit.core.files import write_json
 from muonkit.pipelines.counting import Count
 from muonkit.pipelines.study import Study
@@ -28,10 +27,10 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
     fit = study.fitter(template, pairs)
 
     nominal = fit("fit data", pairs)
-    fitted = with_resolution(study.config.fit.parameters)
-    simulated = fit("fit simulation", template.masses[0], fitted, template_errors=False)
+    simulated = fit.simulation(template.masses[0])
     half = fit("fit half of data", first_half)
-    narrow_masses, narrow_settings = narrowed(pairs, study.settings, study.config.binning.mass_bins // 10)
+    narrow_by = study.config.binning.mass_bins // 10
+    narrow_masses, narrow_settings = narrowed(pairs, study.settings, narrow_by, fit.plan.merging)
     narrow = fit.counted_by(narrow_settings)("fit narrower window", narrow_masses)
 
     # closure: corrected muons from the start; and, independent of them, corrections of one half on the other
@@ -48,7 +47,7 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
         pairs,
         before=pairs,
         after=corrected_pairs,
-        simulation=FitSummary.of(simulated.extraction),
+        simulation=ClosureFit.against(simulated.extraction),
         systematics=systematics,
         closure=Closure(
             same=ClosureFit.against(closed.extraction),
@@ -56,14 +55,15 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
         ),
         rows_read=data.rows,
         resonance=study.peak,
-        warnings=study.warnings(template, data),
+        warnings=(*study.warnings(template, data), *study.reduced_resolution(simulated)),
         provenance=study.provenance(),
         max_failed_share=study.config.fit.max_failed_share,
     )
     write_cells(out, nominal)
     biases = export.variations(nominal.extraction, systematics)
-    content = export.Content(biases, nominal.resolution, simulated.resolution, edges, data.sample)
-    export.write(out / "corrections.json.gz", content)
+    terms = simulated.extraction.layout.resolution_terms
+    resolutions = (nominal.resolution(terms), simulated.resolution(terms))
+    export.write(out / "corrections.json.gz", export.Content(biases, *resolutions, edges, data.sample))
     write_json(out / CalibrationResult.FILE, result.to_json())
     study.workspace.finish()
     return result

@@ -9,12 +9,11 @@ from muonkit.calibration.accumulate import (
     CellMasses,
     Corrector,
     CountSettings,
-    GenMasses,
     accumulate,
-    accumulate_generator,
 )
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.reach import PtCounts, ReachCounts
+from muonkit.calibration.response import Truth, accumulate_truth
 from muonkit.calibration.summary import RowCounts
 from muonkit.core.arrays import FloatArray
 from muonkit.core.errors import InputError
@@ -42,23 +41,23 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class CountTask:
-    """One chunk of a file, or one block of the built-in generator; what to count in it, whether generator masses are
+    """One chunk of a file, or one block of the built-in generator; what to count in it, whether generated muons are
     counted too, and whether repeated pairs are looked for, among one pair in `one_in` (0: not at all)."""
 
     piece: DimuonPiece
     settings: CountSettings
     counts: tuple[Count, ...] = (Count(),)
-    generator: bool = False
+    truth: bool = False
     one_in: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PieceCounts:
-    """The sums of one task: one CellMasses per count; generator masses, and what the pairs show, where asked for; what
+    """The sums of one task: one CellMasses per count; generated muons, and what the pairs show, where asked for; what
     was wrong in the rows."""
 
     masses: tuple[CellMasses, ...]
-    generator: GenMasses | None
+    truth: Truth | None
     summary: source.Summary
     looked: Looked | None = None
 
@@ -68,12 +67,12 @@ Map = Callable[[Callable[[CountTask], PieceCounts], Iterable[CountTask]], Iterab
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Sums over all chunks: one CellMasses per count, generator masses, what was wrong in the files, numbers of rows,
+    """Sums over all chunks: one CellMasses per count, generated muons, what was wrong in the files, numbers of rows,
     the softest muons of every piece with the name of its file, the pT of the selected muons, and how many of them the
     corrections reach that are tested."""
 
     masses: tuple[CellMasses, ...]
-    generator: GenMasses | None
+    truth: Truth | None
     warnings: tuple[str, ...]
     rows: RowCounts
     softest: tuple[tuple[str, Softest], ...]
@@ -88,11 +87,11 @@ class Counted:
         return self.pt.range
 
     @property
-    def gen_masses(self) -> GenMasses:
-        """The generator masses. Raises ValueError if they were not asked for."""
-        if self.generator is None:
-            raise ValueError("these tasks did not count generator masses")
-        return self.generator
+    def known_truth(self) -> Truth:
+        """What was counted of generated muons. Raises ValueError if that was not asked for."""
+        if self.truth is None:
+            raise ValueError("these tasks did not count generated muons")
+        return self.truth
 
 
 def count(tasks: list[CountTask], run: Map, max_bad_share: float) -> Counted:
@@ -108,10 +107,10 @@ def count(tasks: list[CountTask], run: Map, max_bad_share: float) -> Counted:
     found = repeats([(name, each.hashes) for name, each in looked], max(tasks[0].one_in, 1))
     warnings += refuse_repeated(found, max_bad_share)
     masses = tuple(reduce(add, same) for same in zip(*(part.masses for part in parts), strict=True))
-    generators = [part.generator for part in parts if part.generator is not None]
+    truths = [part.truth for part in parts if part.truth is not None]
     return Counted(
         masses,
-        reduce(add, generators) if generators else None,
+        reduce(add, truths) if truths else None,
         tuple(warnings),
         RowCounts(total.rows, total.dropped, total.same_sign, total.unmatched, found.pairs),
         tuple((name, each.softest) for name, each in looked),
@@ -135,10 +134,10 @@ def count_piece(task: CountTask) -> PieceCounts:
     """The sums of one task; module-level, so that it can travel to another process."""
     table, summary = load(task.piece)
     masses = tuple(accumulate(each.of(table), task.settings) for each in task.counts)
-    generator = accumulate_generator(table, task.settings) if task.generator else None
+    truth = accumulate_truth(table, task.settings) if task.truth else None
     tested = next((each.corrector for each in task.counts if isinstance(each.corrector, Corrections)), None)
     looked = Looked.at(table, task.settings, task.one_in, tested) if task.one_in else None
-    return PieceCounts(masses, generator, summary, looked)
+    return PieceCounts(masses, truth, summary, looked)
 
 
 def rows_of(pieces: Iterable[DimuonPiece]) -> int:

@@ -25,7 +25,7 @@ COMMAND = {
 }
 
 RESULTS = (CalibrationResult.FILE, ValidationResult.FILE)
-TABLES = ("config.toml", "cells.parquet", "masses.json.gz", "templates.parquet")
+TABLES = ("config.toml", "cells.parquet", "masses.json.gz", "curves.json.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def read(out: Path, kind: type[Outcome]) -> FinishedRun[Outcome]:
     config = parse(text, Calibrate, str(out / "config.toml"))
     result = kind.open(out)
     sample = labels.sample(result.provenance.sample, config.input.format)
-    return FinishedRun(result, _tables(out, config.fit.kernel), text, sample)
+    return FinishedRun(result, _tables(out), text, sample)
 
 
 def _require_files(out: Path, name: str, command: str) -> None:
@@ -127,18 +127,20 @@ def _require_files(out: Path, name: str, command: str) -> None:
         raise InputError(f"{out}: is not the folder of a finished run ({', '.join(missing)} missing). {way_out}")
 
 
-def _tables(out: Path, kernel: str) -> CellTables:
+def _tables(out: Path) -> CellTables:
     try:
-        cells, templates = read_columns(out / "cells.parquet"), read_columns(out / "templates.parquet")
-        counts, edges = read_masses(out / "masses.json.gz")
+        cells = read_columns(out / "cells.parquet")
+        counts, variances, edges = read_masses(out / "masses.json.gz")
+        curves, _, _ = read_masses(out / "curves.json.gz")
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{out}: its tables cannot be read ({error}). Run the same command again.") from error
-    if len(cells["cell"]) != len(counts):
+    if len(cells["cell"]) != len(counts) or counts.shape != curves.shape:
         raise InputError(
-            f"{out}: cells.parquet holds {len(cells['cell'])} cells, masses.json.gz {len(counts)}. "
+            f"{out}: cells.parquet holds {len(cells['cell'])} cells, masses.json.gz {len(counts)}, "
+            f"curves.json.gz {len(curves)}. "
             "They are of different runs; run the same command again in an empty folder."
         )
-    return CellTables(cells, counts, edges, templates, kernel)
+    return CellTables(cells, counts, variances, curves, edges)
 
 
 def _finish(out: Path, html: str, verdict: Verdict, numbers: dict[str, Any], rows: key.Rows) -> ReportResult:

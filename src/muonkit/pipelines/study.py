@@ -1,5 +1,6 @@
 """What a calibration and a validation have in common: files to counts, counts to parameters."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -7,7 +8,10 @@ from typing import Self
 from muonkit.calibration.accumulate import CellMasses, CountSettings
 from muonkit.calibration.config import Calibrate
 from muonkit.calibration.derive import Derived, FitPlan, derive, plan_cells
+from muonkit.calibration.extract import NotFixedError
+from muonkit.calibration.parameters import with_resolution
 from muonkit.calibration.result import Peak, Provenance
+from muonkit.calibration.weights import notes
 from muonkit.core.config import parse, read_text
 from muonkit.core.files import check_outputs
 from muonkit.core.particles import resonance
@@ -53,10 +57,10 @@ class Study:
         return cls(text, config, pieces, files, workspace, settings, runner)
 
     def count_template(self) -> Counted:
-        """Reconstructed and generator masses of the simulation."""
+        """Reconstructed masses of the simulation, and what it knows of generated muons."""
         one_in = repeated.one_in(rows_of(self.pieces.template))
         tasks = [
-            CountTask(piece, self.settings, generator=True, one_in=one_in if isinstance(piece, Chunk) else 0)
+            CountTask(piece, self.settings, truth=True, one_in=one_in if isinstance(piece, Chunk) else 0)
             for piece in self.pieces.template
         ]
         return self._count("count simulation", tasks)
@@ -73,9 +77,9 @@ class Study:
 
     def fitter(self, template: Counted, data: CellMasses) -> "Fitter":
         """Fits of the cells that hold enough of `data` and of the template. Raises InputError if there are none."""
-        generator, choice = template.gen_masses, self.config.fit
-        merging = plan_cells(data, generator, self.settings, choice.min_entries)
-        return Fitter(FitPlan(self.settings, choice, generator, merging, template.masses[0]), self.runner)
+        truth, choice = template.known_truth, self.config.fit
+        merging = plan_cells(data, truth.masses, self.settings, choice.min_entries)
+        return Fitter(FitPlan(self.settings, choice, truth, merging, template.masses[0]), self.runner)
 
     @property
     def peak(self) -> Peak:
@@ -86,7 +90,14 @@ class Study:
     def warnings(self, template: Counted, data: Counted) -> tuple[str, ...]:
         """What was left out, what was wrong in the files, and with the cuts behind them."""
         cut = reconstructed_cut(data.softest, self.settings)
-        return (*self.pieces.notes, *template.warnings, *data.warnings, *([cut] if cut else []))
+        signed = (*notes("data", data.masses[0]), *notes("simulation", template.masses[0]))
+        return (*self.pieces.notes, *template.warnings, *data.warnings, *signed, *([cut] if cut else []))
+
+    def reduced_resolution(self, simulated: Derived) -> tuple[str, ...]:
+        """One line if the cells fixed less of the resolution of the simulation than a and c."""
+        if simulated.extraction.layout.fitted == with_resolution(self.config.fit.parameters)[0]:
+            return ()
+        return ("the cells do not fix a and c of the resolution: a alone is used, the same resolution at every pT",)
 
     def provenance(self) -> Provenance:
         """What is needed to make a result again."""
@@ -114,6 +125,14 @@ class Fitter:
     ) -> Derived:
         """See `derive`; `what` names the step."""
         return derive(self.plan, masses, self.runner.map(what), fitted, template_errors)
+
+    def simulation(self, masses: CellMasses) -> Derived:
+        """The fit to the simulation, with as many resolution parameters as its cells fix if none is configured."""
+        *choices, last = with_resolution(self.plan.choice.parameters)
+        for fitted in choices:
+            with suppress(NotFixedError):
+                return self("fit simulation", masses, fitted, template_errors=False)
+        return self("fit simulation", masses, last, template_errors=False)
 
     def counted_by(self, settings: CountSettings) -> "Fitter":
         """The same fits to masses in another window."""

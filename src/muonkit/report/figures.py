@@ -36,10 +36,13 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class MassSpectrum:
-    """Entries per mass bin, fitted curve and its background, in the same bins; edges [GeV]."""
+    """Entries per mass bin and their variances, fitted curve and its background, in the same bins; edges [GeV].
+
+    The variances are the entries, unless some have weights below 0."""
 
     edges: FloatArray
     counts: FloatArray
+    variances: FloatArray
     model: FloatArray
     background: FloatArray
     lines: tuple[str, ...] = ()
@@ -47,7 +50,13 @@ class MassSpectrum:
     @property
     def pulls(self) -> FloatArray:
         """(data - fit) per expected standard deviation."""
-        return (self.counts - self.model) / np.sqrt(np.maximum(self.model, 1e-12))
+        expected = self.model + (self.variances - self.counts)
+        return (self.counts - self.model) / np.sqrt(np.maximum(expected, 1e-12))
+
+    @property
+    def errors(self) -> FloatArray:
+        """Standard deviations of the entries."""
+        return np.sqrt(np.maximum(self.variances, 0))
 
 
 @styled
@@ -187,10 +196,10 @@ def _fit(axes: Axes, spectrum: MassSpectrum) -> None:
     axes.stairs(spectrum.background, edges, fill=True, color=GREY, alpha=0.35, linewidth=0, label="background")
     axes.plot(centres, spectrum.model, color=ORANGE, label="fit", zorder=2)
     axes.errorbar(
-        centres, counts, np.sqrt(counts), fmt="o", color=INK, markersize=2.2, elinewidth=0.8, label="pairs", zorder=3
+        centres, counts, spectrum.errors, fmt="o", color=INK, markersize=2.2, elinewidth=0.8, label="pairs", zorder=3
     )
     axes.set_xlim(edges[0], edges[-1])
-    axes.set_ylim(0, 1.25 * max(float((counts + np.sqrt(counts)).max()), float(spectrum.model.max()), 1))
+    axes.set_ylim(0, 1.25 * max(float((counts + spectrum.errors).max()), float(spectrum.model.max()), 1))
     width = float(edges[1] - edges[0])
     axes.set_ylabel(f"pairs / {width * 1e3:.3g} MeV")
     axes.legend(loc="upper right")

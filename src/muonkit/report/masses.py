@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from muonkit.calibration.lineshape import KERNELS, exponential, probabilities
+from muonkit.calibration.lineshape import exponential
 from muonkit.calibration.massfit import PARAMETERS
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.report.figures import MassSpectrum
@@ -16,13 +16,14 @@ Columns = Mapping[str, AnyArray]
 
 @dataclass(frozen=True, slots=True)
 class CellTables:
-    """Columns per cell, counts (cells, mass bins) and edges [GeV], columns per template node; kernel of the fits."""
+    """Columns per cell; counts, their variances and the fitted curve (cells, mass bins); mass edges (mass bins + 1,)
+    [GeV]."""
 
     cells: Columns
     counts: FloatArray
+    variances: FloatArray
+    curves: FloatArray
     edges: FloatArray
-    templates: Columns
-    kernel: str
 
     @property
     def ndf(self) -> IntArray:
@@ -60,17 +61,13 @@ def chosen(tables: CellTables) -> list[tuple[str, int]]:
 
 def spectrum(tables: CellTables, cell: int, eta_edges: FloatArray) -> MassSpectrum:
     """Counts of one cell and the fitted curve in the same bins."""
-    cells, edges, counts = tables.cells, tables.edges, tables.counts[cell]
+    cells, edges, counts, variances = tables.cells, tables.edges, tables.counts[cell], tables.variances[cell]
     theta = np.array([cells[name][cell] for name in PARAMETERS])
-    rows = tables.templates["cell"] == cell
-    node, weight = tables.templates["mass"][rows], tables.templates["weight"][rows]
-    shares, _ = probabilities(theta, edges, node, weight, KERNELS[tables.kernel])
     width = edges[-1] - edges[0]
     value, _ = exponential((edges - edges[0]) / width, theta[3] * width)
     total = counts.sum()
-    return MassSpectrum(
-        edges, counts, total * shares, total * theta[2] * np.diff(value), _lines(tables, cell, eta_edges)
-    )
+    background = total * theta[2] * np.diff(value)
+    return MassSpectrum(edges, counts, variances, tables.curves[cell], background, _lines(tables, cell, eta_edges))
 
 
 def _lines(tables: CellTables, cell: int, eta_edges: FloatArray) -> tuple[str, ...]:

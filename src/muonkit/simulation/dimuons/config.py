@@ -47,12 +47,18 @@ class InjectedBias(PerEta):
 
 
 class InjectedResolution(PerEta):
-    """(sigma_k/k)^2 = a^2 + c^2 pT^2 (1 + g^2/pT^2)/(1 + d^2/pT^2); sigma_eta, sigma_phi [rad] for the angles."""
+    """(sigma_k/k)^2 = a^2 + c^2 pT^2 (1 + g^2/pT^2)/(1 + d^2/pT^2); sigma_eta, sigma_phi [rad] for the angles.
+
+    Tails: the share `tail_share` of the muons has a resolution `tail_factor` times as wide; `straggling` [GeV] is the
+    mean of an exponential loss of momentum, whose mean is taken off."""
 
     a: tuple[float, ...] = (0.012,)
     c: tuple[float, ...] = (1.3e-4,)
     g: tuple[float, ...] = (0.0,)
     d: tuple[float, ...] = (0.0,)
+    tail_share: tuple[float, ...] = (0.0,)
+    tail_factor: tuple[float, ...] = (1.0,)
+    straggling: tuple[float, ...] = (0.0,)
     sigma_eta: float = Field(0.0, ge=0)
     sigma_phi: float = Field(0.0, ge=0)
 

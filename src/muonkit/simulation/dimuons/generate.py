@@ -109,8 +109,9 @@ def per_muon(values: tuple[float, ...], choice: PerEta, eta: FloatArray) -> Floa
 
 
 def _reconstruct(muon: MuonArrays, q: int, config: SimulateDimuons, rng: np.random.Generator) -> MuonArrays:
-    """Gaussian kick of the curvature, then the bias; kicks of the angles if asked for."""
+    """Kick of the curvature, then the bias; kicks of the angles if asked for."""
     kick = rng.standard_normal(len(muon.pt)) * _relative_sigma(muon, config)
+    kick = _with_tails(kick, muon, config, rng)
     k = biased_curvature((1 + kick) / muon.pt, q, muon.eta, config)
     resolution = config.resolution
     eta, phi = muon.eta, muon.phi
@@ -124,6 +125,16 @@ def _relative_sigma(muon: MuonArrays, config: SimulateDimuons) -> FloatArray:
     res = config.resolution
     a, c, g, d = (per_muon(values, res, muon.eta) for values in (res.a, res.c, res.g, res.d))
     return np.sqrt(a**2 + c**2 * (muon.pt**2 + g**2) / (1 + (d / muon.pt) ** 2))
+
+
+def _with_tails(kick: FloatArray, muon: MuonArrays, config: SimulateDimuons, rng: np.random.Generator) -> FloatArray:
+    res, n = config.resolution, len(kick)
+    if any(res.tail_share):
+        wide = rng.random(n) < per_muon(res.tail_share, res, muon.eta)
+        kick = np.where(wide, kick * per_muon(res.tail_factor, res, muon.eta), kick)
+    if any(res.straggling):
+        kick = kick + (rng.standard_exponential(n) - 1) * per_muon(res.straggling, res, muon.eta) / muon.pt
+    return kick
 
 
 def biased_curvature(k_true: FloatArray, q: int, eta: FloatArray, config: SimulateDimuons) -> FloatArray:
