@@ -114,6 +114,7 @@ def validation() -> dict[str, Any]:
     """validation.json of a run with nothing wrong."""
     return {
         "rows_read": ROWS,
+        "muons": {"calibrated": 20000, "extrapolated": 15000, "held": 2, "outside": 0},
         "resonance": RESONANCE | {"name": "z"},
         "before": scale(-2e-3, 1e-9),
         "after": scale(1e-4, 0.3),
