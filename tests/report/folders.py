@@ -116,6 +116,7 @@ def validation() -> dict[str, Any]:
     """validation.json of a run with nothing wrong."""
     return {
         "rows_read": ROWS,
+        "muons": {"calibrated": 20000, "extrapolated": 15000, "held": 2, "outside": 0},
         "resonance": RESONANCE | {"name": "z"},
         "muons": {"calibrated": 20_000, "extrapolated": 10_000, "held": 0, "outside": 0},
         "before": scale(-2e-3, 1e-9),

@@ -29,7 +29,7 @@ RESOLUTION_LIMIT = 0.3
 LOWEST = 0.3  # GeV; a slower muon loses more energy the slower it is, and e is no constant
 HIGHEST = 1e4  # GeV
 PT_NODES = np.geomspace(0.1, HIGHEST, 577)  # GeV, 2 % apart
-TAIL = 1e-3  # share of the muons of an eta bin that lies below, and above, the range of a sample
+TAIL = 0.01  # share of the muons of an eta bin that lies below, and above, the range of a sample; few fix nothing
 CALIBRATED, EXTRAPOLATED, HELD, OUTSIDE = range(4)
 
 
