@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from muonkit.core import limits
 from muonkit.core.errors import InputError
@@ -24,13 +24,34 @@ def rising(edges: tuple[float, ...]) -> tuple[float, ...]:
 Edges = Annotated[tuple[float, ...], AfterValidator(rising)]
 
 
-def _range(pair: tuple[float, float]) -> tuple[float, float]:
+def rising_pair(pair: tuple[float, float]) -> tuple[float, float]:
     if not pair[0] < pair[1]:
         raise ValueError(f"range must rise, but {pair[0]:g} is followed by {pair[1]:g}")
     return pair
 
 
-Range = Annotated[tuple[float, float], AfterValidator(_range)]
+Range = Annotated[tuple[float, float], AfterValidator(rising_pair)]
+
+
+def drawable(label: str) -> str:
+    """The text, if it can stand on a figure. Raises ValueError if it has control characters or its mathtext, between
+    dollar signs, is wrong."""
+    if not label.isprintable():
+        raise ValueError("has control characters; leave them out")
+    if "$" in label:
+        from matplotlib.cbook import is_math_text
+        from matplotlib.mathtext import MathTextParser
+
+        try:
+            if is_math_text(label):
+                MathTextParser("path").parse(label)
+        except ValueError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise ValueError(f"is not valid mathtext ({reason}); correct it, or write \\$ for a dollar sign") from None
+    return label
+
+
+Label = Annotated[str, Field(max_length=200), AfterValidator(drawable)]
 
 
 class Section(BaseModel):
@@ -72,7 +93,7 @@ def _fault(name: str, model: type[BaseModel], fault: Any) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     given = fault.get("input")
     shown = "" if isinstance(given, dict) else f" (found {given!r})"
-    return f"{name}: {key}: {message}{shown}"
+    return ": ".join(part for part in (name, key, f"{message}{shown}") if part)
 
 
 def _suggestion(model: type[BaseModel], location: tuple[Any, ...]) -> str:

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from muonkit.core.config import Section
+from muonkit.core.config import Label, Section
 
 Format = Literal["dimuon", "cms-csv", "nanoaod"]
 
@@ -23,7 +23,7 @@ class Input(Section):
     simulation_format: Format | None = None
     simulation_tree: str | None = None
     simulation_columns: dict[str, str] | None = None
-    label: str = ""
+    label: Label = ""
     chunk_size: int = Field(500_000, ge=1)
     max_bad_share: float = Field(0.01, ge=0, le=1)
 

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
 from muonkit.calibration.accumulate import CountSettings, selected
 from muonkit.calibration.binning import Binning
@@ -16,9 +17,10 @@ from muonkit.core.particles import resonance
 from muonkit.data.dimuons import Dimuons, concatenate
 from muonkit.io import source
 from muonkit.pipelines.counting import DimuonPiece, load
-from muonkit.simulation.dimuons.config import Generate, GenerateCuts, SimulateDimuons
-from muonkit.simulation.dimuons.generate import EventBlock, make_block
+from muonkit.simulation.dimuons.config import Generate, GenerateCuts, SimulateDimuons, Spectrum
+from muonkit.simulation.dimuons.generate import TRIED, EventBlock, make_block, require_acceptance
 
+ENOUGH_ACCEPTED = 100  # generated pairs: their share is known to a tenth
 ENOUGH = 200_000  # selected pairs: quantiles are known to 1e-3
 Map = Callable[[Callable[[DimuonPiece], Dimuons], Iterable[DimuonPiece]], Iterable[Dimuons]]
 
@@ -54,10 +56,13 @@ def pieces(config: Calibrate, base: Path) -> Pieces:
 
 
 def _blocks(config: Calibrate) -> list[DimuonPiece]:
-    """As many blocks as give about template.events accepted pairs, judged by the first one."""
+    """As many blocks as give about template.events accepted pairs, judged by the first one, or more if it has few."""
     generator = generator_config(config)
-    accepted = max(len(make_block(EventBlock(generator, 0))), 1)
-    return [EventBlock(generator, number) for number in range(-(-config.template.events // accepted))]
+    accepted, tried = 0, 0
+    while accepted < ENOUGH_ACCEPTED and tried * generator.generate.block < TRIED:
+        accepted, tried = accepted + len(make_block(EventBlock(generator, tried))), tried + 1
+    require_acceptance(generator, accepted, tried * generator.generate.block)
+    return [EventBlock(generator, number) for number in range(-(-config.template.events * tried // accepted))]
 
 
 def files(data: list[source.Chunk], template: list[DimuonPiece], *more: Path) -> list[Path]:
@@ -71,7 +76,7 @@ def generator_config(config: Calibrate) -> SimulateDimuons:
     template, edges = config.template, config.binning.eta_edges
     spectrum = template.spectrum
     if "pt_min" not in spectrum.model_fields_set:
-        spectrum = spectrum.model_copy(update={"pt_min": _least_parent_pt(config)})
+        spectrum = _above(spectrum, _least_parent_pt(config))
     return SimulateDimuons(
         generate=Generate(
             events=template.events,
@@ -85,6 +90,16 @@ def generator_config(config: Calibrate) -> SimulateDimuons:
             eta_max=max(abs(edges[0]), abs(edges[-1])), scaled_pt_min=0.9 * config.selection.scaled_pt_min
         ),
     )
+
+
+def _above(spectrum: Spectrum, pt_min: float) -> Spectrum:
+    try:
+        return Spectrum.model_validate(spectrum.model_dump() | {"pt_min": pt_min})
+    except ValidationError:
+        raise InputError(
+            f"template.spectrum: holds no parents above {pt_min:.3g} GeV, which selection.scaled_pt_min needs; "
+            "raise pt_max, lower pt_power, or lower the cut"
+        ) from None
 
 
 def _least_parent_pt(config: Calibrate) -> float:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
-from muonkit.core.config import Edges, Range, Section
+from muonkit.core.config import Edges, Label, Range, Section
 from muonkit.muid.likelihood.config import LikelihoodSettings
 from muonkit.muid.swim.config import Species
 
@@ -76,7 +76,7 @@ class PayloadChoice(Section):
 class Drawing(Section):
     """What figures show besides the data: boundaries of the sectors in phi [deg], the chimney in phi and theta."""
 
-    label: str = "Simulation"
+    label: Label = "Simulation"
     sector_boundaries: tuple[float, ...] = tuple(-157.5 + 45 * i for i in range(8))
     chimney: tuple[float, float, float, float] | None = (60.0, 120.0, 110.0, 125.0)
 

@@ -1,25 +1,35 @@
 """`muonkit simulate dimuons`: its configuration."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from muonkit.core.config import Edges, Section, rising
-from muonkit.core.particles import ResonanceName
+from muonkit.core.config import Edges, Section, rising, rising_pair
+from muonkit.core.particles import WINDOW, ResonanceName
+
+REACH = 1.12  # pairs are kept up to this factor outside the mass window
+MOST_EVENTS = 1_000_000_000
+STEEPEST = 100  # slope of the background x width of the window: exp(STEEPEST) is far from an overflow
+PairMass = Annotated[float, Field(ge=0.01, le=10_000)]
+MassWindow = Annotated[tuple[PairMass, PairMass], AfterValidator(rising_pair)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Spectrum(Section):
     """Production: dN/dpT ~ pT (1 + (pT/pt_scale)^2)^-pt_power in [pt_min, pt_max] GeV, flat in |y| < y_max."""
 
-    pt_scale: float = Field(6.0, gt=0)
-    pt_power: float = Field(3.2, gt=1)
+    pt_scale: float = Field(6.0, ge=1e-3, le=1e4)
+    pt_power: float = Field(3.2, ge=1.001, le=50)
     pt_min: float = Field(0.0, ge=0)
-    pt_max: float = Field(120.0, gt=0)
-    y_max: float = Field(2.5, gt=0)
+    pt_max: float = Field(120.0, gt=0, le=1e5)
+    y_max: float = Field(2.5, gt=0, le=20)
 
     @model_validator(mode="after")
     def _range_rises(self) -> Self:
         rising((self.pt_min, self.pt_max))
+        above = (1 + (self.pt_min / self.pt_scale) ** 2) ** (1 - self.pt_power)
+        if above < 1e-250:
+            raise ValueError("the spectrum is 0 above pt_min; lower pt_min or pt_power, or raise pt_scale")
         return self
 
 
@@ -41,9 +51,15 @@ class PerEta(Section):
 class InjectedBias(PerEta):
     """A, e [GeV], M [1/GeV] that the reconstructed muons need to be right: k_true = (1 + A - e k) k + q M."""
 
-    A: tuple[float, ...] = (0.0,)
-    e: tuple[float, ...] = (0.0,)
-    M: tuple[float, ...] = (0.0,)
+    A: tuple[Annotated[float, Field(gt=-1, le=10)], ...] = (0.0,)
+    e: tuple[Annotated[float, Field(ge=-10, le=10)], ...] = (0.0,)
+    M: tuple[Annotated[float, Field(ge=-1, le=1)], ...] = (0.0,)
+
+
+Term = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Factor = Annotated[float, Field(ge=1, le=10)]
+TermScale = Annotated[float, Field(ge=0, le=1e4)]
 
 
 class InjectedResolution(PerEta):
@@ -52,15 +68,15 @@ class InjectedResolution(PerEta):
     Tails: the share `tail_share` of the muons has a resolution `tail_factor` times as wide; `straggling` [GeV] is the
     mean of an exponential loss of momentum, whose mean is taken off."""
 
-    a: tuple[float, ...] = (0.012,)
-    c: tuple[float, ...] = (1.3e-4,)
-    g: tuple[float, ...] = (0.0,)
-    d: tuple[float, ...] = (0.0,)
-    tail_share: tuple[float, ...] = (0.0,)
-    tail_factor: tuple[float, ...] = (1.0,)
-    straggling: tuple[float, ...] = (0.0,)
-    sigma_eta: float = Field(0.0, ge=0)
-    sigma_phi: float = Field(0.0, ge=0)
+    a: tuple[Term, ...] = (0.012,)
+    c: tuple[Term, ...] = (1.3e-4,)
+    g: tuple[TermScale, ...] = (0.0,)
+    d: tuple[TermScale, ...] = (0.0,)
+    tail_share: tuple[Share, ...] = (0.0,)
+    tail_factor: tuple[Factor, ...] = (1.0,)
+    straggling: tuple[Term, ...] = (0.0,)
+    sigma_eta: float = Field(0.0, ge=0, le=1)
+    sigma_phi: float = Field(0.0, ge=0, le=1)
 
 
 class Background(Section):
@@ -73,14 +89,20 @@ class Background(Section):
 class Generate(Section):
     """How many accepted pairs, from which resonance, by which engine; `truth`: write the generator muons."""
 
-    events: int = Field(gt=0)
-    seed: int = Field(1, ge=0)
+    events: int = Field(gt=0, le=MOST_EVENTS)
+    seed: Seed = 1
     resonance: ResonanceName = "jpsi"
-    mass_window: tuple[float, float] | None = None
+    mass_window: MassWindow | None = None
     radiation: bool = True
     engine: Literal["builtin", "pythia"] = "builtin"
     truth: bool = True
-    block: int = Field(100_000, ge=1000)
+    block: int = Field(100_000, ge=1000, le=1_000_000)
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The masses [GeV] that are kept: of the mass window, and somewhat outside."""
+        low, high = self.mass_window or WINDOW[self.resonance]
+        return low / REACH, high * REACH
 
 
 class GenerateCuts(Section):
@@ -99,3 +121,11 @@ class SimulateDimuons(Section):
     resolution: InjectedResolution = InjectedResolution()
     background: Background = Background()
     selection: GenerateCuts = GenerateCuts()
+
+    @model_validator(mode="after")
+    def _background_is_finite(self) -> Self:
+        low, high = self.generate.reach
+        if abs(self.background.slope) * (high - low) > STEEPEST:
+            most = STEEPEST / (high - low)
+            raise ValueError(f"background.slope: is too steep for {low:.3g}-{high:.3g} GeV; at most {most:.3g} per GeV")
+        return self

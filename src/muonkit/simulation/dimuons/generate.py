@@ -12,13 +12,14 @@ from muonkit.core import random
 from muonkit.core.arrays import BoolArray, FloatArray
 from muonkit.core.errors import InputError
 from muonkit.core.kinematics import MuonArrays, mass
-from muonkit.core.particles import WINDOW, Resonance, resonance
+from muonkit.core.particles import Resonance, resonance
 from muonkit.data.dimuons import Dimuons, Identity
 from muonkit.simulation.dimuons import decays
 from muonkit.simulation.dimuons.config import PerEta, SimulateDimuons
 
-REACH = 1.12  # pairs are kept up to this factor outside the mass window
 AHEAD = 8  # blocks asked for at once
+TRIED = 1_000_000  # pairs that must have been generated before too few accepted ones are a fault
+ACCEPTED = 1e-5  # least share of accepted pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,13 @@ class EventBlock:
 
 
 def generate(config: SimulateDimuons, run: Callable[..., Iterable[Dimuons]] = map) -> Iterator[Dimuons]:
-    """Tables of accepted pairs, `config.generate.events` of them in all. `run` stands in for `map`."""
-    missing, numbers = config.generate.events, count()
+    """Tables of accepted pairs, `config.generate.events` of them in all. `run` stands in for `map`.
+
+    Raises InputError if almost no pair is accepted."""
+    missing, numbers, tried = config.generate.events, count(), 0
     while missing > 0:
+        require_acceptance(config, config.generate.events - missing, tried)
+        tried += AHEAD * config.generate.block
         for table in run(make_block, [EventBlock(config, number) for number in islice(numbers, AHEAD)]):
             kept = table[: min(missing, len(table))]
             missing -= len(kept)
@@ -40,8 +45,26 @@ def generate(config: SimulateDimuons, run: Callable[..., Iterable[Dimuons]] = ma
                 yield kept
 
 
+def require_acceptance(config: SimulateDimuons, accepted: int, tried: int) -> None:
+    """Raises InputError, with the likely reason, if fewer than ACCEPTED of at least TRIED pairs were accepted."""
+    if tried < TRIED or accepted >= ACCEPTED * tried:
+        return
+    passed = _passed(_generated(EventBlock(config, 0)), config)
+    reason, share = min(((name, float(mask.mean())) for name, mask in passed.items()), key=lambda each: each[1])
+    raise InputError(
+        f"{accepted} of {tried} generated pairs are accepted; {share:.2%} pass {reason}. "
+        "Widen it, or change spectrum, bias or resolution."
+    )
+
+
 def make_block(block: EventBlock) -> Dimuons:
     """The accepted pairs of one block."""
+    table = _generated(block)
+    accepted: BoolArray = np.all(list(_passed(table, block.config).values()), axis=0)
+    return table[accepted]
+
+
+def _generated(block: EventBlock) -> Dimuons:
     config, n = block.config, block.config.generate.block
     rng = random.stream(config.generate.seed, block.number)
     species = resonance(config.generate.resonance)
@@ -50,8 +73,7 @@ def make_block(block: EventBlock) -> Dimuons:
     first = np.int64(block.number) * n
     number = np.ones(n, dtype=np.int64)
     identity = Identity(number, number * (block.number + 1), first + np.arange(n, dtype=np.int64))
-    table = Dimuons(plus, minus, np.ones(n), identity, gen_plus, gen_minus)
-    return table[_accepted(table, config, species)]
+    return Dimuons(plus, minus, np.ones(n), identity, gen_plus, gen_minus)
 
 
 def _generator_muons(
@@ -64,7 +86,7 @@ def _generator_muons(
     plus, minus = _signal(config, species, pt, y, phi, rng)
     if not is_background.any():
         return plus, minus
-    masses = _background_mass(config, species.name, n, rng)
+    masses = _background_mass(config, n, rng)
     other_plus, other_minus = decays.decay_mass(masses, np.zeros(n), pt, y, phi, rng)
     return _choose(is_background, other_plus, plus), _choose(is_background, other_minus, minus)
 
@@ -90,15 +112,10 @@ def _choose(mask: BoolArray, yes: MuonArrays, no: MuonArrays) -> MuonArrays:
     return MuonArrays(*(np.where(mask, a, b) for a, b in zip(yes, no, strict=True)))
 
 
-def _background_mass(config: SimulateDimuons, name: str, n: int, rng: np.random.Generator) -> FloatArray:
-    low, high = _reach(config, name)
+def _background_mass(config: SimulateDimuons, n: int, rng: np.random.Generator) -> FloatArray:
+    low, high = config.generate.reach
     slope = config.background.slope or 1e-9
     return low + np.log1p(rng.random(n) * np.expm1(slope * (high - low))) / slope
-
-
-def _reach(config: SimulateDimuons, name: str) -> tuple[float, float]:
-    low, high = config.generate.mass_window or WINDOW[name]
-    return low / REACH, high * REACH
 
 
 def per_muon(values: tuple[float, ...], choice: PerEta, eta: FloatArray) -> FloatArray:
@@ -145,15 +162,16 @@ def biased_curvature(k_true: FloatArray, q: int, eta: FloatArray, config: Simula
     return 2 * constant / (1 + A + np.sqrt(np.maximum((1 + A) ** 2 - 4 * e * constant, 0)))
 
 
-def _accepted(table: Dimuons, config: SimulateDimuons, species: Resonance) -> BoolArray:
-    low, high = _reach(config, species.name)
-    cuts = config.selection
+def _passed(table: Dimuons, config: SimulateDimuons) -> dict[str, BoolArray]:
+    """Which pairs (n,) pass, by the name of the cut. Pairs without a curvature pass none."""
+    (low, high), cuts = config.generate.reach, config.selection
     positive = (table.plus.pt > 0) & (table.minus.pt > 0)
     with np.errstate(invalid="ignore"):
         m = mass(table.plus, table.minus)
-    smaller = np.minimum(table.plus.pt, table.minus.pt)
+    scaled = np.minimum(table.plus.pt, table.minus.pt) * resonance(config.generate.resonance).mass
     central = np.maximum(np.abs(table.plus.eta), np.abs(table.minus.eta)) < cuts.eta_max
-    accepted: BoolArray = (
-        positive & central & (m > low) & (m < high) & (smaller * species.mass > cuts.scaled_pt_min * m)
-    )
-    return accepted
+    return {
+        f"the cut |eta| < {cuts.eta_max:g}": positive & central,
+        f"the mass window with its margin, {low:.4g}-{high:.4g} GeV": positive & (m > low) & (m < high),
+        f"the cut on pT/m x m_resonance > {cuts.scaled_pt_min:g} GeV": positive & (scaled > cuts.scaled_pt_min * m),
+    }
