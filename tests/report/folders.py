@@ -118,7 +118,6 @@ def validation() -> dict[str, Any]:
         "rows_read": ROWS,
         "muons": {"calibrated": 20000, "extrapolated": 15000, "held": 2, "outside": 0},
         "resonance": RESONANCE | {"name": "z"},
-        "muons": {"calibrated": 20_000, "extrapolated": 10_000, "held": 0, "outside": 0},
         "before": scale(-2e-3, 1e-9),
         "after": scale(1e-4, 0.3),
         "fit": fit(("A",)),
