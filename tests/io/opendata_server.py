@@ -1,7 +1,8 @@
 """A web server for tests of downloads, as bad as asked for."""
 
+import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CONTENT = b"pt1,eta1,phi1\n" + b"4.5,-1.25,0.5\n" * 20_000
@@ -64,4 +65,27 @@ def serving():
         finally:
             server.released.set()
             server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def answering(answer):
+    """A server whose every answer are these bytes; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection, suppress(OSError):
+                        connection.settimeout(1)
+                        connection.recv(5000)
+                        connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
             thread.join()

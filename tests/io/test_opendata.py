@@ -1,11 +1,12 @@
 """Downloads against a server of our own on 127.0.0.1, with the faults servers have."""
 
+import gc
 import hashlib
 import socket
 from dataclasses import replace
 
 import pytest
-from tests.io.opendata_server import CONTENT, serving
+from tests.io.opendata_server import CONTENT, answering, serving
 
 from muonkit.core.errors import InputError
 from muonkit.io import opendata
@@ -194,3 +195,41 @@ def test_the_published_records_are_complete():
         assert entry.url == f"https://opendata.cern.ch/record/{entry.record}/files/{entry.file_name}"
         assert entry.licence == "CC0"
         assert len(bytes.fromhex(entry.sha256)) == 32
+
+
+BODY = b"x" * 100
+MALFORMED = {
+    "nothing": b"",
+    "no status": b"HTTP/1.1\r\n\r\n",
+    "zeros": bytes(500),
+    "status of letters": b"HTTP/1.1 abc OK\r\n\r\n",
+    "many headers": b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 500 + b"\r\n",
+    "long header": b"HTTP/1.1 200 OK\r\nA: " + b"b" * 100_000 + b"\r\n\r\n",
+    "length below 0": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n" + BODY,
+    "length of letters": b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\n\r\n" + BODY,
+    "endless length": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n" + BODY,
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 10, 20\r\n\r\n" + BODY,
+    "chunk of letters": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" + BODY,
+    "chunk below 0": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n" + BODY,
+    "long chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 5000 + b"\r\n" + BODY,
+    "to a broken URL": b"HTTP/1.1 301 x\r\nLocation: http://[bad\r\n\r\n",
+    "to a file": b"HTTP/1.1 301 x\r\nLocation: file:///etc/passwd\r\n\r\n",
+    "to a bad port": b"HTTP/1.1 302 x\r\nLocation: http://a:b:c/\r\n\r\n",
+    "in a circle": b"HTTP/1.1 302 x\r\nLocation: /\r\n\r\n",
+    "escapes": b"HTTP/1.1 404 <script>\x1b[31mred\x07\r\n\r\n",
+    "login": b'HTTP/1.1 401 x\r\nWWW-Authenticate: =\xff,,"\r\n\r\n',
+    "100 for ever": b"HTTP/1.1 100 Continue\r\n\r\n" * 50,
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # urllib forgets the socket of an answer it cannot follow
+@pytest.mark.parametrize("answer", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_answer_is_one_printable_line(record, tmp_path, answer):
+    with answering(answer) as port, pytest.raises(InputError) as caught:
+        fetch(replace(record, url=f"http://127.0.0.1:{port}/{record.file_name}"), tmp_path)
+    (line,) = caught.value.faults
+    assert line.isprintable()
+    assert len(line) < 500
+    assert not (tmp_path / record.file_name).exists()
+    del caught
+    gc.collect()

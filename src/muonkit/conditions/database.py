@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from muonkit.core.errors import InputError
 
@@ -34,6 +34,8 @@ FIRST_PAUSE_S = 0.01
 URL_OPTIONS = {"unix_sock", "application_name"}  # of pg8000, those that are text
 TURNED_AWAY = {"40001", "40P01"}  # PostgreSQL: serialisation failure, deadlock
 TOO_LONG = "55P03"  # PostgreSQL: lock not available
+SQLITE_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+BACKUP = "restore it from a backup"
 SQLITE_TURNED_AWAY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -73,6 +75,9 @@ class Database:
             if "disk is full" in _reason(error):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.shown) from error
             raise InputError(f"{self.shown}: the database says: {_reason(error)}{_way_out(error)}") from error
+        except (ValueError, TypeError, LookupError, SQLAlchemyError) as error:  # of rows that are no rows of ours
+            reason = " ".join(str(error).split())[:120]
+            raise InputError(f"{self.shown}: the database is damaged ({reason}); {BACKUP}") from error
 
 
 def patiently(once: Callable[[], Answer]) -> Answer:
@@ -92,7 +97,7 @@ def patiently(once: Callable[[], Answer]) -> Answer:
 def turned_away(error: DBAPIError) -> bool:
     """Whether the same transaction may succeed if it is tried again. It has changed nothing."""
     if isinstance(error.orig, sqlite3.Error):
-        return (getattr(error.orig, "sqlite_errorcode", 0) & 0xFF) in SQLITE_TURNED_AWAY
+        return _sqlite_code(error) in SQLITE_TURNED_AWAY
     return bool(TURNED_AWAY & {_fields(error).get("C")})
 
 
@@ -181,7 +186,14 @@ def _reason(error: DBAPIError) -> str:
     return fields.get("M") or str(error.orig).partition("\n")[0]
 
 
+def _sqlite_code(error: DBAPIError) -> int:
+    """The kind of an error of SQLite, 0 for other databases."""
+    return int(getattr(error.orig, "sqlite_errorcode", 0)) & 0xFF
+
+
 def _way_out(error: DBAPIError) -> str:
+    if _sqlite_code(error) in SQLITE_DAMAGED:
+        return f"; {BACKUP}"
     if error.connection_invalidated:
         return "; the connection is lost, try again"
     if turned_away(error) or _fields(error).get("C") == TOO_LONG:

@@ -2,9 +2,9 @@
 
 import getpass
 import os
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, delete, insert, literal, select, text, tuple_, update
 
@@ -13,6 +13,7 @@ from muonkit.conditions.payload import AuditRow, Entry, GlobalTag, Payload
 from muonkit.conditions.rules import LIMIT
 from muonkit.conditions.tables import entries, global_tags, history, names, payloads
 
+Record = TypeVar("Record", Payload, GlobalTag, Entry, AuditRow)
 LAST_REVISION = text("SELECT COALESCE(MAX(revision), 0) FROM payloads WHERE name = :name")
 INSERT_TAG = text(
     "INSERT INTO global_tags (name, state, comment, created, author) "
@@ -79,14 +80,15 @@ def all_payloads(connection: Connection, name: str | None = None) -> list[Payloa
 
 def all_tags(connection: Connection) -> list[GlobalTag]:
     """All global tags, by name."""
-    return [GlobalTag(**row._mapping) for row in connection.execute(select(global_tags).order_by(global_tags.c.name))]
+    question = select(global_tags).order_by(global_tags.c.name)
+    return [_typed(GlobalTag(**row._mapping)) for row in connection.execute(question)]
 
 
 def tag_named(connection: Connection, tag: str, *, lock: bool = False) -> GlobalTag | None:
     """The global tag, or None. With `lock` no other transaction can change it or its entries until this one ends."""
     question = select(global_tags).where(global_tags.c.name == tag)
     row = connection.execute(question.with_for_update() if lock else question).one_or_none()
-    return None if row is None else GlobalTag(**row._mapping)
+    return None if row is None else _typed(GlobalTag(**row._mapping))
 
 
 def insert_tag(connection: Connection, tag: str, comment: str) -> bool:
@@ -143,13 +145,22 @@ def _is(tag: str, entry: Entry) -> ColumnElement[bool]:
 def all_history(connection: Connection) -> list[AuditRow]:
     """All lines of the audit trail, oldest first."""
     question = select(history.c.time, history.c.who, history.c.what, history.c.details).order_by(history.c.id)
-    return [AuditRow(*row) for row in connection.execute(question)]
+    return [_typed(AuditRow(*row)) for row in connection.execute(question)]
 
 
 def _payload(row: Row[Any]) -> Payload:
-    return Payload(**row._mapping)
+    return _typed(Payload(**row._mapping))
 
 
 def _entry(row: Row[Any]) -> Entry:
     iov = IoV(row.first_exp, row.first_run, row.final_exp, row.final_run)
-    return Entry(row.name, row.revision, iov, row.checksum, row.schema)
+    return _typed(Entry(row.name, row.revision, iov, row.checksum, row.schema))
+
+
+def _typed(record: Record) -> Record:
+    """The record. Raises TypeError for texts and numbers that are none, as in a damaged SQLite."""
+    for part in fields(record):
+        value = getattr(record, part.name)
+        if part.type in (str, int) and not isinstance(value, part.type):
+            raise TypeError(f"{part.name} is {value!r}")
+    return record

@@ -63,7 +63,7 @@ def create_store(location: str | Path, payloads: Path | None = None, contents: C
     opened = database.server(str(location)) if database.is_url(location) else database.new_sqlite(Path(location))
     store = Store(opened, files, contents)
     try:
-        opened.write(lambda connection: _upgrade(connection, opened.shown))
+        opened.write(lambda connection: _upgrade(connection, store))
         _make_folder(store)
     except BaseException:
         store.close()
@@ -339,8 +339,13 @@ def _create(shown: str) -> str:
     return f"muonkit conditions create {shown}" + (" --payloads DIR" if database.is_url(shown) else "")
 
 
-def _upgrade(connection: Connection, shown: str) -> None:
+def _upgrade(connection: Connection, store: Store) -> None:
+    """Raises InputError where the database has been lost, but not the payload files: a new one would hide that."""
+    shown, root = store.database.shown, store.files.root
     before, after = schema.upgrade(connection, shown)
+    if not before and store.database.file and any(store.files.all()):
+        way_out = f"restore {database.FILE} from a backup, or move the files away"
+        raise InputError(f"{shown}: the database is empty, but there are payload files in {root}; {way_out}")
     if before < after:
         queries.record(connection, "migrate" if before else "create", f"schema {before} to {after}")
 

@@ -131,8 +131,9 @@ def _open(record: OpenDataRecord, start: int) -> Any:
 
 
 def _line(error: Any) -> str:
-    """What an error says, in one line that is not long."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    """What an error says, in one printable line that is not long."""
+    said = " ".join(str(error).split())[:200]
+    return "".join(letter if letter.isprintable() else "?" for letter in said) or type(error).__name__
 
 
 def _first_byte(response: Any, asked: int, record: OpenDataRecord) -> int:
