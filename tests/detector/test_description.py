@@ -194,7 +194,7 @@ def test_the_same_file_gives_the_same_arrays(load):
         ),
         (
             ("z = [-40, 40]", "z = [40, -40]"),
-            'layers "barrel": z.0: must rise, but 40 is followed by -40 (found [40, -40])',
+            'layers "barrel": z.0: range must rise, but 40 is followed by -40 (found [40, -40])',
         ),
         (("z = [-40, 40]", ""), 'layers "barrel": z: is missing; add it'),
         (("radius", "raduis"), "layers \"barrel\": raduis: unknown key; did you mean 'radius'?"),

@@ -86,7 +86,7 @@ def parse_toml(text: str, name: str, depth: int = DEPTH) -> dict[str, Any]:
     """The content of TOML. Raises InputError if it is not TOML or is nested deeper than `depth`."""
     try:
         content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise InputError(f"{name}: not valid TOML: {reason}") from error
     if deeper_than(content, depth):
