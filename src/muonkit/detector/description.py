@@ -13,7 +13,7 @@ number, the sector and the side of a surface. Lengths are in cm, unless the key 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from muonkit.core import config
 from muonkit.core.config import Section
@@ -67,7 +67,7 @@ class Layer(Section):
     name: Pattern
     z0: Coordinate = 0.0
     first: int = Field(1, ge=-10_000, le=1_000_000, strict=True)
-    material: str | None = None
+    material: Name | None = None
     thickness: Lengths | None = None
     thickness_um: Lengths | None = None
     x0: Lengths | None = None
@@ -197,7 +197,7 @@ def _dot(a: Vector, b: Vector) -> float:
 class Slice(Section):
     """So much of one material [cm]."""
 
-    material: str
+    material: Name
     thickness: Size
 
 
@@ -206,6 +206,13 @@ class Repeat(Section):
 
     repeat: Count
     of: tuple[Slice, ...] = MANY
+
+
+def _kind_of_slice(value: Any) -> str:
+    return "Repeat" if isinstance(value, Repeat) or (isinstance(value, dict) and "repeat" in value) else "Slice"
+
+
+AnySlice = Annotated[Annotated[Slice, Tag("Slice")] | Annotated[Repeat, Tag("Repeat")], Discriminator(_kind_of_slice)]
 
 
 class Volume(Section):
@@ -220,8 +227,8 @@ class Volume(Section):
     rho: Ranges
     z: Ranges
     along: Literal["rho", "z"] = "rho"
-    material: str | None = None
-    slices: tuple[Slice | Repeat, ...] = Field((), max_length=10_000)
+    material: Name | None = None
+    slices: tuple[AnySlice, ...] = Field((), max_length=10_000)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -280,7 +287,7 @@ class Description(Section):
     title: Title
     envelope: Envelope
     field: FieldSection
-    materials: dict[str, MaterialSection] = Field(default_factory=dict, max_length=1000)
+    materials: dict[Name, MaterialSection] = Field(default_factory=dict, max_length=1000)
     layers: tuple[AnyLayer, ...] = Field((), max_length=10_000)
     volumes: tuple[Volume, ...] = Field((), max_length=MOST_BLOCKS)
 

@@ -94,7 +94,10 @@ def build(description: Description, path: Path) -> Detector:
     order = _used(description)
     surfaces, layers = surface_arrays(description, known, order)
     volumes, blocks = volume_arrays(description, order)
-    field = build_field(description.field, path.parent)
+    try:
+        field = build_field(description.field, path.parent)
+    except InputError as error:
+        raise InputError([f"{path}: {fault}" for fault in error.faults]) from error
     return Detector(
         name=description.name,
         title=description.title,

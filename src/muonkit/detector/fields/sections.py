@@ -25,7 +25,7 @@ from muonkit.detector.fields.plausible import check_axis, check_factors, check_v
 from muonkit.detector.fields.sheet import Solenoid, Uniform
 
 Outside = Literal["error", "zero"]
-GRID = 4_000_000  # nodes of a sampled field
+GRID = 1_000_000  # nodes of a sampled field
 LENGTHS = {"mm": 0.1, "cm": 1.0, "m": 100.0}  # cm
 FIELDS = {"T": 1.0, "mT": 1e-3, "kG": 0.1, "gauss": 1e-4}  # T
 
