@@ -138,6 +138,7 @@ def test_show_tells_what_is_declared_to_be_zero(tmp_path, capsys):
     (found,) = json.loads(text)["maps"]
     assert code == 0
     assert found["outside"] == "zero"
+    assert 'there it is 0 as declared (outside = "zero")' in json.loads(text)["text"]
     assert found["missing_share"] == pytest.approx((20 / 90) ** 2, abs=0.02)
 
 

@@ -76,7 +76,8 @@ class FieldMap:
 
     def lines(self) -> list[str]:
         """Two lines for a person."""
-        whole = f"{self.covers}, covers the envelope" if not self.missing_share else self.ends
+        declared = ', there it is 0 as declared (outside = "zero")' if self.outside == "zero" else ""
+        whole = f"{self.ends}{declared}" if self.ends else f"{self.covers}, covers the envelope"
         div, curl = (self.divergence_rms_per_m, self.divergence_max_per_m), (self.curl_rms_per_m, self.curl_max_per_m)
         said = [f"{name} B {rms:.1e} (largest {most:.1e})" for name, (rms, most) in (("div", div), ("curl", curl))]
         return [
@@ -185,9 +186,10 @@ def describe(detector: Detector) -> DetectorResult:
 
 def _map(placed: coverage.PlacedMap, envelope: coverage.Envelope) -> FieldMap:
     share, found = coverage.missing_share(placed, envelope), departure(placed, envelope)
+    inside = coverage.ends_inside(placed, envelope)
     return FieldMap(
         *(placed.key, placed.file, placed.reach(), placed.outside, share, *found),
-        ends=coverage.gap(placed, envelope) if share else "",
+        ends=coverage.gap(placed, envelope) if inside else "",
         words=found.words(),
     )
 

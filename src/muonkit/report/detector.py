@@ -57,13 +57,14 @@ def longitudinal(detector: Detector) -> Figure:
 
 
 def _without_field(axes: Axes, detector: Detector) -> None:
-    """Hatches where a field map leaves the envelope without field."""
+    """Hatches where a field map leaves the envelope without field, at any azimuth."""
     r_max, z_min, z_max = detector.envelope
-    r, z = np.linspace(0, r_max, 201), np.linspace(z_min, z_max, 401)
-    points = cylindrical(r, np.zeros(1), z)
-    missing = np.any([np.zeros(len(points), bool), *(placed.missing(points) for placed in detector.maps)], axis=0)
+    r, phi, z = np.linspace(0, r_max, 101), np.arange(16.0) * np.pi / 8, np.linspace(z_min, z_max, 201)
+    missing = np.zeros((len(r), len(z)), np.bool_)
+    for placed in detector.maps:
+        missing |= placed.missing(cylindrical(r, phi, z)).reshape(len(r), len(phi), len(z)).any(axis=1)
     if missing.any():
-        axes.contourf(z, r, missing.reshape(len(r), -1).astype(float), [0.5, 1.5], colors="none", hatches=["///"])
+        axes.contourf(z, r, missing.astype(np.float64), [0.5, 1.5], colors="none", hatches=["///"])
         axes.add_patch(
             Rectangle((0, 0), 0, 0, facecolor="none", edgecolor=INK, hatch="///", lw=0.2, label="no field map")
         )
