@@ -65,3 +65,12 @@ def test_values_per_eta_bin_must_fit_the_bins() -> None:
         config.parse(
             "[generate]\nevents = 1\n[bias]\neta_edges = [0.0, 1.0, 2.0, 3.0]\nA = [1.0, 2.0]\n", SimulateDimuons
         )
+
+
+def test_faults_are_lines_of_limited_length_and_number() -> None:
+    lines = faults(
+        GOOD + "[fit]\n" + "\n".join(f'"k{i}\\n" = 1' for i in range(200)) + '\nmin_entries = "' + "x" * 9000 + '"\n'
+    )
+    assert len(lines) == config.MOST_FAULTS + 1
+    assert lines[-1] == "calib.toml: and 151 faults more"
+    assert all(line.isprintable() and len(line) < 1000 for line in lines)

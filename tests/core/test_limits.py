@@ -93,3 +93,14 @@ def test_what_a_library_raises_becomes_one_line_that_names_the_file() -> None:
     assert caught.value.faults == [
         "muons.root: cannot be read (bad); it is damaged or not a ROOT file. Make it again, or correct the path."
     ]
+
+
+def test_keys_of_many_parts_are_refused_at_once() -> None:
+    with pytest.raises(InputError, match="a key of more than 50 parts"):
+        limits.parse_toml(".".join(["a"] * 20_000) + " = 1", "deep.toml")
+    assert limits.parse_toml(".".join(["a"] * 40) + " = 1", "deep.toml")
+
+
+def test_numbers_of_thousands_of_digits_are_refused() -> None:
+    with pytest.raises(InputError, match="not valid TOML"):
+        limits.parse_toml("x = " + "9" * 10_000, "long.toml")

@@ -194,7 +194,7 @@ def test_the_same_file_gives_the_same_arrays(load):
         ),
         (
             ("z = [-40, 40]", "z = [40, -40]"),
-            'layers "barrel": z.0: must rise, but 40 is followed by -40 (found [40, -40])',
+            'layers "barrel": z.0: range must rise, but 40 is followed by -40 (found [40, -40])',
         ),
         (("z = [-40, 40]", ""), 'layers "barrel": z: is missing; add it'),
         (("radius", "raduis"), "layers \"barrel\": raduis: unknown key; did you mean 'radius'?"),
@@ -244,6 +244,62 @@ def test_every_fault_of_a_layer_is_one_clear_line(faults, change, expected):
 def test_every_fault_of_a_volume_is_one_clear_line(faults, change, expected):
     found = faults((HEAD + BLOCK).replace(*change))
     assert any(expected in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (('name = "barrel"', 'name = "{0.__class__}"'), "'0.__class__' is no placeholder"),
+        (('name = "barrel"', 'name = "{x"'), "braces do not match"),
+        (('name = "barrel"', 'name = "{n:999999999d}"'), "{n} cannot be written as '999999999d'"),
+        (('name = "barrel"', 'name = "{sector:02d}"'), "has no {sector} or {side} to be written so; use {n}"),
+        (('name = "barrel"', r'name = "a\u0007"'), "a name has no control characters"),
+        (
+            ("z = [-40, 40]", "z = [-40, 40]\nsectors = 1000000000"),
+            "sectors: Input should be less than or equal to 10000",
+        ),
+        (("z = [-40, 40]", "z = [-40, 40]\nsectors = true"), "sectors: Input should be a valid integer"),
+        (("z = [-40, 40]", "z = [-40, inf]"), "z.0.1: Input should be a finite number"),
+        (("z = [-40, 40]", "z = [-40, 1e9]"), "z.0: must lie between -1e+06 and 1e+06 cm"),
+        (("[10, 20, 30]", "[1e-300, 20, 30]"), "radius.0: must be at least 1e-09 cm"),
+        (("[10, 20, 30]", "[nan, 20, 30]"), "radius.0: Input should be a finite number"),
+        (("[10, 20, 30]", '["10", 20, 30]'), "radius.0: Input should be a valid number"),
+        (
+            ('material = "silicon"\nthickness_um = [100, 200, 300]', 'material = "vacuum"\nx0 = 0.1'),
+            "x0: vacuum has no radiation length",
+        ),
+        (("B = [0, 0, 2]", "B = [0, 0, 15000]"), "field.uniform.B.2: Input should be less than or equal to 50"),
+        (("r = 100,", "r = 1e300,"), "envelope.r: Input should be less than or equal to 1000000"),
+    ],
+)
+def test_names_and_numbers_have_bounds(faults, change, expected):
+    found = faults((HEAD + BARREL).replace(*change))
+    assert any(expected in line for line in found), found
+    assert all(line.isprintable() for line in found)
+
+
+SLICE = '{ material = "iron", thickness = 1 }, '
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            BARREL.replace("z = [-40, 40]", "z = [-40, 40]\nsectors = 10000") * 4,
+            "layers: with all copies 120000, more than",
+        ),
+        (BLOCK.replace("repeat = 2", "repeat = 1000000000000"), "repeat: Input should be less than or equal to 10000"),
+        (BLOCK.replace("of = [", "of = [" + SLICE * 11).replace("repeat = 2", "repeat = 10000"), "130001 with repeats"),
+        (
+            BLOCK.replace("thickness = 2 }", "thickness = 2, x = 1 }"),
+            "slices.1.Slice.x: unknown key; known are material",
+        ),
+        ("[materials.m]\ndensity = 0\nof = { iron = 1 }\n", "materials.m.density: Input should be greater than"),
+        ("[materials.m]\ndensity = 1\nZ = 0\nA = 1\nX0 = 1\nI = 10\n", "materials.m.Z: Input should be greater than"),
+    ],
+)
+def test_sizes_have_bounds(faults, text, expected):
+    assert any(expected in line for line in faults(HEAD + text))
 
 
 def ring(rho: str, z: str) -> str:

@@ -16,6 +16,7 @@ from muonkit.detector.distort import (
     add_material,
     distorted,
     misalign,
+    read_distortions,
     restored,
     scale_field,
     unscale_field,
@@ -226,3 +227,45 @@ def test_volumes_have_no_thickness_in_radiation_lengths(belle2):
 def test_layers_without_material_cannot_get_more_of_it(belle2):
     with pytest.raises(InputError, match="'barrel/fwd/1/00' has no material"):
         add_material(belle2, "barrel/fwd/1/00", x0=0.1)
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        (
+            'kind = "misalign"\nlayers = "TOB/*"\ntranslation = [nan, 0, 0]',
+            "0.misalign.translation.0: .*finite",
+        ),
+        ('kind = "misalign"\nlayers = "TOB/*"\ntranslation = [1e308, 0, 0]', "translation.0: .*less than or equal to"),
+        ('kind = "misalign"\nlayers = "TOB/*"\nrotation = [0, 0, 90]', "rotation.2: .*less than or equal to 10"),
+        ('kind = "scatter"\nlayers = "TOB/*"\nseed = 1000000000000000000000', "seed: .*less than"),
+        ('kind = "scatter"\nlayers = "TOB/*"\ntranslation = [-1, 0, 0]', "translation.0: .*greater than or equal to 0"),
+        ('kind = "field"\nfactor = 0', "factor: .*greater than"),
+        ('kind = "field"\nfactor = true', "factor: .*valid number"),
+        ('kind = "material"\nlayers = []\nfactor = 2', "layers: .*at least 1"),
+        ('kind = "material"\nlayers = "a"\nfactr = 2', "distort.0.material.factr: unknown key; did you mean 'factor'"),
+        ('kind = "melt"', "distort.0: .*'melt'"),
+    ],
+)
+def test_faulty_values_are_refused_with_their_key(tmp_path, table, fault):
+    (tmp_path / "wrong.toml").write_text(f"[[distort]]\n{table}\n")
+    with pytest.raises(InputError, match=f"wrong.toml: .*{fault}"):
+        read_distortions(tmp_path / "wrong.toml")
+
+
+def test_a_file_of_distortions_is_read_in_its_order(tmp_path):
+    (tmp_path / "two.toml").write_text(
+        '[[distort]]\nkind = "field"\nfactor = 1.01\n[[distort]]\nkind = "material"\nlayers = "T*"\nfactor = 2\n'
+    )
+    assert read_distortions(tmp_path / "two.toml") == (ScaleField(factor=1.01), AddMaterial(layers=("T*",), factor=2.0))
+
+
+def test_unknown_surfaces_get_a_suggestion(tracker):
+    with pytest.raises(InputError, match=r"no name fits 'TOB/1/mon'; did you mean 'TOB/1/mono'\? names begin"):
+        misalign(tracker, "TOB/1/mon")
+
+
+@pytest.mark.parametrize("frame", ["local", "global"])
+def test_surfaces_do_not_leave_the_envelope(tracker, frame):
+    with pytest.raises(InputError, match=r"\d+ surfaces, first 'TOB/1/.*', would leave the envelope"):
+        Misalign(layers="TOB/*", translation=(0, 300, 300), frame=frame).apply(tracker)

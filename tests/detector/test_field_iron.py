@@ -132,3 +132,12 @@ def test_wrong_toml_is_named_with_its_keys(tmp_path):
     (path := tmp_path / "iron.toml").write_text("z0 = 0\n[barrel]\nfirst = -1\n")
     with pytest.raises(InputError, match=r"iron\.toml: barrel\.first: .*greater than 0"):
         read_iron(path, "field.file")
+
+
+@pytest.mark.parametrize("wrong", ["nan", "inf", "1e30"])
+def test_a_table_with_numbers_that_are_none_is_refused(tmp_path, wrong):
+    plates = len(read_iron(None, "field.file").endcap.iron_Bz)
+    barrel, endcap = "0 " * 10 + f"{wrong}\n", "0 0 0 0 0 0 0 0 0\n"
+    (tmp_path / "iron.txt").write_text(barrel * len(read_iron(None, "field.file").barrel.Bz) + endcap * (10 * plates))
+    with pytest.raises(InputError, match=r"field\.file: .*iron\.txt: it has numbers that are not finite"):
+        read_iron(tmp_path / "iron.txt", "field.file")

@@ -151,7 +151,7 @@ def test_description_by_mixture_and_with_density_effect_of_its_own() -> None:
         ("density = 1\nZ = 6\nof = { iron = 1 }", "not both"),
         ("density = 1\nof = { iorn = 1 }", "'iorn' is not in the library"),
         ("density = 1\nof = { vacuum = 1 }", "'vacuum' is not in the library"),
-        ("density = 1\nof = { iron = -1 }", "must be positive"),
+        ("density = 1\nof = { iron = -1 }", "of.iron: Input should be greater than 0"),
         ("density = 0\nof = { iron = 1 }", "density: "),
         ("density = 1\nZ = 6\nA = 12\nX0 = 19\nI = 0", "I: "),
         ("densty = 1\nof = { iron = 1 }", "did you mean 'density'"),

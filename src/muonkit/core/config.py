@@ -3,12 +3,15 @@
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 
 from muonkit.core import limits
 from muonkit.core.errors import InputError
+
+MOST_FAULTS, MOST_SHOWN = 50, 500  # lines of one file, characters of one reason
 
 
 def rising(edges: tuple[float, ...]) -> tuple[float, ...]:
@@ -81,28 +84,66 @@ def parse(text: str, model: type[Model], name: str = "config") -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise InputError([_fault(name, model, fault) for fault in error.errors()]) from None
+        faults = [_fault(name, content, model, fault) for fault in error.errors()[:MOST_FAULTS]]
+        more = error.error_count() - len(faults)
+        raise InputError([*faults, *([f"{name}: and {more} faults more"] if more else [])]) from None
 
 
-def _fault(name: str, model: type[BaseModel], fault: Any) -> str:
-    key = ".".join(str(part) for part in fault["loc"])
+def _fault(name: str, content: Any, model: type[BaseModel], fault: Any) -> str:
+    key = shown(_key(content, fault["loc"]))
+    begin = f"{name}: {key}" if key else name
     if fault["type"] == "extra_forbidden":
-        return f"{name}: {key}: unknown key{_suggestion(model, fault['loc'])}"
+        return f"{begin}: unknown key{_suggestion(model, fault['loc'])}"
     if fault["type"] == "missing":
-        return f"{name}: {key}: is missing; add it"
-    message = fault["msg"].removeprefix("Value error, ")
+        return f"{begin}: is missing; add it"
+    message = shown(fault["msg"].removeprefix("Value error, "), MOST_SHOWN)
     given = fault.get("input")
-    shown = "" if isinstance(given, dict) else f" (found {given!r})"
-    return ": ".join(part for part in (name, key, f"{message}{shown}") if part)
+    found = "" if isinstance(given, dict) else f" (found {shown(repr(given))})"
+    return f"{begin}: {message}{found}"
+
+
+def shown(text: str, most: int = 120) -> str:
+    """`text` on one line, without control characters, shortened to `most` characters."""
+    plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text[: most + 1])
+    return plain if len(plain) <= most else f"{plain[:most]}..."
+
+
+def _key(content: Any, location: tuple[Any, ...]) -> str:
+    """Where a fault is. An entry of a list that has a name is called by it: `layers "TIB": radius`."""
+    if len(location) > 1 and isinstance(location[1], int):
+        entry = content[location[0]][location[1]]
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+            tags = [value for value in entry.values() if isinstance(value, str)]
+            rest = [str(part) for part in location[2:] if part in entry or part not in tags]
+            return ": ".join([f'{location[0]} "{entry["name"]}"', *([".".join(rest)] if rest else [])])
+    return ".".join(str(part) for part in location)
 
 
 def _suggestion(model: type[BaseModel], location: tuple[Any, ...]) -> str:
-    section: Any = model
+    sections = [model]
     for part in location[:-1]:
-        field = section.model_fields.get(part)
-        if field is None or not hasattr(field.annotation, "model_fields"):
-            return ""
-        section = field.annotation
-    known = list(section.model_fields)
+        if isinstance(part, str):
+            inner = [field.annotation for each in sections for key, field in _keys(each).items() if key == part]
+            sections = [one for kind in inner for one in _sections(kind)] or _tagged(sections, part)
+    known = list(dict.fromkeys(key for section in sections for key in _keys(section)))
     close = get_close_matches(str(location[-1]), known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known are {', '.join(known)}" if known else ""
+
+
+def _keys(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or key: field for key, field in section.model_fields.items()}
+
+
+def _sections(kind: Any) -> list[type[BaseModel]]:
+    """The sections in a type: its own, those of a union, of a list, of a mapping."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    return [section for part in get_args(kind) for section in _sections(part)]
+
+
+def _tagged(sections: list[type[BaseModel]], tag: str) -> list[type[BaseModel]]:
+    """Those that a tag of a union means: it is their name, or their value of a key like `kind`."""
+    values = [[part for field in _keys(one).values() for part in get_args(field.annotation)] for one in sections]
+    return [one for one, known in zip(sections, values, strict=True) if tag == one.__name__ or tag in known]

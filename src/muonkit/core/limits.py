@@ -6,6 +6,7 @@ library sees them. Nothing here runs code from a file: no pickle, no object arra
 import gzip
 import io
 import json
+import re
 import tomllib
 import zipfile
 import zlib
@@ -89,14 +90,22 @@ def parse_json(text: str | bytes, name: str, depth: int = DEPTH) -> Any:
 
 def parse_toml(text: str, name: str, depth: int = DEPTH) -> dict[str, Any]:
     """The content of TOML. Raises InputError if it is not TOML or is nested deeper than `depth`."""
+    if _dotted(depth).search(text):  # tomllib takes a time that grows with the square of the parts of a key
+        raise InputError(f"{name}: has a key of more than {depth} parts")
     try:
         content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise InputError(f"{name}: not valid TOML: {reason}") from error
     if deeper_than(content, depth):
         raise InputError(f"{name}: is nested deeper than {depth} levels")
     return content
+
+
+def _dotted(parts: int) -> re.Pattern[str]:
+    """A word with so many others behind it, with dots between them."""
+    word = r"""["']?[\w-]++["']?\s*+"""
+    return re.compile(rf"""(?<![\w-]){word}(?:\.\s*+{word}){{{parts}}}""")
 
 
 def deeper_than(content: Any, depth: int) -> bool:

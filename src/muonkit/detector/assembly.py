@@ -53,7 +53,7 @@ class Block:
 
 def places(layer: Layer) -> Iterator[Placement]:
     """All surfaces of a layer, copy by copy; in a copy by side or by sector.
-    Raises KeyError, IndexError or ValueError if the pattern of its name has an unknown placeholder."""
+    Raises TypeError or ValueError if the pattern of its name formats a sector or a side that is not there."""
     for copy in range(layer.copies):
         match layer:
             case Cylinder():
@@ -103,7 +103,7 @@ def pick(values: Sequence[T], copy: int) -> T:
 
 def named(layer: Layer, copy: int, sector: int | None = None, side: str | None = None) -> str:
     """The name of a copy. Without a pattern in the name of the layer, side, number and sector are appended where there
-    are several. Raises KeyError, IndexError or ValueError if the pattern has an unknown placeholder."""
+    are several. Raises TypeError or ValueError if the pattern formats a sector or a side that is not there."""
     number = layer.first + copy
     if "{" in layer.name:
         return layer.name.format(n=number, sector=sector, side=side)

@@ -9,7 +9,7 @@ from itertools import combinations, product
 import numpy as np
 
 from muonkit.core.arrays import FloatArray
-from muonkit.detector.assembly import Block, Placement, blocks, places
+from muonkit.detector.assembly import VACUUM, Block, Placement, blocks, places
 from muonkit.detector.description import Description, Envelope
 from muonkit.detector.surfaces import CYLINDER, DISC
 from muonkit.detector.volumes import ROUND
@@ -29,8 +29,10 @@ def _patterns(description: Description) -> Iterator[str]:
     for layer in description.layers:
         try:
             next(places(layer))
-        except (KeyError, IndexError, ValueError) as error:
-            yield f'layers "{layer.name}": name: {error} is no placeholder; known are {{n}}, {{sector}}, {{side}}'
+        except (TypeError, ValueError):
+            yield f'layers "{layer.name}": name: has no {{sector}} or {{side}} to be written so; use {{n}}'
+        if layer.material == VACUUM and layer.x0 is not None:
+            yield f'layers "{layer.name}": x0: vacuum has no radiation length; give a material'
 
 
 def _unknown(description: Description, materials: Collection[str]) -> Iterator[str]:

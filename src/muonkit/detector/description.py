@@ -11,15 +11,30 @@ is repeated around z, with `both_sides` also at -z. In the name of a layer `{n}`
 number, the sector and the side of a surface. Lengths are in cm, unless the key ends in `_um`, `_deg` or `_mrad`."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from muonkit.core.config import Section, read_text
+from muonkit.core import config
+from muonkit.core.config import Section
 from muonkit.core.errors import InputError
-from muonkit.core.limits import parse_toml
+from muonkit.core.files import plain_name
+from muonkit.detector.bounds import (
+    MOST_BLOCKS,
+    MOST_SLICES,
+    MOST_SURFACES,
+    Coordinate,
+    Count,
+    Name,
+    Number,
+    Pattern,
+    Size,
+    Span,
+    Thickness,
+    Title,
+    Vector,
+)
 from muonkit.detector.field import FieldSection
 from muonkit.detector.material import MaterialSection
 
@@ -35,19 +50,12 @@ def _paired(value: Any) -> Any:
     return (value,) if one else value
 
 
-def _rising(value: tuple[float, float]) -> tuple[float, float]:
-    if not value[0] < value[1]:
-        raise ValueError(f"must rise, but {value[0]:g} is followed by {value[1]:g}")
-    return value
-
-
-Range = Annotated[tuple[float, float], AfterValidator(_rising)]
-Ranges = Annotated[tuple[Range, ...], BeforeValidator(_paired), Field(min_length=1)]
-Numbers = Annotated[tuple[float, ...], BeforeValidator(_listed), Field(min_length=1)]
-Lengths = Annotated[tuple[Annotated[float, Field(ge=0)], ...], BeforeValidator(_listed), Field(min_length=1)]
-Positive = Annotated[tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(_listed), Field(min_length=1)]
+MANY = Field(min_length=1, max_length=10_000)
+Ranges = Annotated[tuple[Span, ...], BeforeValidator(_paired), MANY]
+Numbers = Annotated[tuple[Coordinate, ...], BeforeValidator(_listed), MANY]
+Lengths = Annotated[tuple[Thickness, ...], BeforeValidator(_listed), MANY]
+Positive = Annotated[tuple[Size, ...], BeforeValidator(_listed), MANY]
 Resolution = Annotated[tuple[Positive, ...], BeforeValidator(_listed), Field(min_length=1, max_length=2)]
-Vector = tuple[float, float, float]
 
 
 class Layer(Section):
@@ -57,10 +65,10 @@ class Layer(Section):
 
     PER_COPY: ClassVar[tuple[str, ...]] = ("thickness", "thickness_um", "x0", "stereo_mrad")
 
-    name: str = Field(min_length=1)
-    z0: float = 0.0
-    first: int = 1
-    material: str | None = None
+    name: Pattern
+    z0: Coordinate = 0.0
+    first: int = Field(1, ge=-10_000, le=1_000_000, strict=True)
+    material: Name | None = None
     thickness: Lengths | None = None
     thickness_um: Lengths | None = None
     x0: Lengths | None = None
@@ -92,6 +100,11 @@ class Layer(Section):
         """How many surfaces the lists describe, without sectors and sides."""
         return max(length for _, length in self._lengths())
 
+    @property
+    def surfaces(self) -> int:
+        """How many surfaces the layer describes, with sectors and sides."""
+        return self.copies
+
     def _lengths(self) -> list[tuple[str, int]]:
         sensors = self.resolution or self.resolution_um or ()
         plain = [(key, len(getattr(self, key))) for key in self.PER_COPY if getattr(self, key) is not None]
@@ -102,9 +115,9 @@ class Around(Section):
     """Repeated `sectors` times around z, the first centred at `phi0_deg`. `only`: numbers, from 1, of the sectors that
     are there."""
 
-    sectors: int = Field(1, ge=1)
-    phi0_deg: float = 0.0
-    only: tuple[int, ...] = ()
+    sectors: Count = 1
+    phi0_deg: Number = 0.0
+    only: tuple[Count, ...] = ()
 
     @model_validator(mode="after")
     def _only_names_sectors(self) -> Self:
@@ -128,6 +141,11 @@ class Cylinder(Layer, Around):
     radius: Positive
     z: Ranges
 
+    @property
+    def surfaces(self) -> int:
+        """How many surfaces the layer describes, with sectors."""
+        return self.copies * len(self.numbers)
+
 
 class Disc(Layer):
     """Across z; z is relative to z0, r = [low, high]. Local (x, y)."""
@@ -138,6 +156,11 @@ class Disc(Layer):
     z: Numbers
     r: Ranges
     both_sides: bool = False
+
+    @property
+    def surfaces(self) -> int:
+        """How many surfaces the layer describes, with both sides."""
+        return self.copies * (2 if self.both_sides else 1)
 
 
 class Plane(Layer, Around):
@@ -153,6 +176,11 @@ class Plane(Layer, Around):
     span: Ranges
     normal: Vector = (1.0, 0.0, 0.0)
     u: Vector = (0.0, 1.0, 0.0)
+
+    @property
+    def surfaces(self) -> int:
+        """How many surfaces the layer describes, with sectors."""
+        return self.copies * len(self.numbers)
 
     @model_validator(mode="after")
     def _frame_is_orthonormal(self) -> Self:
@@ -170,36 +198,45 @@ def _dot(a: Vector, b: Vector) -> float:
 class Slice(Section):
     """So much of one material [cm]."""
 
-    material: str
-    thickness: float = Field(gt=0)
+    material: Name
+    thickness: Size
 
 
 class Repeat(Section):
     """The same slices several times."""
 
-    repeat: int = Field(ge=1)
-    of: tuple[Slice, ...] = Field(min_length=1)
+    repeat: Count
+    of: tuple[Slice, ...] = MANY
+
+
+def _kind_of_slice(value: Any) -> str:
+    return "Repeat" if isinstance(value, Repeat) or (isinstance(value, dict) and "repeat" in value) else "Slice"
+
+
+AnySlice = Annotated[Annotated[Slice, Tag("Slice")] | Annotated[Repeat, Tag("Repeat")], Discriminator(_kind_of_slice)]
 
 
 class Volume(Section):
     """A block, or one per entry of `rho` and `z`; z is relative to z0. Filled with `material`, or with `slices` along
     rho outwards or along z upwards. A polygon has its first side at `phi0_deg`."""
 
-    name: str = Field(min_length=1)
+    name: Name
     shape: Literal["ring", "polygon"] = "ring"
-    sides: int | None = Field(None, ge=3, le=24)
-    phi0_deg: float = 0.0
-    z0: float = 0.0
+    sides: int | None = Field(None, ge=3, le=24, strict=True)
+    phi0_deg: Number = 0.0
+    z0: Coordinate = 0.0
     rho: Ranges
     z: Ranges
     along: Literal["rho", "z"] = "rho"
-    material: str | None = None
-    slices: tuple[Slice | Repeat, ...] = ()
+    material: Name | None = None
+    slices: tuple[AnySlice, ...] = Field((), max_length=10_000)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         if (self.material is None) == (not self.slices):
             raise ValueError("give either material or slices")
+        if self.count > MOST_SLICES:
+            raise ValueError(f"slices: {self.count} with repeats, more than {MOST_SLICES}; describe fewer")
         if (self.sides is not None) != (self.shape == "polygon"):
             raise ValueError("a polygon needs sides, a ring has none")
         if 1 != len(self.rho) != len(self.z) != 1:
@@ -208,13 +245,23 @@ class Volume(Section):
 
     @model_validator(mode="after")
     def _slices_fill_the_block(self) -> Self:
-        total = sum(one.thickness for one in self.stack)
+        total = sum(one.thickness for one in self.stack)  # within bounds: `_makes_sense` comes first
         for low, high in getattr(self, self.along) if self.slices else ():
             if abs(total - (high - low)) > 1e-6:
                 raise ValueError(f"slices add up to {total:.8g} cm, but {self.along} spans {high - low:.8g} cm")
         if min(low for low, _ in self.rho) < 0:
             raise ValueError("rho: must not be negative")
         return self
+
+    @property
+    def count(self) -> int:
+        """How many slices a block has, with repeats."""
+        return max(1, sum(part.repeat * len(part.of) if isinstance(part, Repeat) else 1 for part in self.slices))
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks the lists describe."""
+        return max(len(self.rho), len(self.z))
 
     @property
     def stack(self) -> tuple[Slice, ...]:
@@ -226,8 +273,8 @@ class Volume(Section):
 class Envelope(Section):
     """The cylinder in which tracks are followed [cm]."""
 
-    r: float = Field(gt=0)
-    z: Range
+    r: Size
+    z: Span
 
 
 AnyLayer = Annotated[Cylinder | Disc | Plane, Field(discriminator="shape")]
@@ -237,13 +284,33 @@ class Description(Section):
     """A detector file."""
 
     schema_: Literal[1] = Field(alias="schema")
-    name: str = Field(min_length=1)
-    title: str = Field(min_length=1)
+    name: Name
+    title: Title
     envelope: Envelope
     field: FieldSection
-    materials: dict[str, MaterialSection] = Field(default_factory=dict)
-    layers: tuple[AnyLayer, ...] = ()
-    volumes: tuple[Volume, ...] = ()
+    materials: dict[Name, MaterialSection] = Field(default_factory=dict, max_length=1000)
+    layers: tuple[AnyLayer, ...] = Field((), max_length=10_000)
+    volumes: tuple[Volume, ...] = Field((), max_length=MOST_BLOCKS)
+
+    @field_validator("name")
+    @classmethod
+    def _can_be_part_of_the_name_of_a_file(cls, name: str) -> str:
+        try:
+            return plain_name(name, "a detector")
+        except InputError as error:
+            raise ValueError(str(error)) from error
+
+    @model_validator(mode="after")
+    def _can_be_held(self) -> Self:
+        surfaces = sum(layer.surfaces for layer in self.layers)
+        blocks = sum(volume.blocks for volume in self.volumes)
+        slices = sum(volume.blocks * volume.count for volume in self.volumes)
+        for what, number, most in (
+            ("layers", surfaces, MOST_SURFACES), ("volumes", blocks, MOST_BLOCKS), ("slices", slices, MOST_SLICES)
+        ):  # fmt: skip
+            if number > most:
+                raise ValueError(f"{what}: with all copies {number}, more than {most}; describe fewer")
+        return self
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -262,55 +329,11 @@ def _named_files(content: Any) -> Iterator[str]:
 
 def load(path: Path) -> Description:
     """Read and check a detector file.
-    Raises InputError, with one line per fault (file, key, reason), if it cannot be read, is not TOML, or does not fit
-    the schema."""
-    return parse(read_text(path), str(path))
+    Raises InputError, with one line per fault (file, key, reason), if it cannot be read, is not TOML, is too large or
+    nested too deep, or does not fit the schema."""
+    return config.load(path, Description)
 
 
 def parse(text: str, name: str) -> Description:
     """Check the text of a detector file called `name`. Raises InputError as `load`."""
-    content = parse_toml(text, name)
-    try:
-        return Description.model_validate(content)
-    except ValidationError as error:
-        raise InputError([f"{name}: {_fault(content, fault)}" for fault in error.errors()]) from None
-
-
-def _fault(content: dict[str, Any], fault: Any) -> str:
-    key = _key(content, fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        return f"{key}: unknown key{_suggestion(content, fault['loc'])}"
-    if fault["type"] == "missing":
-        return f"{key}: is missing; add it"
-    message = fault["msg"].removeprefix("Value error, ")
-    given = fault.get("input")
-    shown = "" if isinstance(given, dict) else f" (found {given!r})"
-    return f"{key}: {message}{shown}"
-
-
-def _key(content: dict[str, Any], location: tuple[Any, ...]) -> str:
-    """`layers[2].cylinder.radius` as `layers "TIB": radius`, so that it can be found."""
-    if len(location) > 1 and location[0] in ("layers", "volumes") and isinstance(location[1], int):
-        entry = content[location[0]][location[1]]
-        name = (
-            entry.get("name", f"number {location[1] + 1}") if isinstance(entry, dict) else f"number {location[1] + 1}"
-        )
-        rest = [str(part) for part in location[2:] if part not in SHAPES]
-        return ": ".join([f'{location[0]} "{name or location[1] + 1}"', *([".".join(rest)] if rest else [])])
-    return ".".join(str(part) for part in location)
-
-
-def _suggestion(content: dict[str, Any], location: tuple[Any, ...]) -> str:
-    model: type[Section] | None = None
-    if len(location) == 1:
-        model = Description
-    elif location[0] == "volumes":
-        model = Volume if len(location) == 3 else Slice
-    elif location[0] == "layers":
-        model = SHAPES.get(content["layers"][location[1]].get("shape"))
-    known = [field.alias or key for key, field in model.model_fields.items()] if model else []
-    close = get_close_matches(str(location[-1]), known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
-SHAPES: dict[str, type[Section]] = {"cylinder": Cylinder, "disc": Disc, "plane": Plane}
+    return config.parse(text, Description, name)

@@ -9,10 +9,12 @@ import numpy as np
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.limits import reading
+from muonkit.detector import coverage
 from muonkit.detector import description as descriptions
 from muonkit.detector import surfaces as geometry
 from muonkit.detector.assembly import VACUUM, surface_arrays, volume_arrays
 from muonkit.detector.checks import faults
+from muonkit.detector.coverage import PlacedMap
 from muonkit.detector.description import Description
 from muonkit.detector.field import Field, FieldArrays, build_field
 from muonkit.detector.material import Material, MaterialArrays, arrays, library
@@ -36,7 +38,7 @@ class DetectorArrays(NamedTuple):
 @dataclass(frozen=True)
 class Detector:
     """`layers` names every surface, `blocks` every block of `volumes`; materials[0] is vacuum; envelope: (r_max, z_min,
-    z_max) [cm]; `distortions`: the changes since it was loaded."""
+    z_max) [cm]; `distortions`: the changes since it was loaded; `maps`: the field maps of its description."""
 
     name: str
     title: str
@@ -48,6 +50,7 @@ class Detector:
     field: Field
     envelope: tuple[float, float, float]
     distortions: tuple[str, ...] = ()
+    maps: tuple[PlacedMap, ...] = ()
 
     def arrays(self) -> DetectorArrays:
         """The detector as the kernels need it."""
@@ -62,13 +65,24 @@ def shipped() -> tuple[str, ...]:
 
 def load_detector(path_or_name: str | Path) -> Detector:
     """One of the `shipped()` detectors by its name, or a detector from a TOML file.
+    Raises InputError, with one line per fault, if there is no such file or if it has faults; so has a detector with a
+    field map that ends inside of the envelope and does not say what is outside."""
+    detector, path = load_anyway(path_or_name)
+    found = list(coverage.faults(detector.maps, detector.field, detector.envelope))
+    if found:
+        raise InputError([f"{path}: {fault}" for fault in found])
+    return detector
+
+
+def load_anyway(path_or_name: str | Path) -> tuple[Detector, Path]:
+    """The same, even if its field does not fill its envelope; and its file. To look at it.
     Raises InputError, with one line per fault, if there is no such file or if it has faults."""
     path = Path(path_or_name)
     if str(path_or_name) in shipped():
         path = SHIPPED / f"{path_or_name}.toml"
     elif not path.is_file():
         raise InputError(f"{path}: there is no such file. Give a description, or one of {', '.join(shipped())}.")
-    return build(descriptions.load(path), path)
+    return build(descriptions.load(path), path), path
 
 
 def build(description: Description, path: Path) -> Detector:
@@ -78,6 +92,10 @@ def build(description: Description, path: Path) -> Detector:
     order = _used(description)
     surfaces, layers = surface_arrays(description, known, order)
     volumes, blocks = volume_arrays(description, order)
+    try:
+        field = build_field(description.field, path.parent)
+    except InputError as error:
+        raise InputError([f"{path}: {fault}" for fault in error.faults]) from error
     return Detector(
         name=description.name,
         title=description.title,
@@ -86,8 +104,9 @@ def build(description: Description, path: Path) -> Detector:
         volumes=volumes,
         blocks=blocks,
         materials=tuple(known[name] for name in order),
-        field=build_field(description.field, path.parent),
+        field=field,
         envelope=(description.envelope.r, *description.envelope.z),
+        maps=tuple(coverage.maps_of(description.field, field)),
     )
 
 

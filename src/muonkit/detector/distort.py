@@ -11,24 +11,31 @@ are `Knob`s. Every detector lists in `distortions` what changed it."""
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zlib import crc32
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, Strict, model_validator
 from scipy.spatial.transform import Rotation
 
 from muonkit.core.arrays import BoolArray, FloatArray
-from muonkit.core.config import Section
+from muonkit.core.config import Section, load, shown
 from muonkit.core.errors import InputError
 from muonkit.core.random import stream
+from muonkit.detector.bounds import Coordinate, Name
 from muonkit.detector.detector import Detector
 from muonkit.detector.field import Correction, Scaled
 from muonkit.detector.fields.sections import Factors
 
 Vector = tuple[float, float, float]
+Shift = tuple[Coordinate, Coordinate, Coordinate]
+Angle = Annotated[float, Strict(), Field(ge=-10, le=10)]
+Width = Annotated[float, Strict(), Field(ge=0, le=1e4)]
+AngleWidth = Annotated[float, Strict(), Field(ge=0, le=1)]
+Turn = tuple[Angle, Angle, Angle]
 ZERO: Vector = (0.0, 0.0, 0.0)
 
 
@@ -36,7 +43,7 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-Patterns = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+Patterns = Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(min_length=1, max_length=1000)]
 
 
 class Misalign(Section):
@@ -45,8 +52,8 @@ class Misalign(Section):
 
     kind: Literal["misalign"] = "misalign"
     layers: Patterns
-    translation: Vector = ZERO
-    rotation: Vector = ZERO
+    translation: Shift = ZERO
+    rotation: Turn = ZERO
     frame: Literal["local", "global"] = "local"
 
     def inverse(self) -> Self:
@@ -67,6 +74,7 @@ class Misalign(Section):
         else:
             center[chosen] = center[chosen] @ turn.T + shift
             axes[chosen] = axes[chosen] @ turn.T
+        _still_inside(detector, surfaces.center, center)
         return _changed(detector, self, surfaces=surfaces._replace(center=center, axes=axes))
 
 
@@ -76,10 +84,10 @@ class Scatter(Section):
 
     kind: Literal["scatter"] = "scatter"
     layers: Patterns
-    translation: Vector = ZERO
-    rotation: Vector = ZERO
+    translation: tuple[Width, Width, Width] = ZERO
+    rotation: tuple[AngleWidth, AngleWidth, AngleWidth] = ZERO
     each: Literal["surface", "pattern"] = "surface"
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, lt=2**63, strict=True)
     undo: bool = False
 
     def inverse(self) -> Self:
@@ -111,7 +119,7 @@ class ScaleField(Section):
     """The whole field times `factor`, or times a map of factors around 1 from a file (see `fields.files`)."""
 
     kind: Literal["field"] = "field"
-    factor: float = Field(1.0, gt=0)
+    factor: float = Field(1.0, ge=1e-3, le=1e3, strict=True)
     correction: Factors | None = None
     undo: bool = False
 
@@ -137,8 +145,8 @@ class AddMaterial(Section):
 
     kind: Literal["material"] = "material"
     layers: Patterns
-    factor: float | None = Field(None, gt=0)
-    x0: float | None = None
+    factor: float | None = Field(None, ge=1e-6, le=1e6, strict=True)
+    x0: float | None = Field(None, ge=-1000, le=1000, strict=True)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -180,8 +188,32 @@ class AddMaterial(Section):
         return thickness
 
 
+def _still_inside(detector: Detector, before: FloatArray, after: FloatArray) -> None:
+    """Raises InputError if the centre of a surface left the envelope."""
+    r_max, z_min, z_max = detector.envelope
+    out = [(np.hypot(x, y) > r_max) | (z < z_min) | (z > z_max) for x, y, z in (before.T, after.T)]
+    left = out[1] & ~out[0]
+    if left.any():
+        name = detector.layers[np.argmax(left)]
+        raise InputError(
+            f"distort: {int(left.sum())} surfaces, first {name!r}, would leave the envelope; move them less"
+        )
+
+
 Knob = Annotated[Misalign | Scatter | ScaleField | AddMaterial, Field(discriminator="kind")]
 """One distortion, as a table of a configuration."""
+
+
+class Distortions(Section):
+    """A file of distortions."""
+
+    distort: tuple[Knob, ...] = Field(min_length=1, max_length=1000)
+
+
+def read_distortions(path: Path) -> tuple[Knob, ...]:
+    """The tables `[[distort]]` of a TOML file, in their order.
+    Raises InputError, with one line per fault, if the file cannot be read or has faults."""
+    return load(path, Distortions).distort
 
 
 def distorted(detector: Detector, knobs: Iterable[Knob]) -> Detector:
@@ -234,10 +266,16 @@ def _fitting(names: tuple[str, ...], patterns: tuple[str, ...], key: str) -> Boo
     for pattern in patterns:
         fit = np.array([fnmatchcase(name, pattern) for name in names], dtype=np.bool_)
         if not np.any(fit):
-            known = ", ".join(dict.fromkeys(name.partition("/")[0] for name in names))
-            raise InputError(f"distort: {key}: no name fits '{pattern}'; names begin with {known}")
+            raise InputError(f"distort: {key}: no name fits '{shown(pattern)}'; {_names(names, pattern)}")
         fits |= fit
     return fits
+
+
+def _names(names: tuple[str, ...], pattern: str) -> str:
+    close = get_close_matches(pattern, names, n=1)
+    known = ", ".join(dict.fromkeys(name.partition("/")[0] for name in names))
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"{hint}names begin with {shown(known, 500)}" if names else "the detector has none"
 
 
 def _denser(detector: Detector, blocks: BoolArray, factor: float) -> Detector:

@@ -3,16 +3,16 @@
 Mixtures by mass fractions: Bragg's additivity for 1/X0 and for ln I weighted with the electrons; the density effect of
 a material without parameters follows Sternheimer and Peierls, Phys. Rev. B 3 (1971) 3681."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, Strict, model_validator
 
+from muonkit.core import limits
 from muonkit.core.arrays import FloatArray
 from muonkit.core.config import Section
 
@@ -109,7 +109,7 @@ def arrays(materials: Sequence[Material]) -> MaterialArrays:
 @cache
 def library() -> Mapping[str, Material]:
     """Name -> material for those that come with muonkit, and vacuum."""
-    content = tomllib.loads(LIBRARY.read_text(encoding="utf-8"))
+    content = limits.parse_toml(limits.read_text(LIBRARY), LIBRARY.name)
     return {"vacuum": VACUUM} | {name: _from_toml(name, entry) for name, entry in content.items()}
 
 
@@ -157,26 +157,30 @@ def mixture(name: str, density: float, parts: Sequence[tuple[Material, float]]) 
     return Material(name, density, X0, I, elements, general_density_effect(density, Z_over_A, I))
 
 
+Parameter = Annotated[float, Strict(), Field(ge=-1000, le=1000)]
+Share = Annotated[float, Strict(), Field(gt=0, le=1e6)]
+
+
 class DensityEffectSection(Section):
     """Sternheimer's parameters."""
 
-    C: float
-    x0: float
-    x1: float
-    a: float
-    k: float
-    delta0: float = 0.0
+    C: Parameter
+    x0: Parameter
+    x1: Parameter
+    a: Parameter
+    k: Parameter
+    delta0: Parameter = 0.0
 
 
 class MaterialSection(Section):
     """[materials.NAME]: density [g/cm3]; `of` (mass fractions of library materials), or Z and A, X0 [cm] and I [eV]."""
 
-    density: float = Field(gt=0)
-    of: dict[str, float] = Field(default_factory=dict)
-    Z: float | None = Field(None, gt=0)
-    A: float | None = Field(None, gt=0)
-    X0: float | None = Field(None, gt=0)
-    I: float | None = Field(None, gt=0)  # noqa: E741
+    density: float = Field(ge=1e-12, le=1000, strict=True)
+    of: dict[str, Share] = Field(default_factory=dict)
+    Z: float | None = Field(None, ge=0.1, le=150, strict=True)
+    A: float | None = Field(None, ge=0.1, le=500, strict=True)
+    X0: float | None = Field(None, ge=1e-3, le=1e12, strict=True)
+    I: float | None = Field(None, ge=1, le=1e4, strict=True)  # noqa: E741
     density_effect: DensityEffectSection | None = None
 
     @model_validator(mode="after")
@@ -190,8 +194,6 @@ class MaterialSection(Section):
         unknown = sorted(set(self.of) - set(known))
         if unknown:
             raise ValueError(f"of: '{unknown[0]}' is not in the library ({', '.join(known)})")
-        if any(share <= 0 for share in self.of.values()):
-            raise ValueError("of: mass fractions must be positive")
         return self
 
     def build(self, name: str) -> Material:

@@ -11,16 +11,18 @@ import numpy as np
 from muonkit.core.arrays import FloatArray
 from muonkit.core.files import atomic, check_outputs, plain_name
 from muonkit.core.plain import plain_fields
-from muonkit.core.result import Result
+from muonkit.core.result import Result, Status
+from muonkit.detector import coverage
 from muonkit.detector.detector import (
     Detector,
     directions,
     files_of,
-    load_detector,
+    load_anyway,
     material_budget,
     measured,
     shipped,
 )
+from muonkit.detector.maxwell import WRONG, departure
 from muonkit.report import detector as pictures
 
 ETA = np.linspace(-3, 3, 241)
@@ -55,6 +57,36 @@ class MaterialBudget:
     x_over_X0_by_part: Mapping[str, tuple[float, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class FieldMap:
+    """A field map of a detector: `key` in the description, file, what it covers, what is `outside` of it; the share of
+    the envelope that it leaves without field; how far it is from Maxwell's equations, see `detector.maxwell`."""
+
+    key: str
+    file: str
+    covers: str
+    outside: str
+    missing_share: float
+    divergence_rms_per_m: float
+    divergence_max_per_m: float
+    curl_rms_per_m: float
+    curl_max_per_m: float
+    field_error: float
+    ends: str
+    words: str
+
+    def lines(self) -> list[str]:
+        """Two lines for a person."""
+        declared = ', there it is 0 as declared (outside = "zero")' if self.outside == "zero" else ""
+        whole = f"{self.ends}{declared}" if self.ends else f"{self.covers}, covers the envelope"
+        div, curl = (self.divergence_rms_per_m, self.divergence_max_per_m), (self.curl_rms_per_m, self.curl_max_per_m)
+        said = [f"{name} B {rms:.1e} (largest {most:.1e})" for name, (rms, most) in (("div", div), ("curl", curl))]
+        return [
+            f"map        {' '.join(part for part in (self.key, self.file) if part)}: {whole}",
+            f"           {', '.join(said)} of |B| per m; {self.words}",
+        ]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorResult(Result):
     """What is in a detector; `field_at_origin_T` [tesla]; `figures`: files that were drawn."""
@@ -69,7 +101,20 @@ class DetectorResult(Result):
     materials: tuple[str, ...]
     parts: Mapping[str, PartCounts]
     budget: MaterialBudget
+    maps: tuple[FieldMap, ...] = ()
+    faults: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """ATTENTION if other commands refuse this field, or if a map is far from Maxwell's equations."""
+        return "ATTENTION" if self.message else "DONE"
+
+    @property
+    def message(self) -> str:
+        """What is wrong with the field; empty if nothing."""
+        wrong = [f"{one.key}: {one.words}; look for swapped columns" for one in self.maps if one.field_error > WRONG]
+        return "\n".join([*(f"{fault}. Other commands refuse this detector." for fault in self.faults), *wrong])
 
     def report(self) -> str:
         r, (z_min, z_max), budget = self.envelope_cm.r, self.envelope_cm.z, self.budget
@@ -78,6 +123,7 @@ class DetectorResult(Result):
             f"{self.title} ({self.name})",
             f"envelope   r < {r:g} cm, {z_min:g} < z < {z_max:g} cm",
             f"field      ({B}) T in the origin",
+            *(line for one in self.maps for line in one.lines()),
             f"contents   {self.surfaces} surfaces, {self.sensors} with sensors; {self.blocks} blocks",
             f"materials  {', '.join(self.materials)}",
             "",
@@ -109,7 +155,7 @@ class DetectorList(Result):
 
 def show(name: str, out: Path | None = None) -> DetectorResult:
     """Describe a shipped detector or a file; with `out`, draw it there. Raises InputError with one line per fault."""
-    detector = load_detector(name)
+    detector, _ = load_anyway(name)
     figures = tuple(str(path) for path in draw(detector, out, files_of(name))) if out else ()
     return replace(describe(detector), figures=figures)
 
@@ -134,6 +180,18 @@ def describe(detector: Detector) -> DetectorResult:
         materials=tuple(material.name for material in detector.materials),
         parts=_parts(detector),
         budget=_budget(detector, SHOWN),
+        maps=tuple(_map(placed, detector.envelope) for placed in detector.maps),
+        faults=tuple(coverage.faults(detector.maps, detector.field, detector.envelope)),
+    )
+
+
+def _map(placed: coverage.PlacedMap, envelope: coverage.Envelope) -> FieldMap:
+    share, found = coverage.missing_share(placed, envelope), departure(placed, envelope)
+    inside = coverage.ends_inside(placed, envelope)
+    return FieldMap(
+        *(placed.key, placed.file, placed.reach(), placed.outside, share, *found),
+        ends=coverage.gap(placed, envelope) if inside else "",
+        words=found.words(),
     )
 
 

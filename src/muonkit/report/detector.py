@@ -10,6 +10,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
 from muonkit.core.arrays import FloatArray
+from muonkit.detector.coverage import cylindrical
 from muonkit.detector.detector import Detector
 from muonkit.detector.surfaces import CYLINDER, DISC, PLANE
 from muonkit.detector.volumes import RHO, ROUND, edges_of, materials_of
@@ -45,6 +46,7 @@ def longitudinal(detector: Detector) -> Figure:
     lines = [_in_rz(detector, i) for i in range(len(detector.layers))]
     _draw(axes, lines, surfaces.n_measured > 0)
     _rays(axes, (z_min, z_max), r_max)
+    _without_field(axes, detector)
     axes.set_xlim(z_min, z_max)
     axes.set_ylim(0, r_max)
     axes.set_xlabel("z [cm]")
@@ -52,6 +54,20 @@ def longitudinal(detector: Detector) -> Figure:
     head(axes, detector.title, r"along the beam, with rays of equal $\eta$")
     legend(axes, detector)
     return figure
+
+
+def _without_field(axes: Axes, detector: Detector) -> None:
+    """Hatches where a field map leaves the envelope without field, at any azimuth."""
+    r_max, z_min, z_max = detector.envelope
+    r, phi, z = np.linspace(0, r_max, 101), np.arange(16.0) * np.pi / 8, np.linspace(z_min, z_max, 201)
+    missing = np.zeros((len(r), len(z)), np.bool_)
+    for placed in detector.maps:
+        missing |= placed.missing(cylindrical(r, phi, z)).reshape(len(r), len(phi), len(z)).any(axis=1)
+    if missing.any():
+        axes.contourf(z, r, missing.astype(np.float64), [0.5, 1.5], colors="none", hatches=["///"])
+        axes.add_patch(
+            Rectangle((0, 0), 0, 0, facecolor="none", edgecolor=INK, hatch="///", lw=0.2, label="no field map")
+        )
 
 
 @styled

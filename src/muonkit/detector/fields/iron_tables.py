@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, Strict
 
+from muonkit.core import limits
 from muonkit.core.arrays import FloatArray
 from muonkit.core.config import Section, load
 from muonkit.core.errors import InputError
+from muonkit.detector.bounds import Coordinate, Size
 from muonkit.detector.fields.iron import Barrel, Endcap, KLMIron
 from muonkit.detector.kernels.iron import BARREL_PIECES, ENDCAP_PIECES
 
 SHIPPED = files("muonkit.detector") / "descriptions" / "klm_field.toml"
 BARREL_COLUMNS, ENDCAP_COLUMNS = 11, 9
-Piece = tuple[float, float, float]
+MOST_NUMBER = 1e4  # cm, T/cm, T
+Entry = Annotated[float, Strict(), Field(ge=-MOST_NUMBER, le=MOST_NUMBER)]
+Piece = tuple[Entry, Entry, Entry]
 Plates = tuple[tuple[Piece, ...], ...]
 
 
@@ -35,11 +39,11 @@ def _pieces(count: int) -> AfterValidator:
 class BarrelTable(Section):
     """See `iron.Barrel`; pieces in |z|."""
 
-    first: float = Field(gt=0)
-    pitch: float = Field(gt=0)
-    thickness: float = Field(gt=0)
-    outer: float = Field(gt=0)
-    half_length: float = Field(gt=0)
+    first: Size
+    pitch: Size
+    thickness: Size
+    outer: Size
+    half_length: Size
     Bz: Annotated[Plates, Field(min_length=1), _pieces(BARREL_PIECES)]
     Br: Annotated[Plates, Field(min_length=1), _pieces(BARREL_PIECES)]
 
@@ -54,10 +58,10 @@ class BarrelTable(Section):
 class EndcapTable(Section):
     """See `iron.Endcap`; pieces in r."""
 
-    first: float = Field(gt=0)
-    pitch: float = Field(gt=0)
-    thickness: float = Field(gt=0)
-    r_min: float = Field(gt=0)
+    first: Size
+    pitch: Size
+    thickness: Size
+    r_min: Size
     iron_Bz: Annotated[Plates, Field(min_length=2), _pieces(ENDCAP_PIECES)]
     iron_Br: Annotated[Plates, Field(min_length=2), _pieces(ENDCAP_PIECES)]
     gap_Bz: Annotated[Plates, Field(min_length=1), _pieces(ENDCAP_PIECES)]
@@ -78,7 +82,7 @@ class IronTable(Section):
 
     title: str = ""
     source: str = ""
-    z0: float
+    z0: Coordinate
     barrel: BarrelTable
     endcap: EndcapTable
 
@@ -111,16 +115,15 @@ def _with_text(field: KLMIron, path: Path, where: str) -> KLMIron:
     the gap of a plate is the one in front of it."""
     plates = len(field.barrel.Bz), len(field.endcap.iron_Bz)
     try:
-        rows = [
-            np.array(line.split(), np.float64)
-            for line in path.read_text(encoding="utf-8").splitlines()
-            if ":" not in line
-        ]
+        lines = limits.read_text(path, what="table of the field in the iron").splitlines()
+        rows = [np.array(line.split(), np.float64) for line in lines if ":" not in line]
         barrel = np.stack([row for row in rows if len(row) == BARREL_COLUMNS]).reshape(plates[0], -1)
         endcap = np.stack([row for row in rows if len(row) == ENDCAP_COLUMNS]).reshape(2, plates[1], ENDCAP_PIECES, -1)
     except (OSError, ValueError) as error:
         shape = f"{plates[0]} rows of the barrel and {2 * ENDCAP_PIECES * plates[1]} of the endcaps"
         raise InputError(f"{where}: {path}: is not a table of {shape} ({error})") from error
+    if not all(np.all(np.abs(part) <= MOST_NUMBER) for part in (barrel, endcap)):
+        raise InputError(f"{where}: {path}: it has numbers that are not finite or no lengths in cm and fields in tesla")
     return replace(field, barrel=_barrel(field.barrel, barrel), endcap=_endcap(field.endcap, endcap))
 
 

@@ -84,6 +84,11 @@ class MapRZ(Axisymmetric):
         """Which points (n, 3) [cm] are on the grid, (n,)."""
         return self.grid.covers(self._place(radius(points), points[:, 2])[0])
 
+    def reach(self) -> tuple[float, float, float, float]:
+        """r_min, r_max, z_min, z_max [cm] of the grid, z in the frame of the detector."""
+        (r_min, z_min), (r_max, z_max) = self.grid.origin, self.grid.end
+        return r_min, r_max, self.z0 + (-z_max if self.mirrored else z_min), self.z0 + z_max
+
     def _place(self, r: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         sign = np.where(self.mirrored & (z < self.z0), -1.0, 1.0)
         return np.stack([r, sign * (z - self.z0)], axis=1), sign
@@ -129,6 +134,10 @@ class MapXYZ(Field):
     def inside(self, points: FloatArray) -> BoolArray:
         """Which points (n, 3) [cm] are on the grid, (n,)."""
         return self.grid.covers(points)
+
+    def reach(self) -> tuple[float, ...]:
+        """x_min, x_max, y_min, y_max, z_min, z_max [cm] of the grid."""
+        return tuple(edge for pair in zip(self.grid.origin, self.grid.end, strict=True) for edge in pair)
 
     def arrays(self) -> FieldArrays:
         """One part for the kernels; its data are the coefficients."""

@@ -13,15 +13,21 @@ from pydantic import model_validator
 
 from muonkit.core.config import Section
 from muonkit.core.errors import InputError
+from muonkit.detector.bounds import Coordinate, Factor, Number, Size, Span, Tesla
+from muonkit.detector.bounds import Path as FilePath
 from muonkit.detector.fields.base import Field
 from muonkit.detector.fields.combine import Box, Confined, Correction, Cylinder, Scaled, Sum
-from muonkit.detector.fields.files import read_table
+from muonkit.detector.fields.files import Table, read_table
 from muonkit.detector.fields.harmonic import ORDER, Gaussian, Harmonic, Parametrised
 from muonkit.detector.fields.iron_tables import read_iron
 from muonkit.detector.fields.maps import Interpolation, MapRZ, MapXYZ
+from muonkit.detector.fields.plausible import check_axis, check_factors, check_values, in_units
 from muonkit.detector.fields.sheet import Solenoid, Uniform
 
-Span = tuple[float, float]
+Outside = Literal["error", "zero"]
+GRID = 1_000_000  # nodes of a sampled field
+LENGTHS = {"mm": 0.1, "cm": 1.0, "m": 100.0}  # cm
+FIELDS = {"T": 1.0, "mT": 1e-3, "kG": 0.1, "gauss": 1e-4}  # T
 
 
 class MapPlace(Section):
@@ -36,10 +42,6 @@ class MapPlace(Section):
     def _is_one_region(self) -> Self:
         if self.r and (self.x or self.y):
             raise ValueError("give r and z of a cylinder, or x, y and z of a box, not both")
-        for key in ("r", "x", "y", "z"):
-            span = getattr(self, key)
-            if span and not span[0] < span[1]:
-                raise ValueError(f"{key} must rise, but {span[0]:g} is followed by {span[1]:g}")
         return self
 
     def build(self) -> Cylinder | Box:
@@ -53,7 +55,7 @@ class MapPlace(Section):
 class Factors(Section):
     """A map of factors around 1, in (r, z) or (x, y, z). Beyond the edge of the map the factor is that of the edge."""
 
-    file: str
+    file: FilePath
     axes: Literal["rz", "xyz"] = "rz"
     interpolation: Interpolation = "cubic"
 
@@ -61,15 +63,15 @@ class Factors(Section):
         """The map from its file, relative to `base`. Raises InputError, with the key below `where`, if it cannot be
         read."""
         table = read_table(base / self.file, tuple(self.axes), ("factor",), f"{where}.file")
-        return _named(
-            f"{where}.file: {base / self.file}", Correction.of, table.axes, table.values[..., 0], self.interpolation
-        )
+        name = f"{where}.file: {base / self.file}"
+        _named(name, check_factors, table)
+        return _named(name, Correction.of, table.axes, table.values[..., 0], self.interpolation)
 
 
 class FieldPart(Section):
     """What all kinds take."""
 
-    factor: float = 1.0
+    factor: Factor = 1.0
     correction: Factors | None = None
     region: MapPlace | None = None
 
@@ -93,7 +95,7 @@ class UniformSection(FieldPart):
     """B = [Bx, By, Bz]."""
 
     kind: Literal["uniform"]
-    B: tuple[float, float, float]
+    B: tuple[Tesla, Tesla, Tesla]
 
     def model(self, base: Path, where: str) -> Field:  # noqa: ARG002
         """The uniform field."""
@@ -104,10 +106,10 @@ class SolenoidSection(FieldPart):
     """A finite current sheet: exact and Maxwellian."""
 
     kind: Literal["solenoid"]
-    radius: float = Key(gt=0)
-    length: float = Key(gt=0)
-    B0: float
-    z0: float = 0.0
+    radius: Size
+    length: Size
+    B0: Tesla
+    z0: Coordinate = 0.0
 
     def model(self, base: Path, where: str) -> Field:  # noqa: ARG002
         """The field of the sheet."""
@@ -117,18 +119,18 @@ class SolenoidSection(FieldPart):
 class GaussianSection(Section):
     """height exp(-(z - centre)^2/width^2) on the axis."""
 
-    height: float
-    centre: float = 0.0
-    width: float = Key(gt=0)
+    height: Tesla
+    centre: Coordinate = 0.0
+    width: Size
 
 
 class HarmonicSection(FieldPart):
     """Gaussians on the axis, continued as a Maxwell series to `order`."""
 
     kind: Literal["harmonic"]
-    gaussians: tuple[GaussianSection, ...] = Key(min_length=1)
-    z0: float = 0.0
-    order: int = Key(ORDER, ge=0, le=30)
+    gaussians: tuple[GaussianSection, ...] = Key(min_length=1, max_length=1000)
+    z0: Coordinate = 0.0
+    order: int = Key(ORDER, ge=0, le=30, strict=True)
 
     def model(self, base: Path, where: str) -> Field:  # noqa: ARG002
         """The series of all Gaussians."""
@@ -141,15 +143,15 @@ class CmsLikeSection(FieldPart):
 
     kind: Literal["cms_like"]
     form: Literal["maxwellian", "published"] = "maxwellian"
-    a: float = Key(Parametrised().a, gt=0)
-    l: float = Key(Parametrised().l, gt=0)  # noqa: E741
-    B0: float = Parametrised().B0
-    z0: float = Parametrised().z0
-    p: float = Parametrised().p
-    q: float = Parametrised().q
-    g: float = Parametrised().g
-    d: float = Parametrised().d
-    w: float = Key(Parametrised().w, gt=0)
+    a: Size = Parametrised().a
+    l: Size = Parametrised().l  # noqa: E741
+    B0: Tesla = Parametrised().B0
+    z0: Coordinate = Parametrised().z0
+    p: Number = Parametrised().p
+    q: Number = Parametrised().q
+    g: Number = Parametrised().g
+    d: Number = Parametrised().d
+    w: Size = Parametrised().w
 
     def model(self, base: Path, where: str) -> Field:  # noqa: ARG002
         """The field in the form that is asked for."""
@@ -157,42 +159,65 @@ class CmsLikeSection(FieldPart):
         return field if self.form == "published" else field.maxwellian()
 
 
-class MapRZSection(FieldPart):
-    """Br, Bz from a file (see `files`), with z relative to z0; `mirrored`: the file has z >= 0 only."""
+class MapSection(FieldPart):
+    """A map from a file (see `files`). `outside`: where the map ends inside the envelope the detector is refused
+    ("error"), or the field is 0 ("zero"). The units are those of the file; without them, cm and tesla, and both are
+    checked for likely mistakes."""
+
+    file: FilePath
+    interpolation: Interpolation = "cubic"
+    outside: Outside = "error"
+    length_unit: Literal["mm", "cm", "m"] | None = None
+    field_unit: Literal["T", "mT", "kG", "gauss"] | None = None
+
+    def table(self, base: Path, axes: str, where: str) -> Table:
+        """Nodes [cm] and values [T] of the file. Raises InputError, with key and file, if it is faulty or holds what
+        cannot be a magnetic field in tesla."""
+        found = read_table(base / self.file, tuple(axes), tuple(f"B{axis}" for axis in axes), f"{where}.file")
+        name = f"{where}.file: {base / self.file}"
+        table = in_units(found, LENGTHS[self.length_unit or "cm"], FIELDS[self.field_unit or "T"])
+        _named(name, check_values, found, table, self.factor)
+        return table
+
+    def ended(self, field: Field, region: Cylinder | Box) -> Field:
+        """The map, or, if it is 0 outside, the map confined to the region that it covers."""
+        return Confined(field, region) if self.outside == "zero" else field
+
+
+class MapRZSection(MapSection):
+    """Br, Bz from a file, with z relative to z0; `mirrored`: the file has z >= 0 only."""
 
     kind: Literal["map_rz"]
-    file: str
-    interpolation: Interpolation = "cubic"
-    z0: float = 0.0
+    z0: Coordinate = 0.0
     mirrored: bool = False
 
     def model(self, base: Path, where: str) -> Field:
         """The map. Raises InputError, with key and file, if the file is faulty or not an even grid."""
-        table = read_table(base / self.file, ("r", "z"), ("Br", "Bz"), f"{where}.file")
+        table, name = self.table(base, "rz", where), f"{where}.file: {base / self.file}"
+        _named(name, check_axis, table, self.factor)
         Br, Bz = table.values[:, :, 0], table.values[:, :, 1]
-        name = f"{where}.file: {base / self.file}"
-        return _named(name, MapRZ.of, *table.axes, Br, Bz, self.interpolation, self.z0, self.mirrored)
+        field = _named(name, MapRZ.of, *table.axes, Br, Bz, self.interpolation, self.z0, self.mirrored)
+        return self.ended(field, Cylinder(*field.reach()))
 
 
-class MapXYZSection(FieldPart):
-    """Bx, By, Bz from a file (see `files`)."""
+class MapXYZSection(MapSection):
+    """Bx, By, Bz from a file."""
 
     kind: Literal["map_xyz"]
-    file: str
-    interpolation: Interpolation = "cubic"
 
     def model(self, base: Path, where: str) -> Field:
         """The map. Raises InputError, with key and file, if the file is faulty or not an even grid."""
-        table = read_table(base / self.file, ("x", "y", "z"), ("Bx", "By", "Bz"), f"{where}.file")
-        return _named(f"{where}.file: {base / self.file}", MapXYZ.of, *table.axes, table.values, self.interpolation)
+        table = self.table(base, "xyz", where)
+        field = _named(f"{where}.file: {base / self.file}", MapXYZ.of, *table.axes, table.values, self.interpolation)
+        return self.ended(field, Box(*field.reach()))
 
 
 class KLMIronSection(FieldPart):
     """The field in the iron, from `file` (see `iron_tables`), or the Belle-era one that comes with muonkit."""
 
     kind: Literal["klm_iron"]
-    file: str | None = None
-    z0: float | None = None
+    file: FilePath | None = None
+    z0: Coordinate | None = None
 
     def model(self, base: Path, where: str) -> Field:
         """The field in the iron. Raises InputError, with key and file, if the file is faulty."""
@@ -204,15 +229,18 @@ class SampledSection(FieldPart):
 
     kind: Literal["sampled"]
     of: "FieldSection"
-    r_max: float = Key(gt=0)
+    r_max: Size
     z: Span
-    step: float = Key(5.0, gt=0)
+    step: Size = 5.0
     interpolation: Interpolation = "cubic"
+    outside: Outside = "error"
 
     @model_validator(mode="after")
     def _is_a_grid(self) -> Self:
         if self.z[1] - self.z[0] < 4 * self.step or self.r_max < 4 * self.step:
             raise ValueError(f"step {self.step:g} leaves fewer than 4 cells; make it smaller")
+        if (self.z[1] - self.z[0]) / self.step * self.r_max / self.step > GRID:
+            raise ValueError(f"step {self.step:g} makes more than {GRID} nodes; make it larger")
         return self
 
     def model(self, base: Path, where: str) -> Field:
@@ -221,14 +249,15 @@ class SampledSection(FieldPart):
         lengths = (self.r_max, self.z[1] - self.z[0])
         nodes = [math.ceil(length / self.step) + 1 for length in lengths]
         r, z = np.linspace(0, self.r_max, nodes[0]), np.linspace(*self.z, nodes[1])
-        return _named(where, MapRZ.sampled, field, r, z, self.interpolation)
+        sampled = _named(where, MapRZ.sampled, field, r, z, self.interpolation)
+        return Confined(sampled, Cylinder(*sampled.reach())) if self.outside == "zero" else sampled
 
 
 class SumSection(FieldPart):
     """The sum of its parts."""
 
     kind: Literal["sum"]
-    parts: tuple["FieldSection", ...] = Key(min_length=1)
+    parts: tuple["FieldSection", ...] = Key(min_length=1, max_length=100)
 
     def model(self, base: Path, where: str) -> Field:
         """The sum. Raises InputError, with the number of the part, if one is faulty."""

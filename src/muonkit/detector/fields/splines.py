@@ -75,6 +75,11 @@ class Grid:
                 solved = coefficients(solved, k, *(ends[k] if ends else ("free", "free")))
         return cls(origin, step, values.shape[:-1], order, np.ascontiguousarray(solved))
 
+    @property
+    def end(self) -> tuple[float, ...]:
+        """The last node of every axis."""
+        return tuple(o + s * (n - 1) for o, s, n in zip(self.origin, self.step, self.sizes, strict=True))
+
     def covers(self, points: FloatArray) -> BoolArray:
         """Which points (n, d) are on the grid, its edges included."""
         u = self._position(points)
