@@ -26,6 +26,7 @@ from muonkit.conditions.store import Store
 from muonkit.core.errors import InputError
 
 WRITERS = 8
+GAP = "holds for no run between"  # the intervals of the writers are random
 SCRIPT = Path(__file__).with_name("writers.py")
 
 
@@ -139,9 +140,9 @@ def crowd_and_check(place: Place, folder: Path, **how: Any) -> None:
         check_nothing_is_lost(crowd, store)
         assert all(len(crowd.facts(kind)) > WRITERS for kind in ("payload", "entry", "tag", "published"))
         assert store.examine().faults == []
-        assert all("left by a writer" in note for note in store.examine().notes)
+        assert [note for note in store.examine().notes if "left by a writer" not in note and GAP not in note] == []
         store.clean(older_than=-1)
-        assert [line for line in store.check() if "holds for no run between" not in line] == []
+        assert [line for line in store.check() if GAP not in line] == []
 
 
 def test_eight_writers_of_whom_five_are_killed_lose_nothing(place: Place, tmp_path: Path) -> None:

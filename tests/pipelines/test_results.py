@@ -90,9 +90,16 @@ def test_numbers_of_pieces_add_up_and_have_names_in_json():
     assert json.loads(json.dumps(IDENTIFIED.to_json()))["bad_hits"] == {"are not finite": 5}
 
 
+CHECKED = "checked: 0 payloads by SHA-256; 0 intervals in 0 global tags"
+
+
 def test_a_store_with_a_fault_ends_with_1():
     whole, broken = (StoreChecked(Findings(faults, ["a"]), (Path("b"),)) for faults in ([], ["x: is gone"]))
-    assert (whole.status, whole.exit_code, str(whole)) == ("PASS", 0, "note: a\nremoved b\nthe store is whole")
+    assert (whole.status, whole.exit_code, str(whole)) == (
+        "PASS",
+        0,
+        f"note: a\nremoved b\n{CHECKED}\nthe store is whole",
+    )
     assert (broken.status, broken.exit_code, broken.message) == ("ATTENTION", 1, "faults: 1")
     assert broken.to_json()["exit_code"] == 1
 
