@@ -25,7 +25,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
     Temporary files that killed processes of this machine left for the same `path` are removed.
     Raises OSError if the folder cannot be written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     remove_abandoned(path)
     temporary = path.with_name(f".{HOST}.{os.getpid()}.{path.name}")
     try:
@@ -45,6 +45,15 @@ def synchronise(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, with those above it, so that a power cut does not take it away. Raises OSError if it cannot be
+    made."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        synchronise(folder.parent)
 
 
 def remove_abandoned(path: Path) -> None:
@@ -73,6 +82,12 @@ def check_output(out: Path, inputs: Iterable[Path] = ()) -> None:
         raise InputError(f"{out}: is a folder; give the name of a file")
     if out.exists() and any(path.exists() and out.samefile(path) for path in inputs):
         raise InputError(f"{out}: would overwrite its own input. Give another name.")
+
+
+def check_folder(out: Path) -> None:
+    """Raises InputError if `out` is a file."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; give a folder with -o")
 
 
 def plain_name(name: str, what: str) -> str:

@@ -45,6 +45,11 @@ def lines(what: str, total: int) -> Iterator[Advance]:
     print(f"{what}: {done}/{total} in {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
 
 
+def say(line: str) -> None:
+    """Print one line on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def talk() -> Progress:
     """`bar` on a terminal, `lines` elsewhere."""
     return bar if sys.stderr.isatty() else lines
