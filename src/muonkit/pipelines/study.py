@@ -1,5 +1,7 @@
 """What a calibration and a validation have in common: files to counts, counts to parameters."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -9,6 +11,7 @@ from muonkit.calibration.config import Calibrate
 from muonkit.calibration.derive import Derived, FitPlan, derive, plan_cells
 from muonkit.calibration.result import Peak, Provenance
 from muonkit.core.config import parse, read_text
+from muonkit.core.files import check_folder
 from muonkit.core.particles import resonance
 from muonkit.core.plain import rebuilt
 from muonkit.core.provenance import describe
@@ -18,6 +21,7 @@ from muonkit.pipelines import inputs
 from muonkit.pipelines.counting import Count, Counted, CountTask, PieceCounts, count, rows_of
 from muonkit.pipelines.looks import reconstructed_cut
 from muonkit.pipelines.workspace import RunFolder, claim
+from muonkit.run.alone import alone
 from muonkit.run.checkpoint import remembered
 from muonkit.run.runner import Runner
 
@@ -35,15 +39,19 @@ class Study:
     runner: Runner
 
     @classmethod
-    def open(cls, config_path: Path, out: Path, runner: Runner, *more_files: Path) -> Self:
-        """Check the configuration and the files, and take OUT/. Raises InputError with every fault found."""
+    @contextmanager
+    def open(cls, config_path: Path, out: Path, runner: Runner, *more_files: Path) -> Iterator[Self]:
+        """Check the configuration and the files, and take OUT/: no other run writes there in this block.
+        Raises InputError with every fault found."""
         text = read_text(config_path)
         config = parse(text, Calibrate, str(config_path))
         pieces = inputs.pieces(config, config_path.resolve().parent)
         files = inputs.files(pieces.data, pieces.template, *more_files)
-        workspace = claim(out, text, files)
-        settings = inputs.settings(config, pieces.data, runner.results)
-        return cls(text, config, pieces, files, workspace, settings, runner)
+        check_folder(out)
+        with alone(out / "run"):
+            workspace = claim(out, text, files)
+            settings = inputs.settings(config, pieces.data, runner.results)
+            yield cls(text, config, pieces, files, workspace, settings, runner)
 
     def count_template(self) -> Counted:
         """Reconstructed and generator masses of the simulation."""
