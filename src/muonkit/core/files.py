@@ -3,6 +3,7 @@
 Without the synchronisation a power cut after the rename leaves a file of 0 bytes on ext4 and XFS: the name is on the
 disk before the content. So the content is synchronised before the rename, and the folder after it."""
 
+import errno
 import gzip
 import json
 import os
@@ -50,7 +51,9 @@ def synchronise(path: Path) -> None:
 def make_folder(folder: Path) -> None:
     """Make a folder, with those above it, so that a power cut does not take it away. Raises OSError if it cannot be
     made."""
-    if not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if not folder.exists():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         synchronise(folder.parent)

@@ -16,6 +16,7 @@ from muonkit.io.config import Input, Table
 from muonkit.io.corrected import MuonRows, rewrite
 from muonkit.io.places import Place
 from muonkit.io.source import recognised
+from muonkit.run.alone import alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ def apply(
     """Write the muons of `place_in` with corrected (or smeared) pT, the old one kept as *_original. `slim`: only muons,
     run, luminosity block, event and weight, instead of all columns and trees.
 
-    Raises InputError for corrections or a file that cannot be used, or of which too many muons are not valid."""
+    Raises InputError for corrections or a file that cannot be used, or of which too many muons are not valid,
+    and while another run writes `path_out`."""
     corrections = Corrections.open(corrections_path, variation)
     choice = _choice(place_in, table)
     outside = 0
@@ -71,7 +73,8 @@ def apply(
             )
         return muons.pt * corrections.factor(muons.pt, muons.eta, muons.charge)
 
-    done = rewrite(place_in, path_out, choice, corrected, slim)
+    with alone(path_out):
+        done = rewrite(place_in, path_out, choice, corrected, slim)
     return ApplyResult(path_out, done.rows, done.muons, outside, done.unchanged, done.warnings, done.dropped)
 
 
