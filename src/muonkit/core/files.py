@@ -8,7 +8,9 @@ import gzip
 import json
 import os
 import re
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,11 +33,30 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{HOST}.{os.getpid()}.{path.name}")
     try:
         yield temporary
-        synchronise(temporary)
-        temporary.replace(path)
-        synchronise(path.parent)
+        settle(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def settle(temporary: Path, path: Path) -> None:
+    """Rename a file that is whole, so that a power cut leaves the old content or the new. Raises OSError if the folder
+    cannot be written."""
+    synchronise(temporary)
+    temporary.replace(path)
+    synchronise(path.parent)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for temporary files, removed after the block. Those that killed processes of this machine left are
+    removed too."""
+    prefix, home = f"muonkit.{HOST}.", Path(tempfile.gettempdir())
+    for entry in os.scandir(home):
+        found = re.fullmatch(re.escape(prefix) + r"(\d+)\..*", entry.name)
+        if found and not _is_running(int(found[1])):
+            shutil.rmtree(entry.path, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}.") as name:
+        yield Path(name)
 
 
 def synchronise(path: Path) -> None:

@@ -68,7 +68,8 @@ def build_pdfs(config_path: Path, out: Path, runner: Runner) -> PdfsResult:
         of_payload = out.with_suffix(".html")
         write_text(of_payload, page(payload, counts, out.name))
     tracks, selected, with_holes = (int(sums.sum()) for sums in (counts.seen, counts.selected, counts.with_holes))
-    return PdfsResult(out, of_payload, payload.checksum(), len(payload.to_bytes()), tracks, selected, with_holes, notes_on(samples))
+    numbers = len(payload.to_bytes()), tracks, selected, with_holes
+    return PdfsResult(out, of_payload, payload.checksum(), *numbers, notes_on(samples))
 
 
 def count_piece(yoke: Yoke, selection: BuildSelection, piece: SamplePiece) -> PdfCounts:

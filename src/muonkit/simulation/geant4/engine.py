@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -14,6 +13,7 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
+from muonkit.core.files import scratch
 
 SETS = (
     *("G4NEUTRONHPDATA", "G4LEDATA", "G4LEVELGAMMADATA", "G4RADIOACTIVEDATA", "G4PARTICLEXSDATA", "G4PIIDATA"),
@@ -79,14 +79,13 @@ def run(job: Job, folder: Path | None = None) -> dict[str, AnyArray]:
 
 def launch(module: str, job: Mapping[str, Any], folder: Path | None) -> dict[str, AnyArray]:
     """What a module of this room makes of a job, in a process of its own. Raises as `run`."""
-    with tempfile.TemporaryDirectory() as directory:
-        scratch = Path(directory)
-        environment = data_sets(folder, scratch)
-        (scratch / ".geant4_pybind").mkdir()  # geant4_pybind wants it at home, and fails where it is not
-        place, out = scratch / "job.npz", scratch / "out.npz"
+    with scratch() as directory:
+        environment = data_sets(folder, directory)
+        (directory / ".geant4_pybind").mkdir()  # geant4_pybind wants it at home, and fails where it is not
+        place, out = directory / "job.npz", directory / "out.npz"
         np.savez(place, **job)
         command = [sys.executable, "-m", f"muonkit.simulation.geant4.{module}", str(place), str(out)]
-        home = environment | {"HOME": directory, "NUMBA_CACHE_DIR": cache()}
+        home = environment | {"HOME": str(directory), "NUMBA_CACHE_DIR": cache()}
         done = subprocess.run(command, env=home, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
         if done.returncode or not out.exists():
             said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-1:]
