@@ -20,10 +20,10 @@ from muonkit.conditions.store import Store
 from muonkit.core.errors import InputError
 
 KILLED = """
-import os, signal, sys
+import os, signal, stat, sys
 from pathlib import Path
 from muonkit.conditions.files import PayloadFiles
-os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+os.fsync = lambda each: stat.S_ISREG(os.fstat(each).st_mode) and os.kill(os.getpid(), signal.SIGKILL)
 PayloadFiles(Path(sys.argv[1])).write(b"content" * 10_000)
 """
 HOUR = 3600

@@ -1,6 +1,7 @@
 """Simulated samples: three tables and a note that belong together."""
 
 import json
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -23,12 +24,13 @@ TRACKS = Candidates(
 HITS = KLMHits(*np.zeros((5, 1), int), np.zeros((1, 3)), np.zeros(1), np.ones((1, 2)))
 
 
-def written(path, truth=TRUTH, about='{"engine": "fast"}'):
+def written(path, truth=TRUTH, about='{"engine": "fast"}', origins=MappingProxyType({})):
     files = sample_files(path)
     tables = (*table_of(TRACKS, HITS), truth_table(truth))
-    for file, table in zip((files.tracks, files.hits, files.truth), tables, strict=True):
-        write_tables(file, iter([worded(table)]))
-    files.about.write_text(about)
+    for part, file, table in zip(files._fields[:3], files[:3], tables, strict=True):
+        write_tables(file, iter([table if path.suffix == ".root" else worded(table)]), origins.get(part))
+    note = json.dumps(json.loads(about) | {"sample": origins["about"]}) if "about" in origins else about
+    files.about.write_text(note)
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
@@ -60,7 +62,7 @@ def test_tables_of_two_samples_are_refused(tmp_path):
 
 def test_a_note_that_is_not_json_is_refused(tmp_path):
     written(tmp_path / "pions.parquet", about="{")
-    with pytest.raises(InputError, match="not JSON"):
+    with pytest.raises(InputError, match="not valid JSON"):
         open_sample(tmp_path / "pions.parquet")
 
 

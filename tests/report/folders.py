@@ -102,6 +102,7 @@ def calibration() -> dict[str, Any]:
         "closure": closure,
         "warnings": [],
         "provenance": PROVENANCE,
+        "corrections_sha256": "0" * 64,
     }
 
 

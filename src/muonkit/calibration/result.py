@@ -28,10 +28,12 @@ from muonkit.calibration.verdict import (
 from muonkit.core.arrays import FloatArray
 from muonkit.core.config import load
 from muonkit.core.errors import InputError
-from muonkit.core.limits import parse_json, reading
+from muonkit.core.limits import UNPACKED_BYTES, parse_json, read_text, reading
 from muonkit.core.plain import plain_fields, rebuilt_fields
+from muonkit.core.provenance import digest_file
 from muonkit.core.result import Result, Status
 
+CORRECTIONS = "corrections.json.gz"
 AGAIN = "Remove it and run the same command again."
 UNWRITTEN = "max_failed_share"  # a field that stands in config.toml and not in the file of the result
 
@@ -142,6 +144,7 @@ class CalibrationResult(KeptResult, SampleFit):
     resonance: Peak
     warnings: tuple[str, ...]
     provenance: Provenance
+    corrections_sha256: str
     max_failed_share: float = MAX_FAILED_SHARE
 
     @property
@@ -288,3 +291,17 @@ class ValidationResult(KeptResult):
     @classmethod
     def from_json(cls, content: Mapping[str, Any], max_failed_share: float = MAX_FAILED_SHARE) -> Self:
         return cls(**rebuilt_fields(cls, {**content, UNWRITTEN: max_failed_share}))
+
+
+def require_own_corrections(path: Path) -> None:
+    """Raises InputError if a calibration.json beside the corrections.json.gz `path` is of other corrections: a run was
+    stopped in between, or one of the files was changed."""
+    beside = path.with_name(CalibrationResult.FILE)
+    if path.name != CORRECTIONS or not (path.exists() and beside.exists()):
+        return
+    content = parse_json(read_text(beside, most=UNPACKED_BYTES), str(beside))
+    if not isinstance(content, dict) or content.get("corrections_sha256") != digest_file(path):
+        raise InputError(
+            f"{path}: is not of the same run as {beside.name} beside it. Run the same calibration again, or put the "
+            "corrections in a folder of their own."
+        )

@@ -23,6 +23,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from muonkit.core.errors import InputError
+from muonkit.core.files import make_folder
 
 Answer = TypeVar("Answer")
 FILE = "conditions.sqlite"
@@ -120,7 +121,7 @@ def sqlite(folder: Path) -> Database:
 def new_sqlite(folder: Path) -> Database:
     """The SQLite database in `folder`, which is made if absent. Raises InputError if it cannot be made."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         (folder / FILE).touch()  # an empty file is an empty database
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror}). Give a folder you may write to.") from error

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from muonkit.core.errors import InputError
+from muonkit.core.files import make_folder
 
 UNFINISHED = ".unfinished-"  # a writer that is killed leaves a file of this kind
 READ_ONLY = 0o444  # mkstemp makes files with 0600, which colleagues cannot read
@@ -28,7 +29,7 @@ class PayloadFiles:
     def make(self) -> None:
         """Make the folder. Raises InputError if that fails."""
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            make_folder(self.root)
         except OSError as error:
             raise InputError(
                 f"{self.root}: cannot be made ({error.strerror}). Give a folder you may write to."
@@ -44,7 +45,7 @@ class PayloadFiles:
         checksum = sha256(content).hexdigest()
         path = self.path(checksum)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             if not self.intact(checksum):
                 _write_whole(path, content)
             _sync_folder(path.parent)

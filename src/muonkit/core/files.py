@@ -3,11 +3,14 @@
 Without the synchronisation a power cut after the rename leaves a file of 0 bytes on ext4 and XFS: the name is on the
 disk before the content. So the content is synchronised before the rename, and the folder after it."""
 
+import errno
 import gzip
 import json
 import os
 import re
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -27,22 +30,42 @@ def atomic(path: Path) -> Iterator[Path]:
 
     Temporary files that killed processes of this machine left for the same `path` are removed.
     Raises OSError if the folder cannot be written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     remove_abandoned(path)
     temporary = path.with_name(f".{HOST}.{os.getpid()}.{path.name}")
     remove = partial(temporary.unlink, missing_ok=True)
     try:
         with undone_at_stop(remove):
             yield temporary
-            synchronise(temporary)
-            temporary.replace(path)
-            synchronise(path.parent)
+            settle(temporary, path)
     except OSError as error:
         if error.errno in FULL:  # a write does not say where
             error.filename, error.strerror = str(path), os.strerror(error.errno)
         raise
     finally:
         remove()
+
+
+def settle(temporary: Path, path: Path) -> None:
+    """Rename a file that is whole, so that a power cut leaves the old content or the new. Raises OSError if the folder
+    cannot be written."""
+    synchronise(temporary)
+    temporary.replace(path)
+    synchronise(path.parent)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for temporary files, removed after the block. Those that killed processes of this machine left are
+    removed too."""
+    prefix, home = f"muonkit.{HOST}.", Path(tempfile.gettempdir())
+    for entry in os.scandir(home):
+        found = re.fullmatch(re.escape(prefix) + r"(\d+)\..*", entry.name)
+        if found and not _is_running(int(found[1])):
+            shutil.rmtree(entry.path, ignore_errors=True)
+    own = tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}.")
+    with own as name, undone_at_stop(partial(shutil.rmtree, name, ignore_errors=True)):
+        yield Path(name)
 
 
 def synchronise(path: Path) -> None:
@@ -53,6 +76,17 @@ def synchronise(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, with those above it, so that a power cut does not take it away. Raises OSError if it cannot be
+    made."""
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if not folder.exists():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        synchronise(folder.parent)
 
 
 def remove_abandoned(path: Path) -> None:
@@ -105,6 +139,12 @@ def _is_part(out: Path, path: Path) -> bool:
         or (out.exists() and path.exists() and out.samefile(path))
         or (path.is_dir() and Path(here).is_relative_to(there))
     )
+
+
+def check_folder(out: Path) -> None:
+    """Raises InputError if `out` is a file."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; give a folder with -o")
 
 
 def plain_name(name: str, what: str) -> str:

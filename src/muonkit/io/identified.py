@@ -44,12 +44,15 @@ def open_identified(path: Path, columns: tuple[str, ...]) -> KLMFile:
         raise InputError(faults)
     rows, span = (layout.pieces[0].stop, layout.pieces[0].span) if layout.pieces else (0, None)
     known = (*(name for name in RUN_COLUMNS if name in layout.columns), *columns)
-    return KLMFile(path, str(path), tuple((name, name) for name in known), rows, span, layout.tree)
+    return KLMFile(path, str(path), tuple((name, name) for name in known), rows, span, layout.tree, layout.origin)
 
 
 def join(identified: Path, truth: Path, columns: tuple[str, ...]) -> Joined:
-    """Open both and find every track's truth. Raises InputError for tracks without truth, or that stand twice."""
+    """Open both and find every track's truth. Raises InputError for the truth of another sample, and
+    for tracks without truth or that stand twice."""
     table, other = open_identified(identified, columns), open_truth(truth)
+    if table.origin and other.origin and table.origin != other.origin:
+        raise InputError(f"{other.name}: is the truth of another sample than that of {table.name}; give its own truth")
     names = tuple(name for name in (*RUN_COLUMNS, *KEY) if {(name, name)} <= set(table.columns) & set(other.columns))
     wanted, known = (_keys(file, names) for file in (table, other))
     rows = np.arange(len(wanted)) if np.array_equal(wanted, known) else _places(wanted, known)

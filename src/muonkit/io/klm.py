@@ -4,7 +4,7 @@ Both are sorted by event (and, where a file holds several, by experiment and run
 hits of its events are slices."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from muonkit.io.chunks import BadRows, Chunk, Summary
 from muonkit.io.ids import bits, exact, halves
 from muonkit.io.layout import Layout, kind_or_fault
 from muonkit.io.names import close
+from muonkit.io.origin import in_csv
 
 WHOLE = 1 << 62  # rows: a piece that is the whole file
 TRACK_COLUMNS = ("event", "track", "charge", "x", "y", "z", "px", "py", "pz")
@@ -42,7 +43,8 @@ PLACES = 1 << 31  # more than there are modules anywhere
 
 @dataclass(frozen=True, slots=True)
 class KLMFile:
-    """A table: where it is, what messages call it, its names of the canonical columns, its tree (ROOT)."""
+    """A table: where it is, what messages call it, its names of the canonical columns, its tree (ROOT), and
+    the simulated sample that it is of (see `io.origin`)."""
 
     path: Path
     name: str
@@ -50,6 +52,7 @@ class KLMFile:
     rows: int
     span: tuple[int, int] | None
     tree: str | None = None
+    origin: str | None = None
 
 
 def open_tracks(path: Path, mapping: Mapping[str, str]) -> KLMFile:
@@ -77,7 +80,9 @@ def describe(path: Path) -> Layout:
     kind = kind_or_fault(path, str(path))
     if kind == "ROOT":
         return root.describe(path, str(path), WHOLE, None)
-    return (parquet if kind == "Parquet" else csvfile).describe(path, str(path), WHOLE)
+    if kind == "Parquet":
+        return parquet.describe(path, str(path), WHOLE)
+    return replace(csvfile.describe(path, str(path), WHOLE), origin=in_csv(path, str(path)))
 
 
 def _opened(
@@ -98,7 +103,7 @@ def _opened(
         raise InputError(faults)
     found = tuple((name, column) for name, column in columns.items() if column in layout.columns)
     rows, span = (layout.pieces[0].stop, layout.pieces[0].span) if layout.pieces else (0, None)
-    return KLMFile(path, str(path), found, rows, span, layout.tree)
+    return KLMFile(path, str(path), found, rows, span, layout.tree, layout.origin)
 
 
 def kind_faults(path: Path, layout: Layout, columns: Mapping[str, str]) -> list[str]:

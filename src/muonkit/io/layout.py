@@ -17,11 +17,13 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Columns with their kind ("number", "list" or the type in the file), the tree, and the pieces to read."""
+    """Columns with their kind ("number", "list" or the type in the file), the pieces to read, the tree, and the sample
+    that the table is of (see `io.origin`)."""
 
     columns: dict[str, str]
     pieces: tuple[Piece, ...]
     tree: str | None = None
+    origin: str | None = None
 
 
 def cut(rows: int, size: int) -> tuple[Piece, ...]:

@@ -14,6 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from muonkit.core.errors import InputError
+from muonkit.core.files import make_folder, settle
 
 TIMEOUT = 30.0  # s without a byte
 BLOCK = 1 << 16
@@ -73,10 +74,10 @@ def fetch(record: OpenDataRecord, folder: Path, *, progress: Progress | None = N
         return _existing(path, record)
     part = path.with_name(path.name + ".part")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         _complete(part, record, progress or _silent)
         _verify(part, record)
-        part.replace(path)
+        settle(part, path)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error}). Choose another folder.") from error
     return path

@@ -14,6 +14,7 @@ from muonkit.core.arrays import AnyArray
 from muonkit.core.limits import reading
 from muonkit.io import places
 from muonkit.io.layout import Layout, cut
+from muonkit.io.origin import in_metadata
 from muonkit.io.places import Place
 
 KIND = "Parquet file"
@@ -37,7 +38,7 @@ def describe(path: Place, name: str, size: int) -> Layout:
             columns[field.name] = _kind(field.type)
             if _is_list(field.type) and pa.types.is_struct(field.type.value_type):
                 columns |= {f"{field.name}.{member.name}": "list" for member in field.type.value_type}
-        return Layout(columns, cut(file.metadata.num_rows, size))
+        return Layout(columns, cut(file.metadata.num_rows, size), origin=in_metadata(file.schema_arrow.metadata))
 
 
 def _is_list(kind: Any) -> bool:

@@ -15,6 +15,7 @@ from muonkit.core.errors import InputError
 from muonkit.core.limits import reading
 from muonkit.io import places
 from muonkit.io.layout import Layout, cut
+from muonkit.io.origin import in_title
 from muonkit.io.places import Place
 
 KIND = "ROOT file"
@@ -74,7 +75,7 @@ def describe(path: Place, name: str, size: int, tree: str | None) -> Layout:
         columns = {column: _kind(table[column].typename) for column in own_columns(table)}
         for record in [column for column, kind in columns.items() if kind == RECORDS]:
             columns |= _members(table, record)
-        return Layout(columns, cut(int(table.num_entries), size), chosen)
+        return Layout(columns, cut(int(table.num_entries), size), chosen, in_title(getattr(table, "title", "")))
 
 
 def own_columns(table: Any) -> list[str]:

@@ -1,7 +1,7 @@
 """A simulated sample for identification: NAME.parquet stands for three tables, NAME.tracks.parquet, NAME.hits.parquet
 and, apart from what identification reads, NAME.truth.parquet, with NAME.json that says how they were made."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,8 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from muonkit.core.errors import InputError
+from muonkit.core.limits import parse_json, read_text
 from muonkit.io.klm import KLMFile, open_hits, open_tracks, open_truth, read_columns
 from muonkit.io.layout import ending_of, kind_or_fault
+from muonkit.io.origin import known
+
+SAMPLE = "sample"  # in the note: its origin
 
 
 class SampleFiles(NamedTuple):
@@ -24,13 +28,15 @@ class SampleFiles(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OpenSample:
-    """A sample that is open for reading, row i of tracks and of truth being the same track; about: its making."""
+    """A sample that is open for reading, row i of tracks and of truth being the same track; about: its making; notes:
+    parts of which nothing says that they are of this sample."""
 
     name: str
     tracks: KLMFile
     hits: KLMFile
     truth: KLMFile
     about: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> SampleFiles:
@@ -48,14 +54,35 @@ def sample_files(path: Path) -> SampleFiles:
 
 
 def open_sample(path: Path) -> OpenSample:
-    """Open all parts. Raises InputError for what is missing, and for tracks and truth that do not belong together."""
+    """Open all parts. Raises InputError for what is missing, and for parts that do not belong together."""
     files = sample_files(path)
     tracks, hits, truth = open_tracks(files.tracks, {}), open_hits(files.hits, {}), open_truth(files.truth)
     keys = [read_columns(file, 0, file.rows, ("event", "track")) for file in (tracks, truth)]
     if not all(np.array_equal(keys[0][name], keys[1][name]) for name in ("event", "track")):
         raise InputError(f"{truth.name}: has other tracks than {tracks.name}; simulate the sample again")
-    try:
-        about = json.loads(files.about.read_text(encoding="utf-8")) if files.about.is_file() else {}
-    except ValueError as error:
-        raise InputError(f"{files.about}: is not JSON. Simulate the sample again.") from error
-    return OpenSample(str(path), tracks, hits, truth, about)
+    about = _about(files.about)
+    origins = {file.name: file.origin for file in (tracks, hits, truth)}
+    if about:
+        origins[str(files.about)] = known(about.pop(SAMPLE, None))
+    return OpenSample(str(path), tracks, hits, truth, about, _notes(path, origins))
+
+
+def _about(file: Path) -> dict[str, Any]:
+    content = parse_json(read_text(file), str(file)) if file.is_file() else {}
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: is not the note of a sample. Remove it, or simulate the sample again.")
+    return content
+
+
+def _notes(path: Path, origins: Mapping[str, str | None]) -> tuple[str, ...]:
+    """A line for the parts that do not say of which sample they are. Raises InputError if the others differ."""
+    named = {name: origin for name, origin in origins.items() if origin is not None}
+    first = next(iter(named), "")
+    differs = [name for name, origin in named.items() if origin != named[first]]
+    if differs:
+        raise InputError(
+            f"{path}: {', '.join(differs)}: of another sample than {first}. A run that wrote them was stopped, or "
+            "files were mixed; simulate the sample again."
+        )
+    unknown = [Path(name).name for name, origin in origins.items() if origin is None]
+    return (f"{path}: that {', '.join(unknown)} belong to it is taken on trust",) if unknown else ()

@@ -18,6 +18,7 @@ from muonkit.core.files import atomic
 from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons
 from muonkit.io.layout import kind_or_fault
+from muonkit.io.origin import KEY, title
 
 TREE = "Events"
 Columns = Mapping[str, AnyArray]
@@ -31,15 +32,15 @@ def write_dimuons(path: Path, tables: Iterator[Dimuons]) -> int:
     return write_tables(path, map(columns, tables))
 
 
-def write_tables(path: Path, tables: Iterator[Columns]) -> int:
-    """As `write_dimuons`, for tables of columns (n,) or (n, k). Masked values are left empty (ROOT: NaN).
-    Raises InputError as `write_dimuons`."""
+def write_tables(path: Path, tables: Iterator[Columns], origin: str | None = None) -> int:
+    """As `write_dimuons`, for tables of columns (n,) or (n, k). Masked values are left empty (ROOT: NaN). `origin`: the
+    sample that they are of (see `io.origin`). Raises InputError as `write_dimuons`."""
     kind = kind_or_fault(path, str(path))
     first = next(tables, None)
     if first is None:
         raise InputError(f"{path}: there is nothing to write; give at least one table")
     rows = 0
-    with atomic(path) as temporary, WRITERS[kind](temporary, first) as write:
+    with atomic(path) as temporary, WRITERS[kind](temporary, first, origin) as write:
         for content in chain([first], tables):
             if list(content) != list(first):
                 differ = ", ".join(sorted(set(first) ^ set(content)))
@@ -87,31 +88,38 @@ def _flat(content: Columns) -> Columns:
 
 
 @contextmanager
-def _parquet(path: Path, first: Columns) -> Iterator[Write]:
-    with pq.ParquetWriter(path, _arrow(first).schema, compression="zstd") as writer:
-        yield lambda content: writer.write_table(_arrow(content))
+def _parquet(path: Path, first: Columns, origin: str | None) -> Iterator[Write]:
+    schema = _arrow(first).schema.with_metadata(None if origin is None else {KEY: origin})
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        yield lambda content: writer.write_table(_arrow(content).replace_schema_metadata(schema.metadata))
 
 
 @contextmanager
-def _csv(path: Path, first: Columns) -> Iterator[Write]:
+def _csv(path: Path, first: Columns, origin: str | None) -> Iterator[Write]:
+    def flat(content: Columns) -> Columns:
+        rows = len(next(iter(content.values())))
+        return _flat(content if origin is None else {**content, KEY: pa.repeat(origin, rows)})
+
     compression = "gzip" if path.name.lower().endswith(".gz") else None
     # the header is written here: pyarrow would quote the names
     options = pc.WriteOptions(include_header=False)
     with pa.output_stream(path, compression=compression) as stream:
-        stream.write((",".join(_flat(first)) + "\n").encode())
-        with pc.CSVWriter(stream, _arrow(_flat(first)).schema, write_options=options) as writer:
-            yield lambda content: writer.write_table(_arrow(_flat(content)))
+        stream.write((",".join(flat(first)) + "\n").encode())
+        with pc.CSVWriter(stream, _arrow(flat(first)).schema, write_options=options) as writer:
+            yield lambda content: writer.write_table(_arrow(flat(content)))
 
 
 @contextmanager
-def _root(path: Path, first: Columns) -> Iterator[Write]:
+def _root(path: Path, first: Columns, origin: str | None) -> Iterator[Write]:
     def plain(content: Columns) -> Columns:
         return {name: _filled(column) for name, column in content.items()}
 
     with uproot.recreate(path) as file:
         # by name: assignment to file[...] would write an RNTuple
         tree = file.mktree(
-            TREE, {name: np.dtype((column.dtype, column.shape[1:])) for name, column in plain(first).items()}
+            TREE,
+            {name: np.dtype((column.dtype, column.shape[1:])) for name, column in plain(first).items()},
+            title=title(origin),
         )
         yield lambda content: tree.extend(plain(content))
 
@@ -123,7 +131,7 @@ def _filled(column: AnyArray) -> AnyArray:
     return column
 
 
-WRITERS: dict[str, Callable[[Path, Columns], AbstractContextManager[Write]]] = {
+WRITERS: dict[str, Callable[[Path, Columns, str | None], AbstractContextManager[Write]]] = {
     "Parquet": _parquet,
     "CSV": _csv,
     "ROOT": _root,

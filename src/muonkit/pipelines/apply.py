@@ -18,6 +18,7 @@ from muonkit.io.config import Input, Table
 from muonkit.io.corrected import MuonRows, rewrite
 from muonkit.io.places import Place
 from muonkit.io.source import recognised
+from muonkit.run.alone import alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def apply(
     """Write the muons of `place_in` with corrected (or smeared) pT, the old one kept as *_original. `slim`: only muons,
     run, luminosity block, event and weight, instead of all columns and trees.
 
-    Raises InputError for corrections or a file that cannot be used, or of which too many muons are not valid."""
+    Raises InputError for corrections or a file that cannot be used, or of which too many muons are not valid,
+    and while another run writes `path_out`."""
     check_output(path_out, [corrections_path, *([place_in] if isinstance(place_in, Path) else [])])
     corrections = Corrections.open(corrections_path, variation)
     choice = _choice(place_in, table)
@@ -79,7 +81,8 @@ def apply(
             )
         return muons.pt * corrections.factor(muons.pt, muons.eta, muons.charge)
 
-    done = rewrite(place_in, path_out, choice, corrected, slim)
+    with alone(path_out):
+        done = rewrite(place_in, path_out, choice, corrected, slim)
     counts = (reach.outside, reach.extrapolated, reach.held, done.unchanged)
     return ApplyResult(path_out, done.rows, done.muons, *counts, done.warnings, done.dropped)
 

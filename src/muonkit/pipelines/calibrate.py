@@ -5,21 +5,25 @@ from pathlib import Path
 from muonkit.calibration import export
 from muonkit.calibration.accumulate import narrowed
 from muonkit.calibration.closure import BiasCorrector
-from muonkit.calibration.result import CalibrationResult, Closure
+from muonkit.calibration.result import CORRECTIONS, CalibrationResult, Closure
 from muonkit.calibration.summary import ClosureFit
 from muonkit.core.files import write_json
+from muonkit.core.provenance import digest_file
 from muonkit.pipelines.counting import Count
 from muonkit.pipelines.study import Study
-from muonkit.pipelines.tables import write_cells
+from muonkit.pipelines.tables import NAMES, write_cells
 from muonkit.run.runner import Runner
 
 
 def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult:
     """Run the configuration into OUT/. Raises InputError for a configuration or files that cannot be used."""
-    study = Study.open(config_path, out, runner)
-    if study.workspace.finished(CalibrationResult.FILE):
-        return CalibrationResult.open(out)
+    with Study.open(config_path, out, runner) as study:
+        done = study.workspace.finished(CalibrationResult.FILE)
+        return CalibrationResult.open(out) if done else derive(study, out)
 
+
+def derive(study: Study, out: Path) -> CalibrationResult:
+    """Count, fit, close, and write OUT/."""
     # the waist of the hourglass: from here on only sums
     template = study.count_template()
     data = study.count_data("count data", Count(), Count(half=0), look=True)
@@ -42,6 +46,11 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
     crossed = fit("fit other half", other_half)
 
     systematics = {"window": narrow.extraction.vector - nominal.extraction.vector}
+    write_cells(out, nominal)
+    biases = export.variations(nominal.extraction, systematics)
+    terms = simulated.extraction.layout.resolution_terms
+    resolutions = (nominal.resolution(terms), simulated.resolution(terms))
+    export.write(out / CORRECTIONS, export.Content(biases, *resolutions, edges, data.sample))
     result = CalibrationResult.of_sample(
         nominal,
         pairs,
@@ -57,13 +66,9 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
         resonance=study.peak,
         warnings=(*study.warnings(template, data), *study.reduced_resolution(simulated)),
         provenance=study.provenance(),
+        corrections_sha256=digest_file(out / CORRECTIONS),
         max_failed_share=study.config.fit.max_failed_share,
     )
-    write_cells(out, nominal)
-    biases = export.variations(nominal.extraction, systematics)
-    terms = simulated.extraction.layout.resolution_terms
-    resolutions = (nominal.resolution(terms), simulated.resolution(terms))
-    export.write(out / "corrections.json.gz", export.Content(biases, *resolutions, edges, data.sample))
     write_json(out / CalibrationResult.FILE, result.to_json())
-    study.workspace.finish()
+    study.workspace.finish((CalibrationResult.FILE, CORRECTIONS, *NAMES))
     return result

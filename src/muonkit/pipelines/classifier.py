@@ -17,37 +17,44 @@ from muonkit.muid.classifier.train import train, unseen
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.shipped import DEFAULT, payload_of
 from muonkit.pipelines.classifier_inputs import input_files, read_features
+from muonkit.pipelines.pieces import notes_on
+from muonkit.run.alone import alone
 from muonkit.run.runner import Runner
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifierResult(Result):
-    """A classifier that was trained: its file and size in bytes, its kind, numbers of tracks by species."""
+    """A classifier that was trained: its file and size in bytes, its kind, numbers of tracks by species; notes: on
+    its samples."""
 
     file: Path
     kind: str
     tracks: dict[str, int]
     size: int
+    notes: tuple[str, ...] = ()
 
     def report(self) -> str:
-        """One line."""
-        return f"{self.file}: {self.kind} from {self.tracks} tracks, {self.size / 1e6:.2f} MB"
+        """One line, and the notes."""
+        line = f"{self.file}: {self.kind} from {self.tracks} tracks, {self.size / 1e6:.2f} MB"
+        return "\n".join([line, *self.notes])
 
     def to_json(self) -> dict[str, Any]:
         """File, numbers, and the text."""
-        return {"file": str(self.file), "tracks": self.tracks, "text": str(self)}
+        return {"file": str(self.file), "tracks": self.tracks, "notes": list(self.notes), "text": str(self)}
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifierComparison(Result):
-    """Classifiers and the likelihood on the same tracks, of momenta p [GeV]: all, and by bins of p."""
+    """Classifiers and the likelihood on the same tracks, of momenta p [GeV]: all, and by bins of p; notes: on the
+    samples."""
 
     p: tuple[float, float]
     bins: dict[str, Comparison]
+    notes: tuple[str, ...] = ()
 
     def report(self) -> str:
-        """A line for every bin."""
-        return "\n".join(_line(name, found) for name, found in self.bins.items())
+        """A line for every bin, and the notes."""
+        return "\n".join([*(_line(name, found) for name, found in self.bins.items()), *self.notes])
 
     def numbers(self) -> dict[str, Any]:
         """Everything but the text."""
@@ -55,7 +62,7 @@ class ClassifierComparison(Result):
 
     def to_json(self) -> dict[str, Any]:
         """The numbers and the text."""
-        return self.numbers() | {"text": str(self)}
+        return self.numbers() | {"notes": list(self.notes), "text": str(self)}
 
 
 def _line(name: str, found: Comparison) -> str:
@@ -69,9 +76,15 @@ def _rate(one: FakeRate) -> str:
 
 
 def train_classifier(config_path: Path, out: Path, runner: Runner) -> ClassifierResult:
-    """Write the classifier. Raises InputError for samples that cannot be used."""
+    """Write the classifier. Raises InputError for samples that cannot be used, and while another run writes `out`."""
     config, base = load(config_path, TrainClassifier), config_path.parent
     check_output(out, [config_path, *input_files(config, base)])
+    with alone(out):
+        return trained(config, base, out, runner)
+
+
+def trained(config: TrainClassifier, base: Path, out: Path, runner: Runner) -> ClassifierResult:
+    """See `train_classifier`, which sees that no other run writes `out`."""
     choice = config.training
     wanted = (choice.signal, choice.background)
     found, samples = read_features(config, base, runner, wanted)
@@ -82,7 +95,7 @@ def train_classifier(config_path: Path, out: Path, runner: Runner) -> Classifier
     about = {"made by": f"muonkit {__version__}", "training": choice.model_dump(mode="json"), "tracks": tracks}
     about |= {"samples": {Path(sample.name).name: sample.about for sample in samples}}
     train(found.X[used], signal, found.event[used], choice, about).save(out)
-    return ClassifierResult(out, choice.model, tracks, out.stat().st_size)
+    return ClassifierResult(out, choice.model, tracks, out.stat().st_size, notes_on(samples))
 
 
 def evaluate_classifier(
@@ -98,7 +111,7 @@ def evaluate_classifier(
         check_output(out, [config_path, *files, *own, *input_files(config, base)])
     choice, payload = config.evaluation, payload_of(config.payload, base)
     classifiers = open_classifiers(files)
-    found, _ = read_features(config, base, runner, ("mu", "pi"), payload)
+    found, samples = read_features(config, base, runner, ("mu", "pi"), payload)
     used = (found.p >= choice.p[0]) & (found.p <= choice.p[1]) & (found.feature("crossed") > 0)
     if choice.unseen:
         used &= unseen(found.event)
@@ -111,7 +124,7 @@ def evaluate_classifier(
     result = ClassifierComparison(choice.p, {
         name: compare({score: values[rows] for score, values in scores.items()}, muon[rows], *how)
         for name, rows in ({"all": used} | of_bins).items()
-    })  # fmt: skip
+    }, notes_on(samples))  # fmt: skip
     if out is not None:
         write_json(out, result.numbers())
     return result

@@ -136,7 +136,7 @@ def identify_tables(config_path: Path, out: Path, runner: Runner) -> IdentifyRes
 
     with unfinished(out, state_of(read_text(config_path), job.files, *job.payloads)) as parts:
         run = remembered(runner.map(f"identify {out.name}"), parts, "piece", IdentifiedPiece)
-        write_tables(out, tables(run(partial(run_piece, job), job.pieces)))
+        write_tables(out, tables(run(partial(run_piece, job), job.pieces)), job.tracks.origin)
     return results[0]
 
 

@@ -59,7 +59,8 @@ def prepare(config: Identify, base: Path, row: int | None = None) -> IdentifyJob
 
 
 def opened(choice: IdentifyInput, base: Path) -> tuple[KLMFile, KLMFile]:
-    """Tracks and hits. Raises InputError if they cannot be read, or if only one of them names runs."""
+    """Tracks and hits. Raises InputError if they cannot be read, if they are of different samples, or if only one of
+    them names runs."""
     tracks = open_tracks(base / choice.tracks, choice.track_columns)
     hits = open_hits(base / choice.hits, choice.hit_columns)
     there = [{name for name, _ in file.columns} & set(RUN_COLUMNS) for file in (tracks, hits)]
@@ -71,6 +72,8 @@ def opened(choice: IdentifyInput, base: Path) -> tuple[KLMFile, KLMFile]:
         )
         for name in sorted(lacks)
     ]
+    if tracks.origin and hits.origin and tracks.origin != hits.origin:
+        faults.append(f"{hits.name}: is of another sample than {tracks.name}; give tracks and hits of one")
     if faults:
         raise InputError(faults)
     return tracks, hits

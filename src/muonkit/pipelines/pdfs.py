@@ -16,7 +16,7 @@ from muonkit.muid.build.config import BuildPdfs, BuildSelection
 from muonkit.muid.build.count import PdfCounts, check, count, nothing
 from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.muid.swim.yoke import Yoke, build_yoke
-from muonkit.pipelines.pieces import SamplePiece, cut_samples, detector_of, open_samples, read_sample
+from muonkit.pipelines.pieces import SamplePiece, cut_samples, detector_of, notes_on, open_samples, read_sample
 from muonkit.report.pdfs import page
 from muonkit.run.checkpoint import remembered, unfinished
 from muonkit.run.runner import Runner
@@ -25,7 +25,7 @@ from muonkit.run.runner import Runner
 @dataclass(frozen=True, slots=True)
 class PdfsResult(Result):
     """The payload that was built: its file, the page about it, checksum and size in bytes; numbers of tracks: all,
-    selected, of them with holes in their layers."""
+    selected, of them with holes in their layers; notes: on samples whose parts do not say that they belong together."""
 
     file: Path
     page: Path
@@ -34,19 +34,21 @@ class PdfsResult(Result):
     tracks: int
     selected: int
     with_holes: int
+    notes: tuple[str, ...] = ()
 
     def report(self) -> str:
-        """Files and numbers."""
-        return (
+        """Files and numbers, and the notes."""
+        lines = (
             f"{self.file}: {self.tracks} tracks, {self.selected} selected, {self.with_holes} of them with holes in "
             f"their layers (chi2 only); payload {self.checksum[:12]}, {self.size / 1e6:.2f} MB\n{self.page}"
         )
+        return "\n".join([lines, *self.notes])
 
     def to_json(self) -> dict[str, Any]:
         """Numbers, files, and the text."""
         names = ("tracks", "selected", "with_holes", "checksum")
-        files = {"file": str(self.file), "page": str(self.page), "text": str(self)}
-        return {name: getattr(self, name) for name in names} | files
+        files = {"file": str(self.file), "page": str(self.page), "notes": list(self.notes)}
+        return {name: getattr(self, name) for name in names} | files | {"text": str(self)}
 
 
 def build_pdfs(config_path: Path, out: Path, runner: Runner) -> PdfsResult:
@@ -66,9 +68,10 @@ def build_pdfs(config_path: Path, out: Path, runner: Runner) -> PdfsResult:
         check(counts)
         payload = build(counts, config, provenance(samples))
         payload.save(out)
-    write_text(of_payload, page(payload, counts, out.name))
-    numbers = (int(values.sum()) for values in (counts.seen, counts.selected, counts.with_holes))
-    return PdfsResult(out, of_payload, payload.checksum(), len(payload.to_bytes()), *numbers)
+        write_text(of_payload, page(payload, counts, out.name))
+    tracks, selected, with_holes = (int(sums.sum()) for sums in (counts.seen, counts.selected, counts.with_holes))
+    numbers = len(payload.to_bytes()), tracks, selected, with_holes
+    return PdfsResult(out, of_payload, payload.checksum(), *numbers, notes_on(samples))
 
 
 def count_piece(yoke: Yoke, selection: BuildSelection, piece: SamplePiece) -> PdfCounts:

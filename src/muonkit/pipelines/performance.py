@@ -8,7 +8,7 @@ import numpy as np
 
 from muonkit.core.config import load, read_text
 from muonkit.core.errors import InputError
-from muonkit.core.files import check_outputs, plain_name, write_json, write_text
+from muonkit.core.files import check_folder, check_outputs, plain_name, write_json, write_text
 from muonkit.core.provenance import describe
 from muonkit.core.result import Result
 from muonkit.io.identified import Joined, pieces
@@ -21,6 +21,7 @@ from muonkit.muid.performance.result import PerformanceSummary, numbers
 from muonkit.pipelines.performance_inputs import PerformanceInputs, open_inputs
 from muonkit.report.performance import pictures, write_pictures
 from muonkit.report.performance_page import page, summary
+from muonkit.run.alone import alone
 
 ENOUGH, AGREE = 50, 0.75  # tracks in the endcaps, share of them in the right one: with another truth it is half
 
@@ -62,12 +63,17 @@ class PerformanceResult(Result):
 
 def performance(config_path: Path, out: Path) -> PerformanceResult:
     """Write performance.json, performance.html, cuts.json.gz and the figures to OUT/. Raises InputError for inputs that
-    cannot be used."""
+    cannot be used, and while another run writes there."""
     config, config_text = load(config_path, Performance), read_text(config_path)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; give a folder with -o")
+    check_folder(out)
     for score in config.score:
         plain_name(score.column, "score.column")  # it names a figure
+    with alone(out / "run"):
+        return measure(config, config_text, config_path, out)
+
+
+def measure(config: Performance, config_text: str, config_path: Path, out: Path) -> PerformanceResult:
+    """See `performance`, which sees that no other run writes OUT/."""
     inputs = open_inputs(config, config_path.parent)
 
     # the waist of the hourglass: from here on only sums
@@ -103,12 +109,16 @@ def count_inputs(inputs: PerformanceInputs, config: Performance) -> tuple[Perfor
 
 
 def doubt(joined: Joined, crossed: int, agree: int) -> list[str]:
-    """A line if the truth looks like that of other tracks."""
+    """A line if the truth looks like that of other tracks, and one if nothing says that it is that of the table."""
+    unknown = [each.path.name for each in (joined.table, joined.truth) if each.origin is None]
+    trust = f"{joined.table.name}: that {joined.truth.path.name} is its truth is taken on trust"
+    lines = [f"{trust} ({' and '.join(unknown)} without a sample)"] if unknown else []
     if crossed < ENOUGH or agree > AGREE * crossed:
-        return []
+        return lines
     return [
         f"{joined.table.name}: of {crossed} tracks in the endcaps {crossed - agree} are in the other one than "
-        f"{joined.truth.name} says; is it the truth of another sample?"
+        f"{joined.truth.name} says; is it the truth of another sample?",
+        *lines,
     ]
 
 

@@ -120,6 +120,11 @@ def open_samples(patterns: Sequence[str], base: Path) -> list[OpenSample]:
     return [open_sample(path) for path in sorted(set(paths))]
 
 
+def notes_on(samples: Sequence[OpenSample]) -> tuple[str, ...]:
+    """What is doubtful about samples, a line each."""
+    return tuple(note for sample in samples for note in sample.notes)
+
+
 def matching_files(path: Path) -> list[Path]:
     """Files that a path or a pattern, absolute or relative, stands for, in the order of their names."""
     if path.is_file():

@@ -7,7 +7,7 @@ from typing import Any
 
 from muonkit.calibration import key
 from muonkit.calibration.config import Calibrate
-from muonkit.calibration.result import CalibrationResult, ValidationResult
+from muonkit.calibration.result import CORRECTIONS, CalibrationResult, ValidationResult, require_own_corrections
 from muonkit.calibration.verdict import Verdict
 from muonkit.core.config import parse, read_text
 from muonkit.core.errors import InputError
@@ -77,6 +77,7 @@ def report(out: Path, validation: Path | None = None) -> ReportResult:
 
 
 def _calibration(out: Path, validation: Path | None) -> ReportResult:
+    require_own_corrections(out / CORRECTIONS)
     run, other = read(out, CalibrationResult), _attached(out, validation)
     result, numbers, rows = run.result, run.result.numbers, run.result.rows
     if other is not None:
@@ -99,7 +100,7 @@ def _attached(out: Path, validation: Path | None) -> FinishedRun[ValidationResul
     if validation is None and not (folder / ValidationResult.FILE).exists():
         return None
     run = read(folder, ValidationResult)
-    corrections = out / "corrections.json.gz"
+    corrections = out / CORRECTIONS
     if corrections.exists() and run.result.corrections_sha256 != digest_file(corrections):
         raise InputError(
             f"{folder}: validates other corrections than {corrections}. Validate these, or remove the folder."

@@ -10,6 +10,7 @@ from muonkit.core.files import check_output
 from muonkit.core.result import Result
 from muonkit.data.dimuons import Dimuons
 from muonkit.io.tables import write_dimuons
+from muonkit.run.alone import alone
 from muonkit.run.runner import Runner
 from muonkit.simulation.dimuons.config import SimulateDimuons
 from muonkit.simulation.dimuons.generate import generate
@@ -30,18 +31,21 @@ class SimulationResult(Result):
 
 
 def simulate_dimuons(config_path: Path, out: Path, runner: Runner) -> SimulationResult:
-    """Write the pairs to `out` (.parquet, .root, .csv). Raises InputError for a configuration that cannot be used."""
+    """Write the pairs to `out` (.parquet, .root, .csv). Raises InputError for a configuration that cannot be used,
+    and while another run writes `out`."""
     config = load(config_path, SimulateDimuons)
     check_output(out, [config_path])
-    pairs = 0
+    with alone(out):
+        return SimulationResult(out, write(config, out, runner))
+
+
+def write(config: SimulateDimuons, out: Path, runner: Runner) -> int:
+    """Generate and write the pairs; returns their number."""
 
     def tables() -> Iterator[Dimuons]:
-        nonlocal pairs
         with runner.progress(f"simulate {out.name}", config.generate.events) as advance:
             for table in generate(config, runner.results):
-                pairs += len(table)
                 advance(len(table))
                 yield table if config.generate.truth else replace(table, gen_plus=None, gen_minus=None)
 
-    write_dimuons(out, tables())
-    return SimulationResult(out, pairs)
+    return write_dimuons(out, tables())

@@ -17,7 +17,8 @@ from muonkit.core.provenance import state_of
 from muonkit.core.result import Result
 from muonkit.io.klm import table_of, truth_table, worded
 from muonkit.io.layout import kind_of
-from muonkit.io.samples import SampleFiles, sample_files
+from muonkit.io.origin import origin_of
+from muonkit.io.samples import SAMPLE, SampleFiles, sample_files
 from muonkit.io.tables import write_tables
 from muonkit.pipelines.pieces import detector_of
 from muonkit.run.checkpoint import remembered, unfinished
@@ -70,20 +71,20 @@ def simulate_klm(config_path: Path, out: Path, runner: Runner) -> SampleResult:
     data = None if config.geant4.data is None else base / config.geant4.data
     size, events = config.generate.chunk_size, config.generate.events
     pieces = [(first, min(size, events - first)) for first in range(0, events, size)]
-    with unfinished(out, state_of(read_text(config_path), detector.files)) as parts:
+    with unfinished(files.about, state_of(read_text(config_path), detector.files)) as parts:
         run = remembered(runner.map(f"simulate {out.name}"), parts, "piece", SimulatedTables)
         tables = list(run(partial(run_piece, config, detector.place, data), pieces))
-        tracks = write_part(files.tracks, (table.tracks for table in tables))
-        hits = write_part(files.hits, (table.hits for table in tables))
-        truth = write_part(files.truth, (table.truth for table in tables))
-        note = making(config, any(table.stand_in for table in tables))
+        parts_of = [[getattr(table, name) for table in tables] for name in ("tracks", "hits", "truth")]
+        origin = origin_of(*parts_of)
+        tracks, hits, truth = (write_part(*each, origin) for each in zip(files[:3], parts_of, strict=True))
+        note = {SAMPLE: origin} | making(config, any(table.stand_in for table in tables))
         write_text(files.about, json.dumps(note, indent=1) + "\n")
     return SampleResult(files, events, tracks, hits, truth)
 
 
-def write_part(file: Path, tables: Iterable[Columns]) -> int:
+def write_part(file: Path, tables: Iterable[Columns], origin: str) -> int:
     """Write one part of a sample and return its rows; ROOT, whose trees have no words, gets their numbers."""
-    return write_tables(file, iter(tables) if kind_of(file) == "ROOT" else map(worded, tables))
+    return write_tables(file, iter(tables) if kind_of(file) == "ROOT" else map(worded, tables), origin)
 
 
 def run_piece(config: SimulateKLM, detector: str, data: Path | None, events: Events) -> SimulatedTables:

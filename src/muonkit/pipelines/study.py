@@ -1,6 +1,7 @@
 """What a calibration and a validation have in common: files to counts, counts to parameters."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -10,10 +11,10 @@ from muonkit.calibration.config import Calibrate
 from muonkit.calibration.derive import Derived, FitPlan, derive, plan_cells
 from muonkit.calibration.extract import NotFixedError
 from muonkit.calibration.parameters import with_resolution
-from muonkit.calibration.result import Peak, Provenance
+from muonkit.calibration.result import CORRECTIONS, CalibrationResult, Peak, Provenance, ValidationResult
 from muonkit.calibration.weights import notes
 from muonkit.core.config import parse, read_text
-from muonkit.core.files import check_outputs
+from muonkit.core.files import check_folder, check_outputs
 from muonkit.core.particles import resonance
 from muonkit.core.plain import rebuilt
 from muonkit.core.provenance import describe
@@ -22,14 +23,13 @@ from muonkit.io.source import Chunk
 from muonkit.pipelines import inputs
 from muonkit.pipelines.counting import Count, Counted, CountTask, PieceCounts, count, rows_of
 from muonkit.pipelines.looks import reconstructed_cut
-from muonkit.pipelines.workspace import RunFolder, claim
+from muonkit.pipelines.tables import NAMES
+from muonkit.pipelines.workspace import CONFIG, RECORD, RunFolder, claim
+from muonkit.run.alone import alone
 from muonkit.run.checkpoint import remembered
 from muonkit.run.runner import Runner
 
-OUTPUTS = (
-    *("calibration.json", "validation.json", "corrections.json.gz", "cells.parquet", "templates.parquet"),
-    *("masses.json.gz", "report.html", "report.json"),
-)
+OUTPUTS = (CalibrationResult.FILE, ValidationResult.FILE, CORRECTIONS, *NAMES, RECORD, "report.html", "report.json")
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,20 @@ class Study:
     runner: Runner
 
     @classmethod
-    def open(cls, config_path: Path, out: Path, runner: Runner, *more_files: Path) -> Self:
-        """Check the configuration and the files, and take OUT/. Raises InputError with every fault found."""
+    @contextmanager
+    def open(cls, config_path: Path, out: Path, runner: Runner, *more_files: Path) -> Iterator[Self]:
+        """Check the configuration and the files, and take OUT/: no other run writes there in this block.
+        Raises InputError with every fault found."""
         text = read_text(config_path)
         config = parse(text, Calibrate, str(config_path))
         pieces = inputs.pieces(config, config_path.resolve().parent)
         files = inputs.files(pieces.data, pieces.template, *more_files)
+        check_folder(out)
         _check_outputs(out, (config_path, *files))
-        workspace = claim(out, text, files)
-        settings = inputs.settings(config, pieces.data, runner.results)
-        return cls(text, config, pieces, files, workspace, settings, runner)
+        with alone(out / "run"):
+            workspace = claim(out, text, files)
+            settings = inputs.settings(config, pieces.data, runner.results)
+            yield cls(text, config, pieces, files, workspace, settings, runner)
 
     def count_template(self) -> Counted:
         """Reconstructed masses of the simulation, and what it knows of generated muons."""
@@ -108,7 +112,7 @@ class Study:
 def _check_outputs(out: Path, inputs: tuple[Path, ...]) -> None:
     """Raises InputError if a file of a finished run would be one of the inputs. A run again from the kept configuration
     is not: the same text is written again."""
-    kept = out / "config.toml"
+    kept = out / CONFIG
     check_outputs([out / name for name in OUTPUTS], inputs)
     check_outputs([kept], [path for path in inputs if path is not inputs[0]])
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from muonkit.calibration.export import Corrections
-from muonkit.calibration.result import ValidationResult
+from muonkit.calibration.result import ValidationResult, require_own_corrections
 from muonkit.calibration.summary import ClosureFit, SampleFit
 from muonkit.calibration.validate import scale_left
 from muonkit.core.errors import InputError
@@ -11,7 +11,7 @@ from muonkit.core.files import write_json
 from muonkit.core.provenance import digest_file
 from muonkit.pipelines.counting import Count
 from muonkit.pipelines.study import Study
-from muonkit.pipelines.tables import write_cells
+from muonkit.pipelines.tables import NAMES, write_cells
 from muonkit.run.runner import Runner
 
 
@@ -20,11 +20,15 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
 
     Raises InputError for a configuration, files or corrections that cannot be used."""
     corrections = Corrections.open(corrections_path)
-    study = Study.open(config_path, out, runner, corrections_path)
-    _require_eta_range(corrections, study.config.binning.eta_edges, corrections_path)
-    if study.workspace.finished(ValidationResult.FILE):
-        return ValidationResult.open(out)
+    require_own_corrections(corrections_path)
+    with Study.open(config_path, out, runner, corrections_path) as study:
+        _require_eta_range(corrections, study.config.binning.eta_edges, corrections_path)
+        done = study.workspace.finished(ValidationResult.FILE)
+        return ValidationResult.open(out) if done else examine(study, corrections, out)
 
+
+def examine(study: Study, corrections: Corrections, out: Path) -> ValidationResult:
+    """Count and fit before and after the corrections, and write OUT/."""
     template = study.count_template()
     data = study.count_data("count data", Count(), Count(corrections), look=True)
     pairs, corrected = data.masses
@@ -44,12 +48,12 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
         resonance=study.peak,
         warnings=study.warnings(template, data),
         provenance=study.provenance(),
-        corrections_sha256=digest_file(corrections_path),
+        corrections_sha256=digest_file(corrections.path),
         max_failed_share=study.config.fit.max_failed_share,
     )
     write_cells(out, after)
     write_json(out / ValidationResult.FILE, result.to_json())
-    study.workspace.finish()
+    study.workspace.finish((ValidationResult.FILE, *NAMES))
     return result
 
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.caches import machine_code_folder
 from muonkit.core.errors import InputError
+from muonkit.core.files import scratch
 from muonkit.core.stopping import signals_blocked
 
 SETS = (
@@ -82,11 +82,10 @@ def run(job: Job, folder: Path | None = None) -> dict[str, AnyArray]:
 
 def launch(module: str, job: Mapping[str, Any], folder: Path | None) -> dict[str, AnyArray]:
     """What a module of this room makes of a job, in a process of its own. Raises as `run`."""
-    with tempfile.TemporaryDirectory() as directory:
-        scratch = Path(directory)
-        environment = data_sets(folder, scratch)
-        (scratch / ".geant4_pybind").mkdir()  # geant4_pybind wants it at home, and fails where it is not
-        place, out = scratch / "job.npz", scratch / "out.npz"
+    with scratch() as directory:
+        environment = data_sets(folder, directory)
+        (directory / ".geant4_pybind").mkdir()  # geant4_pybind wants it at home, and fails where it is not
+        place, out = directory / "job.npz", directory / "out.npz"
         np.savez(place, **job)
         command = [
             sys.executable,
@@ -97,7 +96,7 @@ def launch(module: str, job: Mapping[str, Any], folder: Path | None) -> dict[str
             str(place),
             str(out),
         ]
-        home = environment | {"HOME": directory, "NUMBA_CACHE_DIR": cache(scratch)}
+        home = environment | {"HOME": str(directory), "NUMBA_CACHE_DIR": cache(directory)}
         with signals_blocked():
             done = subprocess.run(command, env=home, check=False, **QUIET)
         if done.returncode or not out.exists():
