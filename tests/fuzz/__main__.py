@@ -2,7 +2,6 @@
 
 import argparse
 import tempfile
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,14 +16,11 @@ Found = dict[str, Counter[int]]
 def spend(name: str, seconds: float, seed: int, worker: Worker, faults: list[str]) -> Counter[int]:
     """Cases of one kind for so long, by exit code."""
     codes: Counter[int] = Counter()
-    end = time.monotonic() + seconds
-    while not codes or time.monotonic() < end:
-        which = f"{name} {seed + codes.total()}"
-        code, fault = worker.run(name, which)
+    for code, fault in worker.spend(name, seconds, seed):
         codes[code] += 1
         if fault:
-            faults.append(f"{which}: {fault}")
-            print(faults[-1], flush=True)
+            faults.append(fault)
+            print(fault, flush=True)
     return codes
 
 
@@ -47,7 +43,9 @@ def main() -> int:
             return 0
         found = _all(options, good, Path(folder), faults)
     for name, codes in found.items():
-        print(f"{name:40} {codes.total():7d} inputs: " + ", ".join(f"{n} x {code}" for code, n in sorted(codes.items())))
+        print(
+            f"{name:40} {codes.total():7d} inputs: " + ", ".join(f"{n} x {code}" for code, n in sorted(codes.items()))
+        )
     print(f"{sum(codes.total() for codes in found.values())} inputs, {len(faults)} faults")
     return bool(faults)
 

@@ -10,10 +10,9 @@ from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
+from muonkit.cli import main
 from tests.fuzz.damage import damage
 from tests.fuzz.kinds import Kind
-
-from muonkit.cli import main
 
 LONGEST_LINE, MOST_LINES = 2000, 200
 State = dict[str, tuple[int, int]]
@@ -34,18 +33,19 @@ class Box:
         shutil.rmtree(self.kept, ignore_errors=True)
         shutil.copytree(self.box, self.kept)
         self.state = self.now()
+        code, err, fault = self._command()  # compiles kernels too
+        assert code in {0, 1}, (kind, code, err, fault)
+        self.restore(self.now())
         self.targets = sorted(path for name in kind.wrong.split() for path in self.box.glob(name) if path.is_file())
         assert self.targets, kind
 
     def now(self) -> State:
         """Size and time of every file; of folders, that they are there."""
         found: State = {}
-        for folder, folders, files in os.walk(self.place):
-            for name in files:
-                with suppress(OSError):
-                    seen = os.lstat(os.path.join(folder, name))
-                    found[os.path.join(folder, name)] = seen.st_size, seen.st_mtime_ns
-            found |= {os.path.join(folder, name): (0, 0) for name in folders}
+        for path in self.place.rglob("*"):
+            with suppress(OSError):
+                seen = path.lstat()
+                found[str(path)] = (0, 0) if path.is_dir() else (seen.st_size, seen.st_mtime_ns)
         return found
 
     def run(self, seed: str) -> tuple[int, str]:
@@ -88,21 +88,24 @@ class Box:
         """Outputs of a command that refused its input."""
         argv = self.kind.argv.split()
         out = self.box / argv[argv.index("-o") + 1] if "-o" in argv else None
-        own = [path for path in self.box.rglob(f".*.{os.getpid()}.*")]
+        own = list(self.box.rglob(f".*.{os.getpid()}.*"))
         if own:
             return f"left {own[0].name}"
         return f"left {out.name} after code {code}" if code == 2 and out and out.is_file() else ""
 
     def restore(self, after: State) -> None:
         """All files as they were."""
-        for path in sorted(after.keys() - self.state.keys(), reverse=True):
-            shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
-        for path in self.state:
-            seen = os.stat(path) if os.path.exists(path) else None
-            kept = self.kept / os.path.relpath(path, self.box)
-            if os.path.commonpath((path, self.box)) != str(self.box) or kept.is_dir():
-                os.makedirs(path, exist_ok=True)
-            elif seen is None or (seen.st_size, seen.st_mtime_ns) != self.state[path]:
+        for path in map(Path, sorted(after.keys() - self.state.keys(), reverse=True)):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        lost = [Path(path) for path in self.state if after.get(path) != self.state[path]]
+        for path in sorted(lost):
+            kept = self.kept / path.relative_to(self.box)
+            if kept.is_dir():
+                path.mkdir(exist_ok=True)
+            else:
                 shutil.copy2(kept, path)
 
 
@@ -126,4 +129,3 @@ def _copy(good: Path, box: Path, names: str) -> None:
                 to = box / path.relative_to(good)
                 to.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, to)
-

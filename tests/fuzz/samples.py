@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import uproot
-from tests.io import nano
-from tests.muid.performance.toys import write_sample
-from tests.run.killing import KLM
 
 from muonkit.cli import main
 from muonkit.io.tables import write_tables
 from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.shipped import CLASSIFIER, FILE
+from tests.io import nano
+from tests.muid.performance.toys import write_sample
+from tests.run.killing import KLM
 
 SPECIES = ("mu", "pi", "K", "p", "d", "e")
 DIMUONS = """
@@ -184,7 +184,9 @@ def _dimuons() -> None:
 def _cms(few: dict[str, Any]) -> dict[str, Any]:
     rows = len(few["plus_pt"])
     signed = {"Q1": np.ones(rows, int), "Q2": -np.ones(rows, int), "Run": few["run"], "Event": few["event"]}
-    return signed | {f"{key}{n}": few[f"{s}_{key}"] for key in ("pt", "eta", "phi") for n, s in ((1, "plus"), (2, "minus"))}
+    return signed | {
+        f"{key}{n}": few[f"{s}_{key}"] for key in ("pt", "eta", "phi") for n, s in ((1, "plus"), (2, "minus"))
+    }
 
 
 def _klm() -> None:
@@ -204,7 +206,9 @@ def _klm() -> None:
         numbers = {key: np.array(column) for key, column in table.items() if not isinstance(column[0], str)}
         pc.write_csv(pa.table(table), f"a.{part}.csv")
         with uproot.recreate(f"a.{part}.root") as file:
-            numbers = {key: column.astype(float) if column.dtype == object else column for key, column in numbers.items()}
+            numbers = {
+                key: column.astype(float) if column.dtype == object else column for key, column in numbers.items()
+            }
             file.mktree("Events", {key: column.dtype for key, column in numbers.items()}).extend(numbers)
     for kind in ("csv", "root"):
         Path(f"performance-{kind}.toml").write_text(

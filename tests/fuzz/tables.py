@@ -70,7 +70,13 @@ def _with_wrong_values(column: Any, dice: random.Random) -> Any:
 def _other_rows(columns: Columns, dice: random.Random) -> Columns:
     rows = min(len(column) for column in columns.values())
     kind = dice.choice(("none", "one", "half", "twice", "backwards"))
-    take = {"none": [], "one": [0], "half": range(rows // 2), "twice": [*range(rows), 0], "backwards": range(rows)[::-1]}
+    take = {
+        "none": [],
+        "one": [0],
+        "half": range(rows // 2),
+        "twice": [*range(rows), 0],
+        "backwards": range(rows)[::-1],
+    }
     chosen = [row for row in take[kind] if row < rows]
     return {name: _rows_of(column, chosen) for name, column in columns.items()}
 

@@ -1,8 +1,12 @@
 """Cases run in a process of their own, so that a crash, a hang and memory without end are seen and survived."""
 
+import itertools
 import multiprocessing
+import os
 import resource
 import signal
+import time
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -11,8 +15,8 @@ from tests.fuzz.box import Box
 from tests.fuzz.kinds import KINDS
 
 MEMORY = 4_000_000_000  # bytes beyond what a process that has started holds
-PATIENCE = 30.0  # s for one case
-START = 120.0  # s for the first of a kind: kernels are compiled
+PATIENCE = 20.0  # s of CPU time for one case
+START = 200.0  # s for the first of a kind: kernels are compiled
 
 
 def serve(line: Connection, good: Path, place: Path) -> None:
@@ -32,6 +36,15 @@ def _limit() -> None:
     """Of the memory that this process may still take."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY, resource.RLIM_INFINITY))
+
+
+def _work(process: int) -> float:
+    """CPU time [s] of a process; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Worker:
@@ -57,7 +70,7 @@ class Worker:
         patience = PATIENCE if name == self.known else START
         try:
             self.line.send((name, seed))
-            if not self.line.poll(patience):
+            if not self._answered(patience):
                 self.stop()
                 return -1, f"not done in {patience:g} s"
             self.known = name
@@ -66,6 +79,25 @@ class Worker:
             self.process.join()
             code, self.process = self.process.exitcode, None
             return -1, f"the process died ({code})"
+
+    def spend(self, name: str, seconds: float, first: int, least: int = 1) -> Iterator[tuple[int, str]]:
+        """(exit code, fault) of cases of one kind for so long, and of `least` at least; a fault names its case."""
+        end = time.monotonic() + seconds
+        for number in itertools.count(first):
+            if number - first >= least and time.monotonic() >= end:
+                return
+            code, fault = self.run(name, f"{name} {number}")
+            if number == first:  # the time of compilation does not count
+                end = max(end, time.monotonic() + seconds)
+            yield code, f"{name} {number}: {fault}" if fault else ""
+
+    def _answered(self, patience: float) -> bool:
+        """Whether an answer comes before the process has worked for so long; a slow machine has ten times as long."""
+        start, begin = _work(self.process.pid), time.monotonic()
+        while not self.line.poll(0.5):
+            if _work(self.process.pid) - start > patience or time.monotonic() - begin > 10 * patience:
+                return False
+        return True
 
     def stop(self) -> None:
         if self.process is not None:
