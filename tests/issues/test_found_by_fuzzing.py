@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.io import nano
+from tests.io.pairs import columns
 
 from muonkit.cli import main, simulate
 from muonkit.core.config import parse
 from muonkit.core.errors import InputError
 from muonkit.io import copying_root
+from muonkit.io.checks import examine
+from muonkit.io.chunks import Chunk
 from muonkit.io.pairs import integers
 from muonkit.io.root import KIND
 from muonkit.muid.classifier.config import EvaluateClassifier, TrainClassifier
@@ -40,6 +43,15 @@ def test_whole_numbers_that_no_integer_holds_are_zero() -> None:
     column = np.array([3.0, np.nan, np.inf, 1e308, -1e30, 2.0**63])
     assert integers(column).tolist() == [3, 0, 0, 0, 0, 0]
     assert integers(np.array([2**63 - 1])).tolist() == [2**63 - 1]
+
+
+@pytest.mark.parametrize(("name", "value"), [("plus_pt", 1e300), ("minus_pt", 1e-300), ("weight", -1e300)])
+def test_numbers_whose_squares_overflow_are_bad_rows(name: str, value: float) -> None:
+    content = columns(40)
+    content[name] = np.where(np.arange(40) == 7, value, content[name])
+    chunk = Chunk(Path("x"), "x", "dimuon", tuple((key, key) for key in content), 0, 40, False)
+    good, (bad,) = examine(content, chunk)
+    assert (np.flatnonzero(~good).tolist(), bad.column, bad.first_rows) == ([7], name, (7,))
 
 
 def test_a_feature_that_no_track_has_is_one_line() -> None:

@@ -83,4 +83,5 @@ def integers(column: AnyArray) -> IntArray:
     """A column (n,) as int64, with 0 for floating point numbers that no int64 holds."""
     if column.dtype.kind in "iub":
         return column.astype(np.int64)
-    return np.where(np.abs(column) < TOO_LARGE, column, 0).astype(np.int64)
+    values = column.astype(np.float64, copy=False)
+    return np.where(np.abs(values) < TOO_LARGE, values, 0).astype(np.int64)
