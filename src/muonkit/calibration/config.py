@@ -4,10 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from muonkit.core.config import Edges, Section
+from muonkit.core.config import MOST_EVENTS, Edges, Section, Seed
 from muonkit.core.particles import WINDOW, ResonanceName, resonance
 from muonkit.io.config import Input
-from muonkit.simulation.dimuons.config import MOST_EVENTS, InjectedResolution, MassWindow, Seed, Spectrum
+from muonkit.simulation.dimuons.config import InjectedResolution, MassWindow, Spectrum
 
 MAX_FAILED_SHARE = 0.05  # of the mass fits
 MOST_GIGABYTES = 0.5  # of the sums of all cells; several of them are in memory at a time

@@ -96,6 +96,8 @@ def _told(error: BaseException, way_out: str) -> tuple[list[str], int] | None:
         return [f"interrupted; {way_out}"], STOPPED
     if isinstance(error, StoppedError):
         return [f"{error}; {way_out}"], STOPPED
+    if isinstance(error, MemoryError):
+        return [f"there is not enough memory; use fewer --jobs or a smaller chunk_size, then: {way_out}"], STOPPED
     if isinstance(error, OSError):
         return _of_files(error, way_out)
     return None
