@@ -6,6 +6,7 @@ from muonkit.calibration import export
 from muonkit.calibration.accumulate import narrowed
 from muonkit.calibration.closure import BiasCorrector
 from muonkit.calibration.result import CORRECTIONS, CalibrationResult, Closure
+from muonkit.calibration.schema import Content
 from muonkit.calibration.summary import ClosureFit
 from muonkit.core.files import write_json
 from muonkit.core.provenance import digest_file
@@ -47,10 +48,9 @@ def derive(study: Study, out: Path) -> CalibrationResult:
 
     systematics = {"window": narrow.extraction.vector - nominal.extraction.vector}
     write_cells(out, nominal)
-    biases = export.variations(nominal.extraction, systematics)
-    terms = simulated.extraction.layout.resolution_terms
-    resolutions = (nominal.resolution(terms), simulated.resolution(terms))
-    export.write(out / CORRECTIONS, export.Content(biases, *resolutions, edges, data.sample))
+    resolution = nominal.resolution(simulated.extraction.layout.resolution_terms)
+    varied = export.variations(nominal.extraction, resolution, systematics)
+    export.write(out / CORRECTIONS, Content(varied, simulated.extraction.values, edges, data.sample))
     result = CalibrationResult.of_sample(
         nominal,
         pairs,
