@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from muonkit.calibration import export, schema
 from muonkit.calibration.bias import Bias
@@ -17,7 +18,7 @@ from muonkit.calibration.parameters import ParameterLayout, ParameterValues
 from muonkit.calibration.resolution import Resolution
 from muonkit.core.arrays import FloatArray
 
-BINS = 3
+BINS = 24
 EDGES = np.linspace(-2.4, 2.4, BINS + 1)
 SAMPLE = np.tile([3.0, 20.0], (BINS, 1))
 SIZES = {"A": 1e-4, "e": 1e-3, "M": 1e-8, "a": 1e-4, "c": 1e-6}
@@ -35,8 +36,8 @@ def extraction(fitted: tuple[str, ...]) -> Extraction:
     covariance = mixing @ mixing.T * np.outer(errors, errors)
     vector = 10 * errors * rng.normal(size=size)
     layout = ParameterLayout(fitted, BINS)
-    nothing = np.zeros(0)
-    return Extraction(layout, EDGES, vector, covariance, 0.0, 1, nothing, np.zeros(0, np.bool_), ())
+    nothing, none = np.zeros(0), csr_array((0, size))
+    return Extraction(layout, EDGES, vector, covariance, 0.0, 1, nothing, np.zeros(0, np.bool_), (), nothing, none)
 
 
 def read_back(path: Path, correction: str) -> dict[str, FloatArray]:
