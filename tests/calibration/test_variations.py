@@ -83,7 +83,7 @@ def test_a_parameter_at_its_limit_has_no_variation() -> None:
 
 
 def test_random_numbers_are_the_same_for_ever() -> None:
-    """Golden values, of correctionlib 2.9; eta and phi of the fourth were stored as float32."""
+    """Golden values, of correctionlib 2.8 and 2.9; the fourth muon was stored as float32, its event is above 2^31."""
     eta, phi = np.array([0.5, 0.5, -1.25, 0, 0]), np.array([1.0, -1.0, 3.0, 0, 0])
     eta[3], phi[3] = np.float32(2.1), np.float32(-0.7)
     run, block = np.array([1, 1, 1, 370000, 0]), np.array([1, 1, 7, 42, 0])

@@ -3,7 +3,7 @@
 `scale`       variation, eta, pt, charge -> corrected pT / pT of data
 `resolution`  variation, eta, pt -> sigma_k/k of data
 `smear`       variation, eta, pt, phi, run, luminosityBlock, event -> smeared pT / pT of simulation: random noise of
-              the variance that is missing. Only muons are wider afterwards; the tails are not those of data
+              the variance that is missing. The width and the core are those of data afterwards, the tails not quite
 `stretch`     variation, eta, pt, gen_pt, charge -> the same where the generated pT is known: the response k_reco/k_gen
               of the simulation, its tails included, is stretched to the width that it has in data
 `validity`    correction, eta, pt -> 0 in the range of the calibration, 1 extrapolated, 2 held, 3 outside the eta range
@@ -29,7 +29,7 @@ INPUTS = {
     "stretch": ("variation", "eta", "pt", "gen_pt", "charge"),
     "validity": ("correction", "eta", "pt"),
 }
-# `stdnormal` differs between processors
+# `stdnormal` differs between processors; correctionlib before 2.8 cuts event numbers to 32 bits
 NORMAL = {"nodetype": "hashprng", "inputs": list(KEY), "distribution": "normal"}
 # the formulas of `bias` and `resolution` once more, as text; `export.compare` holds them to those
 # x = pT, held within [0] and [1], where the model begins and ends
