@@ -70,9 +70,11 @@ def apply(
     max_bad_share: float = 0.01,
     variation: str = "nominal",
     smear: bool = False,
+    stretch: bool = False,
     slim: bool = False,
 ) -> "ApplyResult":
-    """Write the muons of `file`, a path or a URL, to `out` with corrected pT, or smeared pT for simulation.
+    """Write the muons of `file`, a path or a URL, to `out` with corrected pT, or, for simulation, `smear`ed with noise
+    or with a response that is `stretch`ed about the generated pT.
 
     `corrections`: a file or the folder of a calibration; `file_format`: dimuon, cms-csv or nanoaod, recognised if None;
     `tree`, `columns`, `max_bad_share`: as in [input] of a configuration; `variation`: see
@@ -82,7 +84,8 @@ def apply(
     from muonkit.pipelines.apply import apply
 
     table = Table(file_format, tree, columns or {}, max_bad_share)
-    return apply(_corrections(corrections), place(fspath(file)), Path(out), table, variation, smear, slim)
+    correction = "stretch" if stretch else "smear" if smear else "scale"
+    return apply(_corrections(corrections), place(fspath(file)), Path(out), table, variation, correction, slim)
 
 
 def write_report(out: AnyPath, validation: AnyPath | None = None) -> "ReportResult":

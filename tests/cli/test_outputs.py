@@ -16,7 +16,9 @@ from tests.pipelines.identifying import prepared, write
 from muonkit.api import create_store
 from muonkit.calibration import export
 from muonkit.calibration.bias import Bias
+from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.resolution import Resolution
+from muonkit.calibration.schema import Content
 from muonkit.cli import main, parser
 from muonkit.conditions.iov import IoV
 
@@ -60,7 +62,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "calibrate.toml").write_text(CALIBRATE)
     bias, resolution = Bias(*np.zeros((3, 4))), Resolution(*np.full((4, 4), 1e-3))
     edges = np.array([-2.4, -1.2, 0.0, 1.2, 2.4])
-    export.write(folder / "corrections.json.gz", {"nominal": bias}, resolution, resolution, edges)
+    values = ParameterValues(bias, resolution)
+    content = Content({"nominal": values}, values, edges, np.tile([3.0, 20.0], (4, 1)))
+    export.write(folder / "corrections.json.gz", content)
     for name in ("mu", "pi"):
         (folder / "klm.toml").write_text(SAMPLE.format(name))
         assert main(["simulate", "klm", str(folder / "klm.toml"), "-o", str(folder / f"{name}.parquet")]) == 0

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import least_squares, nnls
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from muonkit.calibration import parameters
@@ -32,7 +33,8 @@ class NotFixedError(InputError):
 @dataclass(frozen=True, slots=True)
 class Extraction:
     """Values (p,) and covariance (p, p) in the order of `layout.names`; eta edges (bins + 1,); chi2 and ndf of the fit;
-    pull of mu of every used cell (used cells,); which cells were used (cells,); names of parameters at a limit."""
+    pull of mu of every used cell (used cells,); which cells were used (cells,); names of parameters at a limit; all
+    residuals (m,) in standard deviations, see `Problem`, and their derivatives (m, p)."""
 
     layout: ParameterLayout
     eta_edges: FloatArray
@@ -43,6 +45,8 @@ class Extraction:
     pulls: FloatArray
     used: BoolArray
     at_limit: tuple[str, ...]
+    residuals: FloatArray
+    jacobian: csr_array
 
     @property
     def values(self) -> ParameterValues:
@@ -93,7 +97,8 @@ def extract(
     cell_part = fit.fun[: problem.measurements]
     chi2, ndf = float(fit.fun @ fit.fun), len(fit.fun) - len(fit.x)
     limited = tuple(np.array(layout.names)[fit.x - lower < 1e-9])
-    return Extraction(layout, eta_edges, fit.x, covariance, chi2, ndf, cell_part[: len(kept)], used, limited)
+    pulls, jacobian = cell_part[: len(kept)], csr_array(np.asarray(fit.jac))
+    return Extraction(layout, eta_edges, fit.x, covariance, chi2, ndf, pulls, used, limited, fit.fun, jacobian)
 
 
 def _require_every_eta_bin(cells: Cells, eta_edges: FloatArray) -> None:

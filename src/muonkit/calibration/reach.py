@@ -48,9 +48,9 @@ class Reach:
         return cls._within(e / SCALE_LIMIT, _quotient(SCALE_LIMIT, M), sample)
 
     @classmethod
-    def of_resolution(cls, data: Resolution, simulation: Resolution, sample: FloatArray) -> Self:
-        """Where hit resolution is small."""
-        c = np.maximum(data.c, simulation.c)
+    def of_resolution(cls, resolutions: Iterable[Resolution], sample: FloatArray) -> Self:
+        """Where hit resolution is small, in data, with all variations, and in simulation."""
+        c = np.max([np.abs(each.c) for each in resolutions], axis=0)
         return cls._within(np.zeros(len(c)), _quotient(RESOLUTION_LIMIT, c), sample)
 
     @classmethod
@@ -58,6 +58,11 @@ class Reach:
         first = np.minimum(np.maximum(low, LOWEST), sample[:, 0])
         last = np.maximum(np.minimum(high, HIGHEST), sample[:, 1])
         return cls(sample, np.stack([first, last], axis=1))
+
+    def within(self, other: Self) -> Self:
+        """Where both models are used."""
+        first, last = np.maximum(self.model[:, 0], other.model[:, 0]), np.minimum(self.model[:, 1], other.model[:, 1])
+        return type(self)(self.sample, np.stack([first, last], axis=1))
 
     def held(self, pt: FloatArray, index: IntArray) -> FloatArray:
         """pT (n,) [GeV] at which the formulas are evaluated, for muons of pT (n,) in eta bins `index` (n,)."""

@@ -33,7 +33,7 @@ from muonkit.core.plain import plain_fields, rebuilt_fields
 from muonkit.core.provenance import digest_file
 from muonkit.core.result import Result, Status
 
-CORRECTIONS = "corrections.json.gz"
+CORRECTIONS, LIKELIHOOD = "corrections.json.gz", "likelihood.npz"
 AGAIN = "Remove it and run the same command again."
 UNWRITTEN = "max_failed_share"  # a field that stands in config.toml and not in the file of the result
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from muonkit.calibration import export
 from muonkit.calibration.accumulate import narrowed
 from muonkit.calibration.closure import BiasCorrector
-from muonkit.calibration.result import CORRECTIONS, CalibrationResult, Closure
+from muonkit.calibration.likelihood import Likelihood
+from muonkit.calibration.result import CORRECTIONS, LIKELIHOOD, CalibrationResult, Closure
+from muonkit.calibration.schema import Content
 from muonkit.calibration.summary import ClosureFit
 from muonkit.core.files import write_json
 from muonkit.core.provenance import digest_file
@@ -47,10 +49,10 @@ def derive(study: Study, out: Path) -> CalibrationResult:
 
     systematics = {"window": narrow.extraction.vector - nominal.extraction.vector}
     write_cells(out, nominal)
-    biases = export.variations(nominal.extraction, systematics)
-    terms = simulated.extraction.layout.resolution_terms
-    resolutions = (nominal.resolution(terms), simulated.resolution(terms))
-    export.write(out / CORRECTIONS, export.Content(biases, *resolutions, edges, data.sample))
+    resolution = nominal.resolution(simulated.extraction.layout.resolution_terms)
+    varied = export.variations(nominal.extraction, resolution, systematics)
+    export.write(out / CORRECTIONS, Content(varied, simulated.extraction.values, edges, data.sample))
+    Likelihood.of(nominal.extraction).write(out / LIKELIHOOD)
     result = CalibrationResult.of_sample(
         nominal,
         pairs,
@@ -70,5 +72,5 @@ def derive(study: Study, out: Path) -> CalibrationResult:
         max_failed_share=study.config.fit.max_failed_share,
     )
     write_json(out / CalibrationResult.FILE, result.to_json())
-    study.workspace.finish((CalibrationResult.FILE, CORRECTIONS, *NAMES))
+    study.workspace.finish((CalibrationResult.FILE, CORRECTIONS, LIKELIHOOD, *NAMES))
     return result

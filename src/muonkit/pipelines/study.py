@@ -11,7 +11,7 @@ from muonkit.calibration.config import Calibrate
 from muonkit.calibration.derive import Derived, FitPlan, derive, plan_cells
 from muonkit.calibration.extract import NotFixedError
 from muonkit.calibration.parameters import with_resolution
-from muonkit.calibration.result import CORRECTIONS, CalibrationResult, Peak, Provenance, ValidationResult
+from muonkit.calibration.result import CORRECTIONS, LIKELIHOOD, CalibrationResult, Peak, Provenance, ValidationResult
 from muonkit.calibration.weights import notes
 from muonkit.core.config import parse, read_text
 from muonkit.core.files import check_folder, check_outputs
@@ -29,7 +29,8 @@ from muonkit.run.alone import alone
 from muonkit.run.checkpoint import remembered
 from muonkit.run.runner import Runner
 
-OUTPUTS = (CalibrationResult.FILE, ValidationResult.FILE, CORRECTIONS, *NAMES, RECORD, "report.html", "report.json")
+RESULTS = (CalibrationResult.FILE, ValidationResult.FILE, CORRECTIONS, LIKELIHOOD)
+OUTPUTS = (*RESULTS, *NAMES, RECORD, "report.html", "report.json")
 
 
 @dataclass(frozen=True)
