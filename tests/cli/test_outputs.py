@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.calibration import rochester_files
 from tests.muid.performance.toys import TOY, write_sample
 from tests.pipelines.conftest import CALIBRATE, simulate
 from tests.pipelines.identifying import prepared, write
@@ -27,6 +28,7 @@ KLM = "KLMLikelihoodParameters"
 FILES = {  # command without -o: inputs that a file of this ending must not replace
     "simulate dimuons data.parquet.toml": (".parquet", ["data.parquet.toml"]),
     "apply corrections.json.gz data.parquet": (".parquet", ["data.parquet", "corrections.json.gz"]),
+    "convert rochester.txt": (".json.gz", ["rochester.txt"]),
     "identify identify.toml": (
         ".parquet",
         ["tracks.parquet", "hits.parquet", "toy.npz", "identify.toml", "detector.toml"],
@@ -61,6 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bias, resolution = Bias(*np.zeros((3, 4))), Resolution(*np.full((4, 4), 1e-3))
     edges = np.array([-2.4, -1.2, 0.0, 1.2, 2.4])
     export.write(folder / "corrections.json.gz", {"nominal": bias}, resolution, resolution, edges)
+    rochester_files.write(folder / "rochester.txt")
     for name in ("mu", "pi"):
         (folder / "klm.toml").write_text(SAMPLE.format(name))
         assert main(["simulate", "klm", str(folder / "klm.toml"), "-o", str(folder / f"{name}.parquet")]) == 0
