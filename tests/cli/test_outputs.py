@@ -62,7 +62,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "calibrate.toml").write_text(CALIBRATE)
     bias, resolution = Bias(*np.zeros((3, 4))), Resolution(*np.full((4, 4), 1e-3))
     edges = np.array([-2.4, -1.2, 0.0, 1.2, 2.4])
-    export.write(folder / "corrections.json.gz", {"nominal": bias}, resolution, resolution, edges)
+    content = export.Content({"nominal": bias}, resolution, resolution, edges, np.tile([3.0, 30.0], (4, 1)))
+    export.write(folder / "corrections.json.gz", content)
     rochester_files.write(folder / "rochester.txt")
     for name in ("mu", "pi"):
         (folder / "klm.toml").write_text(SAMPLE.format(name))
