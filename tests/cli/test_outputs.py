@@ -46,6 +46,7 @@ FOLDERS = {  # command without -o: a name in the folder that it writes, and an i
     "validate calibrate.toml --corrections corrections.json.gz": ("masses.json.gz", "corrections.json.gz"),
     "performance performance.toml": ("performance.html", "performance.toml"),
     "detector show detector.toml": ("belle2-rz.png", "detector.toml"),
+    "compare corrections.json.gz rochester.txt": ("comparison.txt", "rochester.txt"),
 }
 NOT_WRITTEN_BESIDE_INPUT = {"open-data fetch"}  # reads nothing from the disk
 DETECTOR = Path(__file__).parents[2] / "src" / "muonkit" / "detector" / "descriptions"
