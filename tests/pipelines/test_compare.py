@@ -52,18 +52,26 @@ def test_differences_are_those_of_the_formulas(folder: Path, tmp_path: Path) -> 
 
 def test_the_same_corrections_in_three_formats_do_not_differ(folder: Path, tmp_path: Path) -> None:
     others = [folder / "converted.json.gz", folder / "scare.json"]
-    result = compare(folder / "RoccoR.txt", others, tmp_path)
+    result = compare(folder / "RoccoR.txt", others, tmp_path, [20.0], layers=8)
     found = values(tmp_path)
-    assert set(found) == {(1, "data"), (1, "simulation"), (2, "data"), (2, "simulation")}
+    assert set(found) == {(1, "data"), (1, "simulation"), (2, "data"), (2, "simulation"), (2, "resolution")}
     assert all(np.abs(one).max() < 1e-9 for one in found.values())
     assert result.status == "DONE"
-    assert {Path(name).name for name in result.files} == {
-        f"{kind}-{number}-{sample}.png"
-        for kind in ("profile", "map")
-        for number in (1, 2)
-        for sample in ("data", "simulation")
-    }
+    drawn = {f"{kind}-{number}-{quantity}.png" for kind in ("profile", "map") for number, quantity in found}
+    assert {Path(name).name for name in result.files} == drawn
     assert all(Path(name).stat().st_size > 10_000 for name in result.files)
+
+
+@pytest.mark.parametrize("layers", [2, 8])
+def test_resolutions_are_those_of_the_formulas(folder: Path, tmp_path: Path, layers: int) -> None:
+    """Muons of fewer layers than the first bin belong to it."""
+    compare(folder / "ours.json.gz", [folder / "RoccoR.txt"], tmp_path, [30.0], layers)
+    found, text = values(tmp_path)[1, "resolution"], files.text()
+    column = max(layers - files.LEAST, 0)
+    a, b, c, width = (files.numbers(text, 0, 0, "R", v, 0)[column] for v in range(4))
+    theirs = files.numbers(text, 0, 0, "F", 1)[0] * (a - 15 * b + 225 * c / 100) * width
+    ours = 1e-6 + 1e-6 * (30.0**2 + 1e-6) / (1 + 1e-6 / 30.0**2)  # a^2 + c^2 (pT^2 + g^2) / (1 + d^2/pT^2), all 1e-3
+    assert found[0, 0, 24, 5] == pytest.approx(theirs / np.sqrt(ours) - 1, abs=1e-6)
 
 
 def test_table_has_differences_and_errors(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +87,7 @@ def test_table_has_differences_and_errors(folder: Path, tmp_path: Path, capsys: 
         assert row["rms"] == pytest.approx(found[i, 0].std(), abs=1e-9)
         assert abs(row["largest"]) == pytest.approx(np.abs(found[i, 0]).max(), abs=1e-9)
         assert row["error"] > 0
-    assert "error" not in rows[2]
+    assert all(("error" in row) == (row["other"][0] == "1" and row["sample"] == "data") for row in rows)
 
 
 def test_points_that_a_file_does_not_cover_are_counted(folder: Path, tmp_path: Path) -> None:
@@ -99,7 +107,7 @@ def test_files_without_a_point_in_common_are_told(tmp_path: Path, folder: Path) 
 
 
 def test_a_file_of_simulation_alone_has_nothing_to_compare(folder: Path, tmp_path: Path) -> None:
-    scare_files.write(tmp_path / "mc.json", files.text(), ("mc",))
+    scare_files.write(tmp_path / "mc.json", files.text(), ("mc",), width=False)
     result = compare(folder / "ours.json.gz", [tmp_path / "mc.json"], tmp_path / "out")
     assert not result.rows
     assert "has no sample in common" in str(result)
@@ -111,6 +119,8 @@ def broken(change: str) -> str:
         del content["corrections"][1]
     elif change == "inputs":
         content["corrections"][0]["inputs"][0]["type"] = "int"
+    elif change == "fewer":
+        content["corrections"][5] |= {"inputs": content["corrections"][5]["inputs"][:2], "data": 1.0}
     elif change == "variation":
         return json.dumps(content).replace('"nom"', '"central"')
     else:
@@ -122,9 +132,10 @@ def broken(change: str) -> str:
     ("text", "fault"),
     [
         (broken("lacks"), "lacks the correction m_data; give a JSON of MuonScaRe"),
-        (broken("inputs"), "the inputs of a_data are not eta, phi and a variation"),
+        (broken("inputs"), "the inputs of a_data are int, real, string in place of real, real, string"),
+        (broken("fewer"), "the inputs of poly_params are real, real in place of real, number, int"),
         (broken("variation"), "a_data has no variation nom or nominal"),
-        (broken("names"), "has corrections x0, x1, x2, x3, which are of no kind that is known"),
+        (broken("names"), "has corrections x0, x1, x2, x3, x4, x5, x6, which are of no kind that is known"),
         ("{", "is not valid JSON"),
         ("{}", "is damaged or not a correctionlib file"),
         ("[" * 10_000, "line 1: begins with '["),
@@ -143,6 +154,11 @@ def test_a_file_of_no_known_kind_is_one_line_each(
     assert not (tmp_path / "out").exists()
 
 
+def test_layers_have_bounds(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--layers: -1 is not a number from 0 to 100"):
+        compare(folder / "ours.json.gz", [folder / "RoccoR.txt"], tmp_path, [20.0], -1)
+
+
 @pytest.mark.parametrize("pt", [[], [0.0], [float("nan")], [float("inf")], [1.0] * 7])
 def test_momenta_have_bounds(folder: Path, tmp_path: Path, pt: list[float]) -> None:
     with pytest.raises(InputError, match="--pt"):
@@ -152,4 +168,4 @@ def test_momenta_have_bounds(folder: Path, tmp_path: Path, pt: list[float]) -> N
 def test_names_of_files_can_have_any_letters(folder: Path, tmp_path: Path) -> None:
     odd = tmp_path / "a$b_{\\frac $ \n.txt"
     odd.write_text(files.text())
-    assert len(compare(folder / "ours.json.gz", [odd], tmp_path / "out", [20.0]).files) == 2
+    assert len(compare(folder / "ours.json.gz", [odd], tmp_path / "out", [20.0]).files) == 4

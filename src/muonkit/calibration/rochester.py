@@ -87,14 +87,32 @@ def smear(table: Rochester, muons: Muons, layers: IntArray, u: FloatArray, membe
     """Corrected pT / pT (n,) in simulation for muons with so many tracker layers (n,) and a random number u (n,)
     between 0 and 1."""
     resolution, k = _resolution(table), scale(table, SIMULATION, muons, member)
-    row = _bins(resolution.eta_edges, np.abs(muons.eta))
-    cell = row, np.clip(layers - resolution.least_layers, 0, resolution.width.shape[-1] - 1)
-    extra = extra_width(resolution, member)[row] * usable(resolution, member)[cell]
+    cell = _cell(resolution, muons, layers)
+    extra = extra_width(resolution, member)[cell[0]] * usable(resolution, member)[cell]
     z = quantile(u, Shape(*(part[cell] for part in shapes(resolution, member))))
-    polynomial = resolution.polynomial[member][:, *cell]
-    d = k * muons.pt - PIVOT
-    shift = np.where(extra > 0, extra * (polynomial[0] + polynomial[1] * d + polynomial[2] * d**2) * z, 0)
+    shift = np.where(extra > 0, extra * _relative(resolution, member, cell, k * muons.pt) * z, 0)
     return np.asarray(k * np.where(shift > -1, 1 / np.maximum(1 + shift, 1e-12), 1))
+
+
+def width(table: Rochester, muons: Muons, layers: IntArray, member: int = 0) -> FloatArray:
+    """sigma_k/k (n,) of data: the width of the core, for muons with so many tracker layers (n,); NaN in bins without
+    a shape."""
+    resolution = _resolution(table)
+    cell = _cell(resolution, muons, layers)
+    sigma = resolution.k[member, DATA][cell[0]] * _relative(resolution, member, cell, muons.pt)
+    return np.where(usable(resolution, member)[cell], sigma * resolution.width[member][cell], np.nan)
+
+
+def _cell(resolution: RochesterResolution, muons: Muons, layers: IntArray) -> tuple[IntArray, IntArray]:
+    row = _bins(resolution.eta_edges, np.abs(muons.eta))
+    return row, np.clip(layers - resolution.least_layers, 0, resolution.width.shape[-1] - 1)
+
+
+def _relative(
+    resolution: RochesterResolution, member: int, cell: tuple[IntArray, IntArray], pt: FloatArray
+) -> FloatArray:
+    polynomial, d = resolution.polynomial[member][:, *cell], pt - PIVOT
+    return np.asarray(polynomial[0] + polynomial[1] * d + polynomial[2] * d**2)
 
 
 def error(table: Rochester, function: Callable[[int], FloatArray]) -> FloatArray:

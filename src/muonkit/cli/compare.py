@@ -17,10 +17,13 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     parser.add_argument(
         "--pt", type=float, nargs="+", default=[6.0, 20.0, 45.0], metavar="GEV", help="momenta (6 20 45)"
     )
+    parser.add_argument(
+        "--layers", type=int, default=13, metavar="N", help="tracker layers of the muons, for the resolution (13)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.compare import compare
 
-    return compare(options.first, options.others, options.out, options.pt)
+    return compare(options.first, options.others, options.out, options.pt, options.layers)

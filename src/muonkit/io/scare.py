@@ -9,35 +9,57 @@ Source: the public examples in cms-nanoAOD/jsonpog-integration. Their code leave
 pT below 26 or above 200 GeV as they are; the file does not say so."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from muonkit.core.errors import InputError
 
 SCALES = {"data": ("a_data", "m_data"), "simulation": ("a_mc", "m_mc")}
-NEEDED = SCALES["data"]
+WIDTH = ("k_data", "poly_params", "cb_params")
+CORE = 1  # index of the width in cb_params
 NOMINAL = ("nom", "nominal")
-KINDS = ("real", "real", "string")
+KINDS = {"k_data": ("real", "string")} | dict.fromkeys(("poly_params", "cb_params"), ("real", "number", "int"))
 WAY_OUT = "give a JSON of MuonScaRe"
 
 
-def check_scare(content: dict[str, Any], name: str) -> dict[str, tuple[str, ...]]:
-    """Samples whose corrections are in the `content` of a file called `name`, with the name of their nominal variation
-    for a and m. Raises InputError, a line per fault, if they have other inputs or no nominal variation."""
+class Scare(NamedTuple):
+    """What a file has: by sample the nominal variations of a and m; that of k_data, empty without a resolution; whether
+    layers are whole numbers."""
+
+    scales: dict[str, tuple[str, ...]]
+    width: str
+    whole_layers: bool
+
+
+def check_scare(content: dict[str, Any], name: str) -> Scare:
+    """What is in the `content` of a file called `name`. Raises InputError, a line per fault, if a correction is missing
+    or has other inputs or no nominal variation."""
     found = {each["name"]: each for each in content["corrections"]}
-    samples = {sample: pair for sample, pair in SCALES.items() if any(each in found for each in pair)}
-    faults = [fault for pair in samples.values() for each in pair for fault in _faults(each, found)]
+    groups = [group for group in (*SCALES.values(), WIDTH) if any(each in found for each in group)]
+    faults = [fault for group in groups for each in group for fault in _faults(each, found)]
     if faults:
         raise InputError(f"{name}: {fault}; {WAY_OUT}" for fault in faults)
-    return {sample: tuple(_nominal(found[each]) for each in pair) for sample, pair in samples.items()}
+    scales = {
+        sample: tuple(_nominal(found[each]) for each in pair) for sample, pair in SCALES.items() if pair in groups
+    }
+    if WIDTH not in groups:
+        return Scare(scales, "", False)
+    return Scare(scales, _nominal(found["k_data"]), found["poly_params"]["inputs"][1]["type"] == "int")
 
 
 def _faults(name: str, found: dict[str, Any]) -> Iterator[str]:
+    expected = KINDS.get(name, ("real", "real", "string"))
     if name not in found:
         yield f"lacks the correction {name}"
-    elif tuple(each["type"] for each in found[name]["inputs"]) != KINDS:
-        yield f"the inputs of {name} are not eta, phi and a variation"
-    elif not _nominal(found[name]):
+        return
+    kinds = [each["type"] for each in found[name]["inputs"]]
+    if len(kinds) != len(expected) or any(not _fits(*pair) for pair in zip(kinds, expected, strict=True)):
+        yield f"the inputs of {name} are {', '.join(kinds)} in place of {', '.join(expected)}"
+    elif expected[-1] == "string" and not _nominal(found[name]):
         yield f"{name} has no variation {' or '.join(NOMINAL)}"
+
+
+def _fits(kind: str, expected: str) -> bool:
+    return kind == expected or (expected == "number" and kind in ("int", "real"))
 
 
 def _nominal(correction: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from muonkit.calibration.others import SAMPLES, OtherCorrections, open_corrections
+from muonkit.calibration.others import LAYERS, QUANTITIES, RESOLUTION, OtherCorrections, open_corrections
 from muonkit.calibration.rochester import Muons
 from muonkit.core.arrays import FloatArray
 from muonkit.core.errors import InputError
@@ -21,10 +21,11 @@ ETA_POINTS, PHI_POINTS = 48, 72
 ETA_RANGE = (-2.4, 2.4)  # if the first file has none
 CHARGES = (-1, 1)
 PT = (6.0, 20.0, 45.0)  # GeV
-MOST_PT, MOST_FILES = 6, 20
+MOST_PT, MOST_FILES, MOST_LAYERS = 6, 20, 100
 HEAD = "sample      charge   pT/GeV  points      mean       rms   largest  at eta    phi     error"
 JSON, TEXT = "comparison.json", "comparison.txt"
-UNIT = 1e-5
+UNIT_LABELS = {1e-5: "[$10^{-5}$]", 1e-2: "[%]"}
+UNITS = dict.fromkeys(QUANTITIES, 1e-5) | {RESOLUTION: 1e-2}
 
 
 class Grid(NamedTuple):
@@ -48,7 +49,8 @@ class Grid(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DifferenceAtPt:
-    """Differences, other / reference - 1, over eta and phi, of muons of one pT [GeV] and charge in a sample. points:
+    """Differences, other / reference - 1, over eta and phi, of muons of one pT [GeV] and charge. sample: data or
+    simulation, where corrected pT are compared, or resolution, where sigma_k/k of data are. points:
     those that both files cover, the numbers are of these; not_covered: the others; largest: in size, at `eta` and
     `phi`; error: mean error of the other file, if it has sets of variations."""
 
@@ -72,8 +74,8 @@ class DifferenceAtPt:
             return f"{head}   no point that both cover"
         where = f"{self.eta:8.2f}{self.phi:7.2f}"
         numbers = (self.mean, self.rms, self.largest)
-        shown = "".join(f"{value / UNIT:10.1f}" for value in numbers if value is not None)
-        return f"{head}{shown}{where}" + (f"{self.error / UNIT:10.1f}" if self.error is not None else "")
+        shown = "".join(f"{value / UNITS[self.sample]:10.1f}" for value in numbers if value is not None)
+        return f"{head}{shown}{where}" + (f"{self.error / UNITS[self.sample]:10.1f}" if self.error is not None else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,11 @@ class CompareResult(Result):
     def report(self) -> str:
         lines = []
         for other in dict.fromkeys(row.other for row in self.rows):
-            lines += ["", f"{other} / {self.reference} ({self.kind}) - 1 over eta and phi, in 1e-5", HEAD]
+            lines += [
+                "",
+                f"{other} / {self.reference} ({self.kind}) - 1 over eta and phi, in 1e-5, of the resolution in 1e-2",
+                HEAD,
+            ]
             lines += [row.line() for row in self.rows if row.other == other]
         return "\n".join([*lines[1:], "", *self.notes, *self.files])
 
@@ -119,13 +125,15 @@ class Difference(NamedTuple):
     errors: FloatArray | None
 
 
-def compare(first: Path, others: Sequence[Path], out: Path, pt: Sequence[float] = PT) -> CompareResult:
+def compare(
+    first: Path, others: Sequence[Path], out: Path, pt: Sequence[float] = PT, layers: int = LAYERS
+) -> CompareResult:
     """Evaluate the corrections of `first` and of `others` on one grid. Table, JSON and figures of the differences, at
-    `pt` [GeV], are written to the folder `out`.
+    `pt` [GeV], are written to the folder `out`. layers: tracker layers of the muons, for the resolution.
 
     Raises InputError for files and momenta that cannot be used, and while another run writes `out`."""
-    _check(others, pt)
-    opened = [open_corrections(path) for path in (first, *others)]
+    _check(others, pt, layers)
+    opened = [open_corrections(path, layers) for path in (first, *others)]
     reference, rest = opened[0], opened[1:]
     grid = _grid(reference, pt)
     names = [_label(number, one) for number, one in enumerate(rest, 1)]
@@ -144,11 +152,12 @@ def compare(first: Path, others: Sequence[Path], out: Path, pt: Sequence[float] 
     return result
 
 
-def _check(others: Sequence[Path], pt: Sequence[float]) -> None:
+def _check(others: Sequence[Path], pt: Sequence[float], layers: int) -> None:
     """Raises InputError."""
     faults = [f"--pt: {value:g} is not a momentum from 0.1 to 10000 GeV" for value in pt if not 0.1 <= value <= 1e4]
     faults += [f"--pt: {len(pt)} momenta; give 1 to {MOST_PT}"] if not 1 <= len(pt) <= MOST_PT else []
     faults += [f"{len(others)} files; give 1 to {MOST_FILES}"] if not 1 <= len(others) <= MOST_FILES else []
+    faults += [] if 0 <= layers <= MOST_LAYERS else [f"--layers: {layers} is not a number from 0 to {MOST_LAYERS}"]
     if faults:
         raise InputError(faults)
 
@@ -170,10 +179,10 @@ def _numbered(found: Sequence[Difference], names: Sequence[str]) -> Iterator[tup
 
 def _differences(name: str, reference: OtherCorrections, other: OtherCorrections, grid: Grid) -> Iterator[Difference]:
     muons = grid.muons()
-    for sample in SAMPLES:
+    for sample in QUANTITIES:
         if sample in reference.factors and sample in other.factors:
             theirs, ours = other.factor(sample, muons), reference.factor(sample, muons)
-            errors = other.errors[sample](muons) / theirs if other.errors else None
+            errors = other.errors[sample](muons) / theirs if sample in other.errors else None
             shaped = None if errors is None else grid.shaped(errors)
             yield Difference(name, sample, grid.shaped(theirs / ours - 1), shaped)
 
@@ -207,10 +216,10 @@ def _notes(files: Sequence[tuple[str, OtherCorrections]], found: Sequence[Differ
 
 def _draw(out: Path, figures: dict[str, Difference], reference: OtherCorrections, grid: Grid) -> None:
     for name, one in figures.items():
-        head = (f"{one.other}, {one.sample}", f"against {reference.name}")
+        head = (f"{one.other}, {one.sample}", f"against {reference.name}", UNIT_LABELS[UNITS[one.sample]])
         drawn = {
-            "profile": pictures.profile(one.values / UNIT, grid.charge, grid.pt, grid.eta, head),
-            "map": pictures.maps(one.values / UNIT, grid.charge, grid.pt, (grid.eta, grid.phi), head),
+            "profile": pictures.profile(one.values / UNITS[one.sample], grid.charge, grid.pt, grid.eta, head),
+            "map": pictures.maps(one.values / UNITS[one.sample], grid.charge, grid.pt, (grid.eta, grid.phi), head),
         }
         for kind, figure in drawn.items():
             with atomic(out / f"{kind}-{name}.png") as temporary:
