@@ -51,8 +51,8 @@ def convert(place_in: Path, path_out: Path, sets: tuple[str, ...] = ()) -> Conve
 
     Raises InputError for a file or a name that cannot be used, and while another run writes `path_out`; PhysicsError
     if the JSON does not agree with the formulas to 1e-6."""
-    _check_names(path_out, sets)
     check_output(path_out, [place_in])
+    _check_names(path_out, sets)
     source = read_source(place_in)
     table = parse_rochester(source, str(place_in))
     variations = rochester.variations(table, sets)
