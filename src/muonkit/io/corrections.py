@@ -28,9 +28,15 @@ NODES = ("binning", "multibinning", "category", "formula", "formularef", "transf
 def read_corrections(path: Path) -> tuple[str, dict[str, Any]]:
     """Text and content of a file, `.json` or `.json.gz`. Raises InputError if the file is not corrections of schema 2
     or passes a limit of size, depth or length."""
+    return parse_corrections(unpacked_corrections(path), str(path))
+
+
+def unpacked_corrections(path: Path) -> bytes:
+    """The bytes of a file, unpacked if its name says that it is gzipped. Raises InputError if it cannot be read or
+    passes the limit of size."""
     packed = path.name.lower().endswith(".gz")
     read = limits.read_gzip if packed else limits.read_bytes
-    return parse_corrections(read(path, MOST_BYTES, WHAT), str(path))
+    return read(path, MOST_BYTES, WHAT)
 
 
 def read_payload(content: bytes, name: str, needed: Iterable[str] = ()) -> dict[str, Any]:
