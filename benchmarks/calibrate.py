@@ -148,7 +148,9 @@ def run(files: list[File], bins: int = 5, jobs: int = 2) -> Cost:
             str(jobs),
         ]
         start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+        code = subprocess.run(
+            [sys.executable, "-m", "muonkit", *command], stdout=subprocess.DEVNULL, check=False
+        ).returncode
         wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
         if code not in (0, 1) or not Path(folder, "out", "report.html").exists():
             raise SystemExit(f"the calibration ended with exit code {code}")
