@@ -136,17 +136,8 @@ def run(files: list[File], bins: int = 5, jobs: int = 2) -> Cost:
     with TemporaryDirectory() as folder:
         config = Path(folder, "calibrate.toml")
         config.write_text(text)
-        command = [
-            sys.executable,
-            "-m",
-            "muonkit",
-            "calibrate",
-            str(config),
-            "-o",
-            f"{folder}/out",
-            "--jobs",
-            str(jobs),
-        ]
+        words = ["calibrate", str(config), "-o", f"{folder}/out", "--jobs", str(jobs)]
+        command = [sys.executable, "-m", "muonkit", *words]
         start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         code = subprocess.run(
             [sys.executable, "-m", "muonkit", *command], stdout=subprocess.DEVNULL, check=False
