@@ -139,9 +139,7 @@ def run(files: list[File], bins: int = 5, jobs: int = 2) -> Cost:
         words = ["calibrate", str(config), "-o", f"{folder}/out", "--jobs", str(jobs)]
         command = [sys.executable, "-m", "muonkit", *words]
         start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        code = subprocess.run(
-            [sys.executable, "-m", "muonkit", *command], stdout=subprocess.DEVNULL, check=False
-        ).returncode
+        code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
         wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
         if code not in (0, 1) or not Path(folder, "out", "report.html").exists():
             raise SystemExit(f"the calibration ended with exit code {code}")
