@@ -21,8 +21,8 @@ def dimuons(raw: Columns, chunk: Chunk) -> Checked:
     Raises InputError if charges are unsigned and hold -1."""
     check_charges(raw, chunk)
     good, bad = examine(raw, chunk)
-    kept = {key: column[good] for key, column in raw.items()}
     dropped = int((~good).sum())
+    kept = {key: column[good] for key, column in raw.items()} if dropped else raw
     if chunk.format == "dimuon":
         return Checked(_table(_muon(kept, "plus_"), _muon(kept, "minus_"), kept), Summary(len(good), dropped, bad))
     opposite = kept["Q1"] != kept["Q2"]  # both are +1 or -1, of any type

@@ -28,8 +28,9 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     """Count, fit, close, and write OUT/."""
     # the waist of the hourglass: from here on only sums
     template = study.count_template()
-    data = study.count_data("count data", Count(), Count(half=0), look=True)
-    pairs, first_half = data.masses
+    data = study.count_data("count data", Count(half=0), Count(half=1), look=True)
+    first_half, second_half = data.masses
+    pairs = first_half + second_half
     fit = study.fitter(template, pairs)
 
     nominal = fit("fit data", pairs)
