@@ -4,7 +4,7 @@ The likelihood is binned with exact bin integrals (`lineshape`); `kernels` does 
 effective counts (sum w)^2 / sum w^2; where weights are below 0, see `weights`. The covariance is that of the entries
 plus that of the template's statistics."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Self, TypeVar
@@ -99,6 +99,12 @@ class CellFits:
 
     def __getitem__(self, rows: AnyArray) -> Self:
         return type(self)(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @classmethod
+    def joined(cls, samples: Sequence[Self]) -> Self:
+        """The fits of several samples, one after the other. Without `shares`: their mass bins differ."""
+        without = [replace(each, shares=np.zeros((len(each), 0))) for each in samples]
+        return cls(*(np.concatenate([getattr(each, f.name) for each in without]) for f in fields(cls)))
 
     @property
     def good(self) -> BoolArray:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from muonkit.calibration.accumulate import CountSettings, selected
 from muonkit.calibration.binning import Binning
-from muonkit.calibration.config import Calibrate
+from muonkit.calibration.config import Sample
 from muonkit.core.errors import InputError
 from muonkit.core.kinematics import MuonArrays, mass
 from muonkit.core.particles import resonance
@@ -35,7 +35,7 @@ class Pieces:
     notes: tuple[str, ...]
 
 
-def pieces(config: Calibrate, base: Path) -> Pieces:
+def pieces(config: Sample, base: Path) -> Pieces:
     """The pieces of data and of the template. Raises InputError with the faults of all files."""
     faults: list[str] = []
 
@@ -55,7 +55,7 @@ def pieces(config: Calibrate, base: Path) -> Pieces:
     return Pieces(data.chunks, list(simulation.chunks), (*data.notes, *simulation.notes))
 
 
-def _blocks(config: Calibrate) -> list[DimuonPiece]:
+def _blocks(config: Sample) -> list[DimuonPiece]:
     """As many blocks as give about template.events accepted pairs, judged by the first one, or more if it has few."""
     generator = generator_config(config)
     accepted, tried = 0, 0
@@ -71,7 +71,7 @@ def files(data: list[source.Chunk], template: list[DimuonPiece], *more: Path) ->
     return sorted({place for place in places if isinstance(place, Path)} | set(more))
 
 
-def generator_config(config: Calibrate) -> SimulateDimuons:
+def generator_config(config: Sample) -> SimulateDimuons:
     """The built-in generator as configured in [template], in the acceptance of the calibration."""
     template, edges = config.template, config.binning.eta_edges
     spectrum = template.spectrum
@@ -102,13 +102,13 @@ def _above(spectrum: Spectrum, pt_min: float) -> Spectrum:
         ) from None
 
 
-def _least_parent_pt(config: Calibrate) -> float:
+def _least_parent_pt(config: Sample) -> float:
     """Below this pT [GeV] no parent has both muons above the cut: pT^2 >= 4 c^2 - m^2, with room for radiation."""
     cut, pole = config.selection.scaled_pt_min, resonance(config.resonance.name).mass
     return float(0.8 * np.sqrt(max(4 * cut**2 - pole**2, 0.0)))
 
 
-def settings(config: Calibrate, data: Sequence[DimuonPiece], run: Map) -> CountSettings:
+def settings(config: Sample, data: Sequence[DimuonPiece], run: Map) -> CountSettings:
     """What is counted; cell edges that are not configured come from the data, as many pieces as it takes. `run` is a
     map over pieces."""
     window, pole = config.resonance.mass_window, resonance(config.resonance.name).mass
