@@ -14,23 +14,46 @@ MOST_GIGABYTES = 0.5  # of the sums of all cells; several of them are in memory 
 COLUMNS = 20  # sums per cell beside the mass bins
 
 
+Yield = Annotated[float, Field(gt=0, le=1000)]
+
+
 class ResonanceChoice(Section):
-    """The resonance and the mass window [GeV]; its usual one if none is given."""
+    """The resonance and the mass window [GeV]; its usual one if none is given.
+
+    `others`: resonances in the same window, and how many of them there are for one of `name` in the template of the
+    built-in generator; a simulation has its own. With `free_yields` the yields are fitted in every cell."""
 
     name: ResonanceName = "jpsi"
     window: MassWindow | None = None
+    others: dict[ResonanceName, Yield] = Field({})
+    free_yields: bool = True
 
     @model_validator(mode="after")
-    def _peak_is_in_the_window(self) -> Self:
-        (low, high), peak = self.mass_window, resonance(self.name).mass
-        if not low < peak < high:
-            raise ValueError(f"window: {low:g}-{high:g} GeV does not hold {self.name} at {peak:.4g} GeV; widen it")
+    def _peaks_are_in_the_window(self) -> Self:
+        if self.name in self.others:
+            raise ValueError(f"others: {self.name} is the resonance itself; leave it out")
+        low, high = self.mass_window
+        for name in self.yields:
+            peak = resonance(name).mass
+            if not low < peak < high:
+                raise ValueError(f"window: {low:g}-{high:g} GeV does not hold {name} at {peak:.4g} GeV; widen it")
         return self
+
+    @property
+    def yields(self) -> dict[ResonanceName, float]:
+        """All resonances in the window, and their yields in the built-in template for one of `name`."""
+        return {self.name: 1.0, **self.others}
 
     @property
     def mass_window(self) -> tuple[float, float]:
         """The mass window [GeV]."""
-        return self.window or WINDOW[self.name]
+        usual = [WINDOW[name] for name in self.yields]
+        return self.window or (min(low for low, _ in usual), max(high for _, high in usual))
+
+    @property
+    def fitted_masses(self) -> tuple[float, ...]:
+        """The masses [GeV] of the resonances whose yields are fitted; none if there is one resonance."""
+        return tuple(resonance(name).mass for name in self.yields) if self.others and self.free_yields else ()
 
 
 class Selection(Section):

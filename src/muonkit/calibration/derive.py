@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from muonkit.calibration import massfit
+from muonkit.calibration import massfit, yields
 from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses
 from muonkit.calibration.binning import Merging, merge
 from muonkit.calibration.cells import Cells
@@ -25,14 +25,15 @@ Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 @dataclass(frozen=True, slots=True)
 class FitPlan:
     """What the fits of one study have in common: how pairs were counted, what the configuration chooses, what the
-    simulation knows of generated muons, the cells that are fitted, and the simulation, which gives the share of the
-    angles in the resolution."""
+    simulation knows of generated muons, the cells that are fitted, the simulation, which gives the share of the
+    angles in the resolution, and the masses [GeV] of resonances whose yields are fitted."""
 
     counting: CountSettings
     choice: Fit
     truth: Truth
     merging: Merging
     simulation: CellMasses | None = None
+    free: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,10 @@ def fit_sample(plan: FitPlan, data: CellMasses, run: Map = map) -> tuple[Cells, 
     cells = Cells.from_sums(data, counting.binning, plan.merging, plan.simulation)
     shapes = shapes_of(cells, plan.truth.responses, choice.kernel)
     cell_data = massfit.merge_cells(data, plan.truth.masses, plan.merging, counting.mass_edges, shapes)
-    return cells, cell_data, massfit.fit_all(cell_data, FitOptions(choice.kernel, choice.background), run)
+    options = FitOptions(choice.kernel, choice.background)
+    if plan.free:
+        return cells, *yields.fit_all(cell_data, options, plan.free, run)
+    return cells, cell_data, massfit.fit_all(cell_data, options, run)
 
 
 def resolution(samples: Sequence[Derived], terms: tuple[str, ...]) -> Resolution:

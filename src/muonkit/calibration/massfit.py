@@ -192,7 +192,9 @@ def prepare_options(cells: CellData, options: FitOptions) -> FitOptions:
     wide, keeps the Fisher matrix regular and is far wider than slopes differ between cells."""
     whole = merged_to_one(cells)
     theta = fit_cells(whole, options).theta[0]
-    slope = float(theta[3])
+    plan = _plan(cells.edges, options)
+    # without background the slope may run to its limit, where every cell that starts there would be called failed
+    slope = float(theta[3]) if plan.low[3] < theta[3] < plan.high[3] else options.start[3]
     start = (float(theta[0]), float(theta[1]), float(min(max(theta[2], 0.01), 0.5)), slope)
     width = float(cells.edges[-1] - cells.edges[0])
     return replace(options, start=start, slope_prior=(slope, 1 / width))

@@ -72,7 +72,8 @@ class SampleStudy:
             merging = plan_cells(data, truth.masses, self.settings, choice.min_entries)
         except InputError as error:
             raise InputError(self._named(error.faults)) from None
-        return FitPlan(self.settings, choice, truth, merging, template.masses[0])
+        free = self.config.resonance.fitted_masses
+        return FitPlan(self.settings, choice, truth, merging, template.masses[0], free)
 
     @property
     def peak(self) -> Peak:
@@ -142,9 +143,8 @@ class Study:
     def fitter(self, templates: Sequence[Counted], data: Sequence[CellMasses]) -> "Fitter":
         """Fits of the cells that hold enough of `data` and of the template. Raises InputError if there are none."""
         parts = zip(self.samples, templates, data, strict=True)
-        return Fitter(
-            tuple(each.plan(template, masses, self.config.fit) for each, template, masses in parts), self.runner
-        )
+        plans = (each.plan(template, masses, self.config.fit) for each, template, masses in parts)
+        return Fitter(tuple(plans), self.names, self.runner)
 
     def warnings(self, templates: Sequence[Counted], data: Sequence[Counted]) -> tuple[str, ...]:
         """What was left out, what was wrong in the files, and with the cuts behind them."""
@@ -191,6 +191,7 @@ class Fitter:
     """Fits masses of all samples by their plans; the steps are shown by the runner."""
 
     plans: tuple[FitPlan, ...]
+    names: tuple[str, ...]
     runner: Runner
 
     def __call__(
@@ -201,7 +202,11 @@ class Fitter:
         template_errors: bool = True,
     ) -> tuple[Derived, ...]:
         """See `derive_jointly`; `what` names the step."""
-        return derive_jointly(self.plans, masses, self.runner.map(what), fitted, template_errors)
+        found = derive_jointly(self.plans, masses, self.runner.map(what), fitted, template_errors)
+        lost = [name for name, each in zip(self.names, found, strict=True) if not each.extraction.used.any()]
+        if lost:
+            raise InputError(f"sample {lost[0]}: {what}: no mass fit succeeded; look at its window and its template")
+        return found
 
     def simulation(self, masses: Sequence[CellMasses]) -> tuple[Derived, ...]:
         """The fit to the simulation, with as many resolution parameters as its cells fix if none is configured."""

@@ -8,7 +8,15 @@ from muonkit.core.particles import LABEL, PDG_ID
 
 # nothing made here is called "CMS" or "Belle II" alone: those names belong to their collaborations
 SAMPLE = {"dimuon": "Dimuon input", "cms-csv": "CMS Open Data", "nanoaod": "NanoAOD input"}
-RESONANCE = {"jpsi": "J/ψ", "psi2s": "ψ(2S)", "upsilon1s": "\N{GREEK CAPITAL LETTER UPSILON}(1S)", "z": "Z"}
+UPSILON = "\N{GREEK CAPITAL LETTER UPSILON}"
+RESONANCE = {
+    "jpsi": "J/ψ",
+    "psi2s": "ψ(2S)",
+    "upsilon1s": f"{UPSILON}(1S)",
+    "upsilon2s": f"{UPSILON}(2S)",
+    "upsilon3s": f"{UPSILON}(3S)",
+    "z": "Z",
+}
 SPECIES = {"e": "e", "mu": "μ", "pi": "π", "K": "K", "p": "p", "d": "d"}
 MUONS = r"$\,\to\,\mu^{+}\mu^{-}$"
 AXIS = {
