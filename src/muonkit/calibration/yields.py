@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from muonkit.calibration import lineshape, massfit
+from muonkit.calibration.kernels.records import FLOOR
 from muonkit.calibration.lineshape import KINDS, Kernel
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions, FitStatus
 from muonkit.core.arrays import FloatArray, IntArray
@@ -86,7 +87,7 @@ class _Mixture:
     def density(self, yields: FloatArray) -> FloatArray:
         """Probability of every mass bin (bins,)."""
         fitted = self.fraction * self.background + (1 - self.fraction) * (yields @ self.peaks)
-        return np.maximum(self.following * fitted + self.known / self.counts.sum(), 1e-300)
+        return np.maximum(self.following * fitted + self.known / self.counts.sum(), FLOOR)
 
     def fitted_yields(self) -> FloatArray:
         """The yields that maximise the likelihood, as shares of the signal."""
@@ -138,7 +139,9 @@ def _added(mixture: _Mixture, gradient: FloatArray, slope_width: float) -> Float
     present = np.flatnonzero(mixture.yields > ABSENT)
     by_yield = (1 - mixture.fraction) * (mixture.peaks[present[:-1]] - mixture.peaks[present[-1]]).T
     columns = mixture.following * np.concatenate([gradient, by_yield], axis=1)
-    information = mixture.counts.sum() * columns.T @ (columns / mixture.density(mixture.yields)[:, None])
+    total = mixture.counts.sum()
+    least = 0.5 / (total * len(mixture.counts))  # as in `kernels.climb`: empty side bands do not know everything
+    information = total * columns.T @ (columns / np.maximum(mixture.density(mixture.yields), least)[:, None])
     free = gradient.shape[1]
     if free == 4:
         information[3, 3] += 1 / slope_width**2
