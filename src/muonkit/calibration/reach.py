@@ -10,7 +10,7 @@ J/psi. It is of first order, so it ends where its terms are large:
 Beyond, the formulas are evaluated at the pT where the model ends, so that they are continuous, and all variations keep
 the size that they have there. The range of the muons that made the corrections is never held."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Self
 
@@ -71,6 +71,12 @@ class Reach:
 
 def _quotient(limit: float, values: FloatArray) -> FloatArray:
     return np.divide(limit, values, out=np.full(len(values), np.inf), where=values > 0)
+
+
+def common_range(samples: Sequence[FloatArray]) -> FloatArray:
+    """Smallest and largest pT (bins, 2) [GeV] of the muons of all samples, from those of each."""
+    low, high = (np.array([each[:, side] for each in samples]) for side in (0, 1))
+    return np.stack([low.min(axis=0), high.max(axis=0)], axis=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,24 @@ from typing import Literal
 
 from muonkit.core.errors import InputError
 
-ResonanceName = Literal["jpsi", "psi2s", "upsilon1s", "z"]
-PDG_ID = {"jpsi": 443, "psi2s": 100443, "upsilon1s": 553, "z": 23}
-WINDOW = {"jpsi": (2.92, 3.28), "psi2s": (3.5, 3.87), "upsilon1s": (9.0, 9.9), "z": (75.0, 110.0)}
-LABEL = {"jpsi": r"$J/\psi$", "psi2s": r"$\psi(2S)$", "upsilon1s": r"$\Upsilon(1S)$", "z": r"$Z$"}
+ResonanceName = Literal["jpsi", "psi2s", "upsilon1s", "upsilon2s", "upsilon3s", "z"]
+PDG_ID = {"jpsi": 443, "psi2s": 100443, "upsilon1s": 553, "upsilon2s": 100553, "upsilon3s": 200553, "z": 23}
+WINDOW = {
+    "jpsi": (2.92, 3.28),
+    "psi2s": (3.5, 3.87),
+    "upsilon1s": (9.0, 9.9),
+    "upsilon2s": (9.75, 10.3),
+    "upsilon3s": (10.1, 10.8),
+    "z": (75.0, 110.0),
+}
+LABEL = {
+    "jpsi": r"$J/\psi$",
+    "psi2s": r"$\psi(2S)$",
+    "upsilon1s": r"$\Upsilon(1S)$",
+    "upsilon2s": r"$\Upsilon(2S)$",
+    "upsilon3s": r"$\Upsilon(3S)$",
+    "z": r"$Z$",
+}
 
 
 @dataclass(frozen=True, slots=True)
