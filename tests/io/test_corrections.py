@@ -67,6 +67,10 @@ def far_parameter(content: Content) -> None:
     content["corrections"][0]["generic_formulas"][0]["expression"] = "[100000000000]*x"
 
 
+def endless_parameter(content: Content) -> None:
+    content["corrections"][0]["generic_formulas"][0]["expression"] = f"[{'1' * 4900}]*x"
+
+
 def far_formula(content: Content) -> None:
     content["corrections"][0]["data"]["content"][1] = {
         "nodetype": "formularef",
@@ -101,6 +105,7 @@ def other_schema(content: Content) -> None:
         open_parentheses,
         many_terms,
         far_parameter,
+        endless_parameter,
         far_formula,
         nothing,
         bins_without_content,

@@ -112,7 +112,9 @@ def _node_faults(node: dict[str, Any], general: list[dict[str, Any]], where: str
 
 def _formula_faults(expression: str, parameters: list[float] | None) -> Iterator[str]:
     """What is wrong with a formula; without `parameters`, those come with each reference to it."""
-    yield from _text_faults(expression)
+    if faults := _text_faults(expression):
+        yield from faults
+        return
     highest = _highest_parameter(expression)
     if parameters is not None and highest >= len(parameters):
         yield f"has a formula with parameter [{highest}] of {len(parameters)}"
@@ -133,5 +135,5 @@ def _text_faults(expression: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _highest_parameter(expression: str) -> int:
-    found = PARAMETER.findall(expression[: FORMULA_LENGTH + 1])
+    found = PARAMETER.findall(expression)
     return max((int(index) if len(index) < 10 else MOST for index in found), default=-1)
