@@ -1,7 +1,6 @@
 """What identification is given: input that belongs together, runs, output that harms nothing, work that goes on."""
 
 import json
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +12,7 @@ from tests.pipelines.identifying import N, changed, hits_changed, identified, pr
 
 from muonkit.api import create_store
 from muonkit.conditions.iov import IoV
+from muonkit.core.errors import StoppedError
 from muonkit.detector.detector import SHIPPED
 from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.swim.config import MuidSettings
@@ -269,7 +269,7 @@ def test_channels_that_do_not_exist_are_told_with_their_payload_before_the_work(
 
 def test_a_process_that_is_ended_from_outside_is_one_line(folder, capsys, monkeypatch):
     def ended(*_):
-        raise BrokenProcessPool
+        raise StoppedError("a process was ended from outside")
 
     monkeypatch.setattr(pipeline, "run_piece", ended)
     code, _, err = run(capsys, folder / "identify.toml", "-o", folder / "x.parquet")

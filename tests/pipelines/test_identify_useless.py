@@ -8,8 +8,8 @@ import pytest
 from tests.muid.samples import BELLE2, YOKE
 from tests.pipelines.identifying import changed, hits_changed, identified, prepared, run, write
 
+from muonkit.api import create_store
 from muonkit.conditions.iov import IoV
-from muonkit.conditions.store import create_store
 from muonkit.data.klm import REGIONS, SECTIONS
 from muonkit.detector.detector import SHIPPED
 from muonkit.detector.planes import plane_names

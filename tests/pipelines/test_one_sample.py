@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from tests.calibration.test_export import BIASES, DATA, EDGES, SIMULATION
+from tests.calibration.test_export import CONTENT
 from tests.pipelines.test_simulate_klm import CONFIG, simulated
 
 from muonkit.calibration import export
@@ -113,7 +113,7 @@ def test_every_command_refuses_what_another_run_is_writing(folder: Path, tmp_pat
 
 
 def test_apply_refuses_what_another_run_is_writing(tmp_path: Path, capsys: Capture) -> None:
-    export.write(tmp_path / "c.json.gz", BIASES, DATA, SIMULATION, EDGES)
+    export.write(tmp_path / "c.json.gz", CONTENT)
     (tmp_path / "dimuons.toml").write_text("[generate]\nevents = 10\nseed = 1\n")
     assert main(["simulate", "dimuons", str(tmp_path / "dimuons.toml"), "-o", str(tmp_path / "d.csv")]) == 0
     with alone(tmp_path / "out.csv"):

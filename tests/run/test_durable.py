@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.calibration.test_export import BIASES, DATA, EDGES, SIMULATION
+from tests.calibration.test_export import CONTENT
 from tests.pipelines.test_simulate_klm import simulated
 
 from muonkit.calibration import export
@@ -77,7 +77,7 @@ def test_every_output_of_the_commands_is_synchronised_before_and_after_it_gets_i
     texts = {"identify": IDENTIFY, "performance": PERFORMANCE, "dimuons": "[generate]\nevents = 2000\nseed = 1\n"}
     for name, text in texts.items():
         (folder / f"{name}.toml").write_text(text)
-    export.write(folder / "c.json.gz", BIASES, DATA, SIMULATION, EDGES)
+    export.write(folder / "c.json.gz", CONTENT)
     assert main(["identify", str(folder / "identify.toml"), "-o", str(folder / "i.parquet")]) == 0
     expected = {"s.tracks.parquet", "s.hits.parquet", "s.truth.parquet", "s.json", "c.json.gz", "i.parquet"}
     for ending in ("parquet", "csv.gz", "root"):
@@ -100,7 +100,7 @@ def test_a_run_folder_is_synchronised(tmp_path: Path, events: Events) -> None:
 
 def test_a_store_of_conditions_is_synchronised(tmp_path: Path, events: Events) -> None:
     with create_store(tmp_path / "store") as store:
-        store.add("name", b"content", "own/1")
+        store.add("name", b"content", "own/1", opaque=True)
     assert len(renamed(events)) == 1
     assert faults(events, tmp_path) == []
 
