@@ -1,7 +1,7 @@
 """From sums to corrections in one go: merge cells, fit masses, extract parameters."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses
 from muonkit.calibration.binning import Merging, merge
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.config import Fit
-from muonkit.calibration.extract import Extraction, extract, rough_resolution
+from muonkit.calibration.extract import Extraction, Rules, extract, rough_resolution
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
 from muonkit.calibration.resolution import Resolution
 from muonkit.calibration.response import Truth, shapes_of
@@ -20,6 +20,17 @@ from muonkit.core.arrays import sums
 from muonkit.core.errors import InputError
 
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What a fit takes into account: radiation in the template, the growth of the kernel's width with the mass,
+    migration between cells, the statistics of the template in the errors."""
+
+    radiation: bool = True
+    growth: bool = True
+    migration: bool = True
+    template_errors: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,7 @@ class FitPlan:
     truth: Truth
     merging: Merging
     simulation: CellMasses | None = None
+    effects: Effects = Effects()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +109,17 @@ def derive(
     """Fit all cells of the plan to the masses `data` and extract `fitted` (the plan's parameters if not given).
 
     `template_errors` is off where the entries are those of the template itself. Raises InputError, see `extract`."""
-    counting, choice = plan.counting, plan.choice
+    counting, choice, effects = plan.counting, plan.choice, plan.effects
     cells = Cells.from_sums(data, counting.binning, plan.merging, plan.simulation)
     shapes = shapes_of(cells, plan.truth.responses, choice.kernel)
-    cell_data = massfit.merge_cells(data, plan.truth.masses, plan.merging, counting.mass_edges, shapes)
+    shapes = shapes if effects.growth else replace(shapes, growth=np.zeros(len(cells)))
+    generated = plan.truth.masses if effects.radiation else plan.truth.masses.at_one_mass(counting.pole)
+    cell_data = massfit.merge_cells(data, generated, plan.merging, counting.mass_edges, shapes)
     fits = massfit.fit_all(cell_data, FitOptions(choice.kernel, choice.background), run)
-    priors = {str(name): value for name, value in choice.priors.items()}
-    edges = counting.binning.eta_edges
-    extraction = extract(cells, fits, edges, fitted or choice.parameters, priors, template_errors)
+    rules = Rules(
+        priors={str(name): value for name, value in choice.priors.items()},
+        template_errors=template_errors and effects.template_errors,
+        migration=effects.migration,
+    )
+    extraction = extract(cells, fits, counting.binning.eta_edges, fitted or choice.parameters, rules)
     return Derived(cells, cell_data, fits, extraction, plan.merging)

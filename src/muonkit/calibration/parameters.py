@@ -1,5 +1,6 @@
 """The parameters of the extraction: their order, and how cells depend on them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,7 +86,7 @@ class Problem:
     log_mu: FloatArray
     sigma2: FloatArray
     covariance: FloatArray
-    priors: dict[str, tuple[float, float]]
+    priors: Mapping[str, tuple[float, float]]
 
     @property
     def measurements(self) -> int:

@@ -31,6 +31,13 @@ def resonance(name: str) -> Resonance:
     return Resonance(name, float(particle.mass or 0) / 1000, float(particle.width or 0) / 1000)
 
 
+def mass_error(name: str) -> float:
+    """The uncertainty [GeV] of the pole mass of a resonance in the PDG tables. Raises KeyError as `resonance`."""
+    from particle import Particle
+
+    return float(Particle.from_pdgid(PDG_ID[name]).mass_upper or 0) / 1000
+
+
 SPECIES = ("mu", "pi", "K", "p", "d", "e")
 _TRACK_PDG_ID = {"mu": -13, "pi": 211, "K": 321, "p": 2212, "d": 1000010020, "e": -11}
 

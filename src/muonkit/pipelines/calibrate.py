@@ -1,10 +1,14 @@
 """Dimuons -> corrections of the momentum scale and resolution, with proof that they close."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from muonkit.calibration import export
 from muonkit.calibration.accumulate import narrowed
+from muonkit.calibration.budget import budget
 from muonkit.calibration.closure import BiasCorrector
+from muonkit.calibration.derive import FitPlan
+from muonkit.calibration.extract import Extraction
 from muonkit.calibration.result import CORRECTIONS, CalibrationResult, Closure
 from muonkit.calibration.summary import ClosureFit
 from muonkit.core.files import write_json
@@ -45,6 +49,9 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     closed = fit("fit corrected data", corrected_pairs)
     crossed = fit("fit other half", other_half)
 
+    def refit(change: str, plan: FitPlan) -> Extraction:
+        return replace(fit, plan=plan)(f"budget: {change}", pairs).extraction
+
     systematics = {"window": narrow.extraction.vector - nominal.extraction.vector}
     write_cells(out, nominal)
     biases = export.variations(nominal.extraction, systematics)
@@ -58,6 +65,7 @@ def derive(study: Study, out: Path) -> CalibrationResult:
         after=corrected_pairs,
         simulation=ClosureFit.against(simulated.extraction),
         systematics=systematics,
+        budget=budget(fit.plan, nominal.extraction, narrow.extraction, study.peak.name, refit),
         closure=Closure(
             same=ClosureFit.against(closed.extraction),
             split=ClosureFit.against(crossed.extraction, applied=half.extraction),
