@@ -15,6 +15,8 @@ if TYPE_CHECKING:
         apply,
         build_pdfs,
         calibrate,
+        compare,
+        convert,
         create_store,
         identify,
         open_store,
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from muonkit.core.result import Result
     from muonkit.detector.detector import Detector, load_detector
     from muonkit.pipelines.apply import ApplyResult
+    from muonkit.pipelines.compare import CompareResult
+    from muonkit.pipelines.convert import ConvertResult
     from muonkit.pipelines.report import ReportResult
     from muonkit.pipelines.simulate import SimulationResult
     from muonkit.run.runner import Runner, runner
@@ -42,12 +46,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _VERBS = (
-    "apply", "build_pdfs", "calibrate", "create_store", "identify", "open_store", "performance", "refit",
-    "simulate_dimuons", "simulate_klm", "simulate_tracks", "validate", "write_report",
+    "apply", "build_pdfs", "calibrate", "compare", "convert", "create_store", "identify", "open_store", "performance",
+    "refit", "simulate_dimuons", "simulate_klm", "simulate_tracks", "validate", "write_report",
 )  # fmt: skip
 _HOMES = dict.fromkeys(_VERBS, "api") | {
     "ApplyResult": "pipelines.apply",
     "CalibrationResult": "calibration.result",
+    "CompareResult": "pipelines.compare",
+    "ConvertResult": "pipelines.convert",
     "Corrections": "calibration.export",
     "Detector": "detector.detector",
     "FitSettings": "tracking.fit",
@@ -66,6 +72,8 @@ _HOMES = dict.fromkeys(_VERBS, "api") | {
 __all__ = [
     "ApplyResult",
     "CalibrationResult",
+    "CompareResult",
+    "ConvertResult",
     "Corrections",
     "Detector",
     "FitSettings",
@@ -80,6 +88,8 @@ __all__ = [
     "apply",
     "build_pdfs",
     "calibrate",
+    "compare",
+    "convert",
     "create_store",
     "identify",
     "load_detector",

@@ -7,7 +7,7 @@ as one on a Dask cluster, in place of `jobs`. All verbs raise `muonkit.InputErro
 cannot be used."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from muonkit.data.truth import Truth
     from muonkit.detector.detector import Detector
     from muonkit.pipelines.apply import ApplyResult
+    from muonkit.pipelines.compare import CompareResult
+    from muonkit.pipelines.convert import ConvertResult
     from muonkit.pipelines.report import ReportResult
     from muonkit.pipelines.simulate import SimulationResult
     from muonkit.simulation.gun import Gun
@@ -70,9 +72,11 @@ def apply(
     max_bad_share: float = 0.01,
     variation: str = "nominal",
     smear: bool = False,
+    stretch: bool = False,
     slim: bool = False,
 ) -> "ApplyResult":
-    """Write the muons of `file`, a path or a URL, to `out` with corrected pT, or smeared pT for simulation.
+    """Write the muons of `file`, a path or a URL, to `out` with corrected pT, or, for simulation, `smear`ed with noise
+    or with a response that is `stretch`ed about the generated pT.
 
     `corrections`: a file or the folder of a calibration; `file_format`: dimuon, cms-csv or nanoaod, recognised if None;
     `tree`, `columns`, `max_bad_share`: as in [input] of a configuration; `variation`: see
@@ -82,7 +86,27 @@ def apply(
     from muonkit.pipelines.apply import apply
 
     table = Table(file_format, tree, columns or {}, max_bad_share)
-    return apply(_corrections(corrections), place(fspath(file)), Path(out), table, variation, smear, slim)
+    correction = "stretch" if stretch else "smear" if smear else "scale"
+    return apply(_corrections(corrections), place(fspath(file)), Path(out), table, variation, correction, slim)
+
+
+def convert(rochester: AnyPath, out: AnyPath, sets: Iterable[str] = ()) -> "ConvertResult":
+    """Write Rochester corrections, a text file, as correctionlib JSON. `sets`: names of the sets of variations."""
+    from muonkit.pipelines.convert import convert
+
+    return convert(Path(rochester), Path(out), tuple(sets))
+
+
+def compare(
+    corrections: AnyPath, others: Iterable[AnyPath], out: AnyPath, pt: Iterable[float] = (6, 20, 45), layers: int = 13
+) -> "CompareResult":
+    """Corrections, a file or the folder of a calibration, against `others` on one grid; figures and JSON in `out`.
+
+    `others`: Rochester text files, JSON of MuonScaRe or of muonkit; `pt` [GeV]; `layers`: tracker layers of muons whose
+    resolution is compared."""
+    from muonkit.pipelines.compare import compare
+
+    return compare(_corrections(corrections), [Path(path) for path in others], Path(out), tuple(pt), layers)
 
 
 def write_report(out: AnyPath, validation: AnyPath | None = None) -> "ReportResult":

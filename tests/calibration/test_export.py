@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from muonkit.calibration import export
+from muonkit.calibration import export, schema
 from muonkit.calibration.accumulate import CountSettings
 from muonkit.calibration.bias import Bias
 from muonkit.calibration.binning import Binning
 from muonkit.calibration.export import Corrections
+from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.reach import CALIBRATED, EXTRAPOLATED, HELD, OUTSIDE, PtCounts
 from muonkit.calibration.resolution import Resolution
 from muonkit.core.arrays import FloatArray
@@ -27,7 +28,9 @@ BIASES = {
 DATA = Resolution(*(np.array([value, 1.1 * value]) for value in (0.012, 2e-4, 30.0, 10.0)))
 SIMULATION = Resolution(*(np.array([value, 1.2 * value]) for value in (0.010, 1e-4, 20.0, 10.0)))
 SAMPLE = np.array([[3.0, 20.0], [3.5, 25.0]])
-CONTENT = export.Content(BIASES, DATA, SIMULATION, EDGES, SAMPLE)
+SIMULATED_BIAS = Bias(np.array([2e-4, 1e-4]), np.array([1e-3, 0.0]), np.array([1e-5, -1e-5]))
+VARIATIONS = {name: ParameterValues(bias, DATA) for name, bias in BIASES.items()}
+CONTENT = export.Content(VARIATIONS, ParameterValues(SIMULATED_BIAS, SIMULATION), EDGES, SAMPLE)
 
 
 def test_written_formulas_are_those_of_python(tmp_path: Path) -> None:
@@ -52,25 +55,27 @@ def test_the_bytes_of_the_file_follow_from_the_corrections_alone(
     ("formula", "right", "wrong", "what"),
     [
         ("SCALE_FORMULA", "-[3]/", "+[3]/", "scale"),
-        ("SCALE_FORMULA", "[1]", "1e9", "scale"),
+        ("HELD_PT", "[1]", "1e9", "scale"),
         ("RESOLUTION_FORMULA", "[4]*[4]", "[4]", "resolution"),
-        ("RESOLUTION_FORMULA", "[0]", "4.", "resolution"),
+        ("RESOLUTION_FORMULA", "/(HELD*HELD)", "/(x*x)", "resolution"),
         ("SMEAR_FORMULA", "[8]*[8]", "[8]", "smear"),
         ("SMEAR_FORMULA", "y*", "0.5*y*", "smear"),
-        ("NORMAL", "stdnormal", "stdflat", "smear"),
+        ("STRETCH_FORMULA", "[9]*[9]", "[9]", "stretch"),
+        ("STRETCH_FORMULA", "-[11]", "+[11]", "stretch"),
+        ("NORMAL", "normal", "stdflat", "smear"),
     ],
 )
 def test_a_wrong_formula_is_noticed_when_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formula: str, right: str, wrong: str, what: str
 ) -> None:
-    content = export.build(CONTENT)
-    if formula != "NORMAL":
-        monkeypatch.setattr(export, formula, getattr(export, formula).replace(right, wrong))
-        content = export.build(CONTENT)
+    if formula == "NORMAL":
+        content = schema.build(CONTENT)
+        rule = content["corrections"][2]["data"]["rule"]
+        content["corrections"][2]["data"]["rule"] = rule | {"distribution": wrong}
+        monkeypatch.setattr(schema, "build", lambda *_: content)
     else:
-        rule = content["corrections"][2]["data"]["content"][0]["rule"]
-        content["corrections"][2]["data"]["content"][0]["rule"] = rule | {"distribution": wrong}
-    monkeypatch.setattr(export, "build", lambda *_: content)
+        assert right in getattr(schema, formula)
+        monkeypatch.setattr(schema, formula, getattr(schema, formula).replace(right, wrong))
     with pytest.raises(AssertionError, match=f"{what}.*differ from the Python evaluation"):
         export.write(tmp_path / "corrections.json.gz", CONTENT)
 
@@ -112,7 +117,7 @@ def test_resolution_and_smearing_are_held_too(written: Corrections) -> None:
     pt, one = np.geomspace(1e-6, 1e9, 2001), np.ones(2001, dtype=int)
     sigma = written.sigma(pt, np.full_like(pt, 1.0))
     assert np.all((sigma > 0) & (sigma < 0.5))
-    smeared = written.smearing(pt, np.full_like(pt, 1.0), one, one, np.arange(2001), one)
+    smeared = written.smearing(pt, np.full_like(pt, 1.0), np.zeros(2001), one, one, np.arange(2001))
     assert np.all((smeared > 0.3) & (smeared <= 2))
     assert smeared.max() == 2
     codes = written.validity("smear", np.array([10.0, 45.0, 5000.0]), np.full(3, 1.0))
@@ -132,7 +137,9 @@ def test_what_is_no_muon_of_the_range_is_told(written: Corrections) -> None:
 def test_a_variation_that_nothing_fixes_stays_positive(tmp_path: Path) -> None:
     """Even in the range of the sample, which is never held."""
     loose = Bias(np.array([0.0, -1.4]), np.array([4.0, -0.1]), np.array([0.2, -0.1]))
-    export.write(tmp_path / "c.json.gz", CONTENT._replace(biases=BIASES | {"eigen_0_down": loose}))
+    export.write(
+        tmp_path / "c.json.gz", CONTENT._replace(variations=VARIATIONS | {"eigen_0_down": ParameterValues(loose, DATA)})
+    )
     pt = np.geomspace(0.1, 1e5, 500)
     for eta in (-1.0, 1.0):
         for q in (-1, 1):
@@ -141,7 +148,7 @@ def test_a_variation_that_nothing_fixes_stays_positive(tmp_path: Path) -> None:
 
 
 def test_corrections_of_others_are_refused_with_one_line(tmp_path: Path) -> None:
-    content = export.build(CONTENT)
+    content = schema.build(CONTENT)
     for change in (lambda c: c["corrections"].pop(), lambda c: c["corrections"][0]["inputs"].reverse()):
         other = copy.deepcopy(content)
         change(other)

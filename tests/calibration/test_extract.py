@@ -98,7 +98,7 @@ def test_priors_pull_and_reduce_the_error(small: samples.Counts) -> None:
 
 def test_diagnostics_name_the_weak_direction(small: samples.Counts) -> None:
     derived = samples.fit(small)
-    found = diagnose(derived.extraction, derived.cells, small.data, small.data)
+    found = diagnose(derived.extraction, derived.cells, {}, {})
     first = found.largest_correlations[0]
     assert {first.first[0], first.second[0]} == {"A", "e"}
     assert 0.8 < first.value < 1

@@ -1,5 +1,7 @@
 """Mass fits: equal to iminuit, right errors, status as data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests import thresholds
@@ -107,3 +109,13 @@ def test_kernels_agree_for_narrow_resolution() -> None:
     data = cells(1, 10_000_000, narrow)
     mass_kernel, curvature = (massfit.fit_cells(data, FitOptions(name)).theta[0, 0] for name in ("mass", "curvature"))
     assert abs(mass_kernel - curvature) < 2e-6
+
+
+def test_cells_without_background_do_not_start_at_the_limit_of_the_slope() -> None:
+    """The fit to all cells together may drive a slope without meaning to its limit; the cells must not start there."""
+    data = cells(20, 2000, np.array([1.0003, 0.011, 0.0, -1.5]), seed=8)
+    for factor in (1.0, 1.6):  # the second: side bands without a single entry
+        inside = np.abs(EDGES[:-1] - 3.1) < 0.1 * factor
+        emptied = replace(data, counts=np.where(inside, data.counts, 0))
+        options = massfit.prepare_options(emptied, FitOptions("curvature"))
+        assert abs(options.slope_prior[0]) < 50 / (EDGES[-1] - EDGES[0])

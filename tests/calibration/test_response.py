@@ -81,7 +81,20 @@ def test_scale_off_is_the_mean_over_eta_bins() -> None:
     layout = ParameterLayout(("A", "e"), 3)
     vector = np.array([1e-4, 1e-4, 4e-4, 6e-4, 6e-4, 6e-4])
     covariance = np.diag([1e-5, 1e-5, 1e-1, 1e-9, 1e-9, 1e-9]) ** 2
-    extraction = Extraction(layout, np.arange(4.0), vector, covariance, 0.0, 1, np.zeros(0), np.zeros(0, bool), ())
+    extraction = Extraction(
+        layout,
+        np.arange(4.0),
+        vector,
+        covariance,
+        0.0,
+        1,
+        np.zeros(0),
+        np.zeros(0, bool),
+        (),
+        np.zeros(0),
+        np.zeros(0),
+        None,
+    )
     off = scale_off(extraction)[0]
     assert (off.pt, off.value) == (6.0, pytest.approx(0.0, abs=1e-9)), "the third bin knows nothing"
     assert off.error == pytest.approx(1e-5 / np.sqrt(2), rel=1e-3)

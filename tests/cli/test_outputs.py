@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.calibration import rochester_files
 from tests.muid.performance.toys import TOY, write_sample
 from tests.pipelines.conftest import CALIBRATE, simulate
 from tests.pipelines.identifying import prepared, write
@@ -16,7 +17,9 @@ from tests.pipelines.identifying import prepared, write
 from muonkit.api import create_store
 from muonkit.calibration import export
 from muonkit.calibration.bias import Bias
+from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.resolution import Resolution
+from muonkit.calibration.schema import Content
 from muonkit.cli import main, parser
 from muonkit.conditions.iov import IoV
 
@@ -27,6 +30,7 @@ KLM = "KLMLikelihoodParameters"
 FILES = {  # command without -o: inputs that a file of this ending must not replace
     "simulate dimuons data.parquet.toml": (".parquet", ["data.parquet.toml"]),
     "apply corrections.json.gz data.parquet": (".parquet", ["data.parquet", "corrections.json.gz"]),
+    "convert rochester.txt": (".json.gz", ["rochester.txt"]),
     "identify identify.toml": (
         ".parquet",
         ["tracks.parquet", "hits.parquet", "toy.npz", "identify.toml", "detector.toml"],
@@ -44,6 +48,7 @@ FOLDERS = {  # command without -o: a name in the folder that it writes, and an i
     "validate calibrate.toml --corrections corrections.json.gz": ("masses.json.gz", "corrections.json.gz"),
     "performance performance.toml": ("performance.html", "performance.toml"),
     "detector show detector.toml": ("belle2-rz.png", "detector.toml"),
+    "compare corrections.json.gz rochester.txt": ("comparison.txt", "rochester.txt"),
 }
 NOT_WRITTEN_BESIDE_INPUT = {"open-data fetch"}  # reads nothing from the disk
 DETECTOR = Path(__file__).parents[2] / "src" / "muonkit" / "detector" / "descriptions"
@@ -60,7 +65,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "calibrate.toml").write_text(CALIBRATE)
     bias, resolution = Bias(*np.zeros((3, 4))), Resolution(*np.full((4, 4), 1e-3))
     edges = np.array([-2.4, -1.2, 0.0, 1.2, 2.4])
-    export.write(folder / "corrections.json.gz", {"nominal": bias}, resolution, resolution, edges)
+    values = ParameterValues(bias, resolution)
+    content = Content({"nominal": values}, values, edges, np.tile([3.0, 20.0], (4, 1)))
+    export.write(folder / "corrections.json.gz", content)
+    rochester_files.write(folder / "rochester.txt")
     for name in ("mu", "pi"):
         (folder / "klm.toml").write_text(SAMPLE.format(name))
         assert main(["simulate", "klm", str(folder / "klm.toml"), "-o", str(folder / f"{name}.parquet")]) == 0

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import tracemalloc
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -104,3 +105,26 @@ def test_keys_of_many_parts_are_refused_at_once() -> None:
 def test_numbers_of_thousands_of_digits_are_refused() -> None:
     with pytest.raises(InputError, match="not valid TOML"):
         limits.parse_toml("x = " + "9" * 10_000, "long.toml")
+
+
+def test_a_small_file_takes_little_memory(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x" * 3_000_000)
+    tracemalloc.start()
+    try:
+        assert len(limits.read_bytes(tmp_path / "x", most=10**12)) == 3_000_000
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_a_library_says_is_printed_without_control_characters() -> None:
+    with pytest.raises(InputError) as caught, limits.reading("x.parquet"):
+        raise ValueError("don't know \x0f \x1b[31m")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**30])
+def test_numbers_beyond_64_bits_are_refused(number: int) -> None:
+    assert limits.parse_toml(f"a = [{2**63 - 1}, {-(2**63)}]", "x.toml")
+    with pytest.raises(InputError, match=r"x\.toml: not valid TOML: a whole number is beyond 64 bits"):
+        limits.parse_toml(f"[a]\nb = [{number}]", "x.toml")

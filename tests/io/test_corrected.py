@@ -52,7 +52,7 @@ def test_the_tree_stays_what_it_was(tmp_path: Path) -> None:
             assert file.classnames(cycle=False) == {"Events": kind}
 
 
-def test_a_muon_comes_with_its_event_and_its_place_in_the_pair(tmp_path: Path) -> None:
+def test_a_muon_comes_with_its_event_and_its_charge(tmp_path: Path) -> None:
     content, seen = columns(5), []
 
     def look(muons: MuonRows) -> FloatArray:
@@ -63,7 +63,6 @@ def test_a_muon_comes_with_its_event_and_its_place_in_the_pair(tmp_path: Path) -
     (muons,) = seen
     assert summary.has_identity
     np.testing.assert_array_equal(muons.event, [*content["event"], *content["event"]])
-    np.testing.assert_array_equal(muons.index, [0] * 5 + [1] * 5)
     np.testing.assert_array_equal(muons.charge, [1] * 5 + [-1] * 5)
 
 
@@ -131,7 +130,6 @@ def test_nanoaod_muons_of_any_multiplicity_are_corrected(kind: str, tmp_path: Pa
     summary = rewrite(path, tmp_path / "b.root", choice(format="nanoaod", chunk_size=3), look)
     assert (summary.rows, summary.muons) == (4, 8)
     assert summary.dropped == (("note",) if kind == "TTree" else ())
-    np.testing.assert_array_equal(np.concatenate([muons.index for muons in seen]), [0, 1, 2, 0, 0, 1, 2, 3])
     np.testing.assert_array_equal(np.concatenate([muons.event for muons in seen])[[0, 3, 4]], [10, 12, 2**40])
     with uproot.open(tmp_path / "b.root") as file:
         after = file["Events"]
@@ -144,6 +142,23 @@ def test_nanoaod_muons_of_any_multiplicity_are_corrected(kind: str, tmp_path: Pa
         if kind == "TTree":
             assert after["Muon_pt_original"].count_branch.name == "nMuon"
             assert file["Runs"]["genEventCount"].array().to_list() == [4]
+
+
+@pytest.mark.parametrize("slim", [False, True])
+def test_muons_come_with_their_generated_muon(slim: bool, tmp_path: Path) -> None:
+    seen = []
+
+    def look(muons: MuonRows) -> FloatArray:
+        seen.append(muons)
+        return by_charge(muons)
+
+    path = nano.write(tmp_path / "a.root", nano.content())
+    rewrite(path, tmp_path / "b.root", choice(format="nanoaod", chunk_size=3), look, slim, generated=True)
+    found = np.concatenate([muons.gen_pt for muons in seen])
+    near = np.isfinite(found)
+    assert near.sum() > 0
+    pt = np.concatenate([muons.pt for muons in seen])
+    assert np.all(np.abs(found[near] / pt[near] - 1) < 0.3)
 
 
 def test_real_rntuple_is_rewritten_with_all_its_fields(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Protocol, Self
 import numpy as np
 
 from muonkit.calibration.binning import Binning, Merging, scaled_pt_range
+from muonkit.calibration.kernels import counting, sparse
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray, sums
-from muonkit.core.kinematics import cos_dphi, log_pt_ratio, mass, mass_response
 from muonkit.data.dimuons import Dimuons
 
 SHIFT = 0.03
@@ -77,6 +77,19 @@ class CellMasses:
         return bool(self.pairs[NEGATIVE] > 0)
 
 
+def merged(
+    mine: IntArray, theirs: IntArray, my_columns: tuple[FloatArray, ...], their_columns: tuple[FloatArray, ...]
+) -> tuple[IntArray, list[FloatArray]]:
+    """The union (k,) of two ascending lists of keys, and the sums (k,) of every column."""
+    my_place, their_place = np.empty(len(mine), dtype=np.int64), np.empty(len(theirs), dtype=np.int64)
+    key = sparse.merged(mine, theirs, my_place, their_place)
+    columns = [np.zeros(len(key)) for _ in my_columns]
+    for column, first, second in zip(columns, my_columns, their_columns, strict=True):
+        column[my_place] = first
+        column[their_place] += second
+    return key, columns
+
+
 @dataclass(frozen=True, slots=True)
 class GenMasses:
     """Generator masses per fine cell, sparse: key = cell x nodes + node, ascending; sums of w, w^2, |w|, |w| m."""
@@ -89,19 +102,12 @@ class GenMasses:
     nodes: int
 
     def __add__(self, other: Self) -> Self:
-        key, inverse = np.unique(np.concatenate([self.key, other.key]), return_inverse=True)
+        key, columns = merged(self.key, other.key, self._columns, other._columns)
+        return type(self)(key, columns[0], columns[1], columns[2], columns[3], self.nodes)
 
-        def total(mine: FloatArray, theirs: FloatArray) -> FloatArray:
-            return sums(inverse, np.concatenate([mine, theirs]), len(key))
-
-        return type(self)(
-            key,
-            total(self.weight, other.weight),
-            total(self.weight2, other.weight2),
-            total(self.size, other.size),
-            total(self.sized_mass, other.sized_mass),
-            self.nodes,
-        )
+    @property
+    def _columns(self) -> tuple[FloatArray, ...]:
+        return self.weight, self.weight2, self.size, self.sized_mass
 
     @property
     def signed(self) -> bool:
@@ -115,6 +121,10 @@ class GenMasses:
     def at_one_mass(self, mass: float) -> Self:
         """The same entries, all at one mass [GeV]: a template without radiation and width."""
         return replace(self, sized_mass=self.size * mass)
+
+    def scaled(self, factor: float) -> Self:
+        """The same entries at masses that are larger by `factor`."""
+        return replace(self, sized_mass=self.sized_mass * factor)
 
 
 def narrowed(
@@ -155,25 +165,13 @@ def selected(table: Dimuons, masses: FloatArray, settings: CountSettings) -> Boo
 
 def accumulate(table: Dimuons, settings: CountSettings) -> CellMasses:
     """Sums over the pairs of one chunk that pass the cuts and lie in the mass window and in a cell."""
-    masses = mass(table.plus, table.minus)
-    window = (masses >= settings.window[0]) & (masses < settings.window[1])
-    passed = selected(table, masses, settings)
-    chosen = window & passed
-    kept, kept_masses = table[chosen], masses[chosen]
-    cell = settings.binning.index(kept.plus, kept.minus)
-    outside = [(~window).sum(), (window & ~passed).sum(), (cell < 0).sum()]
-    kept, kept_masses, cell = kept[cell >= 0], kept_masses[cell >= 0], cell[cell >= 0]
-    size, position = settings.binning.size, _mass_bin(kept_masses, settings)
-    return CellMasses(
-        sums(cell * settings.mass_bins + position, kept.weight, size * settings.mass_bins).reshape(size, -1),
-        sums(cell, kept.weight**2, size),
-        sums(position, kept.weight**2, settings.mass_bins),
-        _sums(cell, kept.weight, _mean_columns(kept), size),
-        np.stack([_leaving(kept, kept_masses, cell, settings, sign * SHIFT) for sign in (1, -1)], axis=1),
-        _sums(cell, kept.weight, _angular_columns(kept), size),
-        _correlation_sums(kept, kept_masses / settings.pole - 1),
-        np.array([len(table), len(kept), *outside, (kept.weight < 0).sum()], dtype=float),
-    )
+    size, bins = settings.binning.size, settings.mass_bins
+    spectra = (np.zeros((size, bins)), np.zeros(size), np.zeros(bins))
+    of_cells = (np.zeros((size, len(MEANS))), np.zeros((size, 2)), np.zeros((size, 3)))
+    result = CellMasses(*spectra, *of_cells, np.zeros((len(AXES), 5)), np.zeros(NEGATIVE + 1))
+    filled = counting.Sums(*(getattr(result, f.name) for f in fields(result)))
+    counting.tally(muons(table), generated_muons(table), np.ascontiguousarray(table.weight), grid(settings), filled)
+    return result
 
 
 def accumulate_generator(table: Dimuons, settings: CountSettings) -> GenMasses:
@@ -184,63 +182,48 @@ def accumulate_generator(table: Dimuons, settings: CountSettings) -> GenMasses:
         raise ValueError("a template needs generator muons")
     start = np.log(settings.window[0]) - MARGIN
     nodes = int(np.ceil((np.log(settings.window[1]) + MARGIN - start) / NODE_SPACING))
-    true_mass = mass(table.gen_plus, table.gen_minus)
-    node = np.floor((np.log(true_mass) - start) / NODE_SPACING).astype(np.int64)
-    cell = settings.binning.index(table.plus, table.minus)
-    chosen = (cell >= 0) & (node >= 0) & (node < nodes)
-    chosen &= selected(table, mass(table.plus, table.minus), settings)
-    key, inverse = np.unique(cell[chosen] * nodes + node[chosen], return_inverse=True)
-    weight, true_mass = table.weight[chosen], true_mass[chosen]
-    size = np.abs(weight)
-    columns = [sums(inverse, values, len(key)) for values in (weight, weight**2, size, size * true_mass)]
-    return GenMasses(key, columns[0], columns[1], columns[2], columns[3], nodes)
-
-
-def _mass_bin(masses: FloatArray, settings: CountSettings) -> IntArray:
-    low, high = settings.window
-    position = ((masses - low) / (high - low) * settings.mass_bins).astype(np.int64)
-    return np.minimum(position, settings.mass_bins - 1)
-
-
-def _sums(cell: IntArray, weight: FloatArray, columns: list[FloatArray], size: int) -> FloatArray:
-    return np.stack([sums(cell, weight * column, size) for column in columns], axis=1)
-
-
-def _mean_columns(table: Dimuons) -> list[FloatArray]:
-    plus, minus = table.plus.pt, table.minus.pt
-    return [1 / plus, 1 / minus, plus, minus, plus**2, minus**2, *mass_response(table.plus, table.minus)]
-
-
-def _angular_columns(table: Dimuons) -> list[FloatArray]:
-    one = np.ones(len(table))
-    if table.gen_plus is None or table.gen_minus is None:
-        return [0 * one, 0 * one, 0 * one]
-    measured = mass(table.plus._replace(pt=table.gen_plus.pt), table.minus._replace(pt=table.gen_minus.pt))
-    change = np.log(measured / mass(table.gen_plus, table.gen_minus))
-    return [one, change, change**2]
-
-
-def _leaving(table: Dimuons, masses: FloatArray, cell: IntArray, settings: CountSettings, shift: float) -> FloatArray:
-    """Entries of each cell that leave it, or the selection, when log(pT+/pT-) grows by `shift` at fixed pT+ pT-.
-
-    Only those that leave are counted: what would come in from outside the selection may not be in the file."""
-    plus = table.plus._replace(pt=table.plus.pt * np.exp(shift / 2))
-    minus = table.minus._replace(pt=table.minus.pt * np.exp(-shift / 2))
-    moved = replace(table, plus=plus, minus=minus)
-    gone = (settings.binning.index(plus, minus) != cell) | ~selected(moved, masses, settings)
-    return sums(cell[gone], table.weight[gone], settings.binning.size)
-
-
-def _correlation_sums(table: Dimuons, residual: FloatArray) -> FloatArray:
-    leading = np.where(table.plus.pt > table.minus.pt, table.plus.eta, table.minus.eta)
-    axes = (
-        table.plus.eta,
-        table.minus.eta,
-        log_pt_ratio(table.plus, table.minus),
-        cos_dphi(table.plus, table.minus),
-        np.abs(leading),
+    n = len(table)
+    cell, node, columns = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty((n, 4))
+    found = counting.generator_nodes(
+        muons(table),
+        generated_muons(table),
+        np.ascontiguousarray(table.weight),
+        grid(settings),
+        counting.NodeGrid(float(start), NODE_SPACING, nodes),
+        cell,
+        node,
+        columns,
     )
-    return np.array([[x.sum(), (x**2).sum(), residual.sum(), (residual**2).sum(), (x * residual).sum()] for x in axes])
+    key, summed = sparse.gathered(cell[:found], node[:found], columns[:found], settings.binning.size, nodes)
+    weight, weight2, size, sized_mass = np.ascontiguousarray(summed.T)
+    return GenMasses(key, weight, weight2, size, sized_mass, nodes)
+
+
+def grid(settings: CountSettings) -> counting.Grid:
+    """The settings as kernels see them."""
+    cells, scaled_pt = settings.binning, (float(settings.scaled_pt[0]), float(settings.scaled_pt[1]))
+    window = (float(settings.window[0]), float(settings.window[1]))
+    edges = (cells.eta_edges, cells.log_pt_ratio_edges, cells.cos_dphi_edges)
+    return counting.Grid(*edges, window, settings.mass_bins, settings.pole, scaled_pt, SHIFT)
+
+
+def muons(table: Dimuons) -> counting.Muons:
+    """The reconstructed muons as kernels see them."""
+    return counting.Muons(*map(np.ascontiguousarray, (*table.plus, *table.minus)))
+
+
+def pair_masses(table: Dimuons) -> FloatArray:
+    """Reconstructed mass (n,) [GeV] of every pair."""
+    result = np.empty(len(table))
+    counting.pair_masses(muons(table), result)
+    return result
+
+
+def generated_muons(table: Dimuons) -> counting.Muons:
+    """The generated muons as kernels see them, if there are any."""
+    if table.gen_plus is None or table.gen_minus is None:
+        return counting.Muons(*[np.zeros(0)] * 6)
+    return counting.Muons(*map(np.ascontiguousarray, (*table.gen_plus, *table.gen_minus)))
 
 
 def residual_correlations(masses: CellMasses) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """What is known of the fitted cells besides their mass fits: eta bins, mean kinematics, flux through the walls."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -36,6 +37,19 @@ class Cells:
 
     def __getitem__(self, rows: AnyArray) -> Self:
         return type(self)(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @classmethod
+    def joined(cls, samples: Sequence[Self]) -> Self:
+        """The cells of several samples, one after the other."""
+        return cls(*(np.concatenate([getattr(each, f.name) for each in samples]) for f in fields(cls)))
+
+    def mean_curvature(self, bins: int) -> FloatArray:
+        """Mean k [1/GeV] of the muons in each of `bins` eta bins (bins,); 0 where there are none."""
+        muons = ((self.eta_plus, self.k_plus), (self.eta_minus, self.k_minus))
+        weight = sum((np.bincount(eta, self.entries, bins) for eta, _ in muons), np.zeros(()))
+        total = sum((np.bincount(eta, self.entries * k, bins) for eta, k in muons), np.zeros(()))
+        mean: FloatArray = total / np.maximum(weight, 1)
+        return mean
 
     @classmethod
     def from_sums(cls, sums: CellMasses, binning: Binning, merging: Merging, angular: CellMasses | None = None) -> Self:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
-from muonkit.calibration.bias import Bias, corrected_pt
-from muonkit.calibration.binning import find_bin
+from muonkit.calibration.bias import LEAST, Bias
 from muonkit.calibration.extract import Extraction
+from muonkit.calibration.kernels import counting
 from muonkit.calibration.parameters import SCALE, ParameterLayout
 from muonkit.core.arrays import FloatArray
 from muonkit.core.kinematics import MuonArrays
@@ -25,9 +25,10 @@ class BiasCorrector:
         return table.with_pt(self._pt(table.plus, 1), self._pt(table.minus, -1))
 
     def _pt(self, muon: MuonArrays, q: int) -> FloatArray:
-        index = find_bin(muon.eta, self.eta_edges)
-        pt = corrected_pt(muon.pt, q, self.bias.at(np.maximum(index, 0)))
-        return np.where(index >= 0, pt, muon.pt)
+        result, bias = np.empty(len(muon.pt)), (self.bias.A, self.bias.e, self.bias.M)
+        pt, eta, *of_bins = map(np.ascontiguousarray, (muon.pt, muon.eta, *bias))
+        counting.correct(pt, eta, q, self.eta_edges, tuple(of_bins), LEAST, result)
+        return result
 
 
 @dataclass(frozen=True, slots=True)

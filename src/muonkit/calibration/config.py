@@ -4,33 +4,56 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from muonkit.core.config import Edges, Section
+from muonkit.core.config import MOST_EVENTS, Edges, Section, Seed
 from muonkit.core.particles import WINDOW, ResonanceName, resonance
 from muonkit.io.config import Input
-from muonkit.simulation.dimuons.config import MOST_EVENTS, InjectedResolution, MassWindow, Seed, Spectrum
+from muonkit.simulation.dimuons.config import InjectedResolution, MassWindow, Spectrum
 
 MAX_FAILED_SHARE = 0.05  # of the mass fits
 MOST_GIGABYTES = 0.5  # of the sums of all cells; several of them are in memory at a time
 COLUMNS = 20  # sums per cell beside the mass bins
 
 
+Yield = Annotated[float, Field(gt=0, le=1000)]
+
+
 class ResonanceChoice(Section):
-    """The resonance and the mass window [GeV]; its usual one if none is given."""
+    """The resonance and the mass window [GeV]; its usual one if none is given.
+
+    `others`: resonances in the same window, and how many of them there are for one of `name` in the template of the
+    built-in generator; a simulation has its own. With `free_yields` the yields are fitted in every cell."""
 
     name: ResonanceName = "jpsi"
     window: MassWindow | None = None
+    others: dict[ResonanceName, Yield] = Field({})
+    free_yields: bool = True
 
     @model_validator(mode="after")
-    def _peak_is_in_the_window(self) -> Self:
-        (low, high), peak = self.mass_window, resonance(self.name).mass
-        if not low < peak < high:
-            raise ValueError(f"window: {low:g}-{high:g} GeV does not hold {self.name} at {peak:.4g} GeV; widen it")
+    def _peaks_are_in_the_window(self) -> Self:
+        if self.name in self.others:
+            raise ValueError(f"others: {self.name} is the resonance itself; leave it out")
+        low, high = self.mass_window
+        for name in self.yields:
+            peak = resonance(name).mass
+            if not low < peak < high:
+                raise ValueError(f"window: {low:g}-{high:g} GeV does not hold {name} at {peak:.4g} GeV; widen it")
         return self
+
+    @property
+    def yields(self) -> dict[ResonanceName, float]:
+        """All resonances in the window, and their yields in the built-in template for one of `name`."""
+        return {self.name: 1.0, **self.others}
 
     @property
     def mass_window(self) -> tuple[float, float]:
         """The mass window [GeV]."""
-        return self.window or WINDOW[self.name]
+        usual = [WINDOW[name] for name in self.yields]
+        return self.window or (min(low for low, _ in usual), max(high for _, high in usual))
+
+    @property
+    def fitted_masses(self) -> tuple[float, ...]:
+        """The masses [GeV] of the resonances whose yields are fitted; none if there is one resonance."""
+        return tuple(resonance(name).mass for name in self.yields) if self.others and self.free_yields else ()
 
 
 class Selection(Section):
@@ -46,21 +69,36 @@ class Selection(Section):
         return self
 
 
-class BinningChoice(Section):
-    """Cells in (eta+, eta-, log(pT+/pT-), cos dphi).
+class CellChoice(Section):
+    """Cells in log(pT+/pT-) and cos dphi, and mass bins.
 
-    Without edges the last two are cut at quantiles of the first chunk."""
+    Without edges the first two are cut at quantiles of the first chunk."""
 
-    eta_edges: Edges
     log_pt_ratio_bins: int = Field(5, ge=1, le=1000)
     cos_dphi_bins: int = Field(4, ge=1, le=1000)
     log_pt_ratio_edges: Edges | None = None
     cos_dphi_edges: Edges | None = None
     mass_bins: int = Field(100, ge=20, le=10_000)
 
+
+class BinningChoice(CellChoice):
+    """Cells in (eta+, eta-, log(pT+/pT-), cos dphi)."""
+
+    eta_edges: Edges
+
     @model_validator(mode="after")
     def _cells_fit_in_memory(self) -> Self:
-        eta = len(self.eta_edges) - 1
+        if self.gigabytes > MOST_GIGABYTES:
+            eta, ratio, dphi = self.shape
+            raise ValueError(
+                f"{eta} x {eta} x {ratio} x {dphi} cells with {self.mass_bins} mass bins need {self.gigabytes:.3g} GB "
+                f"for every sum, at most {MOST_GIGABYTES:g} GB are allowed; use fewer bins"
+            )
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of bins in eta, log(pT+/pT-) and cos dphi."""
         ratio, dphi = (
             bins if edges is None else len(edges) - 1
             for bins, edges in (
@@ -68,13 +106,13 @@ class BinningChoice(Section):
                 (self.cos_dphi_bins, self.cos_dphi_edges),
             )
         )
-        size = 8e-9 * eta**2 * ratio * dphi * (self.mass_bins + COLUMNS)
-        if size > MOST_GIGABYTES:
-            raise ValueError(
-                f"{eta} x {eta} x {ratio} x {dphi} cells with {self.mass_bins} mass bins need {size:.3g} GB for every "
-                f"sum, at most {MOST_GIGABYTES:g} GB are allowed; use fewer bins"
-            )
-        return self
+        return len(self.eta_edges) - 1, ratio, dphi
+
+    @property
+    def gigabytes(self) -> float:
+        """Size of the sums of all cells [GB]."""
+        eta, ratio, dphi = self.shape
+        return 8e-9 * eta**2 * ratio * dphi * (self.mass_bins + COLUMNS)
 
 
 PriorWidth = Annotated[float, Field(ge=1e-12, le=1e6)]
@@ -118,12 +156,92 @@ class Template(Section):
     resolution: InjectedResolution = InjectedResolution()
 
 
-class Calibrate(Section):
-    """`muonkit calibrate` and `muonkit validate`."""
+SampleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")]
 
+
+class Pairs(Section):
+    """Pairs of one resonance: files, cuts, and the built-in template where there is no simulation."""
+
+    name: SampleName | None = None
     input: Input
+    resonance: ResonanceChoice = ResonanceChoice()
+    selection: Selection = Selection()
+    template: Template = Template()
+
+    @property
+    def label(self) -> str:
+        """What the sample is called in results: the name of the resonance if it has none."""
+        return self.name or self.resonance.name
+
+
+class Sample(Pairs):
+    """Pairs and the cells in which they are counted."""
+
+    binning: BinningChoice
+
+
+class JointSample(Pairs):
+    """`[[sample]]`: one of the samples of a joint fit. What its `binning` does not say is that of all samples."""
+
+    binning: CellChoice = CellChoice()
+
+    def with_binning(self, common: BinningChoice) -> Sample:
+        """The sample with the binning that holds for all, as far as it has none of its own."""
+        own = {key: getattr(self.binning, key) for key in self.binning.model_fields_set}
+        return Sample(
+            name=self.name,
+            input=self.input,
+            resonance=self.resonance,
+            selection=self.selection,
+            binning=common.model_copy(update=own),
+            template=self.template,
+        )
+
+
+ALONE = ("input", "resonance", "selection", "template")  # sections of a configuration with one sample
+
+
+class Calibrate(Section):
+    """`muonkit calibrate` and `muonkit validate`: one sample, or several of one joint fit in `[[sample]]`."""
+
+    input: Input | None = None
     resonance: ResonanceChoice = ResonanceChoice()
     selection: Selection = Selection()
     binning: BinningChoice
     fit: Fit = Fit()
     template: Template = Template()
+    sample: tuple[JointSample, ...] = ()
+
+    @model_validator(mode="after")
+    def _samples_make_sense(self) -> Self:
+        if not self.sample:
+            if self.input is None:
+                raise ValueError("input: is missing; add it")
+            return self
+        if both := [name for name in ALONE if name in self.model_fields_set]:
+            raise ValueError(f"{both[0]}: belongs to each [[sample]] of a joint fit; move it there")
+        labels = [each.label for each in self.samples]
+        if twice := [label for label in labels if labels.count(label) > 1]:
+            raise ValueError(f"sample: two are called '{twice[0]}'; give each a name of its own")
+        size = sum(each.binning.gigabytes for each in self.samples)
+        if size > MOST_GIGABYTES:
+            raise ValueError(
+                f"sample: the cells of all samples need {size:.3g} GB for every sum, at most {MOST_GIGABYTES:g} GB are "
+                "allowed; use fewer bins"
+            )
+        return self
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """The samples, at least one."""
+        if self.input is not None:
+            return (
+                Sample(
+                    input=self.input,
+                    resonance=self.resonance,
+                    selection=self.selection,
+                    binning=self.binning,
+                    template=self.template,
+                ),
+            )
+        return tuple(each.with_binning(self.binning) for each in self.sample)

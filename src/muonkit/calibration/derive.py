@@ -1,17 +1,17 @@
 """From sums to corrections in one go: merge cells, fit masses, extract parameters."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from muonkit.calibration import massfit
+from muonkit.calibration import massfit, yields
 from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses
 from muonkit.calibration.binning import Merging, merge
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.config import Fit
-from muonkit.calibration.extract import Extraction, Rules, extract, rough_resolution
+from muonkit.calibration.extract import Extraction, Rules, extract_jointly, rough_resolution
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
 from muonkit.calibration.resolution import Resolution
 from muonkit.calibration.response import Truth, shapes_of
@@ -36,34 +36,27 @@ class Effects:
 @dataclass(frozen=True, slots=True)
 class FitPlan:
     """What the fits of one study have in common: how pairs were counted, what the configuration chooses, what the
-    simulation knows of generated muons, the cells that are fitted, and the simulation, which gives the share of the
-    angles in the resolution."""
+    simulation knows of generated muons, the cells that are fitted, the simulation, which gives the share of the
+    angles in the resolution, and the masses [GeV] of resonances whose yields are fitted."""
 
     counting: CountSettings
     choice: Fit
     truth: Truth
     merging: Merging
     simulation: CellMasses | None = None
+    free: tuple[float, ...] = ()
     effects: Effects = Effects()
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """The fitted cells and what was extracted from them."""
+    """The fitted cells of one sample, and what was extracted from them and from those of the other samples."""
 
     cells: Cells
     data: CellData
     fits: CellFits
     extraction: Extraction
     merging: Merging
-
-    def resolution(self, terms: tuple[str, ...]) -> Resolution:
-        """The fitted resolution, or a rough one with the terms a and c, as far as in `terms`, where none was fitted."""
-        layout = self.extraction.layout
-        if layout.fits_resolution:
-            return self.extraction.values.resolution
-        good = self.fits.good
-        return rough_resolution(self.cells[good], self.fits[good], layout.bins, terms)
 
 
 def plan_cells(data: CellMasses, generator: GenMasses, settings: CountSettings, minimum: float) -> Merging:
@@ -109,17 +102,51 @@ def derive(
     """Fit all cells of the plan to the masses `data` and extract `fitted` (the plan's parameters if not given).
 
     `template_errors` is off where the entries are those of the template itself. Raises InputError, see `extract`."""
-    counting, choice, effects = plan.counting, plan.choice, plan.effects
-    cells = Cells.from_sums(data, counting.binning, plan.merging, plan.simulation)
-    shapes = shapes_of(cells, plan.truth.responses, choice.kernel)
-    shapes = shapes if effects.growth else replace(shapes, growth=np.zeros(len(cells)))
-    generated = plan.truth.masses if effects.radiation else plan.truth.masses.at_one_mass(counting.pole)
-    cell_data = massfit.merge_cells(data, generated, plan.merging, counting.mass_edges, shapes)
-    fits = massfit.fit_all(cell_data, FitOptions(choice.kernel, choice.background), run)
+    return derive_jointly([plan], [data], run, fitted, template_errors)[0]
+
+
+def derive_jointly(
+    plans: Sequence[FitPlan],
+    data: Sequence[CellMasses],
+    run: Map = map,
+    fitted: tuple[str, ...] | None = None,
+    template_errors: bool = True,
+) -> tuple[Derived, ...]:
+    """The same for several samples: the cells of each, and one extraction from all. Choice, effects and eta edges of
+    the plans are the same."""
+    choice, edges, effects = plans[0].choice, plans[0].counting.binning.eta_edges, plans[0].effects
+    parts = [fit_sample(plan, masses, run) for plan, masses in zip(plans, data, strict=True)]
     rules = Rules(
         priors={str(name): value for name, value in choice.priors.items()},
         template_errors=template_errors and effects.template_errors,
         migration=effects.migration,
     )
-    extraction = extract(cells, fits, counting.binning.eta_edges, fitted or choice.parameters, rules)
-    return Derived(cells, cell_data, fits, extraction, plan.merging)
+    samples = [(cells, fits) for cells, _, fits in parts]
+    found = extract_jointly(samples, edges, fitted or choice.parameters, rules)
+    return tuple(
+        Derived(*part, extraction, plan.merging) for part, extraction, plan in zip(parts, found, plans, strict=True)
+    )
+
+
+def fit_sample(plan: FitPlan, data: CellMasses, run: Map = map) -> tuple[Cells, CellData, CellFits]:
+    """Fit the masses of all cells of one sample."""
+    counting, choice = plan.counting, plan.choice
+    cells = Cells.from_sums(data, counting.binning, plan.merging, plan.simulation)
+    shapes = shapes_of(cells, plan.truth.responses, choice.kernel)
+    shapes = shapes if plan.effects.growth else replace(shapes, growth=np.zeros(len(cells)))
+    generated = plan.truth.masses if plan.effects.radiation else plan.truth.masses.at_one_mass(counting.pole)
+    cell_data = massfit.merge_cells(data, generated, plan.merging, counting.mass_edges, shapes)
+    options = FitOptions(choice.kernel, choice.background)
+    if plan.free:
+        return cells, *yields.fit_all(cell_data, options, plan.free, run)
+    return cells, cell_data, massfit.fit_all(cell_data, options, run)
+
+
+def resolution(samples: Sequence[Derived], terms: tuple[str, ...]) -> Resolution:
+    """The fitted resolution, or a rough one with the terms a and c, as far as in `terms`, where none was fitted."""
+    extraction = samples[0].extraction
+    if extraction.layout.fits_resolution:
+        return extraction.values.resolution
+    cells = Cells.joined([each.cells[each.fits.good] for each in samples])
+    fits = CellFits.joined([each.fits[each.fits.good] for each in samples])
+    return rough_resolution(cells, fits, extraction.layout.bins, terms)

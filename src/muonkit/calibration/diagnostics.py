@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from muonkit.calibration.accumulate import CellMasses, residual_correlations
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.extract import Extraction
-from muonkit.core.arrays import FloatArray
+from muonkit.core.arrays import FloatArray, IntArray
 
 SHOWN = 6
+TOGETHER = 0.95  # correlation beyond which two parameters of an eta bin are known only together
+TINY = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +43,20 @@ class ScaleAtMeanCurvature:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
-    """Condition number of the correlation matrix; largest correlations and weak directions, the first one strongest;
-    parameters at a limit; A at the mean curvature, where A and e are least correlated; correlation of every binning
-    variable with the mass residual, before and after the corrections."""
+    """Condition number of the correlation matrix, and that with A - e k0 in place of A; largest correlations and weak
+    directions, the first one strongest; parameters at a limit; A at the mean curvature k0, where A and e are least
+    correlated; correlation of every binning variable with the mass residual, before and after the corrections; what the
+    cells do not tell, in sentences."""
 
     condition_number: float
+    condition_number_at_mean_k: float
     largest_correlations: tuple[Correlation, ...]
     weak_directions: tuple[WeakDirection, ...]
     at_limit: tuple[str, ...]
     A_at_mean_k: ScaleAtMeanCurvature
     residual_correlations: Mapping[str, float]
     residual_correlations_corrected: Mapping[str, float]
+    unknown: tuple[str, ...]
 
 
 def correlation(covariance: FloatArray) -> FloatArray:
@@ -61,23 +66,75 @@ def correlation(covariance: FloatArray) -> FloatArray:
     return covariance / np.outer(safe, safe)
 
 
-def diagnose(extraction: Extraction, cells: Cells, before: CellMasses, after: CellMasses) -> Diagnostics:
-    """What is to be known of a fit to `cells`; `before`, `after`: the pairs before and after their correction."""
+def diagnose(
+    extraction: Extraction, cells: Cells, before: Mapping[str, float], after: Mapping[str, float]
+) -> Diagnostics:
+    """What is to be known of a fit to `cells`; `before`, `after`: correlations of the binning variables with the mass
+    residual before and after the correction of the pairs."""
     matrix, names = correlation(extraction.covariance), extraction.layout.names
     free = np.flatnonzero(extraction.errors > 0)
     values, vectors = np.linalg.eigh(matrix[np.ix_(free, free)])
+    inner = np.linalg.eigvalsh(correlation(_at_k0(extraction, cells))[np.ix_(free, free)])
     free_names = [names[i] for i in free]
     return Diagnostics(
         condition_number=float(values[-1] / values[0]),
+        condition_number_at_mean_k=float(inner[-1] / inner[0]),
         largest_correlations=_largest(matrix, names),
         weak_directions=tuple(
             _direction(values[-i], vectors[:, -i], free_names) for i in (1, 2, 3) if i <= len(free_names)
         ),
         at_limit=tuple(str(name) for name in extraction.at_limit),
         A_at_mean_k=_at_mean_k(extraction, cells),
-        residual_correlations=residual_correlations(before),
-        residual_correlations_corrected=residual_correlations(after),
+        residual_correlations=before,
+        residual_correlations_corrected=after,
+        unknown=tuple(unknown(extraction)),
     )
+
+
+def _at_k0(extraction: Extraction, cells: Cells) -> FloatArray:
+    """The covariance with A - e k0 in place of A."""
+    layout, covariance = extraction.layout, extraction.covariance
+    k0 = cells.mean_curvature(layout.bins)
+    for _ in range(2):  # T C T^T: columns, then rows
+        covariance = np.array([layout.outward(row, -k0) for row in covariance.T])
+    return covariance
+
+
+def unknown(extraction: Extraction) -> list[str]:
+    """Sentences: which parameters of an eta bin are known only together, and which are not known at all."""
+    layout, sentences = extraction.layout, []
+    matrix, errors = correlation(extraction.covariance), extraction.errors
+    for first, second in combinations(range(len(layout.fitted)), 2):
+        i, j = (position * layout.bins + np.arange(layout.bins) for position in (first, second))
+        strong = np.flatnonzero(np.abs(matrix[i, j]) > TOGETHER)
+        if len(strong):
+            slope = (matrix[i, j] * errors[i] / np.maximum(errors[j], TINY))[strong]
+            sentences.append(
+                _together(layout.fitted[first], layout.fitted[second], strong, slope, matrix[i, j][strong])
+            )
+    for name in layout.resolution_terms:
+        value, error = layout.of(extraction.vector, name), layout.of(errors, name)
+        if len(open_bins := np.flatnonzero(error > value)):
+            sentences.append(f"{name} of {_bins(open_bins)} is not known: its error is larger than its value.")
+    return sentences
+
+
+def _together(first: str, second: str, bins: IntArray, slope: FloatArray, matrix: FloatArray) -> str:
+    low, high = f"{np.abs(slope).min():.2g}", f"{np.abs(slope).max():.2g}"
+    sign = "-" if slope[0] > 0 else "+"
+    factor = low if low == high else "x"
+    between = "" if low == high else f", x from {low} to {high}"
+    return (
+        f"{first} and {second} of {_bins(bins)} are known only in the combination {first} {sign} {factor} {second}"
+        f"{between} (correlation {matrix[np.argmax(np.abs(matrix))]:+.3f})."
+    )
+
+
+def _bins(bins: IntArray) -> str:
+    """`eta bins 0-3, 7`."""
+    runs = np.split(bins, np.flatnonzero(np.diff(bins) > 1) + 1)
+    text = ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return f"eta bin{'s' if len(bins) > 1 else ''} {text}"
 
 
 def _largest(matrix: FloatArray, names: list[str]) -> tuple[Correlation, ...]:
@@ -94,11 +151,7 @@ def _direction(eigenvalue: float, vector: FloatArray, names: list[str]) -> WeakD
 
 def _at_mean_k(extraction: Extraction, cells: Cells) -> ScaleAtMeanCurvature:
     layout = extraction.layout
-    weight = np.bincount(cells.eta_plus, cells.entries, layout.bins) + np.bincount(
-        cells.eta_minus, cells.entries, layout.bins
-    )
-    k0 = np.bincount(cells.eta_plus, cells.entries * cells.k_plus, layout.bins)
-    k0 = (k0 + np.bincount(cells.eta_minus, cells.entries * cells.k_minus, layout.bins)) / np.maximum(weight, 1)
+    k0 = cells.mean_curvature(layout.bins)
     rows = np.zeros((layout.bins, len(layout.names)))
     rows[np.arange(layout.bins), layout.fitted.index("A") * layout.bins + np.arange(layout.bins)] = 1
     if "e" in layout.fitted:

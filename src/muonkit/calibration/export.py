@@ -1,27 +1,23 @@
-"""Corrections as correctionlib JSON (schema 2): what analysts load, in Python or C++, without this package.
+"""Corrections, written as a file of correctionlib (see `schema`) and read again.
 
-`scale`       variation, eta, pt, charge -> corrected pT / pT
-`resolution`  variation, eta, pt -> sigma_k/k of the data
-`validity`    correction, eta, pt -> 0 in the range of the calibration, 1 extrapolated, 2 held, 3 outside the eta range
-`smear`       eta, pt, run, luminosityBlock, event, muon -> smeared pT / pT for simulation; the random number is a hash
-              of the last four, one for each muon, the same for ever
-Variations of `scale`: nominal, eigen_i_up/down along the eigenvectors of the covariance of A, e, M, and
-syst_NAME_up/down. Where the model ends (see `reach`) the corrections are held, which `validity` tells. Outside the eta
-range evaluation is an error."""
+Variations are along the eigenvectors of the correlation matrix of all fitted parameters, each in units of its error:
+eigen_i_up/down, the largest first, and syst_NAME_up/down. The sum of the squared shifts is the covariance."""
 
 import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
-from muonkit.calibration.bias import LEAST, Bias, corrected_pt
+from muonkit.calibration import schema
+from muonkit.calibration.bias import corrected_pt
 from muonkit.calibration.extract import Extraction
-from muonkit.calibration.parameters import SCALE
-from muonkit.calibration.reach import CALIBRATED, EXTRAPOLATED, HELD, OUTSIDE, Reach, ReachCounts
-from muonkit.calibration.resolution import Resolution, smearing, variance
+from muonkit.calibration.parameters import ParameterLayout, ParameterValues
+from muonkit.calibration.reach import ReachCounts
+from muonkit.calibration.resolution import Resolution, smearing, stretching, variance
+from muonkit.calibration.schema import INPUTS, KEY, Content
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_gzip
@@ -32,233 +28,109 @@ from muonkit.io.corrections import read_corrections
 
 TOLERANCE = 1e-7
 COMPARED_PT = np.array([1e-3, 0.5, 3.0, 7.5, 20.0, 45.0, 150.0, 1e3, 1e4, 1e6])  # GeV
-IDENTITY = ("run", "luminosityBlock", "event", "muon")
-INPUTS = {
-    "scale": ("variation", "eta", "pt", "charge"),
-    "resolution": ("variation", "eta", "pt"),
-    "smear": ("eta", "pt", *IDENTITY),
-    "validity": ("correction", "eta", "pt"),
-}
-NORMAL = {"nodetype": "hashprng", "inputs": list(IDENTITY), "distribution": "stdnormal"}
-# the formulas of `bias` and `resolution` once more, as text; `compare` holds them to those when they are written
-# x = pT, held within [0] and [1], where the model begins and ends
-HELD_PT = "min(max(x,[0]),[1])"
-SCALE_FORMULA = f"1./max(1.+[2]-[3]/{HELD_PT}+[4]*{HELD_PT},{LEAST})"  # [4] = q M
-VARIANCE = "[2]*[2]+[3]*[3]*(x*x+[4]*[4])/(1.+[5]*[5]/(x*x))".replace("x", HELD_PT)
-# in `smear` the input eta has been replaced by a standard normal number, y, after its bin was found
-SIMULATED_VARIANCE = "[6]*[6]+[7]*[7]*(x*x+[8]*[8])/(1.+[9]*[9]/(x*x))".replace("x", HELD_PT)
-RESOLUTION_FORMULA = f"sqrt({VARIANCE})"
-SMEAR_FORMULA = f"1./max(1.+y*sqrt(max(0.,{VARIANCE}-({SIMULATED_VARIANCE}))),{LEAST})"
+COMPARED_RESPONSE = 1.03  # reconstructed over generated pT
+AGAIN = "give corrections.json.gz of a calibration of this version"
+FAULTS = (OSError, EOFError, ValueError, RuntimeError, LookupError, TypeError)
 
 
-def variations(extraction: Extraction, systematics: dict[str, FloatArray] | None = None) -> dict[str, Bias]:
-    """Bias per eta bin (bins,) for every variation of `scale`; `systematics`: shifts of the fitted vector (p,)."""
-    layout = extraction.layout
-    rows = [i for i, name in enumerate(layout.names) if name.split("_")[0] in SCALE]
-    values, vectors = np.linalg.eigh(extraction.covariance[np.ix_(rows, rows)])
-    shifts = {"nominal": np.zeros(len(rows))}
-    for i, direction in enumerate((vectors * np.sqrt(np.maximum(values, 0))).T[::-1]):
-        shifts |= {f"eigen_{i}_up": direction, f"eigen_{i}_down": -direction}
-    for name, shift in (systematics or {}).items():
-        shifts |= {f"syst_{name}_up": shift[rows], f"syst_{name}_down": -shift[rows]}
-    return {name: _bias(extraction, rows, shift) for name, shift in shifts.items()}
+def variations(
+    extraction: Extraction, resolution: Resolution, systematics: dict[str, FloatArray] | None = None
+) -> dict[str, ParameterValues]:
+    """Parameters per eta bin (bins,) of every variation.
+
+    `resolution`: of the data, where none was fitted; `systematics`: shifts of the fitted vector (p,)."""
+    directions = {f"eigen_{i}": shift for i, shift in enumerate(eigen_shifts(extraction.covariance))}
+    directions |= {f"syst_{name}": shift for name, shift in (systematics or {}).items()}
+    vectors = {"nominal": extraction.vector}
+    for name, shift in directions.items():
+        vectors |= {f"{name}_up": extraction.vector + shift, f"{name}_down": extraction.vector - shift}
+    return {name: _values(extraction.layout, vector, resolution) for name, vector in vectors.items()}
 
 
-def _bias(extraction: Extraction, rows: list[int], shift: FloatArray) -> Bias:
-    vector = extraction.vector.copy()
-    vector[rows] += shift
-    return extraction.layout.unpack(vector).bias
+def eigen_shifts(covariance: FloatArray) -> FloatArray:
+    """Shifts (rank, p) whose outer products add up to a covariance (p, p), the largest first.
+
+    They are found in units of the errors: those of A, e and M lie many orders of magnitude apart, and the small ones
+    would be lost to rounding."""
+    errors = np.sqrt(np.diagonal(covariance))
+    free = np.flatnonzero(errors)
+    values, vectors = np.linalg.eigh(covariance[np.ix_(free, free)] / np.outer(errors[free], errors[free]))
+    shifts = np.zeros((len(free), len(covariance)))
+    shifts[:, free] = (vectors * np.sqrt(np.maximum(values, 0))).T[::-1] * errors[free]
+    return shifts
 
 
-class Content(NamedTuple):
-    """What goes into a file. biases: per eta bin (bins,) for every variation of `scale`; resolution of data and of
-    simulation (bins,); eta_edges (bins + 1,); sample: lowest and highest pT (bins, 2) [GeV] of the muons that made
-    the corrections."""
-
-    biases: dict[str, Bias]
-    data: Resolution
-    simulation: Resolution
-    eta_edges: FloatArray
-    sample: FloatArray
-
-    @property
-    def reach_of_scale(self) -> Reach:
-        """Where `scale` is calibrated, and where it is held."""
-        return Reach.of_scale(self.biases.values(), self.sample)
-
-    @property
-    def reach_of_resolution(self) -> Reach:
-        """The same for `resolution` and `smear`."""
-        return Reach.of_resolution(self.data, self.simulation, self.sample)
-
-
-def build(content: Content) -> dict[str, Any]:
-    """The correction set as the content of a JSON file."""
-    return {
-        "schema_version": 2,
-        "description": "muon momentum scale and resolution; k_corrected = (1 + A - e k) k + q M, k = 1/pT [1/GeV]. "
-        f"{_ranges(content)} Beyond its range in each eta bin it is held; see the correction 'validity'.",
-        "corrections": [_scale(content), _resolution(content), _smear(content), _validity(content)],
-    }
-
-
-def _ranges(content: Content) -> str:
-    reach, edges = content.reach_of_scale, content.eta_edges
-    sample = f"{reach.sample[:, 0].min():.3g} to {reach.sample[:, 1].max():.4g} GeV"
-    model = f"{reach.model[:, 0].max():.3g} to {reach.model[:, 1].min():.4g} GeV"
-    return (
-        f"Made from muons of eta {edges[0]:g} to {edges[-1]:g} and pT {sample}. "
-        f"The model of 'scale' is used for pT {model} at least."
-    )
-
-
-def _variable(name: str, kind: str, description: str) -> dict[str, str]:
-    return {"name": name, "type": kind, "description": description}
-
-
-VARIATION = _variable("variation", "string", "nominal, eigen_i_up, eigen_i_down, syst_NAME_up, syst_NAME_down")
-ETA = _variable("eta", "real", "pseudorapidity")
-PT = _variable("pt", "real", "transverse momentum before correction [GeV]")
-
-
-def _binned(edges: FloatArray, content: list[Any]) -> dict[str, Any]:
-    return {"nodetype": "binning", "input": "eta", "edges": edges.tolist(), "content": content, "flow": "error"}
-
-
-def _category(name: str, content: dict[Any, Any]) -> dict[str, Any]:
-    return {
-        "nodetype": "category",
-        "input": name,
-        "content": [{"key": key, "value": value} for key, value in content.items()],
-    }
-
-
-def _reference(parameters: list[float]) -> dict[str, Any]:
-    return {"nodetype": "formularef", "index": 0, "parameters": [float(value) for value in parameters]}
-
-
-def _formula(expression: str, variables: list[str]) -> dict[str, Any]:
-    return {"nodetype": "formula", "expression": expression, "parser": "TFormula", "variables": variables}
-
-
-def _scale(content: Content) -> dict[str, Any]:
-    edges, limits = content.eta_edges, content.reach_of_scale.model.tolist()
-
-    def binned(bias: Bias, q: int) -> dict[str, Any]:
-        rows = zip(limits, bias.A, bias.e, bias.M, strict=True)
-        return _binned(edges, [_reference([*limit, A, e, q * M]) for limit, A, e, M in rows])
-
-    # a formula cannot take an int input, so charge is a category
-    tree = {name: _category("charge", {q: binned(bias, q) for q in (-1, 1)}) for name, bias in content.biases.items()}
-    return {
-        "name": "scale",
-        "description": "corrected pT / pT of data",
-        "version": 1,
-        "inputs": [VARIATION, ETA, PT, _variable("charge", "int", "-1 or 1")],
-        "output": _variable("factor", "real", "corrected pT / pT"),
-        "generic_formulas": [_formula(SCALE_FORMULA, ["pt"])],
-        "data": _category("variation", tree),
-    }
-
-
-def _resolution(content: Content) -> dict[str, Any]:
-    limits = content.reach_of_resolution.model.tolist()
-    rows = [_reference([*limit, *row]) for limit, row in zip(limits, _rows(content.data), strict=True)]
-    return {
-        "name": "resolution",
-        "description": "sigma_k/k of data",
-        "version": 1,
-        "inputs": [VARIATION, ETA, PT],
-        "output": _variable("sigma", "real", "sigma_k/k"),
-        "generic_formulas": [_formula(RESOLUTION_FORMULA, ["pt"])],
-        "data": _category("variation", {"nominal": _binned(content.eta_edges, rows)}),
-    }
-
-
-def _smear(content: Content) -> dict[str, Any]:
-    limits = content.reach_of_resolution.model.tolist()
-    rows = [
-        {"nodetype": "transform", "input": "eta", "rule": NORMAL, "content": _reference([*limit, *mine, *theirs])}
-        for limit, mine, theirs in zip(limits, _rows(content.data), _rows(content.simulation), strict=True)
-    ]
-    return {
-        "name": "smear",
-        "description": "smeared pT / pT that brings simulation to the resolution of data",
-        "version": 1,
-        "inputs": [ETA, PT, *(_variable(name, "int", "of the muon's event") for name in IDENTITY[:-1]),
-                   _variable("muon", "int", "index of the muon in its event")],
-        "output": _variable("factor", "real", "smeared pT / pT"),
-        "generic_formulas": [_formula(SMEAR_FORMULA, ["pt", "eta"])],
-        "data": _binned(content.eta_edges, rows),
-    }  # fmt: skip
-
-
-def _validity(content: Content) -> dict[str, Any]:
-    reaches = {"scale": content.reach_of_scale}
-    reaches |= dict.fromkeys(("resolution", "smear"), content.reach_of_resolution)
-    trees = {name: _codes(reach, content.eta_edges) for name, reach in reaches.items()}
-    return {
-        "name": "validity",
-        "description": "whether a correction is used within its range",
-        "version": 1,
-        "inputs": [_variable("correction", "string", "scale, resolution or smear"), ETA, PT],
-        "output": _variable("code", "real", "0: as calibrated; 1: pt extrapolated; 2: pt held; 3: eta outside"),
-        "data": _category("correction", trees),
-    }
-
-
-def _codes(reach: Reach, edges: FloatArray) -> dict[str, Any]:
-    bins = []
-    for (low, high), (first, last) in zip(reach.sample.tolist(), reach.model.tolist(), strict=True):
-        walls = sorted({first, low, high, last})
-        codes = [float(CALIBRATED if wall == low else EXTRAPOLATED) for wall in walls[:-1]]
-        bins.append({"nodetype": "binning", "input": "pt", "edges": walls, "content": codes, "flow": float(HELD)})
-    return _binned(edges, bins) | {"flow": float(OUTSIDE)}
-
-
-def _rows(resolution: Resolution) -> list[tuple[float, float, float, float]]:
-    return list(zip(resolution.a, resolution.c, resolution.g, resolution.d, strict=True))
+def _values(layout: ParameterLayout, vector: FloatArray, resolution: Resolution) -> ParameterValues:
+    values = layout.unpack(vector)
+    return values if layout.fits_resolution else ParameterValues(values.bias, resolution)
 
 
 def write(path: Path, content: Content) -> None:
     """Write the corrections, read them back and compare all of them with the Python evaluation to 1e-7.
 
     Raises AssertionError if they differ."""
-    write_gzip(path, json.dumps(build(content)).encode())
+    write_gzip(path, json.dumps(schema.build(content)).encode())
     compare(Corrections(path), content)
 
 
 def compare(corrections: "Corrections", content: Content) -> None:
-    """The formulas of the file against `corrected_pt`, `variance` and `smearing`, in every eta bin, within their range
-    and beyond it.
+    """The formulas of the file against those of Python, in every eta bin, within their range and beyond it.
 
     Raises AssertionError if they differ by more than 1e-7."""
     edges = content.eta_edges
     eta = np.repeat((edges[1:] + edges[:-1]) / 2, len(COMPARED_PT))
     bins = np.repeat(np.arange(len(edges) - 1), len(COMPARED_PT))
     pt = np.tile(COMPARED_PT, len(edges) - 1)
+    _compare_scale(corrections, content, pt, eta, bins)
+    for name, resolution in content.resolutions.items():
+        _compare_resolution(corrections, content, name, resolution.at(bins), pt, eta, bins)
+
+
+def _compare_scale(
+    corrections: "Corrections", content: Content, pt: FloatArray, eta: FloatArray, bins: IntArray
+) -> None:
     held = content.reach_of_scale.held(pt, bins)
-    for name, bias in content.biases.items():
+    for name, values in content.variations.items():
         for q in (-1, 1):
-            expected = corrected_pt(held, q, bias.at(bins)) / held
+            expected = corrected_pt(held, q, values.bias.at(bins)) / held
             _agree(corrections.factor(pt, eta, np.full(len(pt), q), name), expected, f"scale ({name})")
-    data, simulation = content.data.at(bins), content.simulation.at(bins)
-    pt2 = content.reach_of_resolution.held(pt, bins) ** 2
-    _agree(corrections.sigma(pt, eta), np.sqrt(variance(pt2, data)), "resolution")
-    event = np.arange(len(pt))
-    identity = (np.ones_like(event), np.ones_like(event), event, event % 2)
-    expected = smearing(_random(identity), pt2, data, simulation)
-    _agree(corrections.smearing(pt, eta, *identity), expected, "smear")
 
 
-def _random(identity: tuple[IntArray, ...]) -> FloatArray:
-    """The standard normal numbers that correctionlib gives muons of this run, block, event and index."""
+def _compare_resolution(
+    corrections: "Corrections",
+    content: Content,
+    name: str,
+    data: Resolution,
+    pt: FloatArray,
+    eta: FloatArray,
+    bins: IntArray,
+) -> None:
+    chosen = Corrections(corrections.path, name)
+    simulation, bias = content.simulation.resolution.at(bins), content.simulation.bias.at(bins)
+    pt2, gen_held = content.reach_of_resolution.held(pt, bins) ** 2, content.reach_of_stretch.held(pt, bins)
+    _agree(chosen.sigma(pt, eta), np.sqrt(variance(pt2, data)), f"resolution ({name})")
+    event, phi = np.arange(len(pt)), np.linspace(-3, 3, len(pt))
+    normal = random_normal(event, event + 1, event + 2, eta, phi)
+    found = chosen.smearing(pt, eta, phi, event, event + 1, event + 2)
+    _agree(found, smearing(normal, pt2, data, simulation), f"smear ({name})")
+    reco = COMPARED_RESPONSE * pt
+    for q in (-1, 1):
+        expected = stretching(reco, pt, gen_held, q, data, simulation, bias)
+        _agree(chosen.stretching(reco, eta, pt, np.full(len(pt), q)), expected, f"stretch ({name})")
+
+
+def random_normal(
+    run: IntArray, luminosity_block: IntArray, event: IntArray, eta: FloatArray, phi: FloatArray
+) -> FloatArray:
+    """The standard normal numbers (n,) that correctionlib gives muons of this run, block, event, eta and phi."""
     import correctionlib
 
-    inputs = [_variable(name, "int", "") for name in IDENTITY]
-    random = {"name": "normal", "version": 1, "inputs": inputs, "output": _variable("y", "real", ""), "data": NORMAL}
+    output = {"name": "y", "type": "real", "description": ""}
+    inputs = [schema.variable(name) for name in KEY]
+    random = {"name": "normal", "version": 1, "inputs": inputs, "output": output, "data": schema.NORMAL}
     text = json.dumps({"schema_version": 2, "corrections": [random]})
-    numbers: FloatArray = correctionlib.CorrectionSet.from_string(text)["normal"].evaluate(*identity)
+    evaluate = correctionlib.CorrectionSet.from_string(text)["normal"].evaluate
+    numbers: FloatArray = evaluate(run, luminosity_block, event, eta, phi)
     return numbers
 
 
@@ -277,7 +149,19 @@ def _load(path: Path, modified: float) -> tuple[Any, dict[str, Any]]:  # noqa: A
 
 def read_payload(content: bytes, name: str) -> dict[str, Any]:
     """The content of a file of corrections called `name`. Raises InputError if it is not one of muonkit."""
-    return io_corrections.read_payload(content, name, ("scale", "resolution", "smear"))
+    found = io_corrections.read_payload(content, name, INPUTS)
+    if fault := _inputs_fault(found):
+        raise InputError(f"{name}: {fault}")
+    return found
+
+
+def _inputs_fault(content: dict[str, Any]) -> str | None:
+    """What is wrong if a correction is missing or has other inputs, as in files of earlier versions."""
+    found = {each["name"]: tuple(i["name"] for i in each["inputs"]) for each in content["corrections"]}
+    for name, inputs in INPUTS.items():
+        if found.get(name) != inputs:
+            return f"not corrections of muonkit (no correction '{name}' of {', '.join(inputs)}); {AGAIN}"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,22 +177,15 @@ class Corrections:
         """Check that the file can be used. Raises InputError if not."""
         corrections = cls(path, variation)
         try:
-            corrections._check_inputs()
-            names = corrections.variation_names
-        except (OSError, EOFError, ValueError, RuntimeError, LookupError, TypeError) as error:
-            raise InputError(
-                f"{path}: not corrections of muonkit ({error}); give corrections.json.gz of a calibration"
-            ) from error
+            fault = _inputs_fault(corrections._set()[1])
+        except FAULTS as error:
+            raise InputError(f"{path}: not corrections of muonkit ({error}); {AGAIN}") from error
+        if fault:
+            raise InputError(f"{path}: {fault}")
+        names = corrections.variation_names
         if variation not in names:
             raise InputError(f"{path}: no variation '{variation}'; it has {', '.join(names[:5])}, ...")
         return corrections
-
-    def _check_inputs(self) -> None:
-        """Raises ValueError if a correction is missing or has other inputs."""
-        found = {each["name"]: tuple(i["name"] for i in each["inputs"]) for each in self._set()[1]["corrections"]}
-        for name, inputs in INPUTS.items():
-            if found.get(name) != inputs:
-                raise ValueError(f"no correction '{name}' of {', '.join(inputs)}")
 
     def _set(self) -> tuple[Any, dict[str, Any]]:
         return _load(self.path, self.path.stat().st_mtime)
@@ -320,13 +197,20 @@ class Corrections:
     @property
     def eta_range(self) -> tuple[float, float]:
         """First and last eta edge: muons outside keep their momentum."""
-        edges = self._correction("smear")["data"]["edges"]
+        edges = self._correction("validity")["data"]["content"][0]["value"]["edges"]
         return float(edges[0]), float(edges[-1])
 
     @property
     def variation_names(self) -> list[str]:
         """Variations of `scale`, nominal first."""
-        return [entry["key"] for entry in self._correction("scale")["data"]["content"]]
+        return self.variations_of("scale")
+
+    def variations_of(self, correction: str) -> list[str]:
+        """Variations of scale, resolution, smear or stretch. All but scale have nominal alone if the resolution of the
+        data was not fitted."""
+        data = self._correction(correction)["data"]
+        tree = data["content"] if data["nodetype"] == "transform" else data
+        return [entry["key"] for entry in tree["content"]]
 
     def inside(self, eta: FloatArray) -> BoolArray:
         """Which muons (n,) the corrections cover."""
@@ -335,7 +219,7 @@ class Corrections:
 
     def validity(self, correction: str, pt: FloatArray, eta: FloatArray) -> IntArray:
         """Codes (n,) of `reach`, CALIBRATED to OUTSIDE, of muons of pT [GeV] and eta (n,) for `correction`: scale,
-        resolution or smear."""
+        resolution, smear, or stretch, which takes the generated pT."""
         codes: IntArray = self._set()[0]["validity"].evaluate(correction, eta, pt).astype(np.int64)
         return codes
 
@@ -346,21 +230,25 @@ class Corrections:
 
     def sigma(self, pt: FloatArray, eta: FloatArray) -> FloatArray:
         """sigma_k/k (n,) of the data; 1 outside the eta range."""
-        return self._where_inside("resolution", eta, "nominal", eta, pt)
+        return self._where_inside("resolution", eta, self.variation, eta, pt)
 
     def smearing(
         self,
         pt: FloatArray,
         eta: FloatArray,
+        phi: FloatArray,
         run: IntArray,
         luminosity_block: IntArray,
         event: IntArray,
-        muon: IntArray,
     ) -> FloatArray:
         """Smeared pT / pT (n,) of simulation; 1 outside the eta range.
 
-        The random number of a muon follows from the last four arrays (n,), and is the same for ever."""
-        return self._where_inside("smear", eta, eta, pt, run, luminosity_block, event, muon)
+        The random number of a muon follows from eta, phi and the last three arrays (n,), and is the same for ever."""
+        return self._where_inside("smear", eta, self.variation, eta, pt, phi, run, luminosity_block, event)
+
+    def stretching(self, pt: FloatArray, eta: FloatArray, gen_pt: FloatArray, charge: IntArray) -> FloatArray:
+        """Stretched pT / pT (n,) of simulated muons of generated pT (n,) [GeV]; 1 outside the eta range."""
+        return self._where_inside("stretch", eta, self.variation, eta, pt, gen_pt, charge.astype(np.int64))
 
     def _where_inside(self, correction: str, eta: FloatArray, *arguments: Any) -> FloatArray:
         inside, result = self.inside(eta), np.ones(len(eta))

@@ -10,11 +10,12 @@ Two corrections stand between the mass fits and this model, each second order in
 * errors: a cell whose sigma fluctuates down claims a small error; every cell's covariance is therefore scaled to the
   sigma that the resolution model predicts for it, without which mu and sigma^2 are pulled by 1/entries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import least_squares, nnls
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from muonkit.calibration import parameters
@@ -33,7 +34,9 @@ class NotFixedError(InputError):
 @dataclass(frozen=True, slots=True)
 class Extraction:
     """Values (p,) and covariance (p, p) in the order of `layout.names`; eta edges (bins + 1,); chi2 and ndf of the fit;
-    pull of mu of every used cell (used cells,); which cells were used (cells,); names of parameters at a limit."""
+    names of parameters at a limit; and of one sample: pull of mu and chi2 of every used cell (used cells,), which cells
+    were used (cells,). Of all samples: residuals (m,) in standard deviations, see `Problem`, and their derivatives
+    (m, p)."""
 
     layout: ParameterLayout
     eta_edges: FloatArray
@@ -44,11 +47,19 @@ class Extraction:
     pulls: FloatArray
     used: BoolArray
     at_limit: tuple[str, ...]
+    cell_chi2: FloatArray
+    residuals: FloatArray
+    jacobian: csr_array
 
     @property
     def values(self) -> ParameterValues:
         """All seven parameters per eta bin; those not fitted are 0."""
         return self.layout.unpack(self.vector)
+
+    @property
+    def measurements(self) -> int:
+        """Number of measurements of the used cells: mu, and sigma^2 where it is fitted."""
+        return len(self.pulls) * (2 if self.layout.fits_resolution else 1)
 
     @property
     def errors(self) -> FloatArray:
@@ -81,23 +92,53 @@ def extract(
     """Fit the parameters named in `fitted` to all good cells; `eta_edges`: (bins + 1,).
 
     Raises InputError when an eta bin has no cell, and NotFixedError when the data leave a direction open."""
-    used = fits.good & (cells.entries > 0)
+    return extract_jointly([(cells, fits)], eta_edges, fitted, rules)[0]
+
+
+def extract_jointly(
+    samples: Sequence[tuple[Cells, CellFits]],
+    eta_edges: FloatArray,
+    fitted: tuple[str, ...],
+    rules: Rules = Rules(),
+) -> list[Extraction]:
+    """One fit to the cells of all samples: the same parameters, with the cells of each sample in turn; see `extract`.
+
+    With several samples the fit works with A - e k0 in place of A, k0 the mean curvature in each eta bin."""
+    used = [fits.good & (cells.entries > 0) for cells, fits in samples]
     layout = ParameterLayout(fitted, len(eta_edges) - 1)
-    kept, good = cells[used], fits[used]
+    kept = Cells.joined([cells[rows] for (cells, _), rows in zip(samples, used, strict=True)])
+    good = CellFits.joined([fits[rows] for (_, fits), rows in zip(samples, used, strict=True)])
     _require_every_eta_bin(kept, eta_edges)
-    rough = rough_resolution(kept, good, len(eta_edges) - 1)
+    rough = rough_resolution(kept, good, layout.bins)
     measured = measure(kept, good, rough, rules)
     problem = parameters.Problem(layout, kept, measured.log_mu, measured.sigma2, measured.covariance, rules.priors)
+    k0 = kept.mean_curvature(layout.bins) if len(samples) > 1 else np.zeros(layout.bins)
     lower, upper = layout.bounds()
     with threadpool_limits(1, "blas"):  # small matrices: threads spent 1 s waiting for each other's 5 ms
         fit = least_squares(
-            problem.residuals, layout.start(rough), problem.jacobian, (lower, upper), x_scale="jac", xtol=1e-12
+            lambda x: problem.residuals(layout.outward(x, k0)),
+            layout.start(rough),
+            lambda x: layout.inward(problem.jacobian(layout.outward(x, k0)), k0),
+            (lower, upper),
+            x_scale="jac",
+            xtol=1e-12,
         )
         covariance = _covariance(np.asarray(fit.jac), layout, fit.x - lower < 1e-9)
-    cell_part = fit.fun[: problem.measurements]
+    for _ in range(2):  # T C T^T: columns, then rows
+        covariance = np.array([layout.outward(row, k0) for row in covariance.T])
     chi2, ndf = float(fit.fun @ fit.fun), len(fit.fun) - len(fit.x)
     limited = tuple(np.array(layout.names)[fit.x - lower < 1e-9])
-    return Extraction(layout, eta_edges, fit.x, covariance, chi2, ndf, cell_part[: len(kept)], used, limited)
+    vector = layout.outward(fit.x, k0)
+    jacobian = csr_array(problem.jacobian(vector))
+    parts = problem.residuals_of_cells(fit.fun)
+    ends = np.cumsum([rows.sum() for rows in used])[:-1]
+    return [
+        Extraction(
+            layout, eta_edges, vector, covariance, chi2, ndf, part[0], rows, limited,
+            (part**2).sum(axis=0), fit.fun, jacobian,
+        )
+        for rows, part in zip(used, np.split(parts, ends, axis=1), strict=True)
+    ]  # fmt: skip
 
 
 def _require_every_eta_bin(cells: Cells, eta_edges: FloatArray) -> None:

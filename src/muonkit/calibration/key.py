@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from muonkit.calibration.diagnostics import Diagnostics
 from muonkit.calibration.quantities import QUANTITIES, shown
 from muonkit.calibration.reach import ReachCounts
 from muonkit.calibration.summary import ClosureFit, FitSummary, RowCounts, SampleFit
@@ -19,7 +20,8 @@ def of_fit(fit: SampleFit) -> Content:
     key |= {f"pairs_{name}": getattr(fit.pairs, name) for name in ("read", "selected")}
     key |= {name: getattr(fit, name) for name in ("chi2", "ndf", "p_value")}
     key |= {f"typical_error_{name}": error for name, error in typical_errors(fit).items()}
-    return key | {"condition_number": fit.diagnostics.condition_number}
+    diagnostics = fit.diagnostics
+    return key | {name: getattr(diagnostics, name) for name in ("condition_number", "condition_number_at_mean_k")}
 
 
 def of_closure(name: str, closed: ClosureFit) -> Content:
@@ -43,33 +45,38 @@ def fit_rows(fit: SampleFit, closures: Rows | None = None) -> Rows:
     cells, pairs = fit.cells, fit.pairs
     errors = typical_errors(fit)
     return [
-        ("Pairs read, selected", _spaced(pairs.read, pairs.selected)),
-        ("Pairs outside mass window, cuts, eta", _spaced(pairs.outside_window, pairs.outside_cuts, pairs.outside_eta)),
-        *([("Pairs with a weight below 0", _spaced(pairs.negative))] if pairs.negative else []),
+        ("Pairs read, selected", spaced(pairs.read, pairs.selected)),
+        ("Pairs outside mass window, cuts, eta", spaced(pairs.outside_window, pairs.outside_cuts, pairs.outside_eta)),
+        *([("Pairs with a weight below 0", spaced(pairs.negative))] if pairs.negative else []),
         ("Cells fitted, failed, skipped", f"{cells.fitted}, {cells.failed}, {cells.skipped}"),
         ("χ²/ndf of the extraction", _chi2(fit)),
         *(closures or []),
         *((f"Typical error of {name}", shown(name, errors[name])) for name in QUANTITIES if name in errors),
-        ("Condition number", f"{fit.diagnostics.condition_number:.3g}"),
+        ("Condition number, with A - e⟨k⟩ for A", _conditions(fit.diagnostics)),
     ]
+
+
+def _conditions(found: Diagnostics) -> str:
+    return f"{found.condition_number:.3g}, {found.condition_number_at_mean_k:.3g}"
 
 
 def row_rows(rows: RowCounts) -> Rows:
     """What was read from the files, and what was found in it."""
-    found = [("Rows read, bad", _spaced(rows.read, rows.bad))]
+    found = [("Rows read, bad", spaced(rows.read, rows.bad))]
     pairs = {"same-sign": rows.same_sign, "without generator muon": rows.unmatched, "repeated": rows.repeated}
-    found += [(f"Pairs {what}", _spaced(number)) for what, number in pairs.items() if number]
+    found += [(f"Pairs {what}", spaced(number)) for what, number in pairs.items() if number]
     return found
 
 
 def reach_rows(muons: ReachCounts) -> Rows:
     """How many muons are in the range of the corrections, and how many are not."""
-    inside = _spaced(muons.calibrated, muons.extrapolated)
-    held = [("Muons beyond the model, corrections held", _spaced(muons.held))] if muons.held else []
+    inside = spaced(muons.calibrated, muons.extrapolated)
+    held = [("Muons beyond the model, corrections held", spaced(muons.held))] if muons.held else []
     return [("Muons in calibrated range, extrapolated", inside), *held]
 
 
-def _spaced(*numbers: int) -> str:
+def spaced(*numbers: int) -> str:
+    """Numbers with a space between thousands."""
     return ", ".join(f"{number:_}".replace("_", " ") for number in numbers)
 
 

@@ -4,7 +4,7 @@ The likelihood is binned with exact bin integrals (`lineshape`); `kernels` does 
 effective counts (sum w)^2 / sum w^2; where weights are below 0, see `weights`. The covariance is that of the entries
 plus that of the template's statistics."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Self, TypeVar
@@ -100,6 +100,12 @@ class CellFits:
     def __getitem__(self, rows: AnyArray) -> Self:
         return type(self)(*(getattr(self, f.name)[rows] for f in fields(self)))
 
+    @classmethod
+    def joined(cls, samples: Sequence[Self]) -> Self:
+        """The fits of several samples, one after the other. Without `shares`: their mass bins differ."""
+        without = [replace(each, shares=np.zeros((len(each), 0))) for each in samples]
+        return cls(*(np.concatenate([getattr(each, f.name) for each in without]) for f in fields(cls)))
+
     @property
     def good(self) -> BoolArray:
         """Which fits (cells,) can be used."""
@@ -186,7 +192,9 @@ def prepare_options(cells: CellData, options: FitOptions) -> FitOptions:
     wide, keeps the Fisher matrix regular and is far wider than slopes differ between cells."""
     whole = merged_to_one(cells)
     theta = fit_cells(whole, options).theta[0]
-    slope = float(theta[3])
+    plan = _plan(cells.edges, options)
+    # without background the slope may run to its limit, where every cell that starts there would be called failed
+    slope = float(theta[3]) if plan.low[3] < theta[3] < plan.high[3] else options.start[3]
     start = (float(theta[0]), float(theta[1]), float(min(max(theta[2], 0.01), 0.5)), slope)
     width = float(cells.edges[-1] - cells.edges[0])
     return replace(options, start=start, slope_prior=(slope, 1 / width))

@@ -64,6 +64,22 @@ class ParameterLayout:
         bias = Bias(*(self.of(vector, name) for name in SCALE))
         return ParameterValues(bias, Resolution(*(self.of(vector, name) for name in RESOLUTION)))
 
+    def outward(self, inner: FloatArray, k0: FloatArray) -> FloatArray:
+        """The vector (p,) of one that holds A - e k0 in place of A; k0 (bins,) [1/GeV].
+
+        At the mean curvature A - e k0 and e are hardly correlated, where A and e may be by 0.97."""
+        vector = inner.copy()
+        if "e" in self.fitted:
+            self.of(vector, "A")[:] += k0 * self.of(inner, "e")
+        return vector
+
+    def inward(self, jacobian: FloatArray, k0: FloatArray) -> FloatArray:
+        """Derivatives (m, p) by the vector that holds A - e k0, from those by the vector (m, p)."""
+        if "e" in self.fitted:
+            jacobian = jacobian.copy()
+            self.of(jacobian.T, "e")[:] += k0[:, None] * self.of(jacobian.T, "A")
+        return jacobian
+
     def start(self, rough: Resolution) -> FloatArray:
         """Start values (p,): no bias, the rough resolution, typical g and d."""
         one = np.ones(self.bins)
@@ -88,10 +104,10 @@ class Problem:
     covariance: FloatArray
     priors: Mapping[str, tuple[float, float]]
 
-    @property
-    def measurements(self) -> int:
-        """Number of residuals that belong to cells."""
-        return len(self.cells) * (2 if self.layout.fits_resolution else 1)
+    def residuals_of_cells(self, residuals: FloatArray) -> FloatArray:
+        """Those of `residuals` that belong to cells (1 or 2, n): of ln mu, and of sigma^2 where it is fitted."""
+        rows = 2 if self.layout.fits_resolution else 1
+        return residuals[: rows * len(self.cells)].reshape(rows, -1)
 
     @cached_property
     def whitening(self) -> tuple[FloatArray, FloatArray, FloatArray]:

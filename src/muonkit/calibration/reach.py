@@ -10,7 +10,7 @@ J/psi. It is of first order, so it ends where its terms are large:
 Beyond, the formulas are evaluated at the pT where the model ends, so that they are continuous, and all variations keep
 the size that they have there. The range of the muons that made the corrections is never held."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Self
 
@@ -48,9 +48,9 @@ class Reach:
         return cls._within(e / SCALE_LIMIT, _quotient(SCALE_LIMIT, M), sample)
 
     @classmethod
-    def of_resolution(cls, data: Resolution, simulation: Resolution, sample: FloatArray) -> Self:
-        """Where hit resolution is small."""
-        c = np.maximum(data.c, simulation.c)
+    def of_resolution(cls, resolutions: Iterable[Resolution], sample: FloatArray) -> Self:
+        """Where hit resolution is small, in data, with all variations, and in simulation."""
+        c = np.max([np.abs(each.c) for each in resolutions], axis=0)
         return cls._within(np.zeros(len(c)), _quotient(RESOLUTION_LIMIT, c), sample)
 
     @classmethod
@@ -59,6 +59,11 @@ class Reach:
         last = np.maximum(np.minimum(high, HIGHEST), sample[:, 1])
         return cls(sample, np.stack([first, last], axis=1))
 
+    def within(self, other: Self) -> Self:
+        """Where both models are used."""
+        first, last = np.maximum(self.model[:, 0], other.model[:, 0]), np.minimum(self.model[:, 1], other.model[:, 1])
+        return type(self)(self.sample, np.stack([first, last], axis=1))
+
     def held(self, pt: FloatArray, index: IntArray) -> FloatArray:
         """pT (n,) [GeV] at which the formulas are evaluated, for muons of pT (n,) in eta bins `index` (n,)."""
         return np.clip(pt, *self.model[index].T)
@@ -66,6 +71,12 @@ class Reach:
 
 def _quotient(limit: float, values: FloatArray) -> FloatArray:
     return np.divide(limit, values, out=np.full(len(values), np.inf), where=values > 0)
+
+
+def common_range(samples: Sequence[FloatArray]) -> FloatArray:
+    """Smallest and largest pT (bins, 2) [GeV] of the muons of all samples, from those of each."""
+    low, high = (np.array([each[:, side] for each in samples]) for side in (0, 1))
+    return np.stack([low.min(axis=0), high.max(axis=0)], axis=1)
 
 
 @dataclass(frozen=True, slots=True)

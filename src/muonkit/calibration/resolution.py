@@ -11,8 +11,11 @@ from typing import Self
 
 import numpy as np
 
-from muonkit.calibration.bias import LEAST
+from muonkit.calibration.bias import LEAST, Bias, scale
 from muonkit.core.arrays import FloatArray
+
+MOST_STRETCH = 3.0  # a simulation that is so much narrower than data is no model of it
+TINY_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,26 @@ def smearing(normal: FloatArray, pt2: FloatArray, data: Resolution, simulation: 
     No muon gets more than twice its pT."""
     missing = variance(pt2, data) - variance(pt2, simulation)
     return 1 / np.maximum(1 + normal * np.sqrt(np.maximum(0, missing)), LEAST)
+
+
+def stretching(
+    pt: FloatArray,
+    gen_pt: FloatArray,
+    held: FloatArray,
+    q: FloatArray | int,
+    data: Resolution,
+    simulation: Resolution,
+    bias: Bias,
+) -> FloatArray:
+    """Stretched pT / pT (n,) of simulated muons of pT and generated pT (n,) [GeV] and charge q.
+
+    The deviation of k/k_gen from its mean grows by the ratio of the widths of data and simulation; it shrinks where
+    simulation is wider. So the shape stays, tails and skewness included, and so does the scale. `held`: generated pT
+    within the model; `bias`: corrections that the simulation itself needs, which fix the mean. No muon gets more than
+    twice its pT."""
+    width2 = variance(held**2, data) / np.maximum(variance(held**2, simulation), TINY_VARIANCE)
+    ratio = pt / (gen_pt * np.maximum(scale(1 / held, held, q, bias), LEAST))
+    return 1 / np.maximum(ratio + np.minimum(np.sqrt(width2), MOST_STRETCH) * (1 - ratio), LEAST)
 
 
 def variance_dparameters(pt2: FloatArray, resolution: Resolution) -> dict[str, FloatArray]:

@@ -11,16 +11,15 @@ from typing import Self
 import numpy as np
 from scipy.special import ndtr
 
-from muonkit.calibration.accumulate import CountSettings, GenMasses, accumulate_generator
-from muonkit.calibration.binning import find_bin, runs, scaled_pt_range
+from muonkit.calibration.accumulate import CountSettings, GenMasses, accumulate_generator, generated_muons, merged
+from muonkit.calibration.binning import runs
 from muonkit.calibration.cells import Cells
-from muonkit.calibration.kernels import shape
+from muonkit.calibration.kernels import counting, shape, sparse
 from muonkit.calibration.kernels.records import END as TABLE_END
 from muonkit.calibration.kernels.records import INTERVALS
 from muonkit.calibration.lineshape import normal_density
 from muonkit.calibration.weights import effective_entries
-from muonkit.core.arrays import FloatArray, IntArray, sums
-from muonkit.core.kinematics import mass
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray, sums
 from muonkit.data.dimuons import Dimuons
 
 PT_EDGES = np.geomspace(1, 300, 21)
@@ -46,8 +45,7 @@ class Responses:
     rows: FloatArray
 
     def __add__(self, other: Self) -> Self:
-        key, inverse = np.unique(np.concatenate([self.key, other.key]), return_inverse=True)
-        weight = sums(inverse, np.concatenate([self.weight, other.weight]), len(key))
+        key, (weight,) = merged(self.key, other.key, (self.weight,), (other.weight,))
         return type(self)(key, weight, self.rows + other.rows)
 
     @property
@@ -60,23 +58,26 @@ def accumulate_responses(table: Dimuons, settings: CountSettings) -> Responses:
     """Responses of the muons of one chunk. Raises ValueError if it has no generator muons."""
     if table.gen_plus is None or table.gen_minus is None:
         raise ValueError("responses need generator muons")
-    low, high = scaled_pt_range(table.gen_plus, table.gen_minus, mass(table.gen_plus, table.gen_minus), settings.pole)
-    safe = (low > SAFE * settings.scaled_pt[0]) & (high < settings.scaled_pt[1] / SAFE)
-    edges = settings.binning.eta_edges
-    rows = (len(edges) - 1) * PT_BINS
-    key, weight, sums_of_rows = [], [], []
-    for reco, gen in ((table.plus, table.gen_plus), (table.minus, table.gen_minus)):
-        eta, pt = find_bin(reco.eta, edges), find_bin(gen.pt, PT_EDGES)
-        x = np.floor((gen.pt / reco.pt - 1 + END) / STEP).astype(np.int64)
-        chosen = safe & (eta >= 0) & (pt >= 0) & (x >= 0) & (x < BINS)
-        row = (eta * PT_BINS + pt)[chosen]
-        key.append(row * BINS + x[chosen])
-        w = table.weight[chosen]
-        weight.append(w)
-        columns = (w, w**2, w * gen.pt[chosen] ** 2)
-        sums_of_rows.append(np.stack([sums(row, column, rows) for column in columns], axis=1))
-    unique, inverse = np.unique(np.concatenate(key), return_inverse=True)
-    return Responses(unique, sums(inverse, np.concatenate(weight), len(unique)), sums_of_rows[0] + sums_of_rows[1])
+    rows, both = (len(settings.binning.eta_edges) - 1) * PT_BINS, 2 * len(table)
+    row, place = np.empty(both, dtype=np.int64), np.empty(both, dtype=np.int64)
+    weight, of_rows, found = np.empty((both, 1)), np.zeros((2, rows, 3)), 0
+    safe, weights = _safe(table, settings), np.ascontiguousarray(table.weight)
+    binning = counting.ResponseGrid(PT_EDGES, END, STEP, BINS)
+    for charge, (reco, gen) in enumerate(((table.plus, table.gen_plus), (table.minus, table.gen_minus))):
+        measured, true = tuple(map(np.ascontiguousarray, (reco.pt, reco.eta))), np.ascontiguousarray(gen.pt)
+        free = (row[found:], place[found:], weight[found:])
+        edges = settings.binning.eta_edges
+        found += counting.responses(measured, true, safe, weights, edges, binning, *free, of_rows[charge])
+    key, summed = sparse.gathered(row[:found], place[:found], weight[:found], rows, BINS)
+    return Responses(key, summed[:, 0].copy(), of_rows[0] + of_rows[1])
+
+
+def _safe(table: Dimuons, settings: CountSettings) -> BoolArray:
+    """Which pairs (n,) are not near the cut in generated pT/m."""
+    low, high = settings.scaled_pt
+    safe = np.empty(len(table), dtype=np.bool_)
+    counting.safe_pairs(generated_muons(table), settings.pole, (SAFE * low, high / SAFE), safe)
+    return safe
 
 
 @dataclass(frozen=True, slots=True)

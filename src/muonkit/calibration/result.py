@@ -13,8 +13,17 @@ from typing import Any, ClassVar, Self
 from muonkit.calibration import key
 from muonkit.calibration.budget import BudgetLine
 from muonkit.calibration.config import MAX_FAILED_SHARE, Calibrate
+from muonkit.calibration.derive import Derived
 from muonkit.calibration.reach import ReachCounts
-from muonkit.calibration.summary import ClosureFit, RowCounts, SampleFit, with_values
+from muonkit.calibration.summary import (
+    CellCounts,
+    ClosureFit,
+    FittedSample,
+    PairCounts,
+    RowCounts,
+    SampleFit,
+    with_values,
+)
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.calibration.verdict import (
     Verdict,
@@ -22,6 +31,7 @@ from muonkit.calibration.verdict import (
     failed_cells,
     notes_on_fit,
     same_closure,
+    sample_fit,
     simulation_fit,
     split_closure,
     validated,
@@ -34,7 +44,7 @@ from muonkit.core.plain import plain_fields, rebuilt_fields
 from muonkit.core.provenance import digest_file
 from muonkit.core.result import Result, Status
 
-CORRECTIONS = "corrections.json.gz"
+CORRECTIONS, LIKELIHOOD = "corrections.json.gz", "likelihood.npz"
 AGAIN = "Remove it and run the same command again."
 UNWRITTEN = "max_failed_share"  # a field that stands in config.toml and not in the file of the result
 
@@ -70,6 +80,40 @@ class Provenance:
     packages: Mapping[str, str]
     sample: str | None
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOutcome:
+    """One sample of a calibration: its name and resonance, its cells, pairs and rows; chi2 of its cells against the
+    parameters of the joint fit, in data, in simulation and in corrected data, each with the number of measurements."""
+
+    name: str
+    resonance: Peak
+    cells: CellCounts
+    pairs: PairCounts
+    rows_read: RowCounts
+    chi2: float
+    measurements: int
+    chi2_simulation: float
+    measurements_simulation: int
+    chi2_corrected: float
+
+    @classmethod
+    def of(cls, peak: Peak, sample: FittedSample, rows: RowCounts, simulated: Derived, corrected: Derived) -> Self:
+        """From the fits of the sample to data, to simulation and to corrected data."""
+        data = sample.derived.extraction
+        return cls(
+            sample.name,
+            peak,
+            sample.cells,
+            sample.pairs,
+            rows,
+            float(data.cell_chi2.sum()),
+            data.measurements,
+            float(simulated.extraction.cell_chi2.sum()),
+            simulated.extraction.measurements,
+            float(corrected.extraction.cell_chi2.sum()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +178,8 @@ class CalibrationResult(KeptResult, SampleFit):
 
     A, e, M, a, c, g, d and `errors`: per eta bin, in the units of `bias` and `resolution`; NaN where a parameter was
     not fitted. `simulation`: the same fit to the simulated sample, against 0. `systematics`: name -> shift of all
-    values in the order of `parameter_names`. `verdict`: PASS or ATTENTION, and why."""
+    values in the order of `parameter_names`. `samples`: what each sample gave; `resonance`: that of the first.
+    `verdict`: PASS or ATTENTION, and why."""
 
     FILE: ClassVar[str] = "calibration.json"
 
@@ -144,6 +189,7 @@ class CalibrationResult(KeptResult, SampleFit):
     closure: Closure
     rows_read: RowCounts
     resonance: Peak
+    samples: tuple[SampleOutcome, ...]
     warnings: tuple[str, ...]
     provenance: Provenance
     corrections_sha256: str
@@ -195,6 +241,7 @@ class CalibrationResult(KeptResult, SampleFit):
             failed_cells(self.cells, self.max_failed_share),
             extraction(self),
             simulation_fit(self.simulation),
+            *(sample_fit(each.name, each.chi2, each.measurements) for each in self.samples if len(self.samples) > 1),
             same_closure(self.closure.same.test),
             split_closure(self.closure.split.test),
         )
@@ -225,10 +272,26 @@ class CalibrationResult(KeptResult, SampleFit):
             key.closure_row("same sample", closure.same),
             key.closure_row("other half", closure.split),
         ]
-        return [*key.row_rows(self.rows_read), *key.fit_rows(self, closures)]
+        return [*key.row_rows(self.rows_read), *key.fit_rows(self, closures), *self._sample_rows]
+
+    @property
+    def _sample_rows(self) -> key.Rows:
+        """Of several samples, what each gave."""
+        if len(self.samples) == 1:
+            return []
+        return [
+            (
+                f"Sample {each.name}",
+                f"{key.spaced(each.pairs.selected)} pairs, {each.cells.fitted} cells, "
+                f"χ² = {each.chi2:.1f} of {each.measurements} measurements, "
+                f"simulation {each.chi2_simulation:.1f} of {each.measurements_simulation}",
+            )
+            for each in self.samples
+        ]
 
     def report(self) -> str:
-        head = f"{self.status}: {', '.join(self.values)} in {len(self.eta_edges) - 1} eta bins on {self.resonance.name}"
+        on = ", ".join(each.name for each in self.samples)
+        head = f"{self.status}: {', '.join(self.values)} in {len(self.eta_edges) - 1} eta bins on {on}"
         return "\n".join([head, "", *key.parameter_lines(self), "", *key.aligned(self.rows)])
 
     def to_json(self) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 The records are plain numbers, so that they can be written to calibration.json and read from it. Parameters are those of
 `bias` (A, e, M) and of `resolution` (a, c, g, d)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
-from muonkit.calibration.accumulate import CellMasses
+from muonkit.calibration.accumulate import CellMasses, residual_correlations
+from muonkit.calibration.cells import Cells
 from muonkit.calibration.closure import ScaleOff, ZeroTest, against_zero, scale_off
 from muonkit.calibration.derive import Derived
 from muonkit.calibration.diagnostics import Diagnostics, correlation, diagnose
@@ -144,15 +145,56 @@ class SampleFit(FitSummary):
     diagnostics: Diagnostics
 
     @classmethod
-    def of_sample(cls, derived: Derived, sums: CellMasses, before: CellMasses, after: CellMasses, **more: Any) -> Self:
-        """The fit `derived` from `sums`; `before`, `after`: the same pairs before and after their correction."""
+    def of_samples(cls, samples: Sequence["FittedSample"], /, **more: Any) -> Self:
+        """The fit to all `samples` together."""
+        extraction = samples[0].derived.extraction
+        before, after = (_named(samples, which) for which in ("before", "after"))
         return cls.of(
-            derived.extraction,
-            cells=_cells(derived, sums),
-            pairs=PairCounts(*(int(number) for number in sums.pairs)),
-            diagnostics=diagnose(derived.extraction, derived.cells, before, after),
+            extraction,
+            cells=added(each.cells for each in samples),
+            pairs=added(each.pairs for each in samples),
+            diagnostics=diagnose(extraction, Cells.joined([each.derived.cells for each in samples]), before, after),
             **more,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class FittedSample:
+    """One sample of a fit: its name, its cells, the sums they are of; `before`, `after`: the same pairs before and
+    after their correction."""
+
+    name: str
+    derived: Derived
+    sums: CellMasses
+    before: CellMasses
+    after: CellMasses
+
+    @property
+    def cells(self) -> CellCounts:
+        """What became of the cells."""
+        return _cells(self.derived, self.sums)
+
+    @property
+    def pairs(self) -> PairCounts:
+        """What became of the pairs."""
+        return PairCounts(*(int(number) for number in self.sums.pairs))
+
+
+def _named(samples: Sequence[FittedSample], which: str) -> dict[str, float]:
+    """Correlations of the binning variables with the mass residual; of several samples, with their names."""
+    found = {each.name: residual_correlations(getattr(each, which)) for each in samples}
+    if len(found) == 1:
+        return found[samples[0].name]
+    return {f"{name}.{axis}": value for name, values in found.items() for axis, value in values.items()}
+
+
+Counts = TypeVar("Counts", "CellCounts", "PairCounts", "RowCounts")
+
+
+def added(counts: Iterable[Counts]) -> Counts:
+    """The sum of records of numbers."""
+    records = list(counts)
+    return type(records[0])(*(sum(numbers) for numbers in zip(*map(astuple, records), strict=True)))
 
 
 def _cells(derived: Derived, sums: CellMasses) -> CellCounts:

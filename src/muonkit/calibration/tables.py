@@ -9,12 +9,13 @@ from muonkit.core.arrays import AnyArray
 MEANS = ("entries", "k_plus", "k_minus", "pt_plus", "pt_minus", "flux", "angular")
 
 
-def cell_columns(derived: Derived) -> dict[str, AnyArray]:
-    """The columns of cells.parquet, each (cells,)."""
+def cell_columns(derived: Derived, sample: str) -> dict[str, AnyArray]:
+    """The columns of cells.parquet for one sample, by its name; each (cells,)."""
     cells, fits = derived.cells, derived.fits
     pulls = np.full(len(fits), np.nan)
     pulls[derived.extraction.used] = derived.extraction.pulls
     columns: dict[str, AnyArray] = {
+        "sample": np.full(len(fits), sample),
         "cell": np.arange(len(fits)),
         "eta_plus_bin": cells.eta_plus,
         "eta_minus_bin": cells.eta_minus,
@@ -28,8 +29,9 @@ def cell_columns(derived: Derived) -> dict[str, AnyArray]:
     return columns
 
 
-def template_columns(derived: Derived) -> dict[str, AnyArray]:
+def template_columns(derived: Derived, sample: str) -> dict[str, AnyArray]:
     """The columns of templates.parquet, each (nodes,): generator masses [GeV] and weights of every fitted cell."""
     data = derived.data
     cell = np.repeat(np.arange(len(data)), np.diff(data.first))
-    return {"cell": cell, "mass": data.node, "weight": data.weight, "variance": data.variance}
+    name = np.full(len(cell), sample)
+    return {"sample": name, "cell": cell, "mass": data.node, "weight": data.weight, "variance": data.variance}

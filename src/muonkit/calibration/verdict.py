@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import chi2 as chi2_distribution
 
 from muonkit.calibration.closure import ZeroTest
 from muonkit.calibration.diagnostics import Correlation
@@ -89,6 +90,19 @@ def extraction(fit: FitSummary) -> Check:
     return Check("extraction", False, f"The parameters do not describe the cells (p = {p:.2g} < {EXTRACTION_P:g}).")
 
 
+def sample_fit(name: str, chi2: float, measurements: int) -> Check:
+    """The cells of one sample of a joint fit against the parameters of all."""
+    p = float(chi2_distribution.sf(chi2, measurements)) if measurements else 1.0
+    found = f"χ² = {chi2:.1f} of {measurements} measurements, p = {p:.2g}"
+    if p >= EXTRACTION_P:
+        return Check(f"sample_{name}", True, f"The joint parameters describe the cells of {name} ({found}).")
+    sentence = (
+        f"The joint parameters do not describe the cells of {name} ({found}, below {EXTRACTION_P:g}). Its masses and "
+        "those of the other samples do not agree; look at its template, background and window."
+    )
+    return Check(f"sample_{name}", False, sentence)
+
+
 def simulation_fit(fit: ClosureFit) -> Check:
     """The fit to simulation, the one sample whose truth is known, against 0, and its cells against its parameters."""
     size = ", ".join(f"{1e5 * off.value:+.1f} ± {1e5 * off.error:.1f} at {off.pt:g} GeV" for off in fit.scale)
@@ -146,6 +160,7 @@ def notes_on_fit(fit: SampleFit) -> list[str]:
         many = f"{len(strong)} pairs of parameters are" if len(strong) > 1 else "One pair of parameters is"
         pair = f"{strong[0].first} and {strong[0].second}, {strong[0].value:+.3f}"
         notes.append(f"{many} correlated by more than {CORRELATION:g}; strongest {pair}.")
+    notes += diagnostics.unknown
     if diagnostics.at_limit:
         notes.append(f"At a limit, without an error: {', '.join(diagnostics.at_limit)}.")
     return notes

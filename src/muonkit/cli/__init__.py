@@ -19,7 +19,7 @@ from muonkit.core.streams import leave, prepare_streams, say, write_out
 
 COMMANDS = (
     *("simulate", "calibrate", "apply", "validate", "report", "open_data", "identify", "pdfs", "performance"),
-    *("classifier", "conditions", "detector", "doctor"),
+    *("classifier", "conditions", "detector", "doctor", "convert", "compare"),
 )
 RESUMES = "the same command goes on from here"
 STARTS_AGAIN = "no half file is left; start it again"
@@ -96,6 +96,8 @@ def _told(error: BaseException, way_out: str) -> tuple[list[str], int] | None:
         return [f"interrupted; {way_out}"], STOPPED
     if isinstance(error, StoppedError):
         return [f"{error}; {way_out}"], STOPPED
+    if isinstance(error, MemoryError):
+        return [f"there is not enough memory; use fewer --jobs or a smaller chunk_size, then: {way_out}"], STOPPED
     if isinstance(error, OSError):
         return _of_files(error, way_out)
     return None

@@ -26,10 +26,21 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     )
     parser.add_argument("--slim", action="store_true", help="write only muons and the numbers of their events")
     parser.add_argument("--variation", default="nominal", help="nominal, eigen_i_up, eigen_i_down, ...")
-    parser.add_argument(
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument(
         "--smear",
-        action="store_true",
+        dest="correction",
+        action="store_const",
+        const="smear",
+        default="scale",
         help="smear simulation to the resolution of data instead of correcting the scale",
+    )
+    kind.add_argument(
+        "--stretch",
+        dest="correction",
+        action="store_const",
+        const="stretch",
+        help="the same where the file has generated muons: stretch the response, with its tails",
     )
     parser.set_defaults(run=run)
 
@@ -42,7 +53,7 @@ def run(options: argparse.Namespace) -> Result:
     share = {} if options.max_bad_share is None else {"max_bad_share": options.max_bad_share}
     table = Table(options.format, options.tree, _mapping(options.columns), **share)
     where = place(options.input)
-    return apply(options.corrections, where, options.out, table, options.variation, options.smear, options.slim)
+    return apply(options.corrections, where, options.out, table, options.variation, options.correction, options.slim)
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:

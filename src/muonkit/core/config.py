@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from muonkit.core import limits
 from muonkit.core.errors import InputError
+from muonkit.core.limits import shown
 
 MOST_FAULTS, MOST_SHOWN = 50, 500  # lines of one file, characters of one reason
 
@@ -53,6 +54,9 @@ def drawable(label: str) -> str:
             raise ValueError(f"is not valid mathtext ({reason}); correct it, or write \\$ for a dollar sign") from None
     return label
 
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+MOST_EVENTS = 1_000_000_000  # of one sample
 
 Label = Annotated[str, Field(max_length=200), AfterValidator(drawable)]
 
@@ -100,12 +104,6 @@ def _fault(name: str, content: Any, model: type[BaseModel], fault: Any) -> str:
     given = fault.get("input")
     found = "" if isinstance(given, dict) else f" (found {shown(repr(given))})"
     return f"{begin}: {message}{found}"
-
-
-def shown(text: str, most: int = 120) -> str:
-    """`text` on one line, without control characters, shortened to `most` characters."""
-    plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text[: most + 1])
-    return plain if len(plain) <= most else f"{plain[:most]}..."
 
 
 def _key(content: Any, location: tuple[Any, ...]) -> str:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from muonkit.core.errors import InputError
 
 TEXT_BYTES = 10_000_000  # of a configuration
 UNPACKED_BYTES = 500_000_000  # of a compressed file
+BLOCK = 1_000_000  # bytes that are read at a time
 DEPTH = 50  # of JSON and TOML
 
 
@@ -35,19 +36,34 @@ def reading(name: str, what: str = "file") -> Iterator[None]:
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         way_out = f"it is damaged or not a {what}. Make it again, or correct the path."
-        raise InputError(f"{name}: cannot be read ({lines[0][:200]}); {way_out}") from error
+        raise InputError(f"{name}: cannot be read ({shown(lines[0], 200)}); {way_out}") from error
+
+
+def shown(text: str, most: int = 120) -> str:
+    """`text` on one line, without control characters, shortened to `most` characters."""
+    plain = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text[: most + 1])
+    return plain if len(plain) <= most else f"{plain[:most]}..."
 
 
 def read_bytes(path: Path, most: int = UNPACKED_BYTES, what: str = "file") -> bytes:
     """The bytes of a file. Raises InputError if it cannot be read or has more than `most` bytes."""
     try:
         with path.open("rb") as stream:
-            content = stream.read(most + 1)
+            content = _read(stream, most + 1)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}). Give the path of a {what}.") from error
     if len(content) > most:
         raise InputError(f"{path}: is larger than {most / 1e6:g} MB; is it a {what}?")
     return content
+
+
+def _read(stream: IO[bytes] | gzip.GzipFile, most: int) -> bytes:
+    """Up to `most` bytes. In blocks, because `read` takes memory for all that it may read."""
+    blocks: list[bytes] = []
+    while most > 0 and (block := stream.read(min(most, BLOCK))):
+        blocks.append(block)
+        most -= len(block)
+    return b"".join(blocks)
 
 
 def read_text(path: Path, most: int = TEXT_BYTES, what: str = "text file") -> str:
@@ -68,7 +84,7 @@ def unpack_gzip(packed: bytes, name: str, most: int = UNPACKED_BYTES, what: str 
     bytes."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
-            content = stream.read(most + 1)
+            content = _read(stream, most + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{name}: is not a whole gzipped file ({error}); make it again") from error
     if len(content) > most:
@@ -99,7 +115,17 @@ def parse_toml(text: str, name: str, depth: int = DEPTH) -> dict[str, Any]:
         raise InputError(f"{name}: not valid TOML: {reason}") from error
     if deeper_than(content, depth):
         raise InputError(f"{name}: is nested deeper than {depth} levels")
+    _check_numbers(content, name)
     return content
+
+
+def _check_numbers(content: Any, name: str) -> None:
+    """Raises InputError for a whole number beyond 64 bits, which TOML does not have."""
+    level = [content]
+    while level:
+        if any(isinstance(each, int) and not -(2**63) <= each < 2**63 for each in level):
+            raise InputError(f"{name}: not valid TOML: a whole number is beyond 64 bits")
+        level = [part for each in level for part in _children(each)]
 
 
 def _dotted(parts: int) -> re.Pattern[str]:

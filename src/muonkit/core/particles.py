@@ -7,10 +7,24 @@ from typing import Literal
 
 from muonkit.core.errors import InputError
 
-ResonanceName = Literal["jpsi", "psi2s", "upsilon1s", "z"]
-PDG_ID = {"jpsi": 443, "psi2s": 100443, "upsilon1s": 553, "z": 23}
-WINDOW = {"jpsi": (2.92, 3.28), "psi2s": (3.5, 3.87), "upsilon1s": (9.0, 9.9), "z": (75.0, 110.0)}
-LABEL = {"jpsi": r"$J/\psi$", "psi2s": r"$\psi(2S)$", "upsilon1s": r"$\Upsilon(1S)$", "z": r"$Z$"}
+ResonanceName = Literal["jpsi", "psi2s", "upsilon1s", "upsilon2s", "upsilon3s", "z"]
+PDG_ID = {"jpsi": 443, "psi2s": 100443, "upsilon1s": 553, "upsilon2s": 100553, "upsilon3s": 200553, "z": 23}
+WINDOW = {
+    "jpsi": (2.92, 3.28),
+    "psi2s": (3.5, 3.87),
+    "upsilon1s": (9.0, 9.9),
+    "upsilon2s": (9.75, 10.3),
+    "upsilon3s": (10.1, 10.8),
+    "z": (75.0, 110.0),
+}
+LABEL = {
+    "jpsi": r"$J/\psi$",
+    "psi2s": r"$\psi(2S)$",
+    "upsilon1s": r"$\Upsilon(1S)$",
+    "upsilon2s": r"$\Upsilon(2S)$",
+    "upsilon3s": r"$\Upsilon(3S)$",
+    "z": r"$Z$",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +45,12 @@ def resonance(name: str) -> Resonance:
     return Resonance(name, float(particle.mass or 0) / 1000, float(particle.width or 0) / 1000)
 
 
-def mass_error(name: str) -> float:
-    """The uncertainty [GeV] of the pole mass of a resonance in the PDG tables. Raises KeyError as `resonance`."""
+def relative_mass_error(pole: float) -> float:
+    """Uncertainty over mass, from the PDG tables, of the resonance whose mass is nearest to `pole` [GeV]."""
     from particle import Particle
 
-    return float(Particle.from_pdgid(PDG_ID[name]).mass_upper or 0) / 1000
+    name = min(PDG_ID, key=lambda each: abs(resonance(each).mass - pole))
+    return float(Particle.from_pdgid(PDG_ID[name]).mass_upper or 0) / 1000 / resonance(name).mass
 
 
 SPECIES = ("mu", "pi", "K", "p", "d", "e")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, Strict
 
-from muonkit.core.config import Range, shown
+from muonkit.core.config import Range
+from muonkit.core.limits import shown
 
 MOST_LENGTH = 1e6  # cm
 LEAST_LENGTH = 1e-9  # cm

@@ -22,8 +22,9 @@ from pydantic import BeforeValidator, Field, Strict, model_validator
 from scipy.spatial.transform import Rotation
 
 from muonkit.core.arrays import BoolArray, FloatArray
-from muonkit.core.config import Section, load, shown
+from muonkit.core.config import Section, load
 from muonkit.core.errors import InputError
+from muonkit.core.limits import shown
 from muonkit.core.random import stream
 from muonkit.detector.bounds import Coordinate, Name
 from muonkit.detector.detector import Detector

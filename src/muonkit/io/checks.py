@@ -15,6 +15,9 @@ CHARGES = ("Q1", "Q2", "Muon_charge", "charge")
 ETA_MAX = 20.0
 """Beyond it cosh(eta) has no meaning: a muon with pT = 1 GeV would carry 1e8 GeV."""
 
+PT_MIN, PT_MAX, WEIGHT_MAX = 1e-9, 1e9, 1e30
+"""No unit brings a muon beyond these. Squares of what is beyond overflow."""
+
 MIN_ROWS = 10  # fewer rows say nothing about a unit
 MEV_PT, MEV_MASS = 500.0, 200.0
 """Medians above which pT and mass are taken to be in MeV: no resonance of the package lies there in GeV."""
@@ -43,12 +46,16 @@ def examine(
 
 
 def _faults(key: str, column: AnyArray) -> Iterator[tuple[str, BoolArray]]:
+    column = column.astype(np.float32) if column.dtype == np.float16 else column  # its largest number is 65504
     finite = np.isfinite(column)
     yield "not finite", ~finite
     if key.startswith("pt") or key.endswith("_pt"):
         yield "not positive", finite & (column <= 0)
+        yield f"not between {PT_MIN:g} and {PT_MAX:g}", finite & (column > 0) & ((column < PT_MIN) | (column > PT_MAX))
     if key.startswith("eta") or key.endswith("_eta"):
         yield f"not between -{ETA_MAX:g} and {ETA_MAX:g}", finite & (np.abs(column) > ETA_MAX)
+    if key == "weight":
+        yield f"beyond {WEIGHT_MAX:g}", finite & (np.abs(column) > WEIGHT_MAX)
     if key in CHARGES:
         zero = column == 0
         yield "0 instead of +1 or -1", zero

@@ -39,18 +39,22 @@ def root_file(path_out: Path, chunks: Sequence[Chunk], corrected: Corrected, sli
     damaged."""
     first = chunks[0]
     with root.opened(first.path, first.name) as file, uproot.recreate(path_out) as out:
-        kinds = root.trees(file)
-        classes = file.classnames(recursive=True, cycle=False)
+        with reading(first.name, root.KIND):
+            kinds = root.trees(file)
+            classes = file.classnames(recursive=True, cycle=False)
         if slim:
             kinds, classes = {str(first.tree): kinds[str(first.tree)]}, {}
         dropped = [name for name, cls in classes.items() if name not in kinds and cls != "TDirectory"]
         for tree, kind in kinds.items():
-            copied = Copied(first.name, file[tree], kind, out, tree, tuple(first.names.values()) if slim else ())
+            with reading(first.name, root.KIND):
+                table = file[tree]
+            copied = Copied(first.name, table, kind, out, tree, tuple(first.names.values()) if slim else ())
             if tree == first.tree:
                 pieces = ((slice(c.start, c.stop), corrected(c)) for c in chunks)
                 dropped += copied.rows(pieces, len(chunks))
             else:
-                slices = _slices(file[tree])
+                with reading(first.name, root.KIND):
+                    slices = _slices(table)
                 dropped += (f"{tree}/{name}" for name in copied.rows(((rows, {}) for rows in slices), len(slices)))
     return tuple(dropped)
 
@@ -70,7 +74,8 @@ class Copied:
     def rows(self, pieces: Iterable[tuple[slice, Mapping[str, FloatArray]]], count: int) -> list[str]:
         """Copy `count` pieces; returns the columns that could not be written. Raises InputError if the file is
         damaged."""
-        names, lost = _columns(self.table, self.kind, self.only)
+        with reading(self.name, root.KIND):
+            names, lost = _columns(self.table, self.kind, self.only)
         writer: Any = None
         for rows, new in pieces:
             with reading(self.name, root.KIND):

@@ -19,15 +19,15 @@ from muonkit.io.chunks import BadRows, Chunk
 from muonkit.io.config import Input
 from muonkit.io.layout import kind_of
 from muonkit.io.names import IDENTITY, NANO, PT, mapping_faults
-from muonkit.io.nanoaod import Lists, plain
+from muonkit.io.nanoaod import Lists, plain, truth
 from muonkit.io.pairs import integers
 from muonkit.io.places import Place, file_name
 
 
 @dataclass(frozen=True, slots=True)
 class MuonRows:
-    """One row per muon: pT [GeV], eta, phi [rad], charge; run, luminosity block and event of its event (0 where the
-    file has none); index: place of the muon in its event or pair (dimuon: 0 plus, 1 minus; cms-csv: as numbered)."""
+    """One row per muon: pT [GeV], eta, phi [rad], as stored, charge; run, luminosity block and event of its event (0
+    where the file has none); gen_pt: pT [GeV] of the generated muon, NaN where none is known, or wanted."""
 
     pt: FloatArray
     eta: FloatArray
@@ -36,7 +36,7 @@ class MuonRows:
     run: IntArray
     luminosity_block: IntArray
     event: IntArray
-    index: IntArray
+    gen_pt: FloatArray
 
     def __getitem__(self, rows: BoolArray) -> Self:
         return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
@@ -67,14 +67,17 @@ class Muons(NamedTuple):
     bad: tuple[BadRows, ...]
 
 
-def rewrite(path_in: Place, path_out: Path, choice: Input, correct: Correct, slim: bool = False) -> CopySummary:
+def rewrite(
+    path_in: Place, path_out: Path, choice: Input, correct: Correct, slim: bool = False, generated: bool = False
+) -> CopySummary:
     """Write `path_in` with pT replaced by `correct(muons)` (n,) [GeV], chunk by chunk, atomically. `slim`: only the
-    columns of muons and events that are read, and no other tree.
+    columns of muons and events that are read, and no other tree. `generated`: with generated muons, which the file must
+    have.
 
     Raises InputError if the input is faulty or already corrected, if more than choice.max_bad_share of its muons are
     not valid, or if the output is of another kind or is the input."""
     _check_paths(path_in, path_out)
-    chunks = _chunks(path_in, choice)
+    chunks = _chunks(path_in, choice, generated)
     source.read(chunks[0])  # for its check of the units
     found: list[pieces.Summary] = []
 
@@ -101,7 +104,7 @@ def _check_paths(path_in: Place, path_out: Path) -> None:
     check_output(path_out, [path_in] if isinstance(path_in, Path) else [])
 
 
-def _chunks(path: Place, choice: Input) -> list[Chunk]:
+def _chunks(path: Place, choice: Input, generated: bool) -> list[Chunk]:
     faults = mapping_faults(choice)
     if faults:
         raise InputError(faults)
@@ -109,7 +112,7 @@ def _chunks(path: Place, choice: Input) -> list[Chunk]:
     if kind_of(path) == "ROOT":  # all branches are in memory at once, so rows are fewer
         size = copying_root.entries(path, str(path), choice.tree)
         choice = choice.model_copy(update={"chunk_size": min(choice.chunk_size, size)})
-    chunks = source.inspect(path, str(path), choice, False)
+    chunks = source.inspect(path, str(path), choice, generated)
     if not chunks:
         raise InputError(f"{path}: has no rows. There is nothing to correct.")
     return chunks
@@ -148,8 +151,18 @@ def _paired(chunk: Chunk) -> Muons:
         bad += more
     pt, eta, phi = (np.concatenate([raw[keys[i]] for keys in pair]).astype(np.float64) for i in range(3))
     run, luminosity_block, event = (np.tile(column, 2) for column in _identity(raw, rows))
-    charge, index = np.concatenate([integers(column) for column in charges]), np.repeat([0, 1], rows)
-    return Muons(MuonRows(pt, eta, phi, charge, run, luminosity_block, event, index), np.concatenate(masks), bad)
+    charge = np.concatenate([integers(column) for column in charges])
+    gen_pt = _generated(raw, charge)
+    return Muons(MuonRows(pt, eta, phi, charge, run, luminosity_block, event, gen_pt), np.concatenate(masks), bad)
+
+
+def _generated(raw: Mapping[str, AnyArray], charge: IntArray) -> FloatArray:
+    """pT [GeV] of the generated muons (2 n,) of the same charge, of pairs (n,); NaN where there is none."""
+    if "plus_gen_pt" not in raw:
+        return np.full(len(charge), np.nan)
+    plus, minus = (np.tile(raw[f"{sign}_gen_pt"].astype(np.float64), 2) for sign in ("plus", "minus"))
+    gen_pt = np.where(charge > 0, plus, minus)
+    return np.where(np.isfinite(gen_pt) & (gen_pt > 0), gen_pt, np.nan)
 
 
 def _listed(chunk: Chunk) -> Muons:
@@ -163,9 +176,10 @@ def _listed(chunk: Chunk) -> Muons:
     good, more = examine(muons.columns, chunk, muons.event + chunk.start)
     run, luminosity_block, event = (column[muons.event] for column in _identity(events, rows))
     pt, eta, phi = (muons.columns[key].astype(np.float64) for key in NANO[:3])
-    charge, index = integers(muons.columns["Muon_charge"]), np.arange(len(muons.event)) - muons.offsets[muons.event]
+    charge = integers(muons.columns["Muon_charge"])
+    gen_pt = truth(muons, raw, chunk).pt if chunk.simulation else np.full(len(pt), np.nan)
     return Muons(
-        MuonRows(pt, eta, phi, charge, run, luminosity_block, event, index), good & good_event[muons.event], bad + more
+        MuonRows(pt, eta, phi, charge, run, luminosity_block, event, gen_pt), good & good_event[muons.event], bad + more
     )
 
 

@@ -7,6 +7,7 @@ does not pass is one line."""
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ DEPTH = 40
 GZIP = b"\x1f\x8b"
 FORMULA_LENGTH = 5000  # characters; those of muonkit have 100
 FORMULA_DEPTH = 40  # parentheses
+PARAMETER = re.compile(r"\[\s*(\d+)\s*\]")
+MOST = 10**9  # a parameter of more digits is counted as this one
 WHAT = "correctionlib file of muonkit"
 NODES = ("binning", "multibinning", "category", "formula", "formularef", "transform", "hashprng")
 
@@ -25,9 +28,15 @@ NODES = ("binning", "multibinning", "category", "formula", "formularef", "transf
 def read_corrections(path: Path) -> tuple[str, dict[str, Any]]:
     """Text and content of a file, `.json` or `.json.gz`. Raises InputError if the file is not corrections of schema 2
     or passes a limit of size, depth or length."""
+    return parse_corrections(unpacked_corrections(path), str(path))
+
+
+def unpacked_corrections(path: Path) -> bytes:
+    """The bytes of a file, unpacked if its name says that it is gzipped. Raises InputError if it cannot be read or
+    passes the limit of size."""
     packed = path.name.lower().endswith(".gz")
     read = limits.read_gzip if packed else limits.read_bytes
-    return parse_corrections(read(path, MOST_BYTES, WHAT), str(path))
+    return read(path, MOST_BYTES, WHAT)
 
 
 def read_payload(content: bytes, name: str, needed: Iterable[str] = ()) -> dict[str, Any]:
@@ -103,15 +112,26 @@ def _node_faults(node: dict[str, Any], general: list[dict[str, Any]], where: str
 
 def _formula_faults(expression: str, parameters: list[float] | None) -> Iterator[str]:
     """What is wrong with a formula; without `parameters`, those come with each reference to it."""
+    yield from _text_faults(expression)
+    highest = _highest_parameter(expression)
+    if parameters is not None and highest >= len(parameters):
+        yield f"has a formula with parameter [{highest}] of {len(parameters)}"
+
+
+@lru_cache(maxsize=64)  # thousands of nodes refer to one formula
+def _text_faults(expression: str) -> tuple[str, ...]:
     if len(expression) > FORMULA_LENGTH:
-        yield f"has a formula of {len(expression)} characters, more than {FORMULA_LENGTH}"
-        return
+        return (f"has a formula of {len(expression)} characters, more than {FORMULA_LENGTH}",)
     depth = deepest = 0
     for letter in expression:
         depth += (letter == "(") - (letter == ")")
         deepest = max(deepest, depth)
     if deepest > FORMULA_DEPTH or depth != 0:
-        yield f"has a formula with {deepest} levels of parentheses, {depth} of them open at its end"
-    highest = max((int(index) for index in re.findall(r"\[\s*(\d+)\s*\]", expression)), default=-1)
-    if parameters is not None and highest >= len(parameters):
-        yield f"has a formula with parameter [{highest}] of {len(parameters)}"
+        return (f"has a formula with {deepest} levels of parentheses, {depth} of them open at its end",)
+    return ()
+
+
+@lru_cache(maxsize=64)
+def _highest_parameter(expression: str) -> int:
+    found = PARAMETER.findall(expression[: FORMULA_LENGTH + 1])
+    return max((int(index) if len(index) < 10 else MOST for index in found), default=-1)

@@ -11,6 +11,8 @@ from muonkit.io.checks import check_charges, examine
 from muonkit.io.chunks import Checked, Chunk, Summary
 from muonkit.io.names import IDENTITY
 
+TOO_LARGE = 2.0**63  # for an int64
+
 Columns = Mapping[str, AnyArray]
 
 
@@ -19,8 +21,8 @@ def dimuons(raw: Columns, chunk: Chunk) -> Checked:
     Raises InputError if charges are unsigned and hold -1."""
     check_charges(raw, chunk)
     good, bad = examine(raw, chunk)
-    kept = {key: column[good] for key, column in raw.items()}
     dropped = int((~good).sum())
+    kept = {key: column[good] for key, column in raw.items()} if dropped else raw
     if chunk.format == "dimuon":
         return Checked(_table(_muon(kept, "plus_"), _muon(kept, "minus_"), kept), Summary(len(good), dropped, bad))
     opposite = kept["Q1"] != kept["Q2"]  # both are +1 or -1, of any type
@@ -78,5 +80,8 @@ def identity(columns: Columns, rows: int) -> Identity | None:
 
 
 def integers(column: AnyArray) -> IntArray:
-    """A column (n,) as int64, with 0 for what is not finite."""
-    return np.where(np.isfinite(column), column, 0).astype(np.int64)
+    """A column (n,) as int64, with 0 for floating point numbers that no int64 holds."""
+    if column.dtype.kind in "iub":
+        return column.astype(np.int64)
+    values = column.astype(np.float64, copy=False)
+    return np.where(np.abs(values) < TOO_LARGE, values, 0).astype(np.int64)

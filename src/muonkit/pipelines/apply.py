@@ -1,6 +1,9 @@
-"""Corrections onto a file of muons: the scale of data, or the smearing of simulation."""
+"""Corrections onto a file of muons: the scale of data, or the smearing of simulation.
 
-from dataclasses import dataclass
+Simulation is smeared with noise (`smear`), or its response is stretched about the generated pT (`stretch`). In the
+second case muons without a generated muon get noise."""
+
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +28,9 @@ from muonkit.run.alone import alone
 class ApplyResult(Result):
     """The file that was written. rows: rows (events for NanoAOD) that were read; muons: written; outside: outside the
     eta range of the corrections; unchanged: not valid, for the reasons in `warnings`; both keep their pT. extrapolated:
-    of a pT that no muons of the calibration had; held: corrected like a muon of the pT where the model ends. dropped:
-    columns and objects that could not be written."""
+    of a pT that no muons of the calibration had; held: corrected like a muon of the pT where the model ends. unmatched:
+    without generated muon, smeared with noise instead of stretched. dropped: columns and objects that could not be
+    written."""
 
     file: Path
     rows: int
@@ -34,6 +38,7 @@ class ApplyResult(Result):
     outside: int
     extrapolated: int
     held: int
+    unmatched: int
     unchanged: int
     warnings: tuple[str, ...]
     dropped: tuple[str, ...]
@@ -44,6 +49,7 @@ class ApplyResult(Result):
         lines += [f"{self.outside} outside the eta range, kept as they are"] if self.outside else []
         lines += [f"{self.extrapolated} extrapolated from the pT of the calibration"] if self.extrapolated else []
         lines += [f"{self.held} beyond the model, corrected as at its end"] if self.held else []
+        lines += [f"{self.unmatched} without generated muon, smeared with noise"] if self.unmatched else []
         lines += [f"{self.unchanged} not valid, kept as they are"] if self.unchanged else []
         lines += self.warnings
         return "\n".join([*lines, *(f"column {name} could not be written and was dropped" for name in self.dropped)])
@@ -58,33 +64,72 @@ def apply(
     path_out: Path,
     table: Table,
     variation: str = "nominal",
-    smear: bool = False,
+    correction: str = "scale",
     slim: bool = False,
 ) -> ApplyResult:
-    """Write the muons of `place_in` with corrected (or smeared) pT, the old one kept as *_original. `slim`: only muons,
-    run, luminosity block, event and weight, instead of all columns and trees.
+    """Write the muons of `place_in` with corrected pT, the old one kept as *_original. `correction`: scale, smear or
+    stretch. `slim`: only muons, run, luminosity block, event and weight, instead of all columns and trees.
 
     Raises InputError for corrections or a file that cannot be used, or of which too many muons are not valid,
     and while another run writes `path_out`."""
     check_output(path_out, [corrections_path, *([place_in] if isinstance(place_in, Path) else [])])
     corrections = Corrections.open(corrections_path, variation)
+    _require_variation(corrections, correction)
     choice = _choice(place_in, table)
-    reach = ReachCounts()
-
-    def corrected(muons: MuonRows) -> FloatArray:
-        nonlocal reach
-        reach += ReachCounts.of(corrections.validity("smear" if smear else "scale", muons.pt, muons.eta))
-        if smear:
-            _require_identity(muons, place_in)
-            return muons.pt * corrections.smearing(
-                muons.pt, muons.eta, muons.run, muons.luminosity_block, muons.event, muons.index
-            )
-        return muons.pt * corrections.factor(muons.pt, muons.eta, muons.charge)
-
+    corrector = _Corrector(corrections, correction, place_in)
     with alone(path_out):
-        done = rewrite(place_in, path_out, choice, corrected, slim)
-    counts = (reach.outside, reach.extrapolated, reach.held, done.unchanged)
+        done = rewrite(place_in, path_out, choice, corrector, slim, correction == "stretch")
+    reach = corrector.reach
+    counts = (reach.outside, reach.extrapolated, reach.held, corrector.unmatched, done.unchanged)
     return ApplyResult(path_out, done.rows, done.muons, *counts, done.warnings, done.dropped)
+
+
+@dataclass(slots=True)
+class _Corrector:
+    """pT -> corrected pT of one kind of correction; counts how far it reaches, and muons without generated muon."""
+
+    corrections: Corrections
+    correction: str
+    place: Place
+    reach: ReachCounts = field(default_factory=ReachCounts)
+    unmatched: int = 0
+
+    def __call__(self, muons: MuonRows) -> FloatArray:
+        """Corrected pT (n,) [GeV]. Raises InputError if random numbers cannot be told apart."""
+        return muons.pt * {"scale": self._scaled, "smear": self._smeared, "stretch": self._stretched}[self.correction](
+            muons
+        )
+
+    def _scaled(self, muons: MuonRows) -> FloatArray:
+        self._count("scale", muons.pt, muons.eta)
+        return self.corrections.factor(muons.pt, muons.eta, muons.charge)
+
+    def _smeared(self, muons: MuonRows) -> FloatArray:
+        self._count("smear", muons.pt, muons.eta)
+        _require_identity(muons, self.place)
+        return self.corrections.smearing(muons.pt, muons.eta, muons.phi, muons.run, muons.luminosity_block, muons.event)
+
+    def _stretched(self, muons: MuonRows) -> FloatArray:
+        known = np.isfinite(muons.gen_pt)
+        factor, found, others = np.empty(len(known)), muons[known], muons[~known]
+        self._count("stretch", found.gen_pt, found.eta)
+        factor[known] = self.corrections.stretching(found.pt, found.eta, found.gen_pt, found.charge)
+        self.unmatched += len(others.pt)
+        if len(others.pt):
+            factor[~known] = self._smeared(others)
+        return factor
+
+    def _count(self, correction: str, pt: FloatArray, eta: FloatArray) -> None:
+        self.reach += ReachCounts.of(self.corrections.validity(correction, pt, eta))
+
+
+def _require_variation(corrections: Corrections, correction: str) -> None:
+    """Raises InputError if the correction lacks the variation: the resolution was not fitted."""
+    if corrections.variation not in corrections.variations_of(correction):
+        raise InputError(
+            f"{corrections.path}: '{correction}' has no variation '{corrections.variation}', since the resolution of "
+            'data was not fitted. Add "a" and "c" to fit.parameters, or use nominal.'
+        )
 
 
 def _choice(place: Place, table: Table) -> Input:
@@ -105,5 +150,6 @@ def _choice(place: Place, table: Table) -> Input:
 def _require_identity(muons: MuonRows, place: Place) -> None:
     if len(muons.event) and not np.any(muons.event):
         raise InputError(
-            f"{place}: smearing needs run, luminosityBlock and event, or all muons would share random numbers"
+            f"{place}: smearing needs run, luminosityBlock and event, or muons of the same eta and phi would share "
+            "random numbers"
         )

@@ -4,18 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from muonkit.calibration import export
-from muonkit.calibration.accumulate import narrowed
 from muonkit.calibration.budget import budget
 from muonkit.calibration.closure import BiasCorrector
-from muonkit.calibration.derive import FitPlan
+from muonkit.calibration.derive import FitPlan, resolution
 from muonkit.calibration.extract import Extraction
-from muonkit.calibration.result import CORRECTIONS, CalibrationResult, Closure
-from muonkit.calibration.summary import ClosureFit
+from muonkit.calibration.likelihood import Likelihood
+from muonkit.calibration.reach import common_range
+from muonkit.calibration.result import CORRECTIONS, LIKELIHOOD, CalibrationResult, Closure, SampleOutcome
+from muonkit.calibration.schema import Content
+from muonkit.calibration.summary import ClosureFit, FittedSample, added
 from muonkit.core.files import write_json
 from muonkit.core.provenance import digest_file
 from muonkit.pipelines.counting import Count
 from muonkit.pipelines.study import Study
-from muonkit.pipelines.tables import NAMES, write_cells
+from muonkit.pipelines.tables import names, write_cells
 from muonkit.run.runner import Runner
 
 
@@ -28,55 +30,60 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
 
 def derive(study: Study, out: Path) -> CalibrationResult:
     """Count, fit, close, and write OUT/."""
-    # the waist of the hourglass: from here on only sums
-    template = study.count_template()
-    data = study.count_data("count data", Count(), Count(half=0), look=True)
-    pairs, first_half = data.masses
-    fit = study.fitter(template, pairs)
+    # the waist of the hourglass: from here on only sums, of each sample
+    templates = study.count_template()
+    data = study.count_data("count data", Count(half=0), Count(half=1), look=True)
+    first_half, second_half = zip(*(each.masses for each in data), strict=True)
+    pairs = [one + other for one, other in zip(first_half, second_half, strict=True)]
+    simulated_pairs = [each.masses[0] for each in templates]
+    fit = study.fitter(templates, pairs)
 
     nominal = fit("fit data", pairs)
-    simulated = fit.simulation(template.masses[0])
+    simulated = fit.simulation(simulated_pairs)
     half = fit("fit half of data", first_half)
-    narrow_by = study.config.binning.mass_bins // 10
-    narrow_masses, narrow_settings = narrowed(pairs, study.settings, narrow_by, fit.plan.merging)
-    narrow = fit.counted_by(narrow_settings)("fit narrower window", narrow_masses)
+    narrow = fit.narrower("fit narrower window", pairs)
 
     # closure: corrected muons from the start; and, independent of them, corrections of one half on the other
-    edges = study.settings.binning.eta_edges
-    of_all, of_half = (BiasCorrector(edges, each.extraction.values.bias) for each in (nominal, half))
+    found = nominal[0].extraction
+    of_all, of_half = (BiasCorrector(found.eta_edges, each[0].extraction.values.bias) for each in (nominal, half))
     corrected = study.count_data("count corrected data", Count(of_all), Count(of_half, half=1))
-    corrected_pairs, other_half = corrected.masses
+    corrected_pairs, other_half = zip(*(each.masses for each in corrected), strict=True)
     closed = fit("fit corrected data", corrected_pairs)
     crossed = fit("fit other half", other_half)
 
-    def refit(change: str, plan: FitPlan) -> Extraction:
-        return replace(fit, plan=plan)(f"budget: {change}", pairs).extraction
+    def refit(change: str, plans: tuple[FitPlan, ...]) -> Extraction:
+        return replace(fit, plans=plans)(f"budget: {change}", pairs)[0].extraction
 
-    systematics = {"window": narrow.extraction.vector - nominal.extraction.vector}
-    write_cells(out, nominal)
-    biases = export.variations(nominal.extraction, systematics)
-    terms = simulated.extraction.layout.resolution_terms
-    resolutions = (nominal.resolution(terms), simulated.resolution(terms))
-    export.write(out / CORRECTIONS, export.Content(biases, *resolutions, edges, data.sample))
-    result = CalibrationResult.of_sample(
-        nominal,
-        pairs,
-        before=pairs,
-        after=corrected_pairs,
-        simulation=ClosureFit.against(simulated.extraction),
+    systematics = {"window": narrow[0].extraction.vector - found.vector}
+    write_cells(out, dict(zip(study.names, nominal, strict=True)))
+    terms = simulated[0].extraction.layout.resolution_terms
+    varied = export.variations(found, resolution(nominal, terms), systematics)
+    reached = common_range([each.sample for each in data])
+    export.write(out / CORRECTIONS, Content(varied, simulated[0].extraction.values, found.eta_edges, reached))
+    Likelihood.of(found).write(out / LIKELIHOOD)
+    samples = [FittedSample(*each) for each in zip(study.names, nominal, pairs, pairs, corrected_pairs, strict=True)]
+    result = CalibrationResult.of_samples(
+        samples,
+        simulation=ClosureFit.against(simulated[0].extraction),
         systematics=systematics,
-        budget=budget(fit.plan, nominal.extraction, narrow.extraction, study.peak.name, refit),
+        budget=budget(fit.plans, found, narrow[0].extraction, refit),
         closure=Closure(
-            same=ClosureFit.against(closed.extraction),
-            split=ClosureFit.against(crossed.extraction, applied=half.extraction),
+            same=ClosureFit.against(closed[0].extraction),
+            split=ClosureFit.against(crossed[0].extraction, applied=half[0].extraction),
         ),
-        rows_read=data.rows,
-        resonance=study.peak,
-        warnings=(*study.warnings(template, data), *study.reduced_resolution(simulated)),
+        rows_read=added(each.rows for each in data),
+        resonance=study.samples[0].peak,
+        samples=tuple(
+            SampleOutcome.of(study_part.peak, sample, counted.rows, in_simulation, after)
+            for study_part, sample, counted, in_simulation, after in zip(
+                study.samples, samples, data, simulated, closed, strict=True
+            )
+        ),
+        warnings=(*study.warnings(templates, data), *study.reduced_resolution(simulated)),
         provenance=study.provenance(),
         corrections_sha256=digest_file(out / CORRECTIONS),
         max_failed_share=study.config.fit.max_failed_share,
     )
     write_json(out / CalibrationResult.FILE, result.to_json())
-    study.workspace.finish((CalibrationResult.FILE, CORRECTIONS, *NAMES))
+    study.workspace.finish((CalibrationResult.FILE, CORRECTIONS, LIKELIHOOD, *names(study.names)))
     return result

@@ -1,9 +1,10 @@
 """Files -> sums, chunk by chunk: each chunk is read, checked, corrected, counted and forgotten."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import Self
 
 from muonkit.calibration.accumulate import (
     CellMasses,
@@ -52,13 +53,24 @@ class CountTask:
 
 
 @dataclass(frozen=True, slots=True)
-class PieceCounts:
-    """The sums of one task: one CellMasses per count; generated muons, and what the pairs show, where asked for; what
-    was wrong in the rows."""
+class Sums:
+    """What adds up: one CellMasses per count; generated muons, where asked for; what was wrong in the rows."""
 
     masses: tuple[CellMasses, ...]
     truth: Truth | None
     summary: source.Summary
+
+    def __add__(self, other: Self) -> Self:
+        masses = tuple(map(add, self.masses, other.masses))
+        truth = None if self.truth is None or other.truth is None else self.truth + other.truth
+        return type(self)(masses, truth, self.summary + other.summary)
+
+
+@dataclass(frozen=True, slots=True)
+class PieceCounts:
+    """The sums of one task, and what the pairs show, where asked for."""
+
+    sums: Sums
     looked: Looked | None = None
 
 
@@ -95,28 +107,32 @@ class Counted:
 
 
 def count(tasks: list[CountTask], run: Map, max_bad_share: float) -> Counted:
-    """Add up all tasks in their order. Raises InputError when too many rows are bad, or too many pairs repeated."""
-    parts = list(run(count_piece, tasks))
-    total = reduce(add, (part.summary for part in parts))
+    """Add up all tasks in their order, each as it comes: memory does not grow with their number.
+
+    Raises InputError when too many rows are bad, or too many pairs repeated."""
+    looked: list[tuple[str, Looked]] = []
+    sums = reduce(add, _sums(tasks, run, looked))
+    total = sums.summary
     warnings = source.refuse([total], max_bad_share)
-    looked = [
-        (task.piece.name, part.looked)
-        for task, part in zip(tasks, parts, strict=True)
-        if part.looked is not None and isinstance(task.piece, source.Chunk)
-    ]
     found = repeats([(name, each.hashes) for name, each in looked], max(tasks[0].one_in, 1))
     warnings += refuse_repeated(found, max_bad_share)
-    masses = tuple(reduce(add, same) for same in zip(*(part.masses for part in parts), strict=True))
-    truths = [part.truth for part in parts if part.truth is not None]
     return Counted(
-        masses,
-        reduce(add, truths) if truths else None,
+        sums.masses,
+        sums.truth,
         tuple(warnings),
         RowCounts(total.rows, total.dropped, total.same_sign, total.unmatched, found.pairs),
         tuple((name, each.softest) for name, each in looked),
         reduce(add, (each.pt for _, each in looked)) if looked else None,
         reduce(add, (each.reach for _, each in looked), ReachCounts()),
     )
+
+
+def _sums(tasks: list[CountTask], run: Map, looked: list[tuple[str, Looked]]) -> Iterator[Sums]:
+    """The sums of all tasks, one after the other. What their pairs show is appended to `looked`, with the file."""
+    for task, part in zip(tasks, run(count_piece, tasks), strict=True):
+        if part.looked is not None and isinstance(task.piece, source.Chunk):
+            looked.append((task.piece.name, part.looked))
+        yield part.sums
 
 
 def refuse_repeated(found: Repeats, max_share: float) -> list[str]:
@@ -137,7 +153,7 @@ def count_piece(task: CountTask) -> PieceCounts:
     truth = accumulate_truth(table, task.settings) if task.truth else None
     tested = next((each.corrector for each in task.counts if isinstance(each.corrector, Corrections)), None)
     looked = Looked.at(table, task.settings, task.one_in, tested) if task.one_in else None
-    return PieceCounts(masses, truth, summary, looked)
+    return PieceCounts(Sums(masses, truth, summary), looked)
 
 
 def rows_of(pieces: Iterable[DimuonPiece]) -> int:

@@ -1,5 +1,6 @@
 """What a calibration or validation reads: pieces of data and template, and the settings of the count."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,10 +11,10 @@ from pydantic import ValidationError
 
 from muonkit.calibration.accumulate import CountSettings, selected
 from muonkit.calibration.binning import Binning
-from muonkit.calibration.config import Calibrate
+from muonkit.calibration.config import Sample
 from muonkit.core.errors import InputError
 from muonkit.core.kinematics import MuonArrays, mass
-from muonkit.core.particles import resonance
+from muonkit.core.particles import ResonanceName, resonance
 from muonkit.data.dimuons import Dimuons, concatenate
 from muonkit.io import source
 from muonkit.pipelines.counting import DimuonPiece, load
@@ -35,7 +36,7 @@ class Pieces:
     notes: tuple[str, ...]
 
 
-def pieces(config: Calibrate, base: Path) -> Pieces:
+def pieces(config: Sample, base: Path) -> Pieces:
     """The pieces of data and of the template. Raises InputError with the faults of all files."""
     faults: list[str] = []
 
@@ -55,14 +56,24 @@ def pieces(config: Calibrate, base: Path) -> Pieces:
     return Pieces(data.chunks, list(simulation.chunks), (*data.notes, *simulation.notes))
 
 
-def _blocks(config: Calibrate) -> list[DimuonPiece]:
-    """As many blocks as give about template.events accepted pairs, judged by the first one, or more if it has few."""
-    generator = generator_config(config)
+def _blocks(config: Sample) -> list[DimuonPiece]:
+    """Blocks of every resonance in the window, in proportion to the yields."""
+    yields = config.resonance.yields
+    share = {name: number / sum(yields.values()) for name, number in yields.items()}
+    return [block for name in yields for block in _blocks_of(config, name, share[name])]
+
+
+def _blocks_of(config: Sample, name: ResonanceName, share: float) -> list[DimuonPiece]:
+    """As many blocks as give about share x template.events accepted pairs, judged by the first one, or more if it has
+    few."""
+    generator = generator_config(config, name)
     accepted, tried = 0, 0
     while accepted < ENOUGH_ACCEPTED and tried * generator.generate.block < TRIED:
         accepted, tried = accepted + len(make_block(EventBlock(generator, tried))), tried + 1
     require_acceptance(generator, accepted, tried * generator.generate.block)
-    return [EventBlock(generator, number) for number in range(-(-config.template.events * tried // accepted))]
+    return [
+        EventBlock(generator, number) for number in range(math.ceil(config.template.events * share * tried / accepted))
+    ]
 
 
 def files(data: list[source.Chunk], template: list[DimuonPiece], *more: Path) -> list[Path]:
@@ -71,24 +82,24 @@ def files(data: list[source.Chunk], template: list[DimuonPiece], *more: Path) ->
     return sorted({place for place in places if isinstance(place, Path)} | set(more))
 
 
-def generator_config(config: Calibrate) -> SimulateDimuons:
-    """The built-in generator as configured in [template], in the acceptance of the calibration."""
-    template, edges = config.template, config.binning.eta_edges
+def generator_config(config: Sample, name: ResonanceName) -> SimulateDimuons:
+    """The built-in generator of one resonance as configured in [template], in the acceptance of the calibration."""
+    template, edges, names = config.template, config.binning.eta_edges, list(config.resonance.yields)
+    mass = resonance(name).mass
+    cut = config.selection.scaled_pt_min * (mass / resonance(config.resonance.name).mass)
     spectrum = template.spectrum
     if "pt_min" not in spectrum.model_fields_set:
-        spectrum = _above(spectrum, _least_parent_pt(config))
+        spectrum = _above(spectrum, _least_parent_pt(cut, mass))
     return SimulateDimuons(
         generate=Generate(
             events=template.events,
-            seed=template.seed,
-            resonance=config.resonance.name,
+            seed=template.seed + names.index(name),
+            resonance=name,
             mass_window=config.resonance.mass_window,
         ),
         spectrum=spectrum,
         resolution=template.resolution,
-        selection=GenerateCuts(
-            eta_max=max(abs(edges[0]), abs(edges[-1])), scaled_pt_min=0.9 * config.selection.scaled_pt_min
-        ),
+        selection=GenerateCuts(eta_max=max(abs(edges[0]), abs(edges[-1])), scaled_pt_min=0.9 * cut),
     )
 
 
@@ -102,13 +113,12 @@ def _above(spectrum: Spectrum, pt_min: float) -> Spectrum:
         ) from None
 
 
-def _least_parent_pt(config: Calibrate) -> float:
+def _least_parent_pt(cut: float, pole: float) -> float:
     """Below this pT [GeV] no parent has both muons above the cut: pT^2 >= 4 c^2 - m^2, with room for radiation."""
-    cut, pole = config.selection.scaled_pt_min, resonance(config.resonance.name).mass
     return float(0.8 * np.sqrt(max(4 * cut**2 - pole**2, 0.0)))
 
 
-def settings(config: Calibrate, data: Sequence[DimuonPiece], run: Map) -> CountSettings:
+def settings(config: Sample, data: Sequence[DimuonPiece], run: Map) -> CountSettings:
     """What is counted; cell edges that are not configured come from the data, as many pieces as it takes. `run` is a
     map over pieces."""
     window, pole = config.resonance.mass_window, resonance(config.resonance.name).mass

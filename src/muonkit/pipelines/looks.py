@@ -9,11 +9,10 @@ from typing import Self
 
 import numpy as np
 
-from muonkit.calibration.accumulate import CountSettings
+from muonkit.calibration.accumulate import CountSettings, pair_masses
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.reach import PtCounts, ReachCounts, selected_pairs
 from muonkit.core.arrays import FloatArray
-from muonkit.core.kinematics import mass
 from muonkit.data.dimuons import Dimuons
 from muonkit.io.repeated import Hashes, hashes
 
@@ -35,7 +34,7 @@ class Softest:
     @classmethod
     def of(cls, table: Dimuons, settings: CountSettings) -> Self:
         """Those of the pairs of one piece."""
-        masses = mass(table.plus, table.minus)
+        masses = pair_masses(table)
         window = (masses >= settings.window[0]) & (masses < settings.window[1])
         softer = np.minimum(table.plus.pt, table.minus.pt)[window]
         return cls(len(softer), _lowest(softer), _lowest(softer * settings.pole / masses[window]))

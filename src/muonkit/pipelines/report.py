@@ -1,6 +1,6 @@
 """The folder of a run -> a page for people, a verdict for scripts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,14 @@ from muonkit.calibration import key
 from muonkit.calibration.config import Calibrate
 from muonkit.calibration.result import CORRECTIONS, CalibrationResult, ValidationResult, require_own_corrections
 from muonkit.calibration.verdict import Verdict
+from muonkit.core.arrays import AnyArray
 from muonkit.core.config import parse, read_text
 from muonkit.core.errors import InputError
 from muonkit.core.files import check_outputs, write_json, write_text
 from muonkit.core.provenance import digest_file
 from muonkit.core.result import Result, Status
 from muonkit.io.columns import read_columns, read_masses
+from muonkit.pipelines import tables
 from muonkit.report import labels, page
 from muonkit.report.masses import CellTables
 from muonkit.report.page import FinishedRun, Outcome
@@ -25,7 +27,6 @@ COMMAND = {
 }
 
 RESULTS = (CalibrationResult.FILE, ValidationResult.FILE)
-TABLES = ("config.toml", "cells.parquet", "masses.json.gz", "curves.json.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,16 @@ def report(out: Path, validation: Path | None = None) -> ReportResult:
 
     Raises InputError if a folder is not that of a finished run, or `validation` is one of other corrections."""
     folders = [out, validation or out / "validation"]
-    read_files = [folder / name for folder in folders for name in (*RESULTS, *TABLES)]
-    check_outputs((out / "report.html", out / "report.json"), read_files)
+    check_outputs((out / "report.html", out / "report.json"), [each for folder in folders for each in _read(folder)])
     if not (out / CalibrationResult.FILE).exists() and (out / ValidationResult.FILE).exists():
         return _validation(out)
     return _calibration(out, validation)
+
+
+def _read(folder: Path) -> list[Path]:
+    """What may be read in the folder of a run."""
+    read_names = (*RESULTS, "config.toml", tables.CELLS)
+    return [*(folder / name for name in read_names), *folder.glob("masses*.json.gz"), *folder.glob("curves*.json.gz")]
 
 
 def _calibration(out: Path, validation: Path | None) -> ReportResult:
@@ -110,38 +116,45 @@ def _attached(out: Path, validation: Path | None) -> FinishedRun[ValidationResul
 
 def read(out: Path, kind: type[Outcome]) -> FinishedRun[Outcome]:
     """A finished run. Raises InputError if anything is missing or damaged."""
-    _require_files(out, kind.FILE, COMMAND[kind])
+    _require_files(out, (kind.FILE, "config.toml"), COMMAND[kind])
     text = read_text(out / "config.toml")
     config = parse(text, Calibrate, str(out / "config.toml"))
+    names = {each.label: each.resonance.name for each in config.samples}
+    _require_files(out, tables.names(tuple(names)), COMMAND[kind])
     result = kind.open(out)
-    sample = labels.sample(result.provenance.sample, config.input.format)
-    return FinishedRun(result, _tables(out), text, sample)
+    sample = labels.sample(result.provenance.sample, config.samples[0].input.format)
+    return FinishedRun(result, _tables(out, names), text, sample, names)
 
 
-def _require_files(out: Path, name: str, command: str) -> None:
+def _require_files(out: Path, needed: tuple[str, ...], command: str) -> None:
     way_out = f"Run: muonkit {command} -o {out}"
     if not out.is_dir():
         raise InputError(f"{out}: there is no such folder. {way_out}")
-    needed = (name, *TABLES)
     missing = [file for file in needed if not (out / file).is_file()]
     if missing:
         raise InputError(f"{out}: is not the folder of a finished run ({', '.join(missing)} missing). {way_out}")
 
 
-def _tables(out: Path) -> CellTables:
+def _tables(out: Path, samples: Iterable[str]) -> dict[str, CellTables]:
+    files = tables.masses_and_curves(tuple(samples))
     try:
-        cells = read_columns(out / "cells.parquet")
-        counts, variances, edges = read_masses(out / "masses.json.gz")
-        curves, _, _ = read_masses(out / "curves.json.gz")
+        cells = read_columns(out / tables.CELLS)
+        return {name: _of_sample(out, name, cells, *each) for name, each in files.items()}
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{out}: its tables cannot be read ({error}). Run the same command again.") from error
-    if len(cells["cell"]) != len(counts) or counts.shape != curves.shape:
+
+
+def _of_sample(out: Path, name: str, all_cells: Mapping[str, AnyArray], masses: str, curves: str) -> CellTables:
+    rows = all_cells["sample"] == name
+    cells = {column: values[rows] for column, values in all_cells.items()}
+    counts, variances, edges = read_masses(out / masses)
+    fitted, _, _ = read_masses(out / curves)
+    if len(cells["cell"]) != len(counts) or counts.shape != fitted.shape:
         raise InputError(
-            f"{out}: cells.parquet holds {len(cells['cell'])} cells, masses.json.gz {len(counts)}, "
-            f"curves.json.gz {len(curves)}. "
-            "They are of different runs; run the same command again in an empty folder."
+            f"{out}: {tables.CELLS} holds {len(cells['cell'])} cells of {name}, {masses} {len(counts)}, "
+            f"{curves} {len(fitted)}. They are of different runs; run the same command again in an empty folder."
         )
-    return CellTables(cells, counts, variances, curves, edges)
+    return CellTables(cells, counts, variances, fitted, edges)
 
 
 def _finish(out: Path, html: str, verdict: Verdict, numbers: dict[str, Any], rows: key.Rows) -> ReportResult:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.result import ValidationResult, require_own_corrections
-from muonkit.calibration.summary import ClosureFit, SampleFit
+from muonkit.calibration.summary import ClosureFit, FittedSample, SampleFit
 from muonkit.calibration.validate import scale_left
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_json
 from muonkit.core.provenance import digest_file
 from muonkit.pipelines.counting import Count
 from muonkit.pipelines.study import Study
-from muonkit.pipelines.tables import NAMES, write_cells
+from muonkit.pipelines.tables import names, write_cells
 from muonkit.run.runner import Runner
 
 
@@ -22,6 +22,8 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
     corrections = Corrections.open(corrections_path)
     require_own_corrections(corrections_path)
     with Study.open(config_path, out, runner, corrections_path) as study:
+        if len(study.samples) > 1:
+            raise InputError(f"{config_path}: sample: a validation takes one sample; validate them one after the other")
         _require_eta_range(corrections, study.config.binning.eta_edges, corrections_path)
         done = study.workspace.finished(ValidationResult.FILE)
         return ValidationResult.open(out) if done else examine(study, corrections, out)
@@ -29,31 +31,32 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
 
 def examine(study: Study, corrections: Corrections, out: Path) -> ValidationResult:
     """Count and fit before and after the corrections, and write OUT/."""
-    template = study.count_template()
-    data = study.count_data("count data", Count(), Count(corrections), look=True)
+    templates = study.count_template()
+    (data,) = counted = study.count_data("count data", Count(), Count(corrections), look=True)
     pairs, corrected = data.masses
-    fit = study.fitter(template, pairs)
-    before = fit("fit data", pairs, ("A",))
-    after = fit("fit corrected data", corrected, ("A",))
+    fit = study.fitter(templates, [pairs])
+    (before,) = fit("fit data", [pairs], ("A",))
+    (after,) = fit("fit corrected data", [corrected], ("A",))
     more = study.config.fit.parameters != ("A",)
-    full = fit("fit parameters", corrected) if more else None
+    full = fit("fit parameters", [corrected])[0] if more else None
+    (name,) = study.names
 
     result = ValidationResult(
         before=scale_left(before.extraction, before.cells, None),
         after=scale_left(after.extraction, after.cells, corrections),
-        fit=SampleFit.of_sample(after, corrected, before=pairs, after=corrected),
+        fit=SampleFit.of_samples([FittedSample(name, after, corrected, pairs, corrected)]),
         parameters=ClosureFit.against(full.extraction) if full else None,
         rows_read=data.rows,
         muons=data.reach,
-        resonance=study.peak,
-        warnings=study.warnings(template, data),
+        resonance=study.samples[0].peak,
+        warnings=study.warnings(templates, counted),
         provenance=study.provenance(),
         corrections_sha256=digest_file(corrections.path),
         max_failed_share=study.config.fit.max_failed_share,
     )
-    write_cells(out, after)
+    write_cells(out, {name: after})
     write_json(out / ValidationResult.FILE, result.to_json())
-    study.workspace.finish((ValidationResult.FILE, *NAMES))
+    study.workspace.finish((ValidationResult.FILE, *names(study.names)))
     return result
 
 

@@ -2,12 +2,23 @@
 
 Symbols and units of the parameters stand in `calibration.quantities`."""
 
+from collections.abc import Iterable
+
 from muonkit.core.particles import LABEL, PDG_ID
 
 # nothing made here is called "CMS" or "Belle II" alone: those names belong to their collaborations
 SAMPLE = {"dimuon": "Dimuon input", "cms-csv": "CMS Open Data", "nanoaod": "NanoAOD input"}
-RESONANCE = {"jpsi": "J/ψ", "psi2s": "ψ(2S)", "upsilon1s": "\N{GREEK CAPITAL LETTER UPSILON}(1S)", "z": "Z"}
+UPSILON = "\N{GREEK CAPITAL LETTER UPSILON}"
+RESONANCE = {
+    "jpsi": "J/ψ",
+    "psi2s": "ψ(2S)",
+    "upsilon1s": f"{UPSILON}(1S)",
+    "upsilon2s": f"{UPSILON}(2S)",
+    "upsilon3s": f"{UPSILON}(3S)",
+    "z": "Z",
+}
 SPECIES = {"e": "e", "mu": "μ", "pi": "π", "K": "K", "p": "p", "d": "d"}
+MUONS = r"$\,\to\,\mu^{+}\mu^{-}$"
 AXIS = {
     "eta_plus": "η of μ⁺",
     "eta_minus": "η of μ⁻",
@@ -27,8 +38,14 @@ def resonance(name: str) -> str:
     return RESONANCE.get(name, name)
 
 
+def decays(resonances: Iterable[str]) -> str:
+    """The decays of several resonances, in mathtext."""
+    *others, last = [LABEL.get(name, name) for name in resonances]
+    return "".join(f"{name}, " for name in others) + last + MUONS
+
+
 def decay(resonance: str) -> str:
     """The decay, in mathtext."""
     if resonance not in PDG_ID:
         return resonance
-    return LABEL[resonance] + r"$\,\to\,\mu^{+}\mu^{-}$"
+    return LABEL[resonance] + MUONS

@@ -1,6 +1,6 @@
 """One self-contained page per result: verdict first, then numbers, then figures, then where it all came from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -35,17 +35,27 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun(Generic[Outcome]):
-    """The folder of a run as the page needs it: result, cells, text of the configuration, name of the sample."""
+    """The folder of a run as the page needs it: result, cells of every sample by its name, text of the configuration,
+    label of the figures, and the resonance of every sample."""
 
     result: Outcome
-    tables: CellTables
+    tables: Mapping[str, CellTables]
     config_text: str
     sample: str
+    resonances: Mapping[str, str]
 
     @property
     def decay(self) -> str:
-        """The decay, in mathtext."""
-        return labels.decay(self.result.resonance.name)
+        """The decays, in mathtext."""
+        return labels.decays(dict.fromkeys(self.resonances.values()))
+
+    def decay_of(self, name: str) -> str:
+        """The decay of one sample, in mathtext."""
+        return labels.decay(self.resonances[name])
+
+    def titled(self, name: str, caption: str) -> str:
+        """A caption, with the name of the sample where there are several."""
+        return f"{name}: {caption}" if len(self.resonances) > 1 else caption
 
 
 def calibration_page(
@@ -88,7 +98,8 @@ def _render(run: FinishedRun[Any], verdict: Verdict, fit: SampleFit, **more: Any
     common |= {
         "run": run,
         "verdict": verdict,
-        "resonance": labels.resonance(run.result.resonance.name),
+        "resonance": ", ".join(dict.fromkeys(map(labels.resonance, run.resonances.values()))),
+        "windows": _windows(run.result),
         "pulls": _pulls(run),
         "matrix": _matrix(run, fit),
         "spectra": list(_spectra(run, fit.eta_edges)),
@@ -110,6 +121,14 @@ def budget_rows(budget: tuple[BudgetLine, ...]) -> list[tuple[str, ...]]:
 def in_1e5(value: float) -> str:
     """A shift of the scale in units of 1e-5."""
     return f"{1e5 * value:+.2f}"
+
+
+def _windows(result: CalibrationResult | ValidationResult) -> list[tuple[str, tuple[float, float]]]:
+    """Mass window of every sample, after its name where there are several."""
+    samples = result.samples if isinstance(result, CalibrationResult) else ()
+    if len(samples) < 2:
+        return [("", result.resonance.window)]
+    return [(f"{each.name} ", each.resonance.window) for each in samples]
 
 
 def _correlation_rows(fit: SampleFit) -> key.Rows:
@@ -177,8 +196,13 @@ def _closure(run: FinishedRun[CalibrationResult]) -> list[Picture]:
     return pictures
 
 
-def _pulls(run: FinishedRun[Any]) -> Picture:
-    return Picture(svg(figures.pulls(run.tables.pulls, run.sample, run.decay)), "Pulls of the cells")
+def _pulls(run: FinishedRun[Any]) -> list[Picture]:
+    return [
+        Picture(
+            svg(figures.pulls(tables.pulls, run.sample, run.decay_of(name))), run.titled(name, "Pulls of the cells")
+        )
+        for name, tables in run.tables.items()
+    ]
 
 
 def _matrix(run: FinishedRun[Any], fit: SampleFit) -> Picture:
@@ -187,11 +211,12 @@ def _matrix(run: FinishedRun[Any], fit: SampleFit) -> Picture:
 
 
 def _spectra(run: FinishedRun[Any], eta_edges: FloatArray) -> Iterable[Picture]:
-    for why, cell in masses.chosen(run.tables):
-        spectrum = masses.spectrum(run.tables, cell, eta_edges)
-        entries = f"{run.tables.cells['entries'][cell]:.0f}"
-        caption = f"Cell {cell} ({why}): {entries} pairs, χ²/ndf = {run.tables.chi2_per_ndf[cell]:.2f}"
-        yield Picture(svg(figures.mass(spectrum, run.sample, run.decay)), caption)
+    for name, tables in run.tables.items():
+        for why, cell in masses.chosen(tables):
+            spectrum = masses.spectrum(tables, cell, eta_edges)
+            entries = f"{tables.cells['entries'][cell]:.0f}"
+            caption = f"Cell {cell} ({why}): {entries} pairs, χ²/ndf = {tables.chi2_per_ndf[cell]:.2f}"
+            yield Picture(svg(figures.mass(spectrum, run.sample, run.decay_of(name))), run.titled(name, caption))
 
 
 def _validation(run: FinishedRun[ValidationResult]) -> dict[str, Any]:

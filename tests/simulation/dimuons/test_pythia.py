@@ -95,7 +95,7 @@ def test_seed_zero_is_not_the_clock():
 
 
 @needs_pythia
-@pytest.mark.parametrize("name", PDG_ID)
+@pytest.mark.parametrize("name", RECORDED)
 def test_radiative_fraction_is_the_recorded_one(name):
     n, recorded = 40_000, RECORDED[name]
     ones, m0 = np.ones(n), resonance(name).mass

@@ -16,8 +16,8 @@ import numpy as np
 
 from muonkit.core import limits
 from muonkit.core.arrays import FloatArray, IntArray
-from muonkit.core.config import shown
 from muonkit.core.errors import InputError
+from muonkit.core.limits import shown
 from muonkit.detector.bounds import MOST_NODES
 from muonkit.detector.fields.nodes import evened, merged
 

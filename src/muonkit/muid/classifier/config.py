@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from muonkit.core.config import Edges, Range, Section
+from muonkit.core.config import Edges, Range, Section, Seed
 from muonkit.muid.swim.config import MuidSettings, Species
 
 
@@ -25,12 +25,12 @@ class Training(Section):
     signal: Species = "mu"
     background: Species = "pi"
     p: Range = (0.5, 6.0)
-    trees: int = Field(500, ge=1)
-    leaves: int = Field(63, ge=2)
-    learning_rate: float = Field(0.06, gt=0)
-    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (64, 32)
-    epochs: int = Field(25, ge=1)
-    seed: int = Field(1, ge=0)
+    trees: int = Field(500, ge=1, le=100_000)
+    leaves: int = Field(63, ge=2, le=100_000)
+    learning_rate: float = Field(0.06, gt=0, le=10)
+    hidden: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field((64, 32), max_length=20)
+    epochs: int = Field(25, ge=1, le=100_000)
+    seed: int = Field(1, ge=0, lt=2**32)  # of scikit-learn
 
     @model_validator(mode="after")
     def _two_species(self) -> Self:
@@ -56,8 +56,8 @@ class Evaluation(Section):
     p: Range = (0.7, 5.0)
     p_edges: Edges = (0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
     efficiency: float = Field(0.9, gt=0, lt=1)
-    toys: int = Field(200, ge=2)
-    seed: int = Field(1, ge=0)
+    toys: int = Field(200, ge=2, le=100_000)
+    seed: Seed = 1
     unseen: bool = True
 
 

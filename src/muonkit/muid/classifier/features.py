@@ -45,7 +45,9 @@ def of_tracks(candidates: Candidates, tracks: MuidTracks) -> list[FloatArray]:
     crossed, hit = bits(tracks.ext_layer_pattern), bits(tracks.hit_layer_pattern)
     gaps, longest = holes(crossed, hit)
     last = hit_layer(b, tracks.barrel_hit_layer, tracks.endcap_hit_layer)
-    columns = p, pt, momentum[:, 2] / p, candidates.states.charge, region(b, e), escaped, b, e
+    with np.errstate(invalid="ignore"):  # tracks that are not started: p = 0, or infinite
+        cos_theta = momentum[:, 2] / p
+    columns = p, pt, cos_theta, candidates.states.charge, region(b, e), escaped, b, e
     counts = crossed.sum(axis=1), hit.sum(axis=1), gaps, longest, ext_layer(b, e) - last, tracks.chi2, tracks.ndof
     return [np.asarray(column, dtype=np.float64) for column in (*columns, *counts)]
 

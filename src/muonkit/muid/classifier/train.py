@@ -39,6 +39,9 @@ def train(X: FloatArray, signal: BoolArray, event: IntArray, training: Training,
     for rows, what in ((used, "training"), (held, "calibration")):
         if not (signal[rows].any() and (~signal[rows]).any()):
             raise InputError(f"input.samples: leave no signal or no background for the {what}; simulate more")
+    unknown = np.isnan(X[used]).all(axis=0).sum()
+    if unknown:
+        raise InputError(f"input.samples: {unknown} features have no value for any track; simulate more")
     fit = boosted if training.model == "trees" else neural
     raw = Classifier(training.model, fit(X[used], signal[used], balance(signal[used]), training))
     curve = calibration(raw.score(X[held]), signal[held], balance(signal[held]))

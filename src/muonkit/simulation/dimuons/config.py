@@ -4,15 +4,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from muonkit.core.config import Edges, Section, rising, rising_pair
+from muonkit.core.config import MOST_EVENTS, Edges, Section, Seed, rising, rising_pair
 from muonkit.core.particles import WINDOW, ResonanceName
 
 REACH = 1.12  # pairs are kept up to this factor outside the mass window
-MOST_EVENTS = 1_000_000_000
 STEEPEST = 100  # slope of the background x width of the window: exp(STEEPEST) is far from an overflow
 PairMass = Annotated[float, Field(ge=0.01, le=10_000)]
 MassWindow = Annotated[tuple[PairMass, PairMass], AfterValidator(rising_pair)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Spectrum(Section):

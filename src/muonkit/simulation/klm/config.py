@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from muonkit.core.config import Section
+from muonkit.core.config import MOST_EVENTS, Section, Seed
 from muonkit.simulation.gun import Gun
 from muonkit.simulation.klm.readout import KLMReadout
 from muonkit.simulation.klm.start import Tracker
@@ -13,8 +13,8 @@ from muonkit.simulation.klm.start import Tracker
 class GenerateKLM(Section):
     """One primary per event; chunk_size decides how the work is cut, for Geant4 also the random numbers."""
 
-    events: int = Field(ge=1)
-    seed: int = Field(1, ge=0)
+    events: int = Field(ge=1, le=MOST_EVENTS)
+    seed: Seed = 1
     engine: Literal["fast", "geant4"] = "fast"
     chunk_size: int = Field(5000, ge=1)
 

@@ -1,0 +1,116 @@
+"""The likelihood of a calibration, for those who fit further: likelihood.npz.
+
+    -ln L(x) = 1/2 |r + J (x - x0)|^2 = -ln L(x0) + g (x - x0) + 1/2 (x - x0) H (x - x0),   g = J^T r,  H = J^T J
+
+x are the fitted parameters, x0 their values; r are the residuals in standard deviations of the cells (ln mu of all,
+then sigma^2 of all where the resolution was fitted) and of the priors, and J their derivatives, sparse. Biases are
+small, so that the linear form is the likelihood. g is 0 but for parameters at a limit, which have no covariance."""
+
+import io
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from muonkit.calibration.extract import Extraction
+from muonkit.core import limits
+from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+from muonkit.core.errors import InputError
+from muonkit.core.files import atomic
+from muonkit.core.limits import reading
+
+SCHEMA = "MuonLikelihood/1"
+WHAT = "likelihood of a calibration"
+KINDS = ("ln_mu", "sigma2", "prior")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Likelihood:
+    """names (p,), values (p,), gradient (p,), hessian and covariance (p, p) of the parameters; minimum: -ln L at the
+    values; eta_edges (bins + 1,). residuals (m,) and their derivatives `jacobian` (m, p); of every residual: what it is
+    (KINDS), and its row in cells.parquet, -1 for priors (m,)."""
+
+    names: AnyArray
+    values: FloatArray
+    gradient: FloatArray
+    hessian: FloatArray
+    covariance: FloatArray
+    minimum: FloatArray
+    eta_edges: FloatArray
+    residuals: FloatArray
+    kinds: AnyArray
+    cells: IntArray
+    jacobian: csr_array
+
+    @classmethod
+    def of(cls, extraction: Extraction) -> Self:
+        """Of a fit."""
+        residuals, jacobian = extraction.residuals, extraction.jacobian
+        kinds, cells = _places(extraction)
+        return cls(
+            np.array(extraction.layout.names),
+            extraction.vector,
+            gradient=jacobian.T @ residuals,
+            hessian=(jacobian.T @ jacobian).toarray(),
+            covariance=extraction.covariance,
+            minimum=np.array(residuals @ residuals / 2),
+            eta_edges=extraction.eta_edges,
+            residuals=residuals,
+            kinds=kinds,
+            cells=cells,
+            jacobian=jacobian,
+        )
+
+    def __call__(self, vector: FloatArray) -> float:
+        """-ln L at the parameters (p,)."""
+        residuals = self.residuals + self.jacobian @ (vector - self.values)
+        return float(residuals @ residuals / 2)
+
+    def write(self, path: Path) -> None:
+        """Write an npz file, atomically. Raises OSError if the folder cannot be written."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "jacobian"}
+        sparse = {f"jacobian_{name}": getattr(self.jacobian, name) for name in ("data", "indices", "indptr")}
+        stream = io.BytesIO()
+        np.savez_compressed(stream, allow_pickle=False, schema=np.array(SCHEMA), **plain, **sparse)
+        with atomic(path) as temporary:
+            temporary.write_bytes(stream.getvalue())
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file. Raises InputError if it is not the likelihood of a calibration."""
+        return cls.from_bytes(limits.read_bytes(path, what=WHAT), str(path))
+
+    @classmethod
+    def from_bytes(cls, content: bytes, name: str) -> Self:
+        """The likelihood in the content of a file called `name`. Raises InputError if it is none."""
+        arrays = limits.load_npz(content, name)
+        with reading(name, WHAT):
+            if str(arrays.pop("schema")) != SCHEMA:
+                raise ValueError(f"not {SCHEMA}")
+            sparse = tuple(arrays.pop(f"jacobian_{part}") for part in ("data", "indices", "indptr"))
+            found = cls(**arrays, jacobian=csr_array(sparse, (len(arrays["residuals"]), len(arrays["names"]))))
+        if faults := found._faults():
+            raise InputError(f"{name}: is not a {WHAT}: {fault}; make it again" for fault in faults)
+        return found
+
+    def _faults(self) -> list[str]:
+        """One line for every array of a shape that does not fit, or with NaN."""
+        p, m = len(self.names), len(self.residuals)
+        shapes = {"values": (p,), "gradient": (p,), "hessian": (p, p), "covariance": (p, p), "minimum": ()}
+        shapes |= {"residuals": (m,), "kinds": (m,), "cells": (m,)}
+        wrong = [name for name, shape in shapes.items() if getattr(self, name).shape != shape]
+        numbers = ("values", "gradient", "hessian", "covariance", "minimum", "eta_edges", "residuals")
+        bad = [name for name in numbers if getattr(self, name).dtype.kind != "f"]
+        bad += [name for name in numbers if name not in bad and not np.all(np.isfinite(getattr(self, name)))]
+        return [*(f"{name} has a wrong shape" for name in wrong), *(f"{name} is not finite" for name in bad)]
+
+
+def _places(extraction: Extraction) -> tuple[AnyArray, IntArray]:
+    """What every residual is, and the row of its cell in cells.parquet."""
+    rows = np.flatnonzero(extraction.used)
+    blocks = KINDS[:2] if extraction.layout.fits_resolution else KINDS[:1]
+    priors = len(extraction.residuals) - len(blocks) * len(rows)
+    kinds = np.repeat([*blocks, KINDS[2]], [*(len(rows) for _ in blocks), priors])
+    return kinds, np.concatenate([*(rows for _ in blocks), np.full(priors, -1)])

@@ -1,0 +1,220 @@
+"""The file of corrections as correctionlib JSON (schema 2): what analysts load, in Python or C++, without this package.
+
+`scale`       variation, eta, pt, charge -> corrected pT / pT of data
+`resolution`  variation, eta, pt -> sigma_k/k of data
+`smear`       variation, eta, pt, phi, run, luminosityBlock, event -> smeared pT / pT of simulation: random noise of
+              the variance that is missing. The width and the core are those of data afterwards, the tails not quite
+`stretch`     variation, eta, pt, gen_pt, charge -> the same where the generated pT is known: the response k_reco/k_gen
+              of the simulation, its tails included, is stretched to the width that it has in data
+`validity`    correction, eta, pt -> 0 in the range of the calibration, 1 extrapolated, 2 held, 3 outside the eta range
+
+The random number of `smear` is a hash of run, luminosityBlock, event, eta and phi, for ever the same for a muon, also
+when others are sorted or left out. Where the model ends (see `reach`) the corrections are held, which `validity` says.
+Outside the eta range evaluation is an error."""
+
+from typing import Any, NamedTuple
+
+from muonkit.calibration.bias import LEAST, Bias
+from muonkit.calibration.parameters import ParameterValues
+from muonkit.calibration.reach import CALIBRATED, EXTRAPOLATED, HELD, OUTSIDE, Reach
+from muonkit.calibration.resolution import MOST_STRETCH, TINY_VARIANCE, Resolution
+from muonkit.core.arrays import FloatArray
+
+IDENTITY = ("run", "luminosityBlock", "event")
+KEY = (*IDENTITY, "eta", "phi")
+INPUTS = {
+    "scale": ("variation", "eta", "pt", "charge"),
+    "resolution": ("variation", "eta", "pt"),
+    "smear": ("variation", "eta", "pt", "phi", *IDENTITY),
+    "stretch": ("variation", "eta", "pt", "gen_pt", "charge"),
+    "validity": ("correction", "eta", "pt"),
+}
+# `stdnormal` differs between processors; correctionlib before 2.8 cuts event numbers to 32 bits
+NORMAL = {"nodetype": "hashprng", "inputs": list(KEY), "distribution": "normal"}
+# the formulas of `bias` and `resolution` once more, as text; `export.compare` holds them to those
+# x = pT, held within [0] and [1], where the model begins and ends
+HELD_PT = "min(max(x,[0]),[1])"
+SCALE = "max(1.+[2]-[3]/HELD+[4]*HELD,LEAST)"  # [4] = q M
+VARIANCE = "([2]*[2]+[3]*[3]*(HELD*HELD+[4]*[4])/(1.+[5]*[5]/(HELD*HELD)))"
+SIMULATED_VARIANCE = "([6]*[6]+[7]*[7]*(HELD*HELD+[8]*[8])/(1.+[9]*[9]/(HELD*HELD)))"
+SCALE_FORMULA = "1./" + SCALE
+RESOLUTION_FORMULA = f"sqrt{VARIANCE}"
+# y has become a standard normal number, which takes the place of phi
+SMEAR_FORMULA = f"1./max(1.+y*sqrt(max(0.,{VARIANCE}-{SIMULATED_VARIANCE})),LEAST)"
+# here the generated pT is x, and the reconstructed is y; [10], [11], [12] = A, e, q M of the simulation
+RATIO = "y/(x*max(1.+[10]-[11]/HELD+[12]*HELD,LEAST))"
+STRETCH = f"min(sqrt({VARIANCE}/max({SIMULATED_VARIANCE},{TINY_VARIANCE})),{MOST_STRETCH})"
+STRETCH_FORMULA = f"1./max({RATIO}+{STRETCH}*(1.-{RATIO}),LEAST)"
+
+
+class Content(NamedTuple):
+    """What goes into a file. variations: name -> bias and resolution of data (bins,), nominal first; `simulation`: bias
+    and resolution of simulation; eta_edges (bins + 1,); sample: lowest and highest pT (bins, 2) [GeV] of the muons that
+    made the corrections."""
+
+    variations: dict[str, ParameterValues]
+    simulation: ParameterValues
+    eta_edges: FloatArray
+    sample: FloatArray
+
+    @property
+    def resolutions(self) -> dict[str, Resolution]:
+        """The resolution of data of every variation; of nominal alone where none has another."""
+        nominal = self.variations["nominal"].resolution
+        if all(values.resolution is nominal for values in self.variations.values()):
+            return {"nominal": nominal}
+        return {name: values.resolution for name, values in self.variations.items()}
+
+    @property
+    def reach_of_scale(self) -> Reach:
+        """Where `scale` is calibrated, and where it is held."""
+        return Reach.of_scale((values.bias for values in self.variations.values()), self.sample)
+
+    @property
+    def reach_of_resolution(self) -> Reach:
+        """The same for `resolution` and `smear`."""
+        return Reach.of_resolution((*self.resolutions.values(), self.simulation.resolution), self.sample)
+
+    @property
+    def reach_of_stretch(self) -> Reach:
+        """The same for `stretch`, in the generated pT."""
+        return self.reach_of_resolution.within(Reach.of_scale([self.simulation.bias], self.sample))
+
+
+def build(content: Content) -> dict[str, Any]:
+    """The correction set as the content of a JSON file."""
+    return {
+        "schema_version": 2,
+        "description": "muon momentum scale and resolution; k_corrected = (1 + A - e k) k + q M, k = 1/pT [1/GeV]. "
+        f"{_ranges(content)} Beyond its range in each eta bin it is held; see the correction 'validity'.",
+        "corrections": [make(content) for make in (_scale, _resolution, _smear, _stretch, _validity)],
+    }
+
+
+def _ranges(content: Content) -> str:
+    reach, edges = content.reach_of_scale, content.eta_edges
+    sample = f"{reach.sample[:, 0].min():.3g} to {reach.sample[:, 1].max():.4g} GeV"
+    model = f"{reach.model[:, 0].max():.3g} to {reach.model[:, 1].min():.4g} GeV"
+    return (
+        f"Made from muons of eta {edges[0]:g} to {edges[-1]:g} and pT {sample}. "
+        f"The model of 'scale' is used for pT {model} at least."
+    )
+
+
+DESCRIPTIONS = {
+    "variation": ("string", "nominal, eigen_i_up, eigen_i_down, syst_NAME_up, syst_NAME_down"),
+    "eta": ("real", "pseudorapidity, as stored"),
+    "pt": ("real", "transverse momentum before correction [GeV]"),
+    "phi": ("real", "azimuth [rad], as stored"),
+    "gen_pt": ("real", "transverse momentum of the generated muon [GeV]"),
+    "charge": ("int", "-1 or 1"),
+    "correction": ("string", "scale, resolution, smear or stretch (at the generated pt)"),
+} | dict.fromkeys(IDENTITY, ("int", "of the muon's event"))
+
+
+def variable(name: str) -> dict[str, str]:
+    """An input by its name."""
+    kind, description = DESCRIPTIONS[name]
+    return {"name": name, "type": kind, "description": description}
+
+
+def _correction(name: str, description: str, output: str, data: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "description": description,
+        "version": 1,
+        "inputs": [variable(each) for each in INPUTS[name]],
+        "output": {"name": output, "type": "real", "description": description},
+        "data": data,
+    } | more
+
+
+def _binned(edges: FloatArray, content: list[Any]) -> dict[str, Any]:
+    return {"nodetype": "binning", "input": "eta", "edges": edges.tolist(), "content": content, "flow": "error"}
+
+
+def _category(name: str, content: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        "nodetype": "category",
+        "input": name,
+        "content": [{"key": key, "value": value} for key, value in content.items()],
+    }
+
+
+def _formulas(expression: str, *variables: str) -> dict[str, Any]:
+    """The one formula of a correction; its first variable is x, the second y."""
+    text = expression.replace("HELD", HELD_PT).replace("LEAST", str(LEAST))
+    return {
+        "generic_formulas": [
+            {"nodetype": "formula", "expression": text, "parser": "TFormula", "variables": list(variables)}
+        ]
+    }
+
+
+def _rows(edges: FloatArray, *columns: Any) -> dict[str, Any]:
+    """The formula in every eta bin, with its parameters from columns (bins,)."""
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return _binned(edges, [{"nodetype": "formularef", "index": 0, "parameters": list(row)} for row in rows])
+
+
+def _resolution_columns(resolution: Resolution) -> tuple[FloatArray, ...]:
+    return resolution.a, resolution.c, resolution.g, resolution.d
+
+
+def _scale(content: Content) -> dict[str, Any]:
+    edges, limits = content.eta_edges, content.reach_of_scale.model.T
+
+    # a formula cannot take an int input, so charge is a category
+    def charges(bias: Bias) -> dict[str, Any]:
+        return _category("charge", {q: _rows(edges, *limits, bias.A, bias.e, q * bias.M) for q in (-1, 1)})
+
+    data = _category("variation", {name: charges(values.bias) for name, values in content.variations.items()})
+    return _correction("scale", "corrected pT / pT of data", "factor", data, **_formulas(SCALE_FORMULA, "pt"))
+
+
+def _resolution(content: Content) -> dict[str, Any]:
+    limits = content.reach_of_resolution.model.T
+    resolutions = content.resolutions.items()
+    tree = {name: _rows(content.eta_edges, *limits, *_resolution_columns(each)) for name, each in resolutions}
+    data = _category("variation", tree)
+    return _correction("resolution", "sigma_k/k of data", "sigma", data, **_formulas(RESOLUTION_FORMULA, "pt"))
+
+
+def _smear(content: Content) -> dict[str, Any]:
+    columns = [*content.reach_of_resolution.model.T]
+    theirs = _resolution_columns(content.simulation.resolution)
+    resolutions = content.resolutions.items()
+    tree = {name: _rows(content.eta_edges, *columns, *_resolution_columns(each), *theirs) for name, each in resolutions}
+    data = {"nodetype": "transform", "input": "phi", "rule": NORMAL, "content": _category("variation", tree)}
+    what = "smeared pT / pT that brings simulation to the resolution of data"
+    return _correction("smear", what, "factor", data, **_formulas(SMEAR_FORMULA, "pt", "phi"))
+
+
+def _stretch(content: Content) -> dict[str, Any]:
+    edges, limits = content.eta_edges, content.reach_of_stretch.model.T
+    bias, theirs = content.simulation.bias, _resolution_columns(content.simulation.resolution)
+
+    def charges(mine: Resolution) -> dict[str, Any]:
+        first = (*limits, *_resolution_columns(mine), *theirs, bias.A, bias.e)
+        return _category("charge", {q: _rows(edges, *first, q * bias.M) for q in (-1, 1)})
+
+    data = _category("variation", {name: charges(each) for name, each in content.resolutions.items()})
+    what = "pT / pT of simulation with its response, tails included, stretched to the resolution of data"
+    return _correction("stretch", what, "factor", data, **_formulas(STRETCH_FORMULA, "gen_pt", "pt"))
+
+
+def _validity(content: Content) -> dict[str, Any]:
+    reaches = {"scale": content.reach_of_scale, "stretch": content.reach_of_stretch}
+    reaches |= dict.fromkeys(("resolution", "smear"), content.reach_of_resolution)
+    data = _category("correction", {name: _codes(reach, content.eta_edges) for name, reach in reaches.items()})
+    what = "0: as calibrated; 1: pt extrapolated; 2: pt held; 3: eta outside"
+    return _correction("validity", what, "code", data)
+
+
+def _codes(reach: Reach, edges: FloatArray) -> dict[str, Any]:
+    bins = []
+    for (low, high), (first, last) in zip(reach.sample.tolist(), reach.model.tolist(), strict=True):
+        walls = sorted({first, low, high, last})
+        codes = [float(CALIBRATED if wall == low else EXTRAPOLATED) for wall in walls[:-1]]
+        bins.append({"nodetype": "binning", "input": "pt", "edges": walls, "content": codes, "flow": float(HELD)})
+    return _binned(edges, bins) | {"flow": float(OUTSIDE)}

@@ -1,0 +1,84 @@
+"""Inputs that once ended in a traceback, a warning or endless work."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.io import nano
+from tests.io.pairs import columns
+
+from muonkit.cli import main, simulate
+from muonkit.core.config import parse
+from muonkit.core.errors import InputError
+from muonkit.io import copying_root
+from muonkit.io.checks import examine
+from muonkit.io.chunks import Chunk
+from muonkit.io.pairs import integers
+from muonkit.io.root import KIND
+from muonkit.muid.classifier.config import EvaluateClassifier, TrainClassifier
+from muonkit.muid.classifier.train import train
+from muonkit.simulation.klm.config import SimulateKLM
+
+SAMPLES = '[input]\nsamples = ["mu.parquet"]\n'
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        (SimulateKLM, "[generate]\nevents = 1_000_000_000_000\n[gun]\np = 1.0\ntheta = 1.0\n"),
+        (TrainClassifier, f"{SAMPLES}[training]\ntrees = 1_000_000_000_000\n"),
+        (TrainClassifier, f"{SAMPLES}[training]\nseed = 4_294_967_296\n"),
+        (TrainClassifier, f"{SAMPLES}[training]\nhidden = [1_000_000_000]\n"),
+        (EvaluateClassifier, f"{SAMPLES}[evaluation]\ntoys = 1_000_000_000_000\n"),
+    ],
+)
+def test_work_without_end_is_refused(model: Any, text: str) -> None:
+    with pytest.raises(InputError, match="less than"):
+        parse(text, model)
+
+
+def test_whole_numbers_that_no_integer_holds_are_zero() -> None:
+    column = np.array([3.0, np.nan, np.inf, 1e308, -1e30, 2.0**63])
+    assert integers(column).tolist() == [3, 0, 0, 0, 0, 0]
+    assert integers(np.array([2**63 - 1])).tolist() == [2**63 - 1]
+
+
+@pytest.mark.parametrize(("name", "value"), [("plus_pt", 1e300), ("minus_pt", 1e-300), ("weight", -1e300)])
+def test_numbers_whose_squares_overflow_are_bad_rows(name: str, value: float) -> None:
+    content = columns(40)
+    content[name] = np.where(np.arange(40) == 7, value, content[name])
+    chunk = Chunk(Path("x"), "x", "dimuon", tuple((key, key) for key in content), 0, 40, False)
+    good, (bad,) = examine(content, chunk)
+    assert (np.flatnonzero(~good).tolist(), bad.column, bad.first_rows) == ([7], name, (7,))
+
+
+def test_a_feature_that_no_track_has_is_one_line() -> None:
+    pytest.importorskip("sklearn")
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(200, 3))
+    X[:, 1] = np.nan
+    training = parse(f"{SAMPLES}[training]\ntrees = 3\n", TrainClassifier).training
+    with pytest.raises(InputError, match="1 features have no value"):
+        train(X, rng.random(200) < 0.5, np.arange(200), training, {})
+
+
+def test_a_damaged_tree_beside_that_of_the_muons_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(_: Any) -> list[slice]:
+        raise ValueError("entries in normal baskets (0) don't add up")
+
+    monkeypatch.setattr(copying_root, "_slices", damaged)
+    path = nano.write(tmp_path / "nano.root", nano.content())
+    first = SimpleNamespace(path=path, name="nano.root", tree="none", names={})
+    with pytest.raises(InputError, match=rf"nano.root: cannot be read .* not a {KIND}"):
+        copying_root.root_file(tmp_path / "o.root", [first], lambda _: {}, False)  # type: ignore[list-item]
+
+
+def test_a_lack_of_memory_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(simulate, "run", full)
+    assert main(["simulate", "dimuons", "x.toml", "-o", "x.parquet"]) == 3
+    assert "not enough memory" in capsys.readouterr().err
