@@ -98,6 +98,10 @@ def calibration() -> dict[str, Any]:
         "systematics": {"window": [1e-6] * len(fitted) * (len(ETA_EDGES) - 1)},
         "rows_read": ROWS,
         "resonance": RESONANCE,
+        "budget": [
+            {"effect": "kernel", "change": "Gaussian in mass", "shift": [1e-4, 1e-4, 1e-4]},
+            {"effect": "selection", "change": "inner half: not possible", "shift": None},
+        ],
         "simulation": summary(fitted, seed=4) | off(0.3, 1.5),
         "closure": closure,
         "warnings": [],

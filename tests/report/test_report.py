@@ -12,8 +12,8 @@ from muonkit.cli import main
 from muonkit.core.errors import InputError
 from muonkit.pipelines.report import ReportResult, report
 
-SECTIONS = ["verdict", "key", "parameters", "pulls", "correlations", "masses", "closure", "validation", "residuals",
-            "warnings", "provenance", "config"]  # fmt: skip
+SECTIONS = ["verdict", "key", "parameters", "pulls", "correlations", "masses", "closure", "validation", "budget",
+            "residuals", "warnings", "provenance", "config"]  # fmt: skip
 
 
 class Page(HTMLParser):

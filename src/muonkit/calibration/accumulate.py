@@ -118,6 +118,14 @@ class GenMasses:
         """Sum of weights per fine cell; shape (cells,)."""
         return sums(self.key // self.nodes, self.weight, cells)
 
+    def at_one_mass(self, mass: float) -> Self:
+        """The same entries, all at one mass [GeV]: a template without radiation and width."""
+        return replace(self, sized_mass=self.size * mass)
+
+    def scaled(self, factor: float) -> Self:
+        """The same entries at masses that are larger by `factor`."""
+        return replace(self, sized_mass=self.sized_mass * factor)
+
 
 def narrowed(
     wide: CellMasses, settings: CountSettings, bins: int, merging: Merging

@@ -1,7 +1,7 @@
 """From sums to corrections in one go: merge cells, fit masses, extract parameters."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses
 from muonkit.calibration.binning import Merging, merge
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.config import Fit
-from muonkit.calibration.extract import Extraction, extract_jointly, rough_resolution
+from muonkit.calibration.extract import Extraction, Rules, extract_jointly, rough_resolution
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
 from muonkit.calibration.resolution import Resolution
 from muonkit.calibration.response import Truth, shapes_of
@@ -20,6 +20,17 @@ from muonkit.core.arrays import sums
 from muonkit.core.errors import InputError
 
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What a fit takes into account: radiation in the template, the growth of the kernel's width with the mass,
+    migration between cells, the statistics of the template in the errors."""
+
+    radiation: bool = True
+    growth: bool = True
+    migration: bool = True
+    template_errors: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,7 @@ class FitPlan:
     merging: Merging
     simulation: CellMasses | None = None
     free: tuple[float, ...] = ()
+    effects: Effects = Effects()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +112,17 @@ def derive_jointly(
     fitted: tuple[str, ...] | None = None,
     template_errors: bool = True,
 ) -> tuple[Derived, ...]:
-    """The same for several samples: the cells of each, and one extraction from all. Choice and eta edges of the plans
-    are the same."""
-    choice, edges = plans[0].choice, plans[0].counting.binning.eta_edges
+    """The same for several samples: the cells of each, and one extraction from all. Choice, effects and eta edges of
+    the plans are the same."""
+    choice, edges, effects = plans[0].choice, plans[0].counting.binning.eta_edges, plans[0].effects
     parts = [fit_sample(plan, masses, run) for plan, masses in zip(plans, data, strict=True)]
-    priors = {str(name): value for name, value in choice.priors.items()}
+    rules = Rules(
+        priors={str(name): value for name, value in choice.priors.items()},
+        template_errors=template_errors and effects.template_errors,
+        migration=effects.migration,
+    )
     samples = [(cells, fits) for cells, _, fits in parts]
-    found = extract_jointly(samples, edges, fitted or choice.parameters, priors, template_errors)
+    found = extract_jointly(samples, edges, fitted or choice.parameters, rules)
     return tuple(
         Derived(*part, extraction, plan.merging) for part, extraction, plan in zip(parts, found, plans, strict=True)
     )
@@ -117,7 +133,9 @@ def fit_sample(plan: FitPlan, data: CellMasses, run: Map = map) -> tuple[Cells, 
     counting, choice = plan.counting, plan.choice
     cells = Cells.from_sums(data, counting.binning, plan.merging, plan.simulation)
     shapes = shapes_of(cells, plan.truth.responses, choice.kernel)
-    cell_data = massfit.merge_cells(data, plan.truth.masses, plan.merging, counting.mass_edges, shapes)
+    shapes = shapes if plan.effects.growth else replace(shapes, growth=np.zeros(len(cells)))
+    generated = plan.truth.masses if plan.effects.radiation else plan.truth.masses.at_one_mass(counting.pole)
+    cell_data = massfit.merge_cells(data, generated, plan.merging, counting.mass_edges, shapes)
     options = FitOptions(choice.kernel, choice.background)
     if plan.free:
         return cells, *yields.fit_all(cell_data, options, plan.free, run)

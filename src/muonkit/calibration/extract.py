@@ -10,8 +10,8 @@ Two corrections stand between the mass fits and this model, each second order in
 * errors: a cell whose sigma fluctuates down claims a small error; every cell's covariance is therefore scaled to the
   sigma that the resolution model predicts for it, without which mu and sigma^2 are pulled by 1/entries."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import least_squares, nnls
@@ -76,28 +76,30 @@ class Measurements:
     covariance: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """priors: parameter -> value and width of a Gaussian constraint in every eta bin; whether the statistics of the
+    template counts, and whether migration is corrected."""
+
+    priors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    template_errors: bool = True
+    migration: bool = True
+
+
 def extract(
-    cells: Cells,
-    fits: CellFits,
-    eta_edges: FloatArray,
-    fitted: tuple[str, ...],
-    priors: dict[str, tuple[float, float]] | None = None,
-    template_errors: bool = True,
+    cells: Cells, fits: CellFits, eta_edges: FloatArray, fitted: tuple[str, ...], rules: Rules = Rules()
 ) -> Extraction:
     """Fit the parameters named in `fitted` to all good cells; `eta_edges`: (bins + 1,).
 
-    `priors`: parameter -> value and width of a Gaussian constraint in every eta bin.
-
     Raises InputError when an eta bin has no cell, and NotFixedError when the data leave a direction open."""
-    return extract_jointly([(cells, fits)], eta_edges, fitted, priors, template_errors)[0]
+    return extract_jointly([(cells, fits)], eta_edges, fitted, rules)[0]
 
 
 def extract_jointly(
     samples: Sequence[tuple[Cells, CellFits]],
     eta_edges: FloatArray,
     fitted: tuple[str, ...],
-    priors: dict[str, tuple[float, float]] | None = None,
-    template_errors: bool = True,
+    rules: Rules = Rules(),
 ) -> list[Extraction]:
     """One fit to the cells of all samples: the same parameters, with the cells of each sample in turn; see `extract`.
 
@@ -108,8 +110,8 @@ def extract_jointly(
     good = CellFits.joined([fits[rows] for (_, fits), rows in zip(samples, used, strict=True)])
     _require_every_eta_bin(kept, eta_edges)
     rough = rough_resolution(kept, good, layout.bins)
-    measured = measure(kept, good, rough, template_errors)
-    problem = parameters.Problem(layout, kept, measured.log_mu, measured.sigma2, measured.covariance, priors or {})
+    measured = measure(kept, good, rough, rules)
+    problem = parameters.Problem(layout, kept, measured.log_mu, measured.sigma2, measured.covariance, rules.priors)
     k0 = kept.mean_curvature(layout.bins) if len(samples) > 1 else np.zeros(layout.bins)
     lower, upper = layout.bounds()
     with threadpool_limits(1, "blas"):  # small matrices: threads spent 1 s waiting for each other's 5 ms
@@ -171,20 +173,18 @@ def rough_resolution(cells: Cells, fits: CellFits, bins: int, terms: tuple[str, 
     return Resolution(np.sqrt(solution[:bins]), np.sqrt(solution[bins:]), zero, zero)
 
 
-def measure(cells: Cells, fits: CellFits, rough: Resolution, template_errors: bool) -> Measurements:
-    """Corrected (ln mu, sigma^2) and their covariance, scaled to the resolution that `rough` predicts.
-
-    `template_errors`: whether the statistics of the template counts."""
+def measure(cells: Cells, fits: CellFits, rough: Resolution, rules: Rules) -> Measurements:
+    """Corrected (ln mu, sigma^2) and their covariance, scaled to the resolution that `rough` predicts."""
     plus, minus = rough.at(cells.eta_plus), rough.at(cells.eta_minus)
     mu, sigma = fits.theta[:, 0], fits.theta[:, 1]
     r_plus, r_minus = variance(cells.pt2_plus, plus), variance(cells.pt2_minus, minus)
     predicted = cells.response_plus**2 * r_plus + cells.response_minus**2 * r_minus + cells.angular
     covariance = fits.expected_covariance[:, :2, :2] * (predicted / sigma**2)[:, None, None]
-    if template_errors:
+    if rules.template_errors:
         covariance = covariance + fits.template_covariance[:, :2, :2]
     jacobian = np.stack([1 / mu, 2 * np.sqrt(predicted)], axis=1)
     covariance = covariance * jacobian[:, :, None] * jacobian[:, None, :]
-    log_mu = np.log(mu) - migration(cells, plus, minus)
+    log_mu = np.log(mu) - (migration(cells, plus, minus) if rules.migration else 0)
     return Measurements(log_mu, sigma**2 * (1 + 1 / cells.entries) - cells.angular, covariance)
 
 

@@ -1,5 +1,6 @@
 """The parameters of the extraction: their order, and how cells depend on them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -101,7 +102,7 @@ class Problem:
     log_mu: FloatArray
     sigma2: FloatArray
     covariance: FloatArray
-    priors: dict[str, tuple[float, float]]
+    priors: Mapping[str, tuple[float, float]]
 
     def residuals_of_cells(self, residuals: FloatArray) -> FloatArray:
         """Those of `residuals` that belong to cells (1 or 2, n): of ln mu, and of sigma^2 where it is fitted."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from muonkit.calibration import key
+from muonkit.calibration.budget import BudgetLine
 from muonkit.calibration.config import MAX_FAILED_SHARE, Calibrate
 from muonkit.calibration.derive import Derived
 from muonkit.calibration.reach import ReachCounts
@@ -184,6 +185,7 @@ class CalibrationResult(KeptResult, SampleFit):
 
     simulation: ClosureFit
     systematics: Mapping[str, FloatArray]
+    budget: tuple[BudgetLine, ...]
     closure: Closure
     rows_read: RowCounts
     resonance: Peak

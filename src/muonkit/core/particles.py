@@ -45,6 +45,14 @@ def resonance(name: str) -> Resonance:
     return Resonance(name, float(particle.mass or 0) / 1000, float(particle.width or 0) / 1000)
 
 
+def relative_mass_error(pole: float) -> float:
+    """Uncertainty over mass, from the PDG tables, of the resonance whose mass is nearest to `pole` [GeV]."""
+    from particle import Particle
+
+    name = min(PDG_ID, key=lambda each: abs(resonance(each).mass - pole))
+    return float(Particle.from_pdgid(PDG_ID[name]).mass_upper or 0) / 1000 / resonance(name).mass
+
+
 SPECIES = ("mu", "pi", "K", "p", "d", "e")
 _TRACK_PDG_ID = {"mu": -13, "pi": 211, "K": 321, "p": 2212, "d": 1000010020, "e": -11}
 

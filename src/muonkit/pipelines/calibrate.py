@@ -1,10 +1,13 @@
 """Dimuons -> corrections of the momentum scale and resolution, with proof that they close."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from muonkit.calibration import export
+from muonkit.calibration.budget import budget
 from muonkit.calibration.closure import BiasCorrector
-from muonkit.calibration.derive import resolution
+from muonkit.calibration.derive import FitPlan, resolution
+from muonkit.calibration.extract import Extraction
 from muonkit.calibration.likelihood import Likelihood
 from muonkit.calibration.reach import common_range
 from muonkit.calibration.result import CORRECTIONS, LIKELIHOOD, CalibrationResult, Closure, SampleOutcome
@@ -48,6 +51,9 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     closed = fit("fit corrected data", corrected_pairs)
     crossed = fit("fit other half", other_half)
 
+    def refit(change: str, plans: tuple[FitPlan, ...]) -> Extraction:
+        return replace(fit, plans=plans)(f"budget: {change}", pairs)[0].extraction
+
     systematics = {"window": narrow[0].extraction.vector - found.vector}
     write_cells(out, dict(zip(study.names, nominal, strict=True)))
     terms = simulated[0].extraction.layout.resolution_terms
@@ -60,6 +66,7 @@ def derive(study: Study, out: Path) -> CalibrationResult:
         samples,
         simulation=ClosureFit.against(simulated[0].extraction),
         systematics=systematics,
+        budget=budget(fit.plans, found, narrow[0].extraction, refit),
         closure=Closure(
             same=ClosureFit.against(closed[0].extraction),
             split=ClosureFit.against(crossed[0].extraction, applied=half[0].extraction),

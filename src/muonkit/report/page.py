@@ -8,6 +8,8 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from muonkit.calibration import key
+from muonkit.calibration.budget import BudgetLine
+from muonkit.calibration.closure import SCALE_PT
 from muonkit.calibration.quantities import QUANTITIES, subscripted
 from muonkit.calibration.result import CalibrationResult, ValidationResult
 from muonkit.calibration.summary import FitSummary, SampleFit
@@ -71,6 +73,7 @@ def calibration_page(
         resolution=_parameters(run, RESOLUTION),
         at_mean=_at_mean(run) if "e" in result.values else None,
         closure=_closure(run),
+        budget=budget_rows(result.budget),
         tests={"same": result.closure.same.test, "split": result.closure.split.test},
         validation=_validation(validation) if validation else None,
     )
@@ -89,7 +92,8 @@ def _render(run: FinishedRun[Any], verdict: Verdict, fit: SampleFit, **more: Any
         lstrip_blocks=True,
     )  # fmt: skip
     common: dict[str, Any] = {
-        "parameters": [], "resolution": [], "at_mean": None, "closure": [], "tests": None, "validation": None,
+        "parameters": [], "resolution": [], "at_mean": None, "closure": [], "budget": [], "tests": None,
+        "validation": None,
     }  # fmt: skip
     common |= {
         "run": run,
@@ -104,6 +108,19 @@ def _render(run: FinishedRun[Any], verdict: Verdict, fit: SampleFit, **more: Any
         "residual_rows": _residual_rows(fit),
     }
     return environment.get_template("page.html.j2").render(common | more)
+
+
+def budget_rows(budget: tuple[BudgetLine, ...]) -> list[tuple[str, ...]]:
+    """Effect, change, and the shifts of the scale in 1e-5."""
+    return [
+        (line.effect, line.change, *(("-",) * len(SCALE_PT) if line.shift is None else map(in_1e5, line.shift)))
+        for line in budget
+    ]
+
+
+def in_1e5(value: float) -> str:
+    """A shift of the scale in units of 1e-5."""
+    return f"{1e5 * value:+.2f}"
 
 
 def _windows(result: CalibrationResult | ValidationResult) -> list[tuple[str, tuple[float, float]]]:
