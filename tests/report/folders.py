@@ -72,11 +72,13 @@ def fit(fitted: tuple[str, ...]) -> dict[str, Any]:
     }
     content["diagnostics"] = {
         "condition_number": 12.0,
+        "condition_number_at_mean_k": 3.0,
         "largest_correlations": [{"first": names[0], "second": names[i], "value": 0.1} for i in (1, 2)],
         "weak_directions": [{"variance": 1.3, "parameters": {names[0]: 0.8, names[1]: -0.6}}],
         "residual_correlations": dict.fromkeys(axes, 0.001),
         "residual_correlations_corrected": dict.fromkeys(axes, 0.0005),
         "at_limit": [],
+        "unknown": [],
         "A_at_mean_k": {"k0": [0.15] * 3, "value": [1e-4] * 3, "error": [3e-5] * 3},
     }
     return content
@@ -94,7 +96,11 @@ def calibration() -> dict[str, Any]:
         "same": summary(fitted, seed=2, size=0.05) | off(1.0, 0.1),
         "split": summary(fitted, seed=3) | off(0.4, 1.9),
     }
-    return fit(fitted) | {
+    whole = fit(fitted)
+    sample = {name: whole[name] for name in ("cells", "pairs")} | {"rows_read": ROWS, "resonance": RESONANCE}
+    numbers = ("chi2", "measurements", "chi2_simulation", "measurements_simulation", "chi2_corrected")
+    return whole | {
+        "samples": [{"name": "jpsi"} | sample | dict.fromkeys(numbers, 20)],
         "systematics": {"window": [1e-6] * len(fitted) * (len(ETA_EDGES) - 1)},
         "rows_read": ROWS,
         "resonance": RESONANCE,

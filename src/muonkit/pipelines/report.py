@@ -120,7 +120,8 @@ def read(out: Path, kind: type[Outcome]) -> FinishedRun[Outcome]:
     text = read_text(out / "config.toml")
     config = parse(text, Calibrate, str(out / "config.toml"))
     names = {each.label: each.resonance.name for each in config.samples}
-    _require_files(out, tables.names(tuple(names)), COMMAND[kind])
+    histograms: list[str] = [each for pair in tables.masses_and_curves(tuple(names)).values() for each in pair]
+    _require_files(out, (tables.CELLS, *histograms), COMMAND[kind])
     result = kind.open(out)
     sample = labels.sample(result.provenance.sample, config.samples[0].input.format)
     return FinishedRun(result, _tables(out, names), text, sample, names)
@@ -139,14 +140,17 @@ def _tables(out: Path, samples: Iterable[str]) -> dict[str, CellTables]:
     files = tables.masses_and_curves(tuple(samples))
     try:
         cells = read_columns(out / tables.CELLS)
-        return {name: _of_sample(out, name, cells, *each) for name, each in files.items()}
+        parts = {name: _rows(cells, cells["sample"] == name) for name in files} if len(files) > 1 else {}
+        return {name: _of_sample(out, name, parts.get(name, cells), *each) for name, each in files.items()}
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{out}: its tables cannot be read ({error}). Run the same command again.") from error
 
 
-def _of_sample(out: Path, name: str, all_cells: Mapping[str, AnyArray], masses: str, curves: str) -> CellTables:
-    rows = all_cells["sample"] == name
-    cells = {column: values[rows] for column, values in all_cells.items()}
+def _rows(cells: Mapping[str, AnyArray], rows: AnyArray) -> dict[str, AnyArray]:
+    return {column: values[rows] for column, values in cells.items()}
+
+
+def _of_sample(out: Path, name: str, cells: Mapping[str, AnyArray], masses: str, curves: str) -> CellTables:
     counts, variances, edges = read_masses(out / masses)
     fitted, _, _ = read_masses(out / curves)
     if len(cells["cell"]) != len(counts) or counts.shape != fitted.shape:
