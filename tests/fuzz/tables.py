@@ -25,8 +25,8 @@ TYPES: tuple[Callable[[Any], Any], ...] = (
     lambda column: [b"\xff\x00"] * len(column),
     lambda column: np.asarray(column).astype(np.float32),
     lambda column: np.asarray(column).astype(np.float16),
-    lambda column: np.asarray(column, dtype=float).astype(np.int64).astype(np.int8),
-    lambda column: np.asarray(column, dtype=float).astype(np.int64).astype(np.uint64),
+    lambda column: np.nan_to_num(np.asarray(column, dtype=float)).clip(-9e18, 9e18).astype(np.int64).astype(np.int8),
+    lambda column: np.nan_to_num(np.asarray(column, dtype=float)).clip(-9e18, 9e18).astype(np.int64).astype(np.uint64),
     lambda column: np.asarray(column, dtype=float).astype(np.int64).astype("M8[s]"),
     lambda column: pa.array(list(column)).dictionary_encode(),
 )

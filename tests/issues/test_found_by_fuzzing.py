@@ -19,6 +19,7 @@ from muonkit.io.pairs import integers
 from muonkit.io.root import KIND
 from muonkit.muid.classifier.config import EvaluateClassifier, TrainClassifier
 from muonkit.muid.classifier.train import train
+from muonkit.muid.likelihood.payload import _fault
 from muonkit.simulation.klm.config import SimulateKLM
 
 SAMPLES = '[input]\nsamples = ["mu.parquet"]\n'
@@ -52,6 +53,11 @@ def test_numbers_whose_squares_overflow_are_bad_rows(name: str, value: float) ->
     chunk = Chunk(Path("x"), "x", "dimuon", tuple((key, key) for key in content), 0, 40, False)
     good, (bad,) = examine(content, chunk)
     assert (np.flatnonzero(~good).tolist(), bad.column, bad.first_rows) == ([7], name, (7,))
+
+
+def test_numbers_of_tracks_may_be_half_floats() -> None:
+    assert _fault(np.ones(3, dtype=np.float16), (3,), np.uint32) == ""
+    assert "below 0" in _fault(-np.ones(3, dtype=np.float16), (3,), np.uint32)
 
 
 def test_a_feature_that_no_track_has_is_one_line() -> None:

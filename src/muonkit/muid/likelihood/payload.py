@@ -183,7 +183,8 @@ def _fault(values: AnyArray, shape: tuple[int, ...], kind: type) -> str:
         return "holds values that are not finite"
     if kind in (np.float32, np.float16) and not np.all((values >= 0) & (values <= 1)):
         return "holds values that are not between 0 and 1"
-    if kind is np.uint32 and not np.all((values >= 0) & (values <= np.iinfo(kind).max)):
+    number = values.astype(np.float64)  # half floats know no 4e9
+    if kind is np.uint32 and not np.all((number >= 0) & (number <= np.iinfo(kind).max)):
         return "holds numbers of tracks below 0 or above 4 10^9"
     return ""
 
