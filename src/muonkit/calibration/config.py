@@ -7,7 +7,15 @@ from pydantic import Field, model_validator
 from muonkit.core.config import Edges, Section
 from muonkit.core.particles import WINDOW, ResonanceName, resonance
 from muonkit.io.config import Input
-from muonkit.simulation.dimuons.config import MOST_EVENTS, InjectedResolution, MassWindow, Seed, Spectrum
+from muonkit.simulation.dimuons.config import (
+    MOST_EVENTS,
+    BeamEnergy,
+    InjectedResolution,
+    MassWindow,
+    Seed,
+    Spectrum,
+    require_protons,
+)
 
 MAX_FAILED_SHARE = 0.05  # of the mass fits
 MOST_GIGABYTES = 0.5  # of the sums of all cells; several of them are in memory at a time
@@ -110,10 +118,12 @@ class Fit(Section):
 class Template(Section):
     """The built-in generator as the source of the template, where no simulation is given.
 
-    `events`: accepted pairs, about; without spectrum.pt_min it follows from the selection."""
+    `events`: accepted pairs, about; without spectrum.pt_min it follows from the selection. `sqrt_s` [TeV]: of the two
+    protons, for the line of the Z."""
 
     events: int = Field(2_000_000, gt=0, le=MOST_EVENTS)
     seed: Seed = 1
+    sqrt_s: BeamEnergy | None = None
     spectrum: Spectrum = Spectrum()
     resolution: InjectedResolution = InjectedResolution()
 
@@ -127,3 +137,11 @@ class Calibrate(Section):
     binning: BinningChoice
     fit: Fit = Fit()
     template: Template = Template()
+
+    @model_validator(mode="after")
+    def _energy_has_a_use(self) -> Self:
+        try:
+            require_protons(self.resonance.name, self.template.sqrt_s)
+        except ValueError as error:
+            raise ValueError(f"template.{error}") from None
+        return self

@@ -82,6 +82,7 @@ def generator_config(config: Calibrate) -> SimulateDimuons:
             events=template.events,
             seed=template.seed,
             resonance=config.resonance.name,
+            sqrt_s=template.sqrt_s,
             mass_window=config.resonance.mass_window,
         ),
         spectrum=spectrum,

@@ -5,7 +5,11 @@ Radiation: the photon takes a share x of the squared mass, m^2 = (1 - x) M^2, wi
 (Yennie-Frautschi-Suura exponentiation of soft photons with the leading-logarithm hard spectrum; the collinear
 logarithm of a hard photon is that of the mass that is left). The photon is emitted
 in the rest frame of the two muons with the dipole's angular density 1/(1 - v^2 cos^2 theta), v the muon velocity.
-Decay isotropic (unpolarised). Line: relativistic Breit-Wigner in m^2, cut at +- 25 widths."""
+Decay isotropic (unpolarised). Line: relativistic Breit-Wigner in m^2, cut at +- 25 widths; `drell_yan` has that of the
+Z at a proton collider."""
+
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -27,12 +31,25 @@ def sample_pt(spectrum: Spectrum, n: int, rng: np.random.Generator) -> FloatArra
     return spectrum.pt_scale * np.sqrt((low + rng.random(n) * (high - low)) ** (1 / power) - 1)
 
 
-def sample_mass(resonance: Resonance, n: int, rng: np.random.Generator) -> FloatArray:
-    """Mass before radiation [GeV] from a Breit-Wigner in m^2."""
-    pole, width = resonance.mass, resonance.width
-    reach = np.minimum(WIDTHS * width, 0.6 * pole)
-    low, high = (np.arctan(((pole + side * reach) ** 2 - pole**2) / (pole * width)) for side in (-1, 1))
-    return np.sqrt(pole**2 + pole * width * np.tan(low + (high - low) * rng.random(n)))
+class Line(Protocol):
+    """A line shape."""
+
+    def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Masses before radiation [GeV]."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreitWigner:
+    """A Breit-Wigner in m^2."""
+
+    resonance: Resonance
+
+    def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Masses before radiation [GeV]."""
+        pole, width = self.resonance.mass, self.resonance.width
+        reach = np.minimum(WIDTHS * width, 0.6 * pole)
+        low, high = (np.arctan(((pole + side * reach) ** 2 - pole**2) / (pole * width)) for side in (-1, 1))
+        return np.sqrt(pole**2 + pole * width * np.tan(low + (high - low) * rng.random(n)))
 
 
 def radiator_exponent(mass: FloatArray | float) -> FloatArray:
@@ -57,10 +74,10 @@ def _refused(share: FloatArray, logarithm: FloatArray, trial: FloatArray) -> Boo
 
 
 def decay(
-    resonance: Resonance, pt: FloatArray, y: FloatArray, phi: FloatArray, radiation: bool, rng: np.random.Generator
+    line: Line, pt: FloatArray, y: FloatArray, phi: FloatArray, radiation: bool, rng: np.random.Generator
 ) -> tuple[MuonArrays, MuonArrays]:
     """Muons after radiation from parents of transverse momentum `pt` [GeV], rapidity `y` and azimuth `phi`."""
-    parent_mass = sample_mass(resonance, len(pt), rng)
+    parent_mass = line.sample(len(pt), rng)
     share = sample_photon_share(parent_mass, rng) if radiation else np.zeros(len(pt))
     return decay_mass(parent_mass, share, pt, y, phi, rng)
 
