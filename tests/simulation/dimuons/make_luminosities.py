@@ -1,4 +1,5 @@
-"""Makes luminosities.json, which comes with muonkit: quark-antiquark luminosities of two protons.
+"""Makes luminosities.json, which comes with muonkit: quark-antiquark luminosities of two protons, and how they depend
+on the rapidity y of the pair: the share of up-type quarks, and the excess of quarks that move along +z over antiquarks.
 
     python tests/simulation/dimuons/make_luminosities.py
 
@@ -16,6 +17,8 @@ from muonkit.simulation.dimuons.config import BEAMS
 from muonkit.simulation.dimuons.drell_yan import FILE, TABLE
 
 MASSES = np.geomspace(*TABLE, 60)
+RAPID_MASSES = np.geomspace(30, 400, 8)
+RAPIDITIES = np.linspace(0, 0.95, 20)  # in units of the largest one, ln(sqrt_s/m)
 STEPS = 1201  # in y = ln(x1/x2)/2
 FLAVOURS = {"up": (2, 4), "down": (1, 3, 5)}
 NNLO, LO = 20, 13  # PYTHIA's numbers; LO (NNPDF2.3) is its default
@@ -46,6 +49,27 @@ def luminosity(density: Any, quarks: tuple[int, ...], mass: float, sqrt_s: float
     return float(2 * np.sum(products) * (y[1] - y[0]))
 
 
+def directions(density: Any, quarks: tuple[int, ...], sqrt_s: float) -> tuple[FloatArray, FloatArray]:
+    """x1 q(x1) x2 qbar(x2) of quarks along +z, plus and minus that of antiquarks along +z; (masses, rapidities)."""
+
+    def value(sign: int, mass: float, rapidity: float) -> float:
+        y = rapidity * np.log(sqrt_s / mass)
+        x1, x2 = mass / sqrt_s * np.exp(y), mass / sqrt_s * np.exp(-y)
+        return sum(density.xf(sign * q, x1, mass**2) * density.xf(-sign * q, x2, mass**2) for q in quarks)
+
+    along, against = (np.array([[value(sign, m, y) for y in RAPIDITIES] for m in RAPID_MASSES]) for sign in (1, -1))
+    return along + against, along - against
+
+
+def rapid_table(number: int, sqrt_s: float) -> dict[str, list[list[float]]]:
+    """At RAPID_MASSES and RAPIDITIES: share of up-type quarks, excess of quarks along +z; sqrt_s [TeV]."""
+    density = parton_density(number)
+    both = {kind: directions(density, quarks, 1000 * sqrt_s) for kind, quarks in FLAVOURS.items()}
+    excess = {f"{kind}_excess": odd / even for kind, (even, odd) in both.items()}
+    arrays = {"up_share": both["up"][0] / (both["up"][0] + both["down"][0])} | excess
+    return {name: array.round(5).tolist() for name, array in arrays.items()}
+
+
 def table(number: int, sqrt_s: float) -> dict[str, list[float]]:
     """ln of the luminosity at MASSES, of up and of down quarks; sqrt_s [TeV]."""
     density = parton_density(number)
@@ -62,6 +86,9 @@ def main() -> None:
         "pythia": version("pythia8mc"),
         "mass": MASSES.round(6).tolist(),
         "log_luminosity": {f"{sqrt_s:g}": table(NNLO, sqrt_s) for sqrt_s in BEAMS},
+        "rapid_mass": RAPID_MASSES.round(6).tolist(),
+        "rapidity": RAPIDITIES.round(6).tolist(),
+        "rapid": {f"{sqrt_s:g}": rapid_table(NNLO, sqrt_s) for sqrt_s in BEAMS},
     }
     write_json(FILE, content)
     sys.stdout.write(f"{FILE}\n")

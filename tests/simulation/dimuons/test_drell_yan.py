@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
-from tests.simulation.dimuons import make_luminosities
+from tests.simulation.dimuons import make_luminosities, make_pythia_line
 
 from muonkit.calibration.config import Calibrate
 from muonkit.core.config import parse
@@ -108,6 +108,44 @@ def test_luminosities_move_the_peak_by_their_slope() -> None:
     low, high = sorted(Z.mass + np.array(slopes) * Z.width**2 / (8 * Z.mass))
     peak = mass[DrellYan(Z, 13.0, 60, 180, photon=False).density(mass).argmax()]
     assert low - 2e-4 < peak < high + 2e-4
+
+
+def far_from_the_pole(n: int, mass: float, y: float) -> np.ndarray:
+    """cos theta of mu- along the z axis."""
+    shape, flat = line(Z, 13.0, WINDOW), np.ones(n)
+    return -shape.cosines(mass * flat, y * flat, np.random.default_rng(9))
+
+
+def test_muons_are_distributed_as_1_plus_cos2() -> None:
+    cosine, n = far_from_the_pole(200_000, Z.mass, 0.0), 200_000
+    assert np.abs(cosine).max() <= 1
+    assert (cosine**2).mean() == pytest.approx(0.4, abs=4 * np.sqrt((9 / 35 - 0.16) / n))
+    assert cosine.mean() == pytest.approx(0, abs=4 * np.sqrt(0.4 / n))
+
+
+@pytest.mark.parametrize(("mass", "sign"), [(70.0, -1), (110.0, 1)])
+def test_mu_minus_goes_backwards_below_the_z_and_forwards_above(mass: float, sign: int) -> None:
+    forward, backward = (far_from_the_pole(100_000, mass, y).mean() for y in (2.0, -2.0))
+    assert sign * forward > 0.05
+    assert backward == pytest.approx(-forward, abs=4 * np.sqrt(0.8 / 1e5))
+
+
+def test_asymmetry_is_that_of_its_own_numbers() -> None:
+    """Mean of cos is alpha (integral of cos^2)/(integral of 1 + cos^2) = alpha/4."""
+    shape, one = line(Z, 13.0, WINDOW), np.ones(1)
+    alpha = drell_yan._asymmetry(shape, 105 * one, 2.2 * one)[0]
+    assert far_from_the_pole(200_000, 105.0, 2.2).mean() == pytest.approx(alpha / 4, abs=4 * np.sqrt(0.4 / 2e5))
+
+
+@pytest.mark.skipif(not pythia.available(), reason="pythia8mc is not installed: pip install 'muonkit[generators]'")
+def test_asymmetry_against_rapidity_and_mass_is_that_of_pythia() -> None:
+    n, shape = 60_000, DrellYan(Z, 13.0, 55, 300)
+    mass, y, cosine = make_pythia_line.decays(n, seed=31).T
+    ours = -shape.cosines(mass, y, np.random.default_rng(10))
+    for low, high in ((55, 85), (85, 97), (97, 300)):
+        chosen = (mass > low) & (mass < high) & (np.abs(y) > 1)
+        difference = np.sign(y[chosen]) * (cosine - ours)[chosen]
+        assert difference.mean() == pytest.approx(0, abs=4 * np.sqrt(0.8 / chosen.sum()))
 
 
 GENERATE = "[generate]\nevents = 100\n"
