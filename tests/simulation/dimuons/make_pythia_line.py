@@ -28,8 +28,11 @@ FILE = Path(__file__).with_name("pythia_line.json")
 EDGES = np.linspace(60, 180, 601)
 LOST = np.concatenate([[-1e-6], np.geomspace(1e-6, 1, 181)])
 LINE, BLOCKS = 8_000_000, 8
-EVENTS = {"z": 1_200_000, "z-initial": 80_000, "jpsi": 800_000, "upsilon1s": 800_000}
-ALPHA = {"running": 1, "thomson": -1}
+EVENTS = {
+    "running": {"z": 1_200_000, "z-initial": 80_000, "jpsi": 800_000, "upsilon1s": 800_000},
+    "thomson": {"z": 480_000, "jpsi": 400_000, "upsilon1s": 400_000},
+}
+ALPHA = {"running": 1, "thomson": 0}  # TimeShower:alphaEMorder
 HARD = ("WeakSingleBoson:ffbar2gmZ = on", "PDF:pSet = 20", "23:onMode = off", "23:onIfAny = 13", "Beams:eCM = 13000")
 SHOWER = ("PartonLevel:MPI = off", "HadronLevel:all = off", "BeamRemnants:primordialKT = off")
 
@@ -110,7 +113,7 @@ def main() -> None:
         jobs = {
             (name, alpha): [pool.submit(lost, name, alpha, n // BLOCKS, 1 + i) for i in range(BLOCKS)]
             for alpha in ALPHA
-            for name, n in EVENTS.items()
+            for name, n in EVENTS[alpha].items()
         }
         counts = np.sum([job.result() for job in lines], axis=0).tolist()
         losses = {" ".join(key): np.sum([job.result() for job in each], axis=0).tolist() for key, each in jobs.items()}
