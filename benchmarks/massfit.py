@@ -12,7 +12,7 @@ from muonkit.calibration import lineshape, massfit, referee
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
 from muonkit.calibration.response import gaussian_shapes
 from muonkit.core.particles import resonance
-from muonkit.simulation.dimuons.decays import sample_mass, sample_photon_share
+from muonkit.simulation.dimuons.decays import BreitWigner, sample_photon_share
 
 ENTRIES, BINS, WINDOW = 1500, 100, (2.92, 3.28)
 
@@ -23,7 +23,7 @@ def make_cells(count: int) -> CellData:
     edges = np.linspace(*WINDOW, BINS + 1)
     templates, counts = [], []
     for _ in range(count):
-        masses = sample_mass(resonance("jpsi"), 3000, rng)
+        masses = BreitWigner(resonance("jpsi")).sample(3000, rng)
         masses = masses * np.sqrt(1 - sample_photon_share(masses, rng))
         node, weight = compress(masses[masses > WINDOW[0] * 0.9])
         theta = np.array([1 + 1e-3 * rng.standard_normal(), rng.uniform(0.007, 0.02), 0.04, -1.5])

@@ -43,3 +43,5 @@ GLUCKSTERN = 0.005  # error of q/p against the formula: tracks are up to 0.01 ra
 TRACK_PULLS = (0.12, 0.09)  # mean and width - 1 of pulls of 1000 tracks: four standard deviations
 OUTLIERS_FOUND = 0.95  # tracks from 2 GeV whose outliers of 20 sigma and more, and only these, are left out
 OUTLIERS_WRONG = 0.01  # tracks that are called good with a good hit left out
+Z_LINE = 1.0  # 1e-5 of the mass: the goal; built-in line against PYTHIA's
+RADIATION = 1.0  # the same, built-in radiation against PYTHIA's with alpha(0)

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from muonkit.core.config import MOST_EVENTS, Edges, Section, Seed
 from muonkit.core.particles import WINDOW, ResonanceName, resonance
 from muonkit.io.config import Input
-from muonkit.simulation.dimuons.config import InjectedResolution, MassWindow, Spectrum
+from muonkit.simulation.dimuons.config import BeamEnergy, InjectedResolution, MassWindow, Spectrum, require_protons
 
 MAX_FAILED_SHARE = 0.05  # of the mass fits
 MOST_GIGABYTES = 0.5  # of the sums of all cells; several of them are in memory at a time
@@ -148,10 +148,12 @@ class Fit(Section):
 class Template(Section):
     """The built-in generator as the source of the template, where no simulation is given.
 
-    `events`: accepted pairs, about; without spectrum.pt_min it follows from the selection."""
+    `events`: accepted pairs, about; without spectrum.pt_min it follows from the selection. `sqrt_s` [TeV]: of the two
+    protons, for the line of the Z."""
 
     events: int = Field(2_000_000, gt=0, le=MOST_EVENTS)
     seed: Seed = 1
+    sqrt_s: BeamEnergy | None = None
     spectrum: Spectrum = Spectrum()
     resolution: InjectedResolution = InjectedResolution()
 
@@ -245,3 +247,12 @@ class Calibrate(Section):
                 ),
             )
         return tuple(each.with_binning(self.binning) for each in self.sample)
+
+    @model_validator(mode="after")
+    def _energy_has_a_use(self) -> Self:
+        for sample in self.samples:
+            try:
+                require_protons(sample.resonance.name, sample.template.sqrt_s)
+            except ValueError as error:
+                raise ValueError(f"template.{error}") from None
+        return self

@@ -95,6 +95,7 @@ def generator_config(config: Sample, name: ResonanceName) -> SimulateDimuons:
             events=template.events,
             seed=template.seed + names.index(name),
             resonance=name,
+            sqrt_s=template.sqrt_s,
             mass_window=config.resonance.mass_window,
         ),
         spectrum=spectrum,

@@ -13,6 +13,7 @@ from muonkit.core.particles import resonance
 from muonkit.data.dimuons import concatenate
 from muonkit.simulation.dimuons import decays
 from muonkit.simulation.dimuons.config import SimulateDimuons, Spectrum
+from muonkit.simulation.dimuons.decays import BreitWigner
 from muonkit.simulation.dimuons.generate import EventBlock, biased_curvature, generate, make_block
 
 PYTHIA = json.loads((Path(__file__).parent / "pythia_radiation.json").read_text())["radiation"]
@@ -31,7 +32,7 @@ def momentum(muon: kinematics.MuonArrays) -> np.ndarray:
 @NAMES
 def test_without_radiation_the_muons_carry_their_parent(name: str) -> None:
     pt, y, phi, rng = parents(5000)
-    plus, minus = decays.decay(resonance(name), pt, y, phi, False, rng)
+    plus, minus = decays.decay(BreitWigner(resonance(name)), pt, y, phi, False, rng)
     total = momentum(plus) + momentum(minus)
     assert np.allclose(np.hypot(total[0], total[1]), pt, rtol=1e-9)
     assert np.allclose(np.arctan2(total[1], total[0]), phi, atol=1e-9)
@@ -43,7 +44,7 @@ def test_decay_is_isotropic_in_the_rest_frame() -> None:
     """The muons of a J/psi at rest without radiation are flat in cos theta."""
     n = 200_000
     rng = np.random.default_rng(2)
-    plus, _ = decays.decay(resonance("jpsi"), np.full(n, 1e-6), np.zeros(n), np.zeros(n), False, rng)
+    plus, _ = decays.decay(BreitWigner(resonance("jpsi")), np.full(n, 1e-6), np.zeros(n), np.zeros(n), False, rng)
     z = np.tanh(plus.eta)
     assert z.mean() == pytest.approx(0, abs=4 / np.sqrt(3 * n))
     assert (z**2).mean() == pytest.approx(1 / 3, abs=4 * np.sqrt(4 / 45 / n))
@@ -74,7 +75,7 @@ def test_pt_spectrum_is_the_one_asked_for() -> None:
 
 def test_line_shape_has_its_median_at_the_pole_and_half_inside_the_width() -> None:
     z = resonance("z")
-    masses = decays.sample_mass(z, 200_000, np.random.default_rng(4))
+    masses = BreitWigner(z).sample(200_000, np.random.default_rng(4))
     assert np.median(masses) == pytest.approx(z.mass, abs=0.02)
     assert (np.abs(masses - z.mass) < z.width / 2).mean() == pytest.approx(0.5, abs=0.015)
 

@@ -13,6 +13,25 @@ PairMass = Annotated[float, Field(ge=0.01, le=10_000)]
 MassWindow = Annotated[tuple[PairMass, PairMass], AfterValidator(rising_pair)]
 
 
+BEAMS = (5.02, 7.0, 8.0, 13.0, 13.6)  # TeV, of the parton luminosities
+
+
+def _has_luminosities(sqrt_s: float) -> float:
+    if sqrt_s not in BEAMS:
+        raise ValueError(f"there are parton luminosities at {', '.join(f'{each:g}' for each in BEAMS)} TeV only")
+    return sqrt_s
+
+
+BeamEnergy = Annotated[float, AfterValidator(_has_luminosities)]
+USUAL_BEAMS = 13.0
+
+
+def require_protons(resonance: ResonanceName, sqrt_s: float | None) -> None:
+    """Raises ValueError if an energy is given for a resonance whose line does not depend on it."""
+    if sqrt_s is not None and resonance != "z":
+        raise ValueError(f"sqrt_s: changes the line of the z only, not that of {resonance}; leave it out")
+
+
 class Spectrum(Section):
     """Production: dN/dpT ~ pT (1 + (pT/pt_scale)^2)^-pt_power in [pt_min, pt_max] GeV, flat in |y| < y_max."""
 
@@ -85,16 +104,24 @@ class Background(Section):
 
 
 class Generate(Section):
-    """How many accepted pairs, from which resonance, by which engine; `truth`: write the generator muons."""
+    """How many accepted pairs, from which resonance, by which engine; `truth`: write the generator muons.
+
+    `sqrt_s` [TeV]: of the two protons, for the line of the Z; USUAL_BEAMS if none is given."""
 
     events: int = Field(gt=0, le=MOST_EVENTS)
     seed: Seed = 1
     resonance: ResonanceName = "jpsi"
+    sqrt_s: BeamEnergy | None = None
     mass_window: MassWindow | None = None
     radiation: bool = True
     engine: Literal["builtin", "pythia"] = "builtin"
     truth: bool = True
     block: int = Field(100_000, ge=1000, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _energy_has_a_use(self) -> Self:
+        require_protons(self.resonance, self.sqrt_s)
+        return self
 
     @property
     def reach(self) -> tuple[float, float]:

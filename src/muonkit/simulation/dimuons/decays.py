@@ -5,7 +5,11 @@ Radiation: the photon takes a share x of the squared mass, m^2 = (1 - x) M^2, wi
 (Yennie-Frautschi-Suura exponentiation of soft photons with the leading-logarithm hard spectrum; the collinear
 logarithm of a hard photon is that of the mass that is left). The photon is emitted
 in the rest frame of the two muons with the dipole's angular density 1/(1 - v^2 cos^2 theta), v the muon velocity.
-Decay isotropic (unpolarised). Line: relativistic Breit-Wigner in m^2, cut at +- 25 widths."""
+Line: relativistic Breit-Wigner in m^2, cut at +- 25 widths, and isotropic decay (unpolarised). `drell_yan` has line and
+decay of the Z at a proton collider."""
+
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -27,12 +31,32 @@ def sample_pt(spectrum: Spectrum, n: int, rng: np.random.Generator) -> FloatArra
     return spectrum.pt_scale * np.sqrt((low + rng.random(n) * (high - low)) ** (1 / power) - 1)
 
 
-def sample_mass(resonance: Resonance, n: int, rng: np.random.Generator) -> FloatArray:
-    """Mass before radiation [GeV] from a Breit-Wigner in m^2."""
-    pole, width = resonance.mass, resonance.width
-    reach = np.minimum(WIDTHS * width, 0.6 * pole)
-    low, high = (np.arctan(((pole + side * reach) ** 2 - pole**2) / (pole * width)) for side in (-1, 1))
-    return np.sqrt(pole**2 + pole * width * np.tan(low + (high - low) * rng.random(n)))
+class Line(Protocol):
+    """A line shape and its decay."""
+
+    def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Masses before radiation [GeV]."""
+
+    def cosines(self, mass: FloatArray, y: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """cos theta of mu+ to the z axis in the rest frame, for masses [GeV] and rapidities (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreitWigner:
+    """A Breit-Wigner in m^2, unpolarised."""
+
+    resonance: Resonance
+
+    def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Masses before radiation [GeV]."""
+        pole, width = self.resonance.mass, self.resonance.width
+        reach = np.minimum(WIDTHS * width, 0.6 * pole)
+        low, high = (np.arctan(((pole + side * reach) ** 2 - pole**2) / (pole * width)) for side in (-1, 1))
+        return np.sqrt(pole**2 + pole * width * np.tan(low + (high - low) * rng.random(n)))
+
+    def cosines(self, mass: FloatArray, y: FloatArray, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002
+        """Flat in -1 to 1, (n,)."""
+        return 2 * rng.random(len(mass)) - 1
 
 
 def radiator_exponent(mass: FloatArray | float) -> FloatArray:
@@ -57,32 +81,43 @@ def _refused(share: FloatArray, logarithm: FloatArray, trial: FloatArray) -> Boo
 
 
 def decay(
-    resonance: Resonance, pt: FloatArray, y: FloatArray, phi: FloatArray, radiation: bool, rng: np.random.Generator
+    line: Line, pt: FloatArray, y: FloatArray, phi: FloatArray, radiation: bool, rng: np.random.Generator
 ) -> tuple[MuonArrays, MuonArrays]:
     """Muons after radiation from parents of transverse momentum `pt` [GeV], rapidity `y` and azimuth `phi`."""
-    parent_mass = sample_mass(resonance, len(pt), rng)
+    parent_mass = line.sample(len(pt), rng)
     share = sample_photon_share(parent_mass, rng) if radiation else np.zeros(len(pt))
-    return decay_mass(parent_mass, share, pt, y, phi, rng)
+    cosine = line.cosines(parent_mass, y, rng)
+    return decay_mass(parent_mass, share, pt, y, phi, rng, cosine)
 
 
 def decay_mass(
-    parent_mass: FloatArray, share: FloatArray, pt: FloatArray, y: FloatArray, phi: FloatArray, rng: np.random.Generator
+    parent_mass: FloatArray,
+    share: FloatArray,
+    pt: FloatArray,
+    y: FloatArray,
+    phi: FloatArray,
+    rng: np.random.Generator,
+    cosine: FloatArray | None = None,
 ) -> tuple[MuonArrays, MuonArrays]:
-    """Muons of parents of given mass [GeV] whose photon takes the share `share` of the squared mass."""
-    plus, minus, photon = _decay_in_pair_frame(parent_mass, share, rng)
+    """Muons of parents of given mass [GeV] whose photon takes the share `share` of the squared mass.
+
+    `cosine`: of the angle between mu+ and z axis where the muons are at rest; flat if none are given."""
+    if cosine is None:
+        cosine = 2 * rng.random(len(parent_mass)) - 1
+    plus, minus, photon = _decay_in_pair_frame(parent_mass, share, cosine, rng)
     to_parent = _boost_vector(share, photon)
     to_lab = _lab_boost(parent_mass, pt, y, phi)
     return _muon(_boost(_boost(plus, *to_parent), *to_lab)), _muon(_boost(_boost(minus, *to_parent), *to_lab))
 
 
 def _decay_in_pair_frame(
-    parent_mass: FloatArray, share: FloatArray, rng: np.random.Generator
+    parent_mass: FloatArray, share: FloatArray, z: FloatArray, rng: np.random.Generator
 ) -> tuple[FourVector, FourVector, tuple[FloatArray, FloatArray, FloatArray]]:
-    """Muons back to back along a random axis; the photon's unit vector around that axis."""
+    """Muons back to back along an axis with the cosine z; the photon's unit vector around that axis."""
     n = len(parent_mass)
     e = parent_mass * np.sqrt(1 - share) / 2
     p = np.sqrt(e**2 - MUON_MASS**2)
-    z, azimuth = 2 * rng.random(n) - 1, 2 * np.pi * rng.random(n)
+    azimuth = 2 * np.pi * rng.random(n)
     r = np.sqrt(1 - z**2)
     cos_a, sin_a = np.cos(azimuth), np.sin(azimuth)
     axis = (r * cos_a, r * sin_a, z)

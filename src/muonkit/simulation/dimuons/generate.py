@@ -14,8 +14,8 @@ from muonkit.core.errors import InputError
 from muonkit.core.kinematics import MuonArrays, mass
 from muonkit.core.particles import Resonance, resonance
 from muonkit.data.dimuons import Dimuons, Identity
-from muonkit.simulation.dimuons import decays
-from muonkit.simulation.dimuons.config import PerEta, SimulateDimuons
+from muonkit.simulation.dimuons import decays, drell_yan
+from muonkit.simulation.dimuons.config import USUAL_BEAMS, Generate, PerEta, SimulateDimuons
 
 AHEAD = 8  # blocks asked for at once
 TRIED = 1_000_000  # pairs that must have been generated before too few accepted ones are a fault
@@ -99,13 +99,20 @@ def _signal(
     phi: FloatArray,
     rng: np.random.Generator,
 ) -> tuple[MuonArrays, MuonArrays]:
+    line = _line(config.generate, species)
     if config.generate.engine == "pythia":
         if not config.generate.radiation:
             raise InputError('generate.radiation: engine = "pythia" always radiates; use the built-in engine')
         from muonkit.simulation.dimuons import pythia
 
-        return pythia.decay(species.name, pt, y, phi, int(rng.integers(1, 900_000_000)))
-    return decays.decay(species, pt, y, phi, config.generate.radiation, rng)
+        return pythia.decay(species.name, pt, y, phi, int(rng.integers(1, 900_000_000)), line)
+    return decays.decay(line, pt, y, phi, config.generate.radiation, rng)
+
+
+def _line(choice: Generate, species: Resonance) -> decays.Line:
+    if species.name == "z":
+        return drell_yan.line(species, choice.sqrt_s or USUAL_BEAMS, choice.reach)
+    return decays.BreitWigner(species)
 
 
 def _choose(mask: BoolArray, yes: MuonArrays, no: MuonArrays) -> MuonArrays:

@@ -21,7 +21,7 @@ from muonkit.core.kinematics import MuonArrays
 from muonkit.core.particles import PDG_ID
 from muonkit.core.particles import resonance as pdg
 from muonkit.core.units import MUON_MASS
-from muonkit.simulation.dimuons.decays import sample_mass
+from muonkit.simulation.dimuons.decays import BreitWigner, Line
 
 MUON = 13
 UNDECAYED = 1  # the status of a particle that is still to decay
@@ -35,13 +35,16 @@ def available() -> bool:
     return find_spec("pythia8mc") is not None
 
 
-def decay(resonance: str, pt: FloatArray, y: FloatArray, phi: FloatArray, seed: int) -> tuple[MuonArrays, MuonArrays]:
+def decay(
+    resonance: str, pt: FloatArray, y: FloatArray, phi: FloatArray, seed: int, line: Line | None = None
+) -> tuple[MuonArrays, MuonArrays]:
     """mu+ and mu- after radiation from parents of transverse momentum `pt` [GeV], rapidity `y`, azimuth `phi`; (n,).
 
-    The same `seed` gives the same muons. Raises InputError for an unknown resonance or without PYTHIA."""
+    `line`: where their masses come from, by default a Breit-Wigner. The same `seed` gives the same muons.
+    Raises InputError for an unknown resonance or without PYTHIA."""
     if resonance not in PDG_ID:
         raise InputError(f'resonance {resonance!r}: not known to engine = "pythia"; known are {", ".join(PDG_ID)}')
-    mass = sample_mass(pdg(resonance), len(pt), random.stream(seed))
+    mass = (line or BreitWigner(pdg(resonance))).sample(len(pt), random.stream(seed))
     return decay_mass(resonance, mass, pt, y, phi, seed)
 
 
