@@ -23,7 +23,7 @@ def extraction() -> Extraction:
 def test_a_written_likelihood_has_the_minimum_and_the_covariance_of_the_fit(
     extraction: Extraction, tmp_path: Path
 ) -> None:
-    Likelihood.of(extraction).write(tmp_path / "likelihood.npz")
+    Likelihood.of([extraction]).write(tmp_path / "likelihood.npz")
     found = Likelihood.read(tmp_path / "likelihood.npz")
     assert found.names.tolist() == extraction.layout.names
     assert found.minimum == pytest.approx(extraction.chi2 / 2, rel=1e-12)
@@ -37,14 +37,14 @@ def test_a_written_likelihood_has_the_minimum_and_the_covariance_of_the_fit(
 
 
 def test_it_is_the_parabola_of_its_gradient_and_hessian(extraction: Extraction) -> None:
-    found = Likelihood.of(extraction)
+    found = Likelihood.of([extraction])
     shift = extraction.errors * np.random.default_rng(3).normal(size=len(extraction.vector))
     parabola = found.minimum + found.gradient @ shift + shift @ found.hessian @ shift / 2
     assert found(extraction.vector + shift) == pytest.approx(parabola, rel=1e-10)
 
 
 def test_every_residual_has_its_place(extraction: Extraction) -> None:
-    found = Likelihood.of(extraction)
+    found = Likelihood.of([extraction])
     cells = int(extraction.used.sum())
     assert [np.sum(found.kinds == kind) for kind in ("ln_mu", "sigma2", "prior")] == [cells, cells, 2]
     assert np.array_equal(found.cells[:cells], np.flatnonzero(extraction.used))
@@ -56,14 +56,14 @@ def test_every_residual_has_its_place(extraction: Extraction) -> None:
 
 def test_the_same_fit_gives_the_same_bytes(extraction: Extraction, tmp_path: Path) -> None:
     for name in "ab":
-        Likelihood.of(extraction).write(tmp_path / name)
+        Likelihood.of([extraction]).write(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 @pytest.mark.parametrize("fault", ["absent", "empty", "cut", "shape", "nan", "other"])
 def test_what_is_no_likelihood_is_refused_with_one_line(extraction: Extraction, tmp_path: Path, fault: str) -> None:
     path = tmp_path / "likelihood.npz"
-    Likelihood.of(extraction).write(path)
+    Likelihood.of([extraction]).write(path)
     content = path.read_bytes()
     arrays = dict(np.load(path))
     if fault == "absent":

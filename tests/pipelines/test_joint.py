@@ -208,3 +208,12 @@ def test_three_upsilon_in_one_window_with_wrong_yields(tmp_path: Path) -> None:
 def test_faults_of_other_resonances_are_lines(resonance: str, fault: str) -> None:
     with pytest.raises(InputError, match=fault):
         parse(f"{ALONE}[resonance]\n{resonance}\n{COMMON}", Calibrate, "calibrate.toml")
+
+
+def test_likelihood_knows_the_cells_of_both(joint: Run) -> None:
+    with np.load(joint.out / "likelihood.npz") as kept:
+        cells, kinds, residuals = (kept[name] for name in ("cells", "kinds", "residuals"))
+    table = pq.read_table(joint.out / "cells.parquet").to_pandas()
+    mass = (kinds == kinds[0]) & (cells >= 0)
+    assert len(np.unique(cells[mass])) == mass.sum() == table["pull"].notna().sum()
+    assert np.allclose(residuals[mass], table["pull"].to_numpy()[cells[mass]])

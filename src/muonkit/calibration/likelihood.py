@@ -7,6 +7,7 @@ then sigma^2 of all where the resolution was fitted) and of the priors, and J th
 small, so that the linear form is the likelihood. g is 0 but for parameters at a limit, which have no covariance."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -16,7 +17,7 @@ from scipy.sparse import csr_array
 
 from muonkit.calibration.extract import Extraction
 from muonkit.core import limits
-from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
 from muonkit.core.limits import reading
@@ -45,10 +46,11 @@ class Likelihood:
     jacobian: csr_array
 
     @classmethod
-    def of(cls, extraction: Extraction) -> Self:
-        """Of a fit."""
+    def of(cls, parts: Sequence[Extraction]) -> Self:
+        """Of a fit, whose `parts` are those of its samples."""
+        extraction = parts[0]
         residuals, jacobian = extraction.residuals, extraction.jacobian
-        kinds, cells = _places(extraction)
+        kinds, cells = _places(extraction, np.concatenate([part.used for part in parts]))
         return cls(
             np.array(extraction.layout.names),
             extraction.vector,
@@ -107,9 +109,10 @@ class Likelihood:
         return [*(f"{name} has a wrong shape" for name in wrong), *(f"{name} is not finite" for name in bad)]
 
 
-def _places(extraction: Extraction) -> tuple[AnyArray, IntArray]:
-    """What every residual is, and the row of its cell in cells.parquet."""
-    rows = np.flatnonzero(extraction.used)
+def _places(extraction: Extraction, used: BoolArray) -> tuple[AnyArray, IntArray]:
+    """What every residual is, and the row of its cell in cells.parquet, where the cells of the samples follow each
+    other; `used`: which were used (cells,)."""
+    rows = np.flatnonzero(used)
     blocks = KINDS[:2] if extraction.layout.fits_resolution else KINDS[:1]
     priors = len(extraction.residuals) - len(blocks) * len(rows)
     kinds = np.repeat([*blocks, KINDS[2]], [*(len(rows) for _ in blocks), priors])

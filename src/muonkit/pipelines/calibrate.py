@@ -60,7 +60,7 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     varied = export.variations(found, resolution(nominal, terms), systematics)
     reached = common_range([each.sample for each in data])
     export.write(out / CORRECTIONS, Content(varied, simulated[0].extraction.values, found.eta_edges, reached))
-    Likelihood.of(found).write(out / LIKELIHOOD)
+    Likelihood.of([each.extraction for each in nominal]).write(out / LIKELIHOOD)
     samples = [FittedSample(*each) for each in zip(study.names, nominal, pairs, pairs, corrected_pairs, strict=True)]
     result = CalibrationResult.of_samples(
         samples,
