@@ -213,7 +213,7 @@ def test_faults_of_other_resonances_are_lines(resonance: str, fault: str) -> Non
 def test_likelihood_knows_the_cells_of_both(joint: Run) -> None:
     with np.load(joint.out / "likelihood.npz") as kept:
         cells, kinds, residuals = (kept[name] for name in ("cells", "kinds", "residuals"))
-    table = pq.read_table(joint.out / "cells.parquet").to_pandas()
+    pulls = pq.read_table(joint.out / "cells.parquet")["pull"].to_numpy()
     mass = (kinds == kinds[0]) & (cells >= 0)
-    assert len(np.unique(cells[mass])) == mass.sum() == table["pull"].notna().sum()
-    assert np.allclose(residuals[mass], table["pull"].to_numpy()[cells[mass]])
+    assert len(np.unique(cells[mass])) == mass.sum() == np.isfinite(pulls).sum()
+    assert np.allclose(residuals[mass], pulls[cells[mass]])
