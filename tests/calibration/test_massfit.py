@@ -1,5 +1,7 @@
 """Mass fits: equal to iminuit, right errors, status as data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests import thresholds
@@ -107,3 +109,12 @@ def test_kernels_agree_for_narrow_resolution() -> None:
     data = cells(1, 10_000_000, narrow)
     mass_kernel, curvature = (massfit.fit_cells(data, FitOptions(name)).theta[0, 0] for name in ("mass", "curvature"))
     assert abs(mass_kernel - curvature) < 2e-6
+
+
+def test_start_values_do_not_change_the_result() -> None:
+    data = cells(60, 1500, seed=8)
+    options = massfit.prepare_options(data, FitOptions("curvature"))
+    near, far = (massfit.fit_cells(data, each) for each in (options, replace(options, quartiles=None)))
+    assert np.abs((near.theta - far.theta)[near.good] / near.errors[near.good])[:, :2].max() < thresholds.START
+    wide = massfit.start_values(cells(1, 10_000, THETA * [1, 2, 1, 1]), options)[0]
+    assert wide[1] == pytest.approx(2 * THETA[1], rel=0.1)
