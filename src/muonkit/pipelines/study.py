@@ -10,8 +10,10 @@ from muonkit.calibration.accumulate import CellMasses, CountSettings
 from muonkit.calibration.config import Calibrate
 from muonkit.calibration.derive import Derived, FitPlan, derive, plan_cells
 from muonkit.calibration.extract import NotFixedError
+from muonkit.calibration.massfit import FitOptions, prepare_options
 from muonkit.calibration.parameters import with_resolution
 from muonkit.calibration.result import CORRECTIONS, CalibrationResult, Peak, Provenance, ValidationResult
+from muonkit.calibration.toys import Coverage, ToyFits, coverage
 from muonkit.calibration.weights import notes
 from muonkit.core.config import parse, read_text
 from muonkit.core.files import check_folder, check_outputs
@@ -137,6 +139,13 @@ class Fitter:
             with suppress(NotFixedError):
                 return self("fit simulation", masses, fitted, template_errors=False)
         return self("fit simulation", masses, last, template_errors=False)
+
+    def coverage(self, derived: Derived, toys: int) -> Coverage | None:
+        """The errors of a fit against the spread of `toys` toys drawn from its curves."""
+        choice = self.plan.choice
+        options = prepare_options(derived.data, FitOptions(choice.kernel, choice.background))
+        priors = {str(name): value for name, value in choice.priors.items()}
+        return coverage(ToyFits(derived, options, priors), toys, self.runner.map("fit toys"))
 
     def counted_by(self, settings: CountSettings) -> "Fitter":
         """The same fits to masses in another window."""

@@ -15,19 +15,22 @@ from muonkit.pipelines.tables import NAMES, write_cells
 from muonkit.run.runner import Runner
 
 
-def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runner) -> ValidationResult:
-    """Run the validation into OUT/.
+def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runner, toys: int = 0) -> ValidationResult:
+    """Run the validation into OUT/; `toys`: how many are drawn to test the errors.
 
     Raises InputError for a configuration, files or corrections that cannot be used."""
     corrections = Corrections.open(corrections_path)
     require_own_corrections(corrections_path)
     with Study.open(config_path, out, runner, corrections_path) as study:
         _require_eta_range(corrections, study.config.binning.eta_edges, corrections_path)
-        done = study.workspace.finished(ValidationResult.FILE)
-        return ValidationResult.open(out) if done else examine(study, corrections, out)
+        if study.workspace.finished(ValidationResult.FILE):
+            kept = ValidationResult.open(out)
+            if toys in (0, kept.toys):
+                return kept
+        return examine(study, corrections, out, toys)
 
 
-def examine(study: Study, corrections: Corrections, out: Path) -> ValidationResult:
+def examine(study: Study, corrections: Corrections, out: Path, toys: int = 0) -> ValidationResult:
     """Count and fit before and after the corrections, and write OUT/."""
     template = study.count_template()
     data = study.count_data("count data", Count(), Count(corrections), look=True)
@@ -43,6 +46,8 @@ def examine(study: Study, corrections: Corrections, out: Path) -> ValidationResu
         after=scale_left(after.extraction, after.cells, corrections),
         fit=SampleFit.of_sample(after, corrected, before=pairs, after=corrected),
         parameters=ClosureFit.against(full.extraction) if full else None,
+        toys=toys,
+        coverage=fit.coverage(full or after, toys) if toys else None,
         rows_read=data.rows,
         muons=data.reach,
         resonance=study.peak,
