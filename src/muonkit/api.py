@@ -49,14 +49,15 @@ def calibrate(config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None 
 
 
 def validate(
-    config: AnyPath, corrections: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None
+    config: AnyPath, corrections: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None, toys: int = 0
 ) -> "ValidationResult":
-    """Corrections, a file or the folder of a calibration, tested on muons that did not make them, in `out`."""
+    """Corrections, a file or the folder of a calibration, tested on muons that did not make them, in `out`; the errors
+    are tested by `toys` toys."""
     from muonkit.pipelines.report import report
     from muonkit.pipelines.validate import validate
 
     with _running(jobs, work) as open_work:
-        result = validate(Path(config), _corrections(corrections), Path(out), open_work)
+        result = validate(Path(config), _corrections(corrections), Path(out), open_work, toys)
     report(Path(out))
     return result
 

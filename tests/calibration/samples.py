@@ -79,6 +79,14 @@ def fit(counts: Counts, parameters: tuple[str, ...] = ("A", "e", "M"), **options
     return derive(FitPlan(counts.settings, choice, counts.truth, merging, counts.simulation), counts.data)
 
 
+def fit_simulation(counts: Counts, parameters: tuple[str, ...] = ("A", "e", "M"), **options: Any) -> Derived:
+    """The simulation's own fit: its cells are its template."""
+    choice = Fit.model_validate({"parameters": parameters} | options)
+    merging = plan_cells(counts.simulation, counts.generator, counts.settings, choice.min_entries)
+    plan = FitPlan(counts.settings, choice, counts.truth, merging, counts.simulation)
+    return derive(plan, counts.simulation, template_errors=False)
+
+
 def truth(config: SimulateDimuons, parameters: tuple[str, ...], bins: int) -> np.ndarray:
     """The injected values in the order of the extraction."""
     everything = config.bias.model_dump() | config.resolution.model_dump()

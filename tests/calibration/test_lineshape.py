@@ -20,7 +20,7 @@ KERNELS = pytest.mark.parametrize("kernel", [*lineshape.GAUSSIAN.values(), SKEWE
 
 
 def compiled(theta: np.ndarray, kernel: Kernel) -> records.Density:
-    plan = records.MassFitPlan(EDGES, kernel.kind, theta, theta, theta, theta > 0, theta, 0.0, 0)
+    plan = records.MassFitPlan(EDGES, kernel.kind, theta, theta, theta > 0, theta, 0.0, 0)
     mean = float(np.average(NODE, weights=WEIGHT))
     cell = records.Cell(np.zeros(100), np.zeros(100), GAUSSIAN, kernel.kappa, kernel.growth, mean)
     template = records.Nodes(np.array([len(NODE)]), NODE, WEIGHT, WEIGHT, *np.zeros((3, len(NODE))))
@@ -54,8 +54,8 @@ def test_fewer_nodes_give_the_same_density() -> None:
     masses = np.sort(3.0969 - 0.3 * rng.random(300) ** 3)
     weight = rng.exponential(size=300)
     counts, none, zero = np.zeros((1, 100)), np.zeros(1), np.zeros(1, dtype=np.int64)
-    tables = np.zeros((1, records.INTERVALS, 4))
-    spectra = records.Spectra(counts, counts, np.array([0, 300]), masses, weight, weight, tables, none, zero, none)
+    tables, first = np.zeros((1, records.INTERVALS, 4)), np.array([0, 300])
+    spectra = records.Spectra(counts, counts, np.zeros((1, 4)), first, masses, weight, weight, tables, none, zero, none)
     few = records.Nodes(np.zeros(1, dtype=np.int64), *np.zeros((6, 602)))
     nodes.compress(spectra, 0, 300, THETA[1], few)
     count = few.size[0]

@@ -119,3 +119,12 @@ def test_cells_without_background_do_not_start_at_the_limit_of_the_slope() -> No
         emptied = replace(data, counts=np.where(inside, data.counts, 0))
         options = massfit.prepare_options(emptied, FitOptions("curvature"))
         assert abs(options.slope_prior[0]) < 50 / (EDGES[-1] - EDGES[0])
+
+
+def test_start_values_do_not_change_the_result() -> None:
+    data = cells(60, 1500, seed=8)
+    options = massfit.prepare_options(data, FitOptions("curvature"))
+    near, far = (massfit.fit_cells(data, each) for each in (options, replace(options, quartiles=None)))
+    assert np.abs((near.theta - far.theta)[near.good] / near.errors[near.good])[:, :2].max() < thresholds.START
+    wide = massfit.start_values(cells(1, 10_000, THETA * [1, 2, 1, 1]), options)[0]
+    assert wide[1] == pytest.approx(2 * THETA[1], rel=0.1)

@@ -82,3 +82,17 @@ def test_validation_of_other_corrections_is_not_shown(
     assert main([*arguments, str(tmp_path / "other.json.gz"), "-o", validation]) == 0
     assert main(["report", str(tmp_path / "out")]) == 2
     assert "validates other corrections" in capsys.readouterr().err
+
+
+def test_toys_test_the_errors(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["validate", str(run.folder / "calibrate.toml"), "--corrections", str(run.out / "corrections.json.gz")]
+    arguments += ["-o", str(tmp_path / "toys")]
+    with pytest.raises(SystemExit, match="2"):
+        main([*arguments, "--toys", "1"])
+    assert "2 to 100000" in capsys.readouterr().err
+    assert main([*arguments, "--toys", "12"]) in (0, 1)
+    assert "Spread over error, weak directions" in capsys.readouterr().out
+    content = json.loads((tmp_path / "toys" / "validation.json").read_text())
+    assert content["toys"] == content["coverage"]["toys"] + content["coverage"]["failed"] == 12
+    assert [row["name"] for row in content["coverage"]["rows"]][-2:] == ["strong directions", "weak directions"]
+    assert "coverage" in json.loads((tmp_path / "toys" / "report.json").read_text())["checks"]

@@ -70,10 +70,12 @@ class ScaleOff:
     error: float
 
 
-def scale_off(extraction: Extraction, extra: FloatArray | None = None) -> tuple[ScaleOff, ...]:
-    """How far the scale is off 1, at the momenta of SCALE_PT; `extra`: see `against_zero`."""
+def scale_off(
+    extraction: Extraction, extra: FloatArray | None = None, momenta: tuple[float, ...] = SCALE_PT
+) -> tuple[ScaleOff, ...]:
+    """How far the scale is off 1, at `momenta` [GeV]; `extra`: see `against_zero`."""
     layout, covariance = extraction.layout, extraction.covariance + (0 if extra is None else extra)
-    return tuple(_scale_off(layout, extraction.vector, covariance, pt) for pt in SCALE_PT)
+    return tuple(_scale_off(layout, extraction.vector, covariance, pt) for pt in momenta)
 
 
 def _scale_off(layout: ParameterLayout, vector: FloatArray, covariance: FloatArray, pt: float) -> ScaleOff:

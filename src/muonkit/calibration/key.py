@@ -8,6 +8,7 @@ from muonkit.calibration.diagnostics import Diagnostics
 from muonkit.calibration.quantities import QUANTITIES, shown
 from muonkit.calibration.reach import ReachCounts
 from muonkit.calibration.summary import ClosureFit, FitSummary, RowCounts, SampleFit
+from muonkit.calibration.toys import Coverage
 from muonkit.calibration.validate import ScaleLeft
 
 Content = dict[str, Any]
@@ -89,6 +90,13 @@ def scale_row(when: str, left: ScaleLeft) -> tuple[str, str]:
     """Mean scale and chi2 against 1."""
     mean = f"1 + ({(left.mean - 1) * 1e3:.3f} ± {left.mean_error * 1e3:.3f}) · 10⁻³"
     return f"Scale left, {when}", f"{mean}, χ²/ndf = {_chi2(left)}"
+
+
+def coverage_rows(found: Coverage) -> Rows:
+    """Spread of the toys over the reported errors."""
+    lost = f", {found.failed} failed" if found.failed else ""
+    rows = [(f"Spread over error, {row.name}", f"{row.ratio:.3f} ± {row.error:.3f}") for row in found.rows]
+    return [("Toys", f"{found.toys}{lost}"), *rows]
 
 
 def _chi2(tested: FitSummary | ScaleLeft) -> str:

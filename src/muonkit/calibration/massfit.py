@@ -21,8 +21,10 @@ from muonkit.calibration.response import Shapes, gaussian_shapes
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, sums
 
 PARAMETERS = ("mu", "sigma", "f_bkg", "slope")
-TOLERANCE = 1e-6  # estimated distance to the maximum in ln L: 1.4e-3 standard deviations
+TOLERANCE = 1e-5  # estimated distance to the maximum in ln L before the last step: 4.5e-3 standard deviations
 MAX_STEPS = 60
+INTERQUARTILE = 1.349  # of a Gaussian [sigma]
+FARTHER = 3.0  # how much larger or smaller than that of all cells the sigma may be that a fit starts from
 BATCH = 400
 
 
@@ -40,12 +42,14 @@ class FitStatus(IntEnum):
 @dataclass(frozen=True, slots=True)
 class FitOptions:
     """kernel: a key of `lineshape.KINDS`; background: whether there is one; start values in the order of PARAMETERS;
-    Gaussian constraint (mean, width) of the slope [1/GeV]."""
+    Gaussian constraint (mean, width) of the slope [1/GeV]; the three quartiles [GeV] of the masses that the start
+    values are of, if known."""
 
     kernel: str = "response"
     background: bool = True
     start: tuple[float, float, float, float] = (1.0, 0.012, 0.05, -1.0)
     slope_prior: tuple[float, float] = (-1.0, 10.0)
+    quartiles: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +168,37 @@ def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
     )
     nodes, shapes = (cells.first, cells.node, cells.weight, cells.variance), cells.shapes
     response = (shapes.tables, shapes.kappa, shapes.table, shapes.growth)
-    spectra = records.Spectra(cells.counts, cells.known, *nodes, *response)
+    spectra = records.Spectra(cells.counts, cells.known, start_values(cells, options), *nodes, *response)
     outputs = records.MassFits(*(getattr(result, field.name) for field in fields(CellFits)))
     kernel.fit_cells(spectra, _plan(cells.edges, options), outputs)
     return result
+
+
+def start_values(cells: CellData, options: FitOptions) -> FloatArray:
+    """Start values (cells, 4): those of the options; mu and sigma moved as the masses of a cell differ from those that
+    the options are of."""
+    start = np.tile(np.array(options.start) * [1, 1, options.background, 1], (len(cells), 1))
+    if options.quartiles is not None:
+        middle = (cells.edges[0] + cells.edges[-1]) / 2
+        low, median, high = quartiles(cells.counts, cells.edges).T / middle
+        of_all = np.array(options.quartiles) / middle
+        start[:, 0] += np.clip(median - of_all[1], -start[:, 1], start[:, 1])
+        sigma2 = start[:, 1] ** 2
+        wider = ((high - low) ** 2 - (of_all[2] - of_all[0]) ** 2) / INTERQUARTILE**2
+        start[:, 1] = np.sqrt(np.clip(sigma2 + wider, sigma2 / FARTHER**2, sigma2 * FARTHER**2))
+    return start
+
+
+def quartiles(counts: FloatArray, edges: FloatArray) -> FloatArray:
+    """The three quartiles (cells, 3) of histograms (cells, bins), flat within bins; in the unit of the edges."""
+    above, rows = np.cumsum(counts, axis=1), np.arange(len(counts))
+    places = []
+    for share in (0.25, 0.5, 0.75):
+        wanted = share * above[:, -1]
+        bins = np.minimum((above < wanted[:, None]).sum(axis=1), counts.shape[1] - 1)
+        outside = (above[rows, bins] - wanted) / np.maximum(counts[rows, bins], 1e-300)
+        places.append(edges[bins + 1] - np.clip(outside, 0, 1) * np.diff(edges)[bins])
+    return np.stack(places, axis=1)
 
 
 def _plan(edges: FloatArray, options: FitOptions) -> records.MassFitPlan:
@@ -175,7 +206,6 @@ def _plan(edges: FloatArray, options: FitOptions) -> records.MassFitPlan:
     return records.MassFitPlan(
         edges,
         KINDS[options.kernel],
-        np.array(options.start) * [1, 1, options.background, 1],
         np.array([0.8, 5e-4, 0.0, -steepest]),
         np.array([1.2, 0.3, 1.0, steepest]),
         np.array([True, True, options.background, options.background]),
@@ -197,7 +227,8 @@ def prepare_options(cells: CellData, options: FitOptions) -> FitOptions:
     slope = float(theta[3]) if plan.low[3] < theta[3] < plan.high[3] else options.start[3]
     start = (float(theta[0]), float(theta[1]), float(min(max(theta[2], 0.01), 0.5)), slope)
     width = float(cells.edges[-1] - cells.edges[0])
-    return replace(options, start=start, slope_prior=(slope, 1 / width))
+    middle = tuple(quartiles(whole.counts, cells.edges)[0].tolist())
+    return replace(options, start=start, slope_prior=(slope, 1 / width), quartiles=middle)
 
 
 Item = TypeVar("Item")

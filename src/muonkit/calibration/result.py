@@ -24,9 +24,11 @@ from muonkit.calibration.summary import (
     SampleFit,
     with_values,
 )
+from muonkit.calibration.toys import Coverage
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.calibration.verdict import (
     Verdict,
+    covers,
     extraction,
     failed_cells,
     notes_on_fit,
@@ -310,7 +312,7 @@ class ValidationResult(KeptResult):
 
     `before`, `after`: the scale left without and with the corrections; `fit`: that of A after them; `parameters`: all
     configured parameters after them, against 0, where there are more than A; `muons`: of the selected pairs, how many
-    the corrections reach."""
+    the corrections reach; `toys`: how many were asked for, to test the errors of these parameters: `coverage`."""
 
     FILE: ClassVar[str] = "validation.json"
 
@@ -324,12 +326,15 @@ class ValidationResult(KeptResult):
     warnings: tuple[str, ...]
     provenance: Provenance
     corrections_sha256: str
+    toys: int = 0
+    coverage: Coverage | None = None
     max_failed_share: float = MAX_FAILED_SHARE
 
     @property
     def verdict(self) -> Verdict:
         """The checks on this result."""
-        checks = (failed_cells(self.fit.cells, self.max_failed_share), validated(self.after))
+        covered = (covers(self.coverage),) if self.toys else ()
+        checks = (failed_cells(self.fit.cells, self.max_failed_share), validated(self.after), *covered)
         return Verdict(checks, (*self.warnings, *notes_on_fit(self.fit)))
 
     @property
@@ -342,7 +347,8 @@ class ValidationResult(KeptResult):
     def rows(self) -> key.Rows:
         """The scale left, as rows of a table."""
         scales = [key.scale_row("before", self.before), key.scale_row("after", self.after)]
-        return [*key.row_rows(self.rows_read), *key.reach_rows(self.muons), *scales]
+        covered = key.coverage_rows(self.coverage) if self.coverage else []
+        return [*key.row_rows(self.rows_read), *key.reach_rows(self.muons), *scales, *covered]
 
     def report(self) -> str:
         head = f"{self.status}: scale left in {len(self.after.eta_edges) - 1} eta bins on {self.resonance.name}"

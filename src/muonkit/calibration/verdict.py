@@ -9,6 +9,7 @@ from scipy.stats import chi2 as chi2_distribution
 from muonkit.calibration.closure import ZeroTest
 from muonkit.calibration.diagnostics import Correlation
 from muonkit.calibration.summary import CellCounts, ClosureFit, FitSummary, SampleFit
+from muonkit.calibration.toys import Coverage
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.core.result import Status
 
@@ -18,6 +19,7 @@ SIMULATION_P = 1e-3  # the simulation's own fit against 0
 SPLIT_P = 1e-3  # corrections of one half against the other half
 SAME_PULL = 0.5  # a closed loop on one sample leaves far less than a standard deviation
 VALIDATION_P = 1e-3  # scale against 1 on another resonance
+COVERAGE = 0.05  # spread of toys over the reported error, against 1
 CONDITION = 1e4
 CORRELATION = 0.95
 
@@ -144,6 +146,17 @@ def validated(after: ScaleLeft) -> Check:
         return Check("validation", True, f"The scale left on the validation sample is compatible with 1 (p = {p:.2g}).")
     sentence = f"The scale left on the validation sample differs from 1 (p = {p:.2g} < {VALIDATION_P:g})."
     return Check("validation", False, sentence)
+
+
+def covers(found: Coverage | None) -> Check:
+    """The errors against the spread of toys: beyond COVERAGE by more than two standard deviations is wrong."""
+    if found is None:
+        return Check("coverage", False, "The errors are not tested: the parameters of the toys could not be extracted.")
+    worst = max(found.rows, key=lambda row: abs(row.ratio - 1) - 2 * row.error)
+    size = f"spread of {found.toys} toys over error at worst {worst.ratio:.3f} ± {worst.error:.3f}, {worst.name}"
+    if abs(worst.ratio - 1) - 2 * worst.error <= COVERAGE:
+        return Check("coverage", True, f"The errors cover the spread of toys within {COVERAGE:.0%} ({size}).")
+    return Check("coverage", False, f"The errors do not cover the spread of toys within {COVERAGE:.0%} ({size}).")
 
 
 def notes_on_fit(fit: SampleFit) -> list[str]:

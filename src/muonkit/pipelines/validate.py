@@ -15,8 +15,8 @@ from muonkit.pipelines.tables import names, write_cells
 from muonkit.run.runner import Runner
 
 
-def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runner) -> ValidationResult:
-    """Run the validation into OUT/.
+def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runner, toys: int = 0) -> ValidationResult:
+    """Run the validation into OUT/; `toys`: how many are drawn to test the errors.
 
     Raises InputError for a configuration, files or corrections that cannot be used."""
     corrections = Corrections.open(corrections_path)
@@ -25,11 +25,14 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
         if len(study.samples) > 1:
             raise InputError(f"{config_path}: sample: a validation takes one sample; validate them one after the other")
         _require_eta_range(corrections, study.config.binning.eta_edges, corrections_path)
-        done = study.workspace.finished(ValidationResult.FILE)
-        return ValidationResult.open(out) if done else examine(study, corrections, out)
+        if study.workspace.finished(ValidationResult.FILE):
+            kept = ValidationResult.open(out)
+            if toys in (0, kept.toys):
+                return kept
+        return examine(study, corrections, out, toys)
 
 
-def examine(study: Study, corrections: Corrections, out: Path) -> ValidationResult:
+def examine(study: Study, corrections: Corrections, out: Path, toys: int = 0) -> ValidationResult:
     """Count and fit before and after the corrections, and write OUT/."""
     templates = study.count_template()
     (data,) = counted = study.count_data("count data", Count(), Count(corrections), look=True)
@@ -46,6 +49,8 @@ def examine(study: Study, corrections: Corrections, out: Path) -> ValidationResu
         after=scale_left(after.extraction, after.cells, corrections),
         fit=SampleFit.of_samples([FittedSample(name, after, corrected, pairs, corrected)]),
         parameters=ClosureFit.against(full.extraction) if full else None,
+        toys=toys,
+        coverage=fit.coverage(full or after, toys) if toys else None,
         rows_read=data.rows,
         muons=data.reach,
         resonance=study.samples[0].peak,

@@ -1,7 +1,8 @@
 """To the maximum of the likelihood of one cell.
 
 Newton's method with the observed information where it is positive, Fisher scoring where it is not; steps are halved
-until the likelihood rises. A background fraction that wants below 0 is held there together with its slope."""
+until the likelihood rises. The last step is so small that nothing is evaluated after it. A background fraction that
+wants below 0 is held there together with its slope."""
 
 import math
 
@@ -170,7 +171,10 @@ def climb(cell, nodes, plan, start, theta, free, expected, observed, density):
                 step[a] += observed[a, b] * score[b]
             distance += step[a] * score[a] * free[a]
         if distance < 2 * plan.tolerance:
-            return verdict(theta, plan), value
+            status = verdict(theta, plan)
+            for a in range(4):
+                theta[a] = min(max(theta[a] + step[a], plan.low[a]), plan.high[a])
+            return status, value + distance / 2
         rose = False
         for _ in range(12):
             moved = bounded_step(theta, step, plan, entries)

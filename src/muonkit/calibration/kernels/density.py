@@ -40,8 +40,8 @@ def place_nodes(theta, cell, kind, nodes):
 def sum_nodes(edge, theta, cell, kind, nodes, sums):
     """sums (6,) = sum of weight x (F, its derivatives by mu, sigma; mu mu, mu sigma, sigma sigma) at one edge."""
     x = 1 / edge if kind == CURVATURE else edge
-    sigma, kappa2 = theta[SIGMA], 2 * cell.kappa if kind == CURVATURE else 0.0
-    by_mu, by_sigma = 1 / theta[MU], 1 / sigma
+    by_mu, by_sigma = 1 / theta[MU], 1 / theta[SIGMA]
+    kappa2 = 2 * cell.kappa * theta[SIGMA] if kind == CURVATURE else 0.0
     s0 = s1 = s2 = s3 = s4 = s5 = 0.0
     for j in range(nodes.size[0]):
         moving = nodes.factor[j] * x
@@ -53,26 +53,28 @@ def sum_nodes(edge, theta, cell, kind, nodes, sums):
             s0 += weight
             continue
         value, first, second = look_up(cell.table, z)
-        z_mu = (moving if kind == CURVATURE else nodes.constant[j]) * by_mu
-        z_sigma = -z * by_sigma - kappa2 * nodes.width[j]
+        by_first, by_second = weight * first, weight * second
+        shift = moving if kind == CURVATURE else nodes.constant[j]  # mu dz/dmu
+        growth = z + kappa2 * nodes.width[j]  # -sigma dz/dsigma
         s0 += weight * value
-        s1 += weight * first * z_mu
-        s2 += weight * first * z_sigma
-        s3 += weight * second * z_mu * z_mu
-        s4 += weight * (second * z_sigma - first * by_sigma) * z_mu
-        s5 += weight * (second * z_sigma * z_sigma + first * by_sigma * (z * by_sigma - z_sigma))
-    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5] = s0, s1, s2, s3, s4, s5
+        s1 += by_first * shift
+        s2 += by_first * growth
+        s3 += by_second * shift * shift
+        s4 += (by_second * growth + by_first) * shift
+        s5 += (by_second * growth + by_first) * growth + by_first * z
+    sums[0], sums[1], sums[2] = s0, s1 * by_mu, -s2 * by_sigma
+    sums[3], sums[4], sums[5] = s3 * by_mu * by_mu, -s4 * by_sigma * by_mu, s5 * by_sigma * by_sigma
 
 
 @leaf
-def exponential(x, t):
-    """(e^(t x) - 1)/(e^t - 1), its first and second derivative with respect to t."""
+def exponential(x, t, e1):
+    """(e^(t x) - 1)/(e^t - 1), its first and second derivative with respect to t; e1 = e^t."""
     if abs(t) < SERIES_BELOW:
         y = x * (x - 1)
         value = x + t * y / 2 + t * t * y * (2 * x - 1) / 12 + t**3 * y * y / 24
         first = y / 2 + t * y * (2 * x - 1) / 6 + t * t * y * y / 8
         return value, first, y * (2 * x - 1) / 6 + t * y * y / 4
-    ex, e1 = math.exp(t * x), math.exp(t)
+    ex = math.exp(t * x)
     value = (ex - 1) / (e1 - 1)
     first = (x * ex - value * e1) / (e1 - 1)
     return value, first, (x * x * ex - (2 * first + value) * e1) / (e1 - 1)
@@ -83,8 +85,10 @@ def add_background(theta, edges, density):
     """Write the background's share of the window below every edge, with two derivatives by the slope."""
     bins = edges.size - 1
     width = edges[bins] - edges[0]
+    t = theta[SLOPE] * width
+    whole = math.exp(t)
     for i in range(bins + 1):
-        value, first, second = exponential((edges[i] - edges[0]) / width, theta[SLOPE] * width)
+        value, first, second = exponential((edges[i] - edges[0]) / width, t, whole)
         density.background[i, 0] = value
         density.background[i, 1] = first * width
         density.background[i, 2] = second * width * width

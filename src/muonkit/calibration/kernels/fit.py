@@ -36,16 +36,18 @@ def fit_cells(spectra, plan, fits):
             fit_cell(cell, spectra, c, nodes, own, fits, free, density)
             summarise(cell, nodes, own, c, density, fits)
         else:
-            fits.theta[c, :] = plan.start
+            fits.theta[c, :] = spectra.start[c]
             fits.status[c], fits.value[c], fits.chi2[c] = NO_ENTRIES, 0.0, 0.0
             fits.shares[c, :] = 0.0
 
 
 @part
 def summarise(cell, nodes, plan, c, density, fits):
-    """The density at the end of a fit, chi2, and what the template and the number of entries add to the errors."""
+    """chi2 and shares, and what the template and the number of entries add to the errors. `density` and `nodes` are
+    those of the last evaluation: a last step of a few thousandths of a standard deviation came after it."""
     theta, expected = fits.theta[c], fits.expected[c].copy()
-    evaluate(theta, cell, nodes, plan, density)
+    if fits.status[c] == NOT_CONVERGED:  # the last evaluation was a step that was refused
+        evaluate(theta, cell, nodes, plan, density)
     template_covariance(cell, nodes, plan, theta, expected, density, fits.template[c])
     for covariance in (fits.observed[c], fits.expected[c]):
         add_normalisation(cell, density, expected, covariance)
@@ -60,9 +62,7 @@ def with_room(plan, cell):
     entries = cell.counts.sum() - cell.known.sum()
     if plan.fitted[FRACTION]:
         low[FRACTION] = low[FRACTION] - ROOM * cell.known.min() * cell.known.size / entries
-    return MassFitPlan(
-        plan.edges, plan.kind, plan.start, low, plan.high, plan.fitted, plan.prior, plan.tolerance, plan.max_steps
-    )
+    return MassFitPlan(plan.edges, plan.kind, low, plan.high, plan.fitted, plan.prior, plan.tolerance, plan.max_steps)
 
 
 @part
@@ -96,7 +96,7 @@ def cell_of(spectra, c):
 @part
 def fit_cell(cell, spectra, c, nodes, plan, fits, free, density):
     """Fit with nodes for the resolution expected, once more where it is found to be much better."""
-    theta, start = fits.theta[c], plan.start.copy()
+    theta, start = fits.theta[c], spectra.start[c].copy()
     sigma = start[SIGMA]
     for _ in range(4):
         compress(spectra, spectra.first[c], spectra.first[c + 1], sigma, nodes)

@@ -14,12 +14,11 @@ INTERVALS = int(2 * END * STEPS)
 
 
 class MassFitPlan(NamedTuple):
-    """What is common to all cells: mass edges, kernel, start, limits, which of the four parameters are fitted,
+    """What is common to all cells: mass edges, kernel, limits, which of the four parameters are fitted,
     constraint (mean, width) of the slope, tolerance in ln L, most steps."""
 
     edges: npt.NDArray[np.float64]
     kind: int
-    start: npt.NDArray[np.float64]
     low: npt.NDArray[np.float64]
     high: npt.NDArray[np.float64]
     fitted: npt.NDArray[np.bool_]
@@ -29,13 +28,14 @@ class MassFitPlan(NamedTuple):
 
 
 class Spectra(NamedTuple):
-    """All cells: counts (cells, bins), and the part of them whose expectation is known; masses (nodes,) of the template
-    [GeV], their weights and variances; the nodes of cell c are first[c] : first[c + 1]. Tables (tables, INTERVALS, 4)
-    of F as cubic polynomials, and kappa (tables,); of every cell its table and growth (cells,): the relative width of a
-    node is sigma (m/m_mean)^growth."""
+    """All cells: counts (cells, bins), and the part of them whose expectation is known; start values (cells, 4); masses
+    (nodes,) of the template [GeV], their weights and variances; the nodes of cell c are first[c] : first[c + 1]. Tables
+    (tables, INTERVALS, 4) of F as cubic polynomials, and kappa (tables,); of every cell its table and growth (cells,):
+    the relative width of a node is sigma (m/m_mean)^growth."""
 
     counts: npt.NDArray[np.float64]
     known: npt.NDArray[np.float64]
+    start: npt.NDArray[np.float64]
     first: npt.NDArray[np.int64]
     nodes: npt.NDArray[np.float64]
     weights: npt.NDArray[np.float64]
