@@ -71,7 +71,7 @@ class Run:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("calibration")
     simulate(folder, "data.parquet", seed=51, truth="false", background=0.03, **INJECTED)
-    simulate(folder, "simulation.parquet", seed=52, a=0.010)
+    simulate(folder, "simulation.parquet", seed=53, a=0.010)
     (folder / "calibrate.toml").write_text(CALIBRATE)
     assert main(["calibrate", str(folder / "calibrate.toml"), "-o", str(folder / "out"), "--jobs", "2"]) == 0
     return Run(folder, folder / "out", json.loads((folder / "out" / "calibration.json").read_text()))

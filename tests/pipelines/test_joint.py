@@ -61,9 +61,9 @@ def joint(tmp_path_factory: pytest.TempPathFactory) -> Run:
     simulate(folder, "jpsi.parquet", seed=61, truth="false", events=150_000, background=0.03, **INJECTED)
     simulate(folder, "jpsi-simulation.parquet", seed=62, events=150_000)
     simulate(
-        folder, "z.parquet", seed=63, truth="false", background=0.01, slope=-0.02, events=40_000, **high, **INJECTED
+        folder, "z.parquet", seed=63, truth="false", background=0.01, slope=-0.02, events=80_000, **high, **INJECTED
     )
-    simulate(folder, "z-simulation.parquet", seed=64, events=300_000, **high)
+    simulate(folder, "z-simulation.parquet", seed=64, events=600_000, **high)
     return calibrated(folder, "joint", COMMON + JPSI + Z)
 
 
