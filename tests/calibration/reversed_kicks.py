@@ -1,4 +1,4 @@
-"""`python -m tests.calibration.reversed_kicks`: the own fit of a simulation of which most chance is removed; docs/results.md.
+"""`python -m tests.calibration.reversed_kicks`: the simulation's own fit, without most of the chance; docs/results.md.
 
 Every simulated pair stands in the sample twice, with kicks of opposite sign. The fit must find no scale."""
 
