@@ -9,7 +9,7 @@ from muonkit.calibration import lineshape, massfit
 from muonkit.calibration.massfit import CellData, FitOptions
 from muonkit.calibration.response import gaussian_shapes
 from muonkit.core.particles import WINDOW, resonance
-from muonkit.simulation.dimuons.decays import sample_mass, sample_photon_share
+from muonkit.simulation.dimuons.decays import BreitWigner, sample_photon_share
 
 GROWTH, SIGMA = 0.264, 0.01  # a public study of a Z fit: width ~ m^1.264
 
@@ -17,7 +17,7 @@ GROWTH, SIGMA = 0.264, 0.01  # a public study of a Z fit: width ~ m^1.264
 def shift(name: str, growth: float) -> float:
     """mu - 1 that a kernel without growth finds in the expected counts of one with it."""
     rng, window = np.random.default_rng(6), WINDOW[name]
-    masses = sample_mass(resonance(name), 400_000, rng)
+    masses = BreitWigner(resonance(name)).sample(400_000, rng)
     masses = masses * np.sqrt(1 - sample_photon_share(masses, rng))
     masses = masses[(masses > 0.88 * window[0]) & (masses < 1.12 * window[1])]
     key, inverse = np.unique(np.floor(np.log(masses) / 1e-3), return_inverse=True)

@@ -37,7 +37,8 @@ def extraction(fitted: tuple[str, ...]) -> Extraction:
     vector = 10 * errors * rng.normal(size=size)
     layout = ParameterLayout(fitted, BINS)
     nothing, none = np.zeros(0), csr_array((0, size))
-    return Extraction(layout, EDGES, vector, covariance, 0.0, 1, nothing, np.zeros(0, np.bool_), (), nothing, none)
+    unused = np.zeros(0, np.bool_)
+    return Extraction(layout, EDGES, vector, covariance, 0.0, 1, nothing, unused, (), nothing, nothing, none)
 
 
 def read_back(path: Path, correction: str) -> dict[str, FloatArray]:

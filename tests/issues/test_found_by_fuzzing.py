@@ -1,5 +1,7 @@
 """Inputs that once ended in a traceback, a warning or endless work."""
 
+import gzip
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +11,12 @@ import pytest
 from tests.io import nano
 from tests.io.pairs import columns
 
+from muonkit.calibration import export
+from muonkit.calibration.bias import Bias
+from muonkit.calibration.export import Corrections
+from muonkit.calibration.parameters import ParameterValues
+from muonkit.calibration.resolution import Resolution
+from muonkit.calibration.schema import Content
 from muonkit.cli import main, simulate
 from muonkit.core.config import parse
 from muonkit.core.errors import InputError
@@ -88,3 +96,16 @@ def test_a_lack_of_memory_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setattr(simulate, "run", full)
     assert main(["simulate", "dimuons", "x.toml", "-o", "x.parquet"]) == 3
     assert "not enough memory" in capsys.readouterr().err
+
+
+def test_corrections_without_a_value_for_a_muon_are_refused(tmp_path: Path) -> None:
+    """A binning that ends in an error instead of an edge."""
+    path, bins = tmp_path / "corrections.json.gz", np.array([-2.4, 0.0, 2.4])
+    values = ParameterValues(Bias(*np.zeros((3, 2))), Resolution(*np.full((4, 2), 1e-3)))
+    export.write(path, Content({"nominal": values}, values, bins, np.tile([3.0, 30.0], (2, 1))))
+    content = json.loads(gzip.decompress(path.read_bytes()))
+    (scale,) = [each for each in content["corrections"] if each["name"] == "scale"]
+    scale["data"]["content"][0]["value"] |= {"edges": [-2.4, 0.0, 1.0], "flow": "error"}
+    path.write_bytes(gzip.compress(json.dumps(content).encode()))
+    with pytest.raises(InputError, match=r"corrections\.json\.gz: "):
+        Corrections.open(path).factor(np.array([10.0]), np.array([2.0]), np.array([1]))

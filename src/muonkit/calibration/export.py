@@ -22,6 +22,7 @@ from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_gzip
 from muonkit.core.kinematics import MuonArrays
+from muonkit.core.limits import reading
 from muonkit.data.dimuons import Dimuons
 from muonkit.io import corrections as io_corrections
 from muonkit.io.corrections import read_corrections
@@ -220,8 +221,7 @@ class Corrections:
     def validity(self, correction: str, pt: FloatArray, eta: FloatArray) -> IntArray:
         """Codes (n,) of `reach`, CALIBRATED to OUTSIDE, of muons of pT [GeV] and eta (n,) for `correction`: scale,
         resolution, smear, or stretch, which takes the generated pT."""
-        codes: IntArray = self._set()[0]["validity"].evaluate(correction, eta, pt).astype(np.int64)
-        return codes
+        return self._evaluated("validity", correction, eta, pt).astype(np.int64)
 
     def factor(self, pt: FloatArray, eta: FloatArray, charge: IntArray, variation: str | None = None) -> FloatArray:
         """Corrected pT / pT (n,) of muons of pT [GeV], eta, charge (n,); 1 outside the eta range."""
@@ -253,8 +253,14 @@ class Corrections:
     def _where_inside(self, correction: str, eta: FloatArray, *arguments: Any) -> FloatArray:
         inside, result = self.inside(eta), np.ones(len(eta))
         chosen = [value if isinstance(value, str) else value[inside] for value in arguments]
-        result[inside] = self._set()[0][correction].evaluate(*chosen)
+        result[inside] = self._evaluated(correction, *chosen)
         return result
+
+    def _evaluated(self, correction: str, *arguments: Any) -> FloatArray:
+        """What correctionlib gives. Raises InputError where a node of the file has no value for these arguments."""
+        with reading(str(self.path), "file of corrections"):
+            values: FloatArray = self._set()[0][correction].evaluate(*arguments)
+            return values
 
     def reach_of(self, table: Dimuons) -> ReachCounts:
         """How many muons of the pairs `scale` reaches."""

@@ -6,7 +6,6 @@ x are the fitted parameters, x0 their values; r are the residuals in standard de
 then sigma^2 of all where the resolution was fitted) and of the priors, and J their derivatives, sparse. Biases are
 small, so that the linear form is the likelihood. g is 0 but for parameters at a limit, which have no covariance."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -74,10 +73,8 @@ class Likelihood:
         """Write an npz file, atomically. Raises OSError if the folder cannot be written."""
         plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "jacobian"}
         sparse = {f"jacobian_{name}": getattr(self.jacobian, name) for name in ("data", "indices", "indptr")}
-        stream = io.BytesIO()
-        np.savez_compressed(stream, allow_pickle=False, schema=np.array(SCHEMA), **plain, **sparse)
-        with atomic(path) as temporary:
-            temporary.write_bytes(stream.getvalue())
+        with atomic(path) as temporary, temporary.open("wb") as stream:
+            np.savez_compressed(stream, allow_pickle=False, schema=np.array(SCHEMA), **plain, **sparse)
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -12,6 +12,7 @@ from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.report.figures import MassSpectrum
 
 Columns = Mapping[str, AnyArray]
+STEEPEST = 50.0  # |slope x window| of a fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def spectrum(tables: CellTables, cell: int, eta_edges: FloatArray) -> MassSpectr
     cells, edges, counts, variances = tables.cells, tables.edges, tables.counts[cell], tables.variances[cell]
     theta = np.array([cells[name][cell] for name in PARAMETERS])
     width = edges[-1] - edges[0]
-    value, _ = exponential((edges - edges[0]) / width, theta[3] * width)
+    value, _ = exponential((edges - edges[0]) / width, float(np.clip(theta[3] * width, -STEEPEST, STEEPEST)))
     total = counts.sum()
     background = total * theta[2] * np.diff(value)
     return MassSpectrum(edges, counts, variances, tables.curves[cell], background, _lines(tables, cell, eta_edges))

@@ -67,4 +67,4 @@ def test_a_value_without_meaning_is_one_line_that_names_its_key(lines: str, said
 
 def test_events_have_an_upper_bound() -> None:
     with pytest.raises(InputError, match=r"generate\.events"):
-        parse("[generate]\nevents = 99_999_999_999_999_999_999\n", SimulateDimuons)
+        parse("[generate]\nevents = 9_000_000_000_000_000_000\n", SimulateDimuons)
