@@ -238,7 +238,7 @@ def test_layers_without_material_cannot_get_more_of_it(belle2):
         ),
         ('kind = "misalign"\nlayers = "TOB/*"\ntranslation = [1e308, 0, 0]', "translation.0: .*less than or equal to"),
         ('kind = "misalign"\nlayers = "TOB/*"\nrotation = [0, 0, 90]', "rotation.2: .*less than or equal to 10"),
-        ('kind = "scatter"\nlayers = "TOB/*"\nseed = 9000000000000000000', "seed: .*less than"),
+        ('kind = "scatter"\nlayers = "TOB/*"\nseed = 9223372036854775808', "a whole number is beyond 64 bits"),
         ('kind = "scatter"\nlayers = "TOB/*"\ntranslation = [-1, 0, 0]', "translation.0: .*greater than or equal to 0"),
         ('kind = "field"\nfactor = 0', "factor: .*greater than"),
         ('kind = "field"\nfactor = true', "factor: .*valid number"),
