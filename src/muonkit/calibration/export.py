@@ -15,14 +15,14 @@ from muonkit.calibration import schema
 from muonkit.calibration.bias import corrected_pt
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.parameters import ParameterLayout, ParameterValues
-from muonkit.calibration.reach import ReachCounts
+from muonkit.calibration.reach import CALIBRATED, OUTSIDE, ReachCounts
 from muonkit.calibration.resolution import Resolution, smearing, stretching, variance
 from muonkit.calibration.schema import INPUTS, KEY, Content
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_gzip
 from muonkit.core.kinematics import MuonArrays
-from muonkit.core.limits import reading
+from muonkit.core.limits import reading, shown
 from muonkit.data.dimuons import Dimuons
 from muonkit.io import corrections as io_corrections
 from muonkit.io.corrections import read_corrections
@@ -180,7 +180,7 @@ class Corrections:
         try:
             fault = _inputs_fault(corrections._set()[1])
         except FAULTS as error:
-            raise InputError(f"{path}: not corrections of muonkit ({error}); {AGAIN}") from error
+            raise InputError(f"{path}: not corrections of muonkit ({shown(str(error))}); {AGAIN}") from error
         if fault:
             raise InputError(f"{path}: {fault}")
         names = corrections.variation_names
@@ -209,9 +209,10 @@ class Corrections:
     def variations_of(self, correction: str) -> list[str]:
         """Variations of scale, resolution, smear or stretch. All but scale have nominal alone if the resolution of the
         data was not fitted."""
-        data = self._correction(correction)["data"]
-        tree = data["content"] if data["nodetype"] == "transform" else data
-        return [entry["key"] for entry in tree["content"]]
+        with reading(str(self.path), "file of corrections"):
+            data = self._correction(correction)["data"]
+            tree = data["content"] if data["nodetype"] == "transform" else data
+            return [entry["key"] for entry in tree["content"]]
 
     def inside(self, eta: FloatArray) -> BoolArray:
         """Which muons (n,) the corrections cover."""
@@ -221,7 +222,10 @@ class Corrections:
     def validity(self, correction: str, pt: FloatArray, eta: FloatArray) -> IntArray:
         """Codes (n,) of `reach`, CALIBRATED to OUTSIDE, of muons of pT [GeV] and eta (n,) for `correction`: scale,
         resolution, smear, or stretch, which takes the generated pT."""
-        return self._evaluated("validity", correction, eta, pt).astype(np.int64)
+        codes = self._evaluated("validity", correction, eta, pt).astype(np.int64)
+        if np.any((codes < CALIBRATED) | (codes > OUTSIDE)):
+            raise InputError(f"{self.path}: 'validity' has other codes than {CALIBRATED} to {OUTSIDE}; {AGAIN}")
+        return codes
 
     def factor(self, pt: FloatArray, eta: FloatArray, charge: IntArray, variation: str | None = None) -> FloatArray:
         """Corrected pT / pT (n,) of muons of pT [GeV], eta, charge (n,); 1 outside the eta range."""

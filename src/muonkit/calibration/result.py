@@ -170,7 +170,7 @@ class KeptResult(Result):
             return cls.from_json(content, load(path.with_name("config.toml"), Calibrate).fit.max_failed_share)
         except KeyError as error:
             raise InputError(f"{path}: {error.args[0]} missing. {AGAIN}") from error
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: cannot be read ({error}). {AGAIN}") from error
 
 

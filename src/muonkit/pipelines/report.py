@@ -18,7 +18,7 @@ from muonkit.core.result import Result, Status
 from muonkit.io.columns import read_columns, read_masses
 from muonkit.pipelines import tables
 from muonkit.report import labels, page
-from muonkit.report.masses import CellTables
+from muonkit.report.masses import NEEDED, CellTables
 from muonkit.report.page import FinishedRun, Outcome
 
 COMMAND = {
@@ -140,6 +140,7 @@ def _tables(out: Path, samples: Iterable[str]) -> dict[str, CellTables]:
     files = tables.masses_and_curves(tuple(samples))
     try:
         cells = read_columns(out / tables.CELLS)
+        _require_columns(cells)
         parts = {name: _rows(cells, cells["sample"] == name) for name in files} if len(files) > 1 else {}
         return {name: _of_sample(out, name, parts.get(name, cells), *each) for name, each in files.items()}
     except (OSError, ValueError, EOFError) as error:
@@ -148,6 +149,11 @@ def _tables(out: Path, samples: Iterable[str]) -> dict[str, CellTables]:
 
 def _rows(cells: Mapping[str, AnyArray], rows: AnyArray) -> dict[str, AnyArray]:
     return {column: values[rows] for column, values in cells.items()}
+
+
+def _require_columns(cells: Mapping[str, AnyArray]) -> None:
+    if missing := [name for name in NEEDED if name not in cells]:
+        raise ValueError(f"{tables.CELLS}: no column {', '.join(missing)}")
 
 
 def _of_sample(out: Path, name: str, cells: Mapping[str, AnyArray], masses: str, curves: str) -> CellTables:

@@ -12,6 +12,7 @@ from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.report.figures import MassSpectrum
 
 Columns = Mapping[str, AnyArray]
+NEEDED = ("status", "entries", "chi2", "pull", "pt_plus", "pt_minus", "mu", "mu_error", "sigma", "sigma_error")
 STEEPEST = 50.0  # |slope x window| of a fit
 
 
