@@ -23,6 +23,7 @@ from muonkit.core.errors import InputError
 from muonkit.io import copying_root
 from muonkit.io.checks import examine
 from muonkit.io.chunks import Chunk
+from muonkit.io.klm import SPLIT_COVARIANCE, checked_tracks, open_tracks
 from muonkit.io.pairs import integers
 from muonkit.io.root import KIND
 from muonkit.muid.classifier.config import EvaluateClassifier, TrainClassifier
@@ -109,3 +110,20 @@ def test_corrections_without_a_value_for_a_muon_are_refused(tmp_path: Path) -> N
     path.write_bytes(gzip.compress(json.dumps(content).encode()))
     with pytest.raises(InputError, match=r"corrections\.json\.gz: "):
         Corrections.open(path).factor(np.array([10.0]), np.array([2.0]), np.array([1]))
+
+
+def test_numbers_of_tracks_that_nothing_can_have_are_none(tmp_path: Path) -> None:
+    """As NaN they are counted with the tracks that cannot be followed; their squares would overflow."""
+    path = tmp_path / "tracks.csv"
+    names = ("event", "track", "charge", "x", "y", "z", "px", "py", "pz", *SPLIT_COVARIANCE)
+    row = [1, 1, 1, 1e300, 50, 0, -1e16, 1, 0, *np.full(21, 1e200)]
+    path.write_text(",".join(names) + "\n" + ",".join(map(str, row)) + "\n")
+    tracks, _ = checked_tracks(open_tracks(path, {}), 0, 1)
+    assert np.isnan(tracks.states.position[0]).tolist() == [True, False, False]
+    assert np.isnan(tracks.states.momentum[0]).tolist() == [True, False, False]
+    assert np.isnan(tracks.states.covariance).all()
+
+
+def test_a_tree_without_columns_is_left_out_and_named() -> None:
+    table = SimpleNamespace(branches=[], title="", keys=lambda recursive: [])
+    assert list(copying_root.Copied("x.root", table, "TTree", None, "Empty").rows([(slice(0, 1), {})], 1))

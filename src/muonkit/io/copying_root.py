@@ -80,6 +80,8 @@ class Copied:
         for rows, new in pieces:
             with reading(self.name, root.KIND):
                 content = _content(self.table, names, rows, new)
+            if not content:
+                return lost or ["all, for it has no columns"]
             writer = writer or self._made(content, count)
             writer.extend(content)
         return lost

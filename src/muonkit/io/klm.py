@@ -39,6 +39,7 @@ INTEGERS = ("event", "track", "pdg_id", "experiment", "run", "region", "section"
 IDS = ("event", "track")
 UPPER = np.triu_indices(6)
 PLACES = 1 << 31  # more than there are modules anywhere
+LARGEST = 1e15  # of a length, a momentum, a time or a covariance
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ def _upper(file: KLMFile, columns: Mapping[str, AnyArray], n: int) -> FloatArray
     if upper.shape[1] != 21:
         found = f"{upper.shape[1]} numbers per row, not the 21 of the upper triangle"
         raise InputError(f"{file.name}: column '{COVARIANCE}' holds {found}; mend it")
-    return upper
+    return _measured(upper)
 
 
 def read_hits(file: KLMFile, start: int, stop: int) -> KLMHits:
@@ -242,9 +243,14 @@ def read_truth(file: KLMFile, start: int, stop: int) -> KLMTruth:
 
 def _number(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> FloatArray:
     try:
-        return np.asarray(columns[name], dtype=np.float64)
+        return _measured(np.asarray(columns[name], dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise InputError(f"{file.name}: column '{name}' does not hold numbers. Mend the file.") from error
+
+
+def _measured(values: FloatArray) -> FloatArray:
+    """The values, with NaN for those that nothing can be and whose products would overflow."""
+    return np.where(np.abs(values) > LARGEST, np.nan, values)
 
 
 def _place(file: KLMFile, columns: Mapping[str, AnyArray], name: str) -> IntArray:

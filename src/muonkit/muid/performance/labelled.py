@@ -15,6 +15,7 @@ from muonkit.muid.likelihood.outcome import NOT_REACHED
 from muonkit.muid.performance.config import Performance, TrackSelection
 from muonkit.muid.performance.score import TRANSFORMS, delta
 
+MOST = 1 << 31  # of a number of layers or hits, an outcome or a bit pattern: more is none
 NUMBERS = (
     *("outcome", "is_forward", "ext_layer_pattern", "hit_layer_pattern"),
     *("barrel_ext_layer", "endcap_ext_layer", "barrel_hit_layer", "endcap_hit_layer", "ndof"),
@@ -75,9 +76,10 @@ def scores(table: Mapping[str, AnyArray], config: Performance) -> FloatArray:
 def muid_tracks(table: Mapping[str, AnyArray], charge: FloatArray) -> MuidTracks:
     """As identification saw them; efficiencies are not in the table and taken as 1."""
     default = dict.fromkeys(NUMBERS, 0) | {name: -1 for name in NUMBERS if name.endswith("layer")}
-    columns: dict[str, AnyArray] = {
-        name: np.nan_to_num(table[name].astype(np.float64), nan=default[name]).astype(np.int64) for name in NUMBERS
-    }
+    columns: dict[str, AnyArray] = {}
+    for name in NUMBERS:
+        values = np.nan_to_num(table[name].astype(np.float64), nan=default[name])
+        columns[name] = np.clip(values, -MOST, MOST).astype(np.int64)
     columns["is_forward"] = columns["is_forward"] == 1
     ones = np.broadcast_to(1.0, (len(charge), LAYERS))
     return MuidTracks(charge, chi2=table["chi2"], efficiency=ones, status=table["status"], **columns)

@@ -173,12 +173,13 @@ def _passed(table: Dimuons, config: SimulateDimuons) -> dict[str, BoolArray]:
     """Which pairs (n,) pass, by the name of the cut. Pairs without a curvature pass none."""
     (low, high), cuts = config.generate.reach, config.selection
     positive = (table.plus.pt > 0) & (table.minus.pt > 0)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):  # curvatures of nearly 0
         m = mass(table.plus, table.minus)
-    scaled = np.minimum(table.plus.pt, table.minus.pt) * resonance(config.generate.resonance).mass
+        scaled = np.minimum(table.plus.pt, table.minus.pt) * resonance(config.generate.resonance).mass
+        hard = scaled > cuts.scaled_pt_min * m
     central = np.maximum(np.abs(table.plus.eta), np.abs(table.minus.eta)) < cuts.eta_max
     return {
         f"the cut |eta| < {cuts.eta_max:g}": positive & central,
         f"the mass window with its margin, {low:.4g}-{high:.4g} GeV": positive & (m > low) & (m < high),
-        f"the cut on pT/m x m_resonance > {cuts.scaled_pt_min:g} GeV": positive & (scaled > cuts.scaled_pt_min * m),
+        f"the cut on pT/m x m_resonance > {cuts.scaled_pt_min:g} GeV": positive & hard,
     }
