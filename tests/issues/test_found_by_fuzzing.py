@@ -125,5 +125,5 @@ def test_numbers_of_tracks_that_nothing_can_have_are_none(tmp_path: Path) -> Non
 
 
 def test_a_tree_without_columns_is_left_out_and_named() -> None:
-    table = SimpleNamespace(branches=[], title="", keys=lambda recursive: [])
+    table = SimpleNamespace(branches=[], title="", keys=lambda **_: [])
     assert list(copying_root.Copied("x.root", table, "TTree", None, "Empty").rows([(slice(0, 1), {})], 1))
