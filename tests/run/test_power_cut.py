@@ -1,9 +1,11 @@
 """Power cuts: the image of a file system is copied while a command writes to it, and the copy is mounted. Every file
 that has its name there is whole, and the same command ends with the bytes of a run that nobody disturbed."""
 
+import filecmp
 import os
 import random
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -47,6 +49,18 @@ def image(tmp_path: Path) -> Path:
     return path
 
 
+def cut(image: Path, process: subprocess.Popen[str], copy: Path) -> None:
+    """Copy the image as it is at one time: the command is stopped meanwhile, and what the kernel still writes is waited
+    for. A copy of a file that changes would have old data beside new names."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        shutil.copyfile(image, copy)
+        while not filecmp.cmp(image, copy, shallow=False):
+            shutil.copyfile(image, copy)
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
 def half_files(folder: Path) -> list[Path]:
     """Files with a name of their own that are empty or cannot be read."""
     found = []
@@ -76,9 +90,9 @@ def test_nothing_is_half_after_a_power_cut_and_the_run_goes_on(tmp_path: Path, i
         os.sync()
         process = start(live / "work", COMMANDS[name])
         begin, cuts = time.monotonic(), sorted(draw.uniform(0.3, 1.1) * longest for _ in range(CUTS))
-        for i, cut in enumerate(cuts):
-            time.sleep(max(0.0, begin + cut - time.monotonic()))
-            shutil.copyfile(image, tmp_path / f"cut{i}")
+        for i, when in enumerate(cuts):
+            time.sleep(max(0.0, begin + when - time.monotonic()))
+            cut(image, process, tmp_path / f"cut{i}")
         process.communicate(timeout=600)
         shutil.copyfile(image, tmp_path / "end")
     expected = contents(whole)
