@@ -9,22 +9,13 @@ from typing import Any
 
 import pytest
 from tests.pipelines.conftest import simulate
+from tests.run.killing import CALIBRATE
 
 from muonkit.pipelines.calibrate import calibrate
 from muonkit.run.runner import Runner, runner
 
 distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the cluster's own shutdown
-CONFIG = """
-[input]
-data = ["data.parquet"]
-simulation = ["simulation.parquet"]
-chunk_size = 5000
-[binning]
-eta_edges = [-2.4, 0.0, 2.4]
-log_pt_ratio_bins = 2
-cos_dphi_bins = 1
-"""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cluster")
     for seed, name in enumerate(("data", "simulation"), 1):
         simulate(path, f"{name}.parquet", seed=seed, events=40_000)
-    (path / "calibrate.toml").write_text(CONFIG)
+    (path / "calibrate.toml").write_text(CALIBRATE)
     return path
 
 

@@ -47,6 +47,16 @@ class FitPlan:
     free: tuple[float, ...] = ()
     effects: Effects = Effects()
 
+    @property
+    def options(self) -> FitOptions:
+        """How masses are fitted."""
+        return FitOptions(self.choice.kernel, self.choice.background)
+
+    def rules(self, template_errors: bool = True) -> Rules:
+        """How parameters are extracted; `template_errors`: whether those of the template may count."""
+        priors = {str(name): value for name, value in self.choice.priors.items()}
+        return Rules(priors, template_errors and self.effects.template_errors, self.effects.migration)
+
 
 @dataclass(frozen=True, slots=True)
 class Derived:
@@ -114,32 +124,27 @@ def derive_jointly(
 ) -> tuple[Derived, ...]:
     """The same for several samples: the cells of each, and one extraction from all. Choice, effects and eta edges of
     the plans are the same."""
-    choice, edges, effects = plans[0].choice, plans[0].counting.binning.eta_edges, plans[0].effects
-    parts = [fit_sample(plan, masses, run) for plan, masses in zip(plans, data, strict=True)]
-    rules = Rules(
-        priors={str(name): value for name, value in choice.priors.items()},
-        template_errors=template_errors and effects.template_errors,
-        migration=effects.migration,
-    )
+    plan = plans[0]
+    parts = [fit_sample(each, masses, run) for each, masses in zip(plans, data, strict=True)]
     samples = [(cells, fits) for cells, _, fits in parts]
-    found = extract_jointly(samples, edges, fitted or choice.parameters, rules)
+    edges, names = plan.counting.binning.eta_edges, fitted or plan.choice.parameters
+    found = extract_jointly(samples, edges, names, plan.rules(template_errors))
     return tuple(
-        Derived(*part, extraction, plan.merging) for part, extraction, plan in zip(parts, found, plans, strict=True)
+        Derived(*part, extraction, each.merging) for part, extraction, each in zip(parts, found, plans, strict=True)
     )
 
 
 def fit_sample(plan: FitPlan, data: CellMasses, run: Map = map) -> tuple[Cells, CellData, CellFits]:
     """Fit the masses of all cells of one sample."""
-    counting, choice = plan.counting, plan.choice
+    counting = plan.counting
     cells = Cells.from_sums(data, counting.binning, plan.merging, plan.simulation)
-    shapes = shapes_of(cells, plan.truth.responses, choice.kernel)
+    shapes = shapes_of(cells, plan.truth.responses, plan.choice.kernel)
     shapes = shapes if plan.effects.growth else replace(shapes, growth=np.zeros(len(cells)))
     generated = plan.truth.masses if plan.effects.radiation else plan.truth.masses.at_one_mass(counting.pole)
     cell_data = massfit.merge_cells(data, generated, plan.merging, counting.mass_edges, shapes)
-    options = FitOptions(choice.kernel, choice.background)
     if plan.free:
-        return cells, *yields.fit_all(cell_data, options, plan.free, run)
-    return cells, cell_data, massfit.fit_all(cell_data, options, run)
+        return cells, *yields.fit_all(cell_data, plan.options, plan.free, run)
+    return cells, cell_data, massfit.fit_all(cell_data, plan.options, run)
 
 
 def resolution(samples: Sequence[Derived], terms: tuple[str, ...]) -> Resolution:

@@ -46,7 +46,8 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class ToyFits:
-    """What is fitted: a fit to data, the start of its mass fits, and the rules of its extraction."""
+    """What is fitted: a fit to data, the start of its mass fits, and the rules of its extraction, without errors of the
+    template."""
 
     derived: Derived
     options: FitOptions
@@ -55,7 +56,7 @@ class ToyFits:
     def extract(self, cells: Cells, fits: CellFits) -> Extraction:
         """The same parameters from other fits of the cells; errors of the entries alone."""
         before = self.derived.extraction
-        return extract(cells, fits, before.eta_edges, before.layout.fitted, replace(self.rules, template_errors=False))
+        return extract(cells, fits, before.eta_edges, before.layout.fitted, self.rules)
 
 
 @dataclass(frozen=True, slots=True)

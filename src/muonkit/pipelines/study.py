@@ -9,8 +9,8 @@ from typing import Self
 from muonkit.calibration.accumulate import CellMasses, CountSettings, narrowed
 from muonkit.calibration.config import Calibrate, Fit, Sample
 from muonkit.calibration.derive import Derived, FitPlan, derive_jointly, plan_cells
-from muonkit.calibration.extract import NotFixedError, Rules
-from muonkit.calibration.massfit import FitOptions, prepare_options
+from muonkit.calibration.extract import NotFixedError
+from muonkit.calibration.massfit import prepare_options
 from muonkit.calibration.parameters import with_resolution
 from muonkit.calibration.result import CORRECTIONS, LIKELIHOOD, CalibrationResult, Peak, Provenance, ValidationResult
 from muonkit.calibration.toys import Coverage, ToyFits, coverage
@@ -230,7 +230,6 @@ class Fitter:
 
     def coverage(self, derived: Derived, toys: int) -> Coverage | None:
         """The errors of a fit of one sample against the spread of `toys` toys drawn from its curves."""
-        choice = self.plans[0].choice
-        options = prepare_options(derived.data, FitOptions(choice.kernel, choice.background))
-        rules = Rules({str(name): value for name, value in choice.priors.items()})
-        return coverage(ToyFits(derived, options, rules), toys, self.runner.map("fit toys"))
+        plan = self.plans[0]
+        fits = ToyFits(derived, prepare_options(derived.data, plan.options), plan.rules(template_errors=False))
+        return coverage(fits, toys, self.runner.map("fit toys"))
