@@ -168,3 +168,8 @@ def test_range_of_a_sample_leaves_out_its_tails() -> None:
     none = np.zeros(20_000)
     counts = PtCounts.of(Dimuons(muons, muons, none + 1), settings)
     np.testing.assert_allclose((counts + counts).range, [[4, 40], [4, 40]], rtol=0.03)
+
+
+def test_a_file_that_is_not_there_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot be read \(No such file or directory\)"):
+        Corrections.open(tmp_path / "corrections.json.gz")

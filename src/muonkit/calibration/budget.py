@@ -55,7 +55,7 @@ def variations(plans: Plans) -> Iterator[tuple[str, str, Callable[[FitPlan], Fit
     yield "migration", "not corrected", partial(with_effects, migration=False)
     if choice.background:
         yield "background", "none", partial(with_choice, background=False)
-    yield "selection", "inner half of log(pT+/pT-)", inner
+    yield "selection", "inner half of log(pT+/pT-); contains the chance of fewer pairs", inner
     yield "resonance mass", "of all samples, + one standard deviation (PDG)", heavier
 
 

@@ -179,6 +179,9 @@ class Corrections:
         corrections = cls(path, variation)
         try:
             fault = _inputs_fault(corrections._set()[1])
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise InputError(f"{path}: cannot be read ({reason}); {AGAIN}") from error
         except FAULTS as error:
             raise InputError(f"{path}: not corrections of muonkit ({shown(str(error))}); {AGAIN}") from error
         if fault:
