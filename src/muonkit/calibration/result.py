@@ -28,6 +28,7 @@ from muonkit.calibration.toys import Coverage
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.calibration.verdict import (
     Verdict,
+    all_read,
     covers,
     extraction,
     failed_cells,
@@ -181,7 +182,7 @@ class CalibrationResult(KeptResult, SampleFit):
     A, e, M, a, c, g, d and `errors`: per eta bin, in the units of `bias` and `resolution`; NaN where a parameter was
     not fitted. `simulation`: the same fit to the simulated sample, against 0. `systematics`: name -> shift of all
     values in the order of `parameter_names`. `samples`: what each sample gave; `resonance`: that of the first.
-    `verdict`: PASS or ATTENTION, and why."""
+    `unread`: chunks of files that could not be read, in all steps; `verdict`: PASS or ATTENTION, and why."""
 
     FILE: ClassVar[str] = "calibration.json"
 
@@ -195,6 +196,7 @@ class CalibrationResult(KeptResult, SampleFit):
     warnings: tuple[str, ...]
     provenance: Provenance
     corrections_sha256: str
+    unread: int = 0
     max_failed_share: float = MAX_FAILED_SHARE
 
     @property
@@ -240,6 +242,7 @@ class CalibrationResult(KeptResult, SampleFit):
     def judged(self, validation: "ValidationResult | None" = None) -> Verdict:
         """The checks on this result, and on a validation of it where there is one."""
         checks = (
+            all_read(self.unread),
             failed_cells(self.cells, self.max_failed_share),
             extraction(self),
             simulation_fit(self.simulation),
@@ -312,7 +315,8 @@ class ValidationResult(KeptResult):
 
     `before`, `after`: the scale left without and with the corrections; `fit`: that of A after them; `parameters`: all
     configured parameters after them, against 0, where there are more than A; `muons`: of the selected pairs, how many
-    the corrections reach; `toys`: how many were asked for, to test the errors of these parameters: `coverage`."""
+    the corrections reach; `toys`: how many were asked for, to test the errors of these parameters: `coverage`;
+    `unread`: chunks of files that could not be read."""
 
     FILE: ClassVar[str] = "validation.json"
 
@@ -328,13 +332,15 @@ class ValidationResult(KeptResult):
     corrections_sha256: str
     toys: int = 0
     coverage: Coverage | None = None
+    unread: int = 0
     max_failed_share: float = MAX_FAILED_SHARE
 
     @property
     def verdict(self) -> Verdict:
         """The checks on this result."""
         covered = (covers(self.coverage),) if self.toys else ()
-        checks = (failed_cells(self.fit.cells, self.max_failed_share), validated(self.after), *covered)
+        fits = failed_cells(self.fit.cells, self.max_failed_share)
+        checks = (all_read(self.unread), fits, validated(self.after), *covered)
         return Verdict(checks, (*self.warnings, *notes_on_fit(self.fit)))
 
     @property

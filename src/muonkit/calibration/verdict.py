@@ -71,6 +71,15 @@ class Verdict:
         }
 
 
+def all_read(unread: int) -> Check:
+    """Chunks of files that could not be read."""
+    if not unread:
+        return Check("all_read", True, "All chunks of the files were read.")
+    many = "One chunk" if unread == 1 else f"{unread} chunks"
+    sentence = f"{many} could not be read and {'is' if unread == 1 else 'are'} left out (failed.json)."
+    return Check("all_read", False, f"{sentence} Mend the files, and run the same command again.")
+
+
 def failed_cells(cells: CellCounts, limit: float) -> Check:
     """Mass fits that failed, against the allowed share."""
     tried, share = cells.fitted + cells.failed, cells.failed_share

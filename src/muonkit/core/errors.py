@@ -17,6 +17,13 @@ class InputError(Exception):
         return InputError, (self.faults,)
 
 
+class UnreadableError(InputError):
+    """A file, or a part of it, that could not be read now: damaged, or on a disk or server that fails."""
+
+    def __reduce__(self) -> tuple[type["UnreadableError"], tuple[list[str]]]:
+        return UnreadableError, (self.faults,)
+
+
 class PhysicsError(Exception):
     """The run finished, but a physics check or too many fits failed (exit code 1)."""
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.errors import InputError
+from muonkit.core.errors import InputError, UnreadableError
 
 TEXT_BYTES = 10_000_000  # of a configuration
 UNPACKED_BYTES = 500_000_000  # of a compressed file
@@ -28,7 +28,7 @@ DEPTH = 50  # of JSON and TOML
 
 @contextmanager
 def reading(name: str, what: str = "file") -> Iterator[None]:
-    """Raises InputError, one line, for whatever a library raises in the block over a damaged file."""
+    """Raises UnreadableError, one line, for whatever a library raises in the block over a damaged file."""
     try:
         yield
     except InputError:
@@ -36,7 +36,7 @@ def reading(name: str, what: str = "file") -> Iterator[None]:
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         way_out = f"it is damaged or not a {what}. Make it again, or correct the path."
-        raise InputError(f"{name}: cannot be read ({shown(lines[0], 200)}); {way_out}") from error
+        raise UnreadableError(f"{name}: cannot be read ({shown(lines[0], 200)}); {way_out}") from error
 
 
 def shown(text: str, most: int = 120) -> str:

@@ -17,7 +17,7 @@ from muonkit.core.files import write_json
 from muonkit.core.provenance import digest_file
 from muonkit.pipelines.counting import Count
 from muonkit.pipelines.study import Study
-from muonkit.pipelines.tables import names, write_cells
+from muonkit.pipelines.tables import write_cells
 from muonkit.run.runner import Runner
 
 
@@ -51,6 +51,8 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     closed = fit("fit corrected data", corrected_pairs)
     crossed = fit("fit other half", other_half)
 
+    unread = [chunk for each in (*templates, *data, *corrected) for chunk in each.unread]
+
     def refit(change: str, plans: tuple[FitPlan, ...]) -> Extraction:
         return replace(fit, plans=plans)(f"budget: {change}", pairs)[0].extraction
 
@@ -82,8 +84,9 @@ def derive(study: Study, out: Path) -> CalibrationResult:
         warnings=(*study.warnings(templates, data), *study.reduced_resolution(simulated)),
         provenance=study.provenance(),
         corrections_sha256=digest_file(out / CORRECTIONS),
+        unread=len(unread),
         max_failed_share=study.config.fit.max_failed_share,
     )
     write_json(out / CalibrationResult.FILE, result.to_json())
-    study.workspace.finish((CalibrationResult.FILE, CORRECTIONS, LIKELIHOOD, *names(study.names)))
+    study.finish(out, (CalibrationResult.FILE, CORRECTIONS, LIKELIHOOD), unread)
     return result

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
+from time import sleep
 from typing import Self
 
 from muonkit.calibration.accumulate import (
@@ -17,7 +18,8 @@ from muonkit.calibration.reach import PtCounts, ReachCounts
 from muonkit.calibration.response import Truth, accumulate_truth
 from muonkit.calibration.summary import RowCounts
 from muonkit.core.arrays import FloatArray
-from muonkit.core.errors import InputError
+from muonkit.core.errors import InputError, UnreadableError
+from muonkit.core.streams import say
 from muonkit.data.dimuons import Dimuons
 from muonkit.io import source
 from muonkit.io.repeated import Repeats, repeats
@@ -25,6 +27,7 @@ from muonkit.pipelines.looks import Looked, Softest
 from muonkit.simulation.dimuons.generate import EventBlock, make_block
 
 DimuonPiece = source.Chunk | EventBlock
+PAUSES = (0.5, 2.0)  # s, before an unreadable chunk is read again: servers and disks have bad moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,27 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class PieceCounts:
-    """The sums of one task, and what the pairs show, where asked for."""
+class Unread:
+    """Rows [start, stop) of a file that could not be read, and why."""
 
-    sums: Sums
+    file: str
+    start: int
+    stop: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PieceCounts:
+    """The sums of one task, and what the pairs show, where asked for; no sums if the chunk could not be read."""
+
+    sums: Sums | None
     looked: Looked | None = None
+    unread: Unread | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the chunk could be read."""
+        return self.unread is None
 
 
 Map = Callable[[Callable[[CountTask], PieceCounts], Iterable[CountTask]], Iterable[PieceCounts]]
@@ -79,9 +98,9 @@ Map = Callable[[Callable[[CountTask], PieceCounts], Iterable[CountTask]], Iterab
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Sums over all chunks: one CellMasses per count, generated muons, what was wrong in the files, numbers of rows,
-    the softest muons of every piece with the name of its file, the pT of the selected muons, and how many of them the
-    corrections reach that are tested."""
+    """Sums over all chunks that could be read: one CellMasses per count, generated muons, what was wrong in the files,
+    numbers of rows, the softest muons of every piece with the name of its file, the pT of the selected muons, and how
+    many of them the corrections reach that are tested. Then the chunks that could not be read."""
 
     masses: tuple[CellMasses, ...]
     truth: Truth | None
@@ -90,6 +109,7 @@ class Counted:
     softest: tuple[tuple[str, Softest], ...]
     pt: PtCounts | None
     reach: ReachCounts
+    unread: tuple[Unread, ...] = ()
 
     @property
     def sample(self) -> FloatArray:
@@ -109,9 +129,14 @@ class Counted:
 def count(tasks: list[CountTask], run: Map, max_bad_share: float) -> Counted:
     """Add up all tasks in their order, each as it comes: memory does not grow with their number.
 
-    Raises InputError when too many rows are bad, or too many pairs repeated."""
+    Raises InputError when too many rows are bad, too many pairs repeated, or no chunk could be read."""
     looked: list[tuple[str, Looked]] = []
-    sums = reduce(add, _sums(tasks, run, looked))
+    unread: list[Unread] = []
+    parts = _sums(tasks, run, looked, unread)
+    first = next(parts, None)
+    if first is None:
+        raise InputError(sorted({each.reason for each in unread}))
+    sums = reduce(add, parts, first)
     total = sums.summary
     warnings = source.refuse([total], max_bad_share)
     found = repeats([(name, each.hashes) for name, each in looked], max(tasks[0].one_in, 1))
@@ -124,15 +149,20 @@ def count(tasks: list[CountTask], run: Map, max_bad_share: float) -> Counted:
         tuple((name, each.softest) for name, each in looked),
         reduce(add, (each.pt for _, each in looked)) if looked else None,
         reduce(add, (each.reach for _, each in looked), ReachCounts()),
+        tuple(unread),
     )
 
 
-def _sums(tasks: list[CountTask], run: Map, looked: list[tuple[str, Looked]]) -> Iterator[Sums]:
-    """The sums of all tasks, one after the other. What their pairs show is appended to `looked`, with the file."""
+def _sums(tasks: list[CountTask], run: Map, looked: list[tuple[str, Looked]], unread: list[Unread]) -> Iterator[Sums]:
+    """The sums of all tasks that could be read, one after the other. What their pairs show is appended to `looked`,
+    with the file; chunks that could not be read to `unread`."""
     for task, part in zip(tasks, run(count_piece, tasks), strict=True):
+        if part.unread is not None:
+            unread.append(part.unread)
         if part.looked is not None and isinstance(task.piece, source.Chunk):
             looked.append((task.piece.name, part.looked))
-        yield part.sums
+        if part.sums is not None:
+            yield part.sums
 
 
 def refuse_repeated(found: Repeats, max_share: float) -> list[str]:
@@ -147,8 +177,14 @@ def refuse_repeated(found: Repeats, max_share: float) -> list[str]:
 
 
 def count_piece(task: CountTask) -> PieceCounts:
-    """The sums of one task; module-level, so that it can travel to another process."""
-    table, summary = load(task.piece)
+    """The sums of one task, or why it could not be read; module-level, so that it can travel to another process."""
+    try:
+        table, summary = load(task.piece)
+    except UnreadableError as error:
+        chunk = task.piece
+        if not isinstance(chunk, source.Chunk):
+            raise
+        return PieceCounts(None, unread=Unread(chunk.name, chunk.start, chunk.stop, error.faults[0]))
     masses = tuple(accumulate(each.of(table), task.settings) for each in task.counts)
     truth = accumulate_truth(table, task.settings) if task.truth else None
     tested = next((each.corrector for each in task.counts if isinstance(each.corrector, Corrections)), None)
@@ -162,9 +198,21 @@ def rows_of(pieces: Iterable[DimuonPiece]) -> int:
 
 
 def load(piece: DimuonPiece) -> tuple[Dimuons, source.Summary]:
-    """The pairs of a piece and what was wrong with its rows."""
+    """The pairs of a piece and what was wrong with its rows. A chunk that cannot be read is tried again after PAUSES.
+    Raises UnreadableError if that does not help."""
     if isinstance(piece, EventBlock):
         table = make_block(piece)
         return table, source.Summary(len(table))
-    checked = source.read(piece)
+    checked = retried(partial(source.read, piece))
     return checked.table, checked.summary
+
+
+def retried(read: Callable[[], source.Checked]) -> source.Checked:
+    """What `read` returns, at last after PAUSES and a line on stderr each. Raises UnreadableError."""
+    for pause in PAUSES:
+        try:
+            return read()
+        except UnreadableError as error:
+            say(f"{error.faults[0]} It is read again in {pause:g} s.")
+            sleep(pause)
+    return read()

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from muonkit.calibration.accumulate import CountSettings, selected
 from muonkit.calibration.binning import Binning
 from muonkit.calibration.config import Sample
-from muonkit.core.errors import InputError
+from muonkit.core.errors import InputError, UnreadableError
 from muonkit.core.kinematics import MuonArrays, mass
 from muonkit.core.particles import ResonanceName, resonance
 from muonkit.data.dimuons import Dimuons, concatenate
@@ -23,7 +23,7 @@ from muonkit.simulation.dimuons.generate import TRIED, EventBlock, make_block, r
 
 ENOUGH_ACCEPTED = 100  # generated pairs: their share is known to a tenth
 ENOUGH = 200_000  # selected pairs: quantiles are known to 1e-3
-Map = Callable[[Callable[[DimuonPiece], Dimuons], Iterable[DimuonPiece]], Iterable[Dimuons]]
+Map = Callable[[Callable[[DimuonPiece], Dimuons | None], Iterable[DimuonPiece]], Iterable[Dimuons | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,8 @@ def _enough(data: Sequence[DimuonPiece], draft: CountSettings, run: Map) -> list
     found: list[Dimuons] = []
     done, step = 0, 1
     while done < len(order) and sum(len(table) for table in found) < ENOUGH:
-        found += run(partial(selected_pairs, settings=draft), [data[i] for i in order[done : done + step]])
+        tables = run(partial(selected_pairs, settings=draft), [data[i] for i in order[done : done + step]])
+        found += [table for table in tables if table is not None]
         done, step = done + step, max(done, 1)
     return found
 
@@ -151,9 +152,12 @@ def spread(n: int) -> list[int]:
     return [place for place in places if place < n]
 
 
-def selected_pairs(piece: DimuonPiece, settings: CountSettings) -> Dimuons:
-    """The pairs of a piece that pass the cuts in the mass window."""
-    table, _ = load(piece)
+def selected_pairs(piece: DimuonPiece, settings: CountSettings) -> Dimuons | None:
+    """The pairs of a piece that pass the cuts in the mass window; None if it cannot be read: the count tells it."""
+    try:
+        table, _ = load(piece)
+    except UnreadableError:
+        return None
     masses = mass(table.plus, table.minus)
     window = (masses >= settings.window[0]) & (masses < settings.window[1])
     kept = table[window & selected(table, masses, settings)]

@@ -17,14 +17,14 @@ from muonkit.calibration.toys import Coverage, ToyFits, coverage
 from muonkit.calibration.weights import notes
 from muonkit.core.config import parse, read_text
 from muonkit.core.errors import InputError
-from muonkit.core.files import check_folder, check_outputs
+from muonkit.core.files import check_folder, check_outputs, write_json
 from muonkit.core.particles import resonance
-from muonkit.core.plain import rebuilt
+from muonkit.core.plain import plain_fields, rebuilt
 from muonkit.core.provenance import describe
 from muonkit.io import repeated
 from muonkit.io.source import Chunk
 from muonkit.pipelines import inputs
-from muonkit.pipelines.counting import Count, Counted, CountTask, PieceCounts, count, rows_of
+from muonkit.pipelines.counting import Count, Counted, CountTask, PieceCounts, Unread, count, rows_of
 from muonkit.pipelines.looks import reconstructed_cut
 from muonkit.pipelines.tables import names
 from muonkit.pipelines.workspace import CONFIG, RECORD, RunFolder, claim
@@ -32,7 +32,8 @@ from muonkit.run.alone import alone
 from muonkit.run.checkpoint import remembered
 from muonkit.run.runner import Runner
 
-RESULTS = (CalibrationResult.FILE, ValidationResult.FILE, CORRECTIONS, LIKELIHOOD)
+FAILED = "failed.json"
+RESULTS = (CalibrationResult.FILE, ValidationResult.FILE, CORRECTIONS, LIKELIHOOD, FAILED)
 OUTPUTS = (*RESULTS, RECORD, "report.html", "report.json")
 
 
@@ -65,7 +66,8 @@ class SampleStudy:
 
     def _count(self, what: str, tasks: list[CountTask]) -> Counted:
         step = f"{what} of {self.config.label}" if self.several else what
-        run = remembered(self.runner.map(step), self.parts, step.replace(" ", "-"), PieceCounts)
+        name = step.replace(" ", "-")
+        run = remembered(self.runner.map(step), self.parts, name, PieceCounts, lambda part: part.is_read)
         return count(tasks, run, self.config.input.max_bad_share)
 
     def plan(self, template: Counted, data: CellMasses, choice: Fit) -> FitPlan:
@@ -159,6 +161,15 @@ class Study:
         if simulated[0].extraction.layout.fitted == with_resolution(self.config.fit.parameters)[0]:
             return ()
         return ("the cells do not fix a and c of the resolution: a alone is used, the same resolution at every pT",)
+
+    def finish(self, out: Path, outputs: Sequence[str], unread: Sequence[Unread]) -> None:
+        """The run has ended with these outputs. Chunks that could not be read are listed in failed.json; then the run
+        counts as unfinished, and the same command tries them again."""
+        if unread:
+            write_json(out / FAILED, {"unread": [plain_fields(each) for each in unread]})
+        else:
+            (out / FAILED).unlink(missing_ok=True)
+            self.workspace.finish((*outputs, *names(self.names)))
 
     def provenance(self) -> Provenance:
         """What is needed to make a result again."""

@@ -11,7 +11,7 @@ from muonkit.core.files import write_json
 from muonkit.core.provenance import digest_file
 from muonkit.pipelines.counting import Count
 from muonkit.pipelines.study import Study
-from muonkit.pipelines.tables import names, write_cells
+from muonkit.pipelines.tables import write_cells
 from muonkit.run.runner import Runner
 
 
@@ -43,6 +43,7 @@ def examine(study: Study, corrections: Corrections, out: Path, toys: int = 0) ->
     more = study.config.fit.parameters != ("A",)
     full = fit("fit parameters", [corrected])[0] if more else None
     (name,) = study.names
+    unread = [chunk for each in (*templates, data) for chunk in each.unread]
 
     result = ValidationResult(
         before=scale_left(before.extraction, before.cells, None),
@@ -57,11 +58,12 @@ def examine(study: Study, corrections: Corrections, out: Path, toys: int = 0) ->
         warnings=study.warnings(templates, counted),
         provenance=study.provenance(),
         corrections_sha256=digest_file(corrections.path),
+        unread=len(unread),
         max_failed_share=study.config.fit.max_failed_share,
     )
     write_cells(out, {name: after})
     write_json(out / ValidationResult.FILE, result.to_json())
-    study.workspace.finish((ValidationResult.FILE, *names(study.names)))
+    study.finish(out, (ValidationResult.FILE,), unread)
     return result
 
 

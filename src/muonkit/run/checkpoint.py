@@ -54,10 +54,15 @@ def _of_other_states(out: Path) -> list[Path]:
 
 
 def remembered(
-    run: Map[Item, Kept], folder: Path, name: str, kind: type[Kept]
+    run: Map[Item, Kept],
+    folder: Path,
+    name: str,
+    kind: type[Kept],
+    keep: Callable[[Kept], bool] = lambda _: True,
 ) -> Callable[[Callable[[Item], Kept], Iterable[Item]], Iterator[Kept]]:
     """A map like `run` that keeps result i, of type `kind`, in folder/name-i.npz. Results that are there already are
-    read, not made again, unless they are damaged. Raises RuntimeError if `run` gives more results than items."""
+    read, not made again, unless they are damaged. Results that `keep` refuses are made again the next time.
+    Raises RuntimeError if `run` gives more results than items."""
 
     def remembering(function: Callable[[Item], Kept], items: Iterable[Item]) -> Iterator[Kept]:
         work = list(items)
@@ -69,7 +74,8 @@ def remembered(
                 yield unpack(kind, load(path))
             else:
                 result = next(made)
-                save(path, pack(result))
+                if keep(result):
+                    save(path, pack(result))
                 yield result
         for _ in made:  # lets the map see its end
             raise RuntimeError("more results than items")
