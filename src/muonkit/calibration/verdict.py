@@ -113,7 +113,8 @@ def simulation_fit(fit: ClosureFit, reference: Reference) -> Check:
     found = _found_in_simulation(fit)
     if fit.p_value is not None and fit.p_value < EXTRACTION_P:
         sentence = f"The parameters do not describe the simulation (p = {fit.p_value:.2g} < {EXTRACTION_P:g}; {found})."
-        return Check("simulation", False, sentence)
+        unlike = " That cancels in the difference only where data fill the cells alike."
+        return Check("simulation", False, sentence + (unlike if reference == "simulation" else ""))
     if fit.test.p_value >= SIMULATION_P:
         return Check("simulation", True, f"The fit finds no bias in the simulation ({found}).")
     if reference == "simulation":
