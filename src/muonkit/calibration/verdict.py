@@ -136,9 +136,9 @@ def notes_on_simulation(fit: ClosureFit, reference: Reference) -> list[str]:
     if reference == "truth" or fit.test.p_value >= SIMULATION_P:
         return []
     return [
-        f"The fit finds a bias in the simulation ({_found_in_simulation(fit)}). It is subtracted, and cancels if data "
-        "and simulation have the same resolution; of a bias of the method, a share like the difference of their "
-        "variances is left. The corrections do not give the true scale if the simulated muons are biased."
+        f"The fit finds a bias in the simulation ({_found_in_simulation(fit)}). It is subtracted. A bias of the "
+        "method cancels as far as data and simulation have the same resolution and background. If the simulated muons "
+        "are biased, the corrections do not give the true scale."
     ]
 
 
