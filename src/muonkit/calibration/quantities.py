@@ -1,7 +1,14 @@
-"""The parameters as people read them: symbol, unit, and the factor between the stored and the shown value."""
+"""The parameters as people read them: symbol, unit, and the factor between the stored and the shown value; and what
+their scale refers to."""
 
 from dataclasses import dataclass
 from typing import Literal
+
+Reference = Literal["truth", "simulation"]
+REFERENCES: dict[Reference, str] = {
+    "truth": "generator masses: corrected data are at the true scale",
+    "simulation": "the simulation (data minus simulation): corrected data are at its scale",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +50,3 @@ def subscripted(name: str) -> str:
     """`A_3` as `A₃`, for text."""
     letter, _, index = name.partition("_")
     return letter + index.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
-
-
-Reference = Literal["truth", "simulation"]
-REFERENCES: dict[Reference, str] = {
-    "truth": "generator masses: corrected data are at the true scale",
-    "simulation": "the simulation (data minus simulation): corrected data are at its scale",
-}

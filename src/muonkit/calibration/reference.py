@@ -2,8 +2,9 @@
 
 With the simulation as the reference the corrections are x = x_data - x_simulation, from the same cells, with the same
 template and kernel. To first order each is its bias + its chance + a shift b that both have in common: what the kernel
-does not describe, and the chance of the template. b cancels. So both are extracted with the errors of their entries
-alone, and these covariances add. Resolution parameters are widths of data and not differences."""
+does not describe, and the chance of the template. b cancels if resolution and background are the same. So both are
+extracted with the errors of their entries alone, and these covariances add. Resolution parameters are widths of data
+and not differences."""
 
 from collections.abc import Sequence
 from dataclasses import replace
