@@ -6,6 +6,7 @@ CHI2_PER_NDF = (0.85, 1.15)
 IMINUIT_VALUE = 0.02  # of a standard deviation
 IMINUIT_ERROR = 0.02  # relative
 START = 2e-3  # of a standard deviation: nodes are made for the sigma of the start
+EXCHANGE = 1e-3  # of a standard deviation, charges exchanged: half of START
 KERNEL_RTOL = 1e-12  # numba twin against NumPy
 TABLE_RTOL, TABLE_ATOL = 3e-6, 5e-8  # cubic tables in steps h = 1/16 against their functions: h^4/384 of F4
 TABLE_GRADIENT = 5e-4  # of the largest: h^3/125 of F4, over bins of a tenth of sigma

@@ -42,9 +42,9 @@ class Found:
         return cls(chi2, (fit.vector / fit.errors).reshape(3, -1), scale, quality)
 
 
-def against(fit: Extraction, truth: np.ndarray, covariance: np.ndarray) -> Extraction:
-    """The scale parameters less their truth, with another covariance."""
-    return replace(fit, vector=fit.vector - truth, covariance=covariance)
+def against(fit: Extraction, truth: np.ndarray) -> Extraction:
+    """The scale parameters less their truth."""
+    return replace(fit, vector=fit.vector - truth)
 
 
 def recover(seed: int, events: int, bins: int, tails: str, kernel: str) -> tuple[Found, ...]:
@@ -53,12 +53,11 @@ def recover(seed: int, events: int, bins: int, tails: str, kernel: str) -> tuple
     edges = data.bias.eta_edges
     counts = samples.count(data, simulation, edges)
     truth = samples.truth(data, LETTERS, bins)
-    fit = samples.fit(counts, LETTERS, kernel=kernel).extraction
-    own = samples.fit_simulation(counts, LETTERS, kernel=kernel).extraction
+    fit, own, less = (each.extraction for each in samples.fit_both(counts, LETTERS, kernel=kernel))
     return (
-        Found.of(against(fit, truth, fit.covariance), fit.chi2 / fit.ndf),
+        Found.of(against(fit, truth), fit.chi2 / fit.ndf),
         Found.of(own, own.chi2 / own.ndf),
-        Found.of(against(fit, truth + own.vector, fit.covariance + own.covariance), np.nan),
+        Found.of(against(less, truth), np.nan),
     )
 
 

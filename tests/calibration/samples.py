@@ -12,6 +12,7 @@ from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses,
 from muonkit.calibration.binning import Binning
 from muonkit.calibration.config import BinningChoice, Fit
 from muonkit.calibration.derive import Derived, FitPlan, derive, plan_cells
+from muonkit.calibration.reference import difference
 from muonkit.calibration.response import Truth, accumulate_truth
 from muonkit.core.particles import WINDOW, resonance
 from muonkit.data.dimuons import Dimuons
@@ -72,11 +73,25 @@ def count(
     return Counts(settings, reduce(add, map(counted, tables), counted(first)), reduce(add, reco), reduce(add, known))
 
 
-def fit(counts: Counts, parameters: tuple[str, ...] = ("A", "e", "M"), **options: Any) -> Derived:
-    """Merge, fit and extract."""
+def plan(counts: Counts, parameters: tuple[str, ...] = ("A", "e", "M"), **options: Any) -> FitPlan:
+    """The cells and how they are fitted."""
     choice = Fit.model_validate({"parameters": parameters} | options)
     merging = plan_cells(counts.data, counts.generator, counts.settings, choice.min_entries)
-    return derive(FitPlan(counts.settings, choice, counts.truth, merging, counts.simulation), counts.data)
+    return FitPlan(counts.settings, choice, counts.truth, merging, counts.simulation)
+
+
+def fit(counts: Counts, parameters: tuple[str, ...] = ("A", "e", "M"), **options: Any) -> Derived:
+    """Merge, fit and extract."""
+    return derive(plan(counts, parameters, **options), counts.data)
+
+
+def fit_both(
+    counts: Counts, parameters: tuple[str, ...] = ("A", "e", "M"), **options: Any
+) -> tuple[Derived, Derived, Derived]:
+    """The fits to data and to simulation in the same cells, and their difference."""
+    chosen = plan(counts, parameters, **options)
+    data, own = derive(chosen, counts.data), derive(chosen, counts.simulation, template_errors=False)
+    return data, own, *difference([data], [own], chosen.rules())
 
 
 def fit_simulation(counts: Counts, parameters: tuple[str, ...] = ("A", "e", "M"), **options: Any) -> Derived:

@@ -9,6 +9,7 @@ from muonkit.calibration.budget import BudgetLine, budget, moved
 from muonkit.calibration.config import Fit
 from muonkit.calibration.derive import FitPlan, derive, plan_cells
 from muonkit.calibration.extract import Extraction
+from muonkit.calibration.reference import of_entries
 
 pytestmark = pytest.mark.slow
 ETA = (-2.4, 0.0, 2.4)
@@ -22,11 +23,12 @@ def lines() -> dict[str, BudgetLine]:
     merging = plan_cells(counts.data, counts.generator, counts.settings, choice.min_entries)
     plan = FitPlan(counts.settings, choice, counts.truth, merging, counts.simulation)
 
-    def refit(_: str, varied: tuple[FitPlan, ...]) -> Extraction:
+    def refit(_: str, varied: tuple[FitPlan, ...], _both: bool) -> Extraction:
         return derive(varied[0], counts.data).extraction
 
-    nominal = refit("", (plan,))
-    found = budget((plan,), nominal, nominal, refit)
+    fitted = derive(plan, counts.data)
+    nominal = fitted.extraction
+    found = budget((plan,), nominal, nominal, of_entries([fitted], plan.rules()), refit)
     assert moved(nominal, replace(nominal)) == (0.0, 0.0, 0.0)
     return {f"{line.effect}: {line.change}": line for line in found}
 

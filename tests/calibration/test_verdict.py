@@ -70,6 +70,26 @@ def test_failed_cells_fail_a_validation() -> None:
     assert ValidationResult.from_json(content, 0.2).status == "PASS"
 
 
+def relative(content: Content, own: float, p_value: float = 0.5) -> None:
+    """A difference to a simulation whose fit has the p-value `own` against 0, and `p_value` of its cells."""
+    content.update(reference="simulation")
+    content["simulation"]["test"].update(p_value=own)
+    content["simulation"].update(p_value=p_value)
+
+
+def test_a_bias_of_the_simulation_that_is_subtracted_is_a_note() -> None:
+    found = judged(lambda c: relative(c, 0.99e-3))
+    assert found.passed
+    (note,) = found.notes
+    assert "scale off by [10⁻⁵]: +0.1 ± 1.0 at 6 GeV" in note
+    assert judged(lambda c: relative(c, 1.01e-3)).notes == ()
+
+
+def test_a_simulation_that_the_parameters_do_not_describe_fails_the_difference_too() -> None:
+    found = judged(lambda c: relative(c, 0.5, 0.99e-4))
+    assert [check.name for check in found.checks if not check.passed] == ["simulation"]
+
+
 def correlate(content: Content) -> None:
     rows = content["covariance"]
     rows[0][3] = rows[3][0] = -0.97 * (rows[0][0] * rows[3][3]) ** 0.5

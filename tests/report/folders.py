@@ -102,6 +102,7 @@ def calibration() -> dict[str, Any]:
     return whole | {
         "samples": [{"name": "jpsi"} | sample | dict.fromkeys(numbers, 20)],
         "systematics": {"window": [1e-6] * len(fitted) * (len(ETA_EDGES) - 1)},
+        "reference": "truth",
         "rows_read": ROWS,
         "resonance": RESONANCE,
         "budget": [
@@ -126,6 +127,7 @@ def scale(offset: float, p_value: float) -> dict[str, Any]:
 def validation() -> dict[str, Any]:
     """validation.json of a run with nothing wrong."""
     return {
+        "reference": "truth",
         "rows_read": ROWS,
         "muons": {"calibrated": 20000, "extrapolated": 15000, "held": 2, "outside": 0},
         "resonance": RESONANCE | {"name": "z"},

@@ -18,8 +18,10 @@ from muonkit.core.errors import InputError
 from muonkit.core.particles import relative_mass_error
 
 OTHER_KERNELS = {"response": "the simulated response", "curvature": "Gaussian in curvature", "mass": "Gaussian in mass"}
+STATISTICS = {"truth": "template statistics", "simulation": "statistics of the simulation"}
+MASS = "resonance mass"  # it moves the truth of data, and not the simulation
 Plans = tuple[FitPlan, ...]  # one per sample
-Refit = Callable[[str, Plans], Extraction]
+Refit = Callable[[str, Plans, bool], Extraction]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,18 @@ class BudgetLine:
     shift: tuple[float, ...] | None
 
 
-def budget(plans: Plans, nominal: Extraction, narrow: Extraction, refit: Refit) -> tuple[BudgetLine, ...]:
-    """The lines of the budget. `narrow`: the fit in a narrower window; `refit`: fits the same pairs by other plans, its
-    first argument says what is changed."""
+def budget(
+    plans: Plans, nominal: Extraction, narrow: Extraction, entries: Extraction, refit: Refit
+) -> tuple[BudgetLine, ...]:
+    """The lines of the budget. `narrow`: the fit in a narrower window; `entries`: with the errors of the data alone;
+    `refit`: fits the same pairs by other plans, its first argument says what is changed, its last whether the
+    simulation changes, too, where it is subtracted."""
     lines = [
         _line(effect, change, nominal, refit, tuple(map(varied, plans))) for effect, change, varied in variations(plans)
     ]
     lines.append(BudgetLine("window", "narrower by a tenth on either side", moved(nominal, narrow)))
-    without = refit("template statistics", tuple(with_effects(plan, template_errors=False) for plan in plans))
-    return (*lines, BudgetLine("template statistics", "part of the error", _part_of_error(nominal, without)))
+    chance = STATISTICS[plans[0].choice.reference]
+    return (*lines, BudgetLine(chance, "part of the error", _part_of_error(nominal, entries)))
 
 
 def variations(plans: Plans) -> Iterator[tuple[str, str, Callable[[FitPlan], FitPlan]]]:
@@ -56,7 +61,7 @@ def variations(plans: Plans) -> Iterator[tuple[str, str, Callable[[FitPlan], Fit
     if choice.background:
         yield "background", "none", partial(with_choice, background=False)
     yield "selection", "inner half of log(pT+/pT-); contains the chance of fewer pairs", inner
-    yield "resonance mass", "of all samples, + one standard deviation (PDG)", heavier
+    yield MASS, "of all samples, + one standard deviation (PDG)", heavier
 
 
 def with_choice(plan: FitPlan, **change: Any) -> FitPlan:
@@ -94,7 +99,7 @@ def moved(nominal: Extraction, varied: Extraction) -> tuple[float, ...]:
 
 def _line(effect: str, change: str, nominal: Extraction, refit: Refit, plans: Plans) -> BudgetLine:
     try:
-        return BudgetLine(effect, change, moved(nominal, refit(f"{effect}, {change}", plans)))
+        return BudgetLine(effect, change, moved(nominal, refit(f"{effect}, {change}", plans, effect != MASS)))
     except InputError as error:
         return BudgetLine(effect, f"{change}: not possible ({str(error).splitlines()[0]})", None)
 

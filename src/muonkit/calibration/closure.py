@@ -8,7 +8,7 @@ from scipy.stats import chi2 as chi2_distribution
 from muonkit.calibration.bias import LEAST, Bias
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.kernels import counting
-from muonkit.calibration.parameters import SCALE, ParameterLayout
+from muonkit.calibration.parameters import ParameterLayout
 from muonkit.core.arrays import FloatArray
 from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons
@@ -47,7 +47,7 @@ def against_zero(extraction: Extraction, extra: FloatArray | None = None) -> Zer
 
     `extra`: covariance of the corrections that were applied, where they are independent; its shape is that of the
     covariance of the extraction."""
-    scale = [i for i, name in enumerate(extraction.layout.names) if name.split("_")[0] in SCALE]
+    scale = extraction.layout.scale_rows
     names = np.array(extraction.layout.names)[scale]
     vector, covariance = extraction.vector[scale], extraction.covariance[np.ix_(scale, scale)]
     if extra is not None:

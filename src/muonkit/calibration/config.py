@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from muonkit.calibration.quantities import Reference
 from muonkit.core.config import MOST_EVENTS, Edges, Section, Seed
 from muonkit.core.particles import WINDOW, ResonanceName, resonance
 from muonkit.io.config import Input
@@ -120,11 +121,12 @@ ParameterName = Literal["A", "e", "M", "a", "c", "g", "d"]
 
 
 class Fit(Section):
-    """What is fitted, and which cells are worth a fit.
+    """What is fitted, what the scale is compared with, and which cells are worth a fit.
 
     `priors`: parameter -> (value, width) of a Gaussian constraint in every eta bin."""
 
     parameters: tuple[ParameterName, ...] = ("A", "e", "M")
+    reference: Reference = "truth"
     min_entries: int = Field(400, ge=50)
     background: bool = True
     kernel: Literal["response", "curvature", "mass"] = "response"
@@ -142,6 +144,11 @@ class Fit(Section):
         if unused:
             names = ", ".join(sorted(unused))
             raise ValueError(f"priors: {names} is not among the parameters; fit it, or leave out the prior")
+        if self.reference == "simulation" and (scale := sorted({"A", "e", "M"}.intersection(self.priors))):
+            raise ValueError(
+                f"priors: {', '.join(scale)} cannot have a prior with reference = 'simulation', since it would act on "
+                "data and on simulation; leave it out"
+            )
         return self
 
 
@@ -247,6 +254,16 @@ class Calibrate(Section):
                 ),
             )
         return tuple(each.with_binning(self.binning) for each in self.sample)
+
+    @model_validator(mode="after")
+    def _reference_is_there(self) -> Self:
+        without = [each.label for each in self.samples if not each.input.simulation]
+        if self.fit.reference == "simulation" and without:
+            where = f"sample {without[0]}: input.simulation" if self.sample else "input.simulation"
+            raise ValueError(
+                f"fit.reference: 'simulation' needs simulated muons; give {where}, or use reference = 'truth'"
+            )
+        return self
 
     @model_validator(mode="after")
     def _energy_has_a_use(self) -> Self:

@@ -15,9 +15,10 @@ from muonkit.calibration import schema
 from muonkit.calibration.bias import corrected_pt
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.parameters import ParameterLayout, ParameterValues
+from muonkit.calibration.quantities import Reference
 from muonkit.calibration.reach import CALIBRATED, OUTSIDE, ReachCounts
 from muonkit.calibration.resolution import Resolution, smearing, stretching, variance
-from muonkit.calibration.schema import INPUTS, KEY, Content
+from muonkit.calibration.schema import INPUTS, KEY, TO_SIMULATION, Content
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_gzip
@@ -203,6 +204,11 @@ class Corrections:
         """First and last eta edge: muons outside keep their momentum."""
         edges = self._correction("validity")["data"]["content"][0]["value"]["edges"]
         return float(edges[0]), float(edges[-1])
+
+    @property
+    def reference(self) -> Reference:
+        """What `scale` compares data with: generator masses, or the simulation."""
+        return "simulation" if TO_SIMULATION in str(self._set()[1].get("description")) else "truth"
 
     @property
     def variation_names(self) -> list[str]:

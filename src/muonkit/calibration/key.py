@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from muonkit.calibration.diagnostics import Diagnostics
-from muonkit.calibration.quantities import QUANTITIES, shown
+from muonkit.calibration.quantities import QUANTITIES, REFERENCES, Reference, shown
 from muonkit.calibration.reach import ReachCounts
 from muonkit.calibration.summary import ClosureFit, FitSummary, RowCounts, SampleFit
 from muonkit.calibration.toys import Coverage
@@ -59,6 +59,11 @@ def fit_rows(fit: SampleFit, closures: Rows | None = None) -> Rows:
 
 def _conditions(found: Diagnostics) -> str:
     return f"{found.condition_number:.3g}, {found.condition_number_at_mean_k:.3g}"
+
+
+def reference_row(reference: Reference) -> tuple[str, str]:
+    """What the scale is compared with, in words."""
+    return "Reference of the scale", REFERENCES[reference]
 
 
 def row_rows(rows: RowCounts) -> Rows:

@@ -4,7 +4,8 @@
 
 x are the fitted parameters, x0 their values; r are the residuals in standard deviations of the cells (ln mu of all,
 then sigma^2 of all where the resolution was fitted) and of the priors, and J their derivatives, sparse. Biases are
-small, so that the linear form is the likelihood. g is 0 but for parameters at a limit, which have no covariance."""
+small, so that the linear form is the likelihood. g is 0 but for parameters at a limit, which have no covariance. Of
+data minus simulation, r is 0 and J the inverse root of the covariance: the cells of two fits are behind it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -24,13 +25,14 @@ from muonkit.core.limits import reading
 SCHEMA = "MuonLikelihood/1"
 WHAT = "likelihood of a calibration"
 KINDS = ("ln_mu", "sigma2", "prior")
+OF_PARAMETER = "parameter"  # what a residual of a difference is
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Likelihood:
     """names (p,), values (p,), gradient (p,), hessian and covariance (p, p) of the parameters; minimum: -ln L at the
     values; eta_edges (bins + 1,). residuals (m,) and their derivatives `jacobian` (m, p); of every residual: what it is
-    (KINDS), and its row in cells.parquet, -1 for priors (m,)."""
+    (KINDS, OF_PARAMETER), and its row in cells.parquet, -1 where it has none (m,)."""
 
     names: AnyArray
     values: FloatArray
@@ -62,6 +64,29 @@ class Likelihood:
             kinds=kinds,
             cells=cells,
             jacobian=jacobian,
+        )
+
+    @classmethod
+    def of_difference(cls, extraction: Extraction) -> Self:
+        """Of data minus simulation: the parabola of its covariance. The residuals are combinations of the parameters
+        that are not at a limit."""
+        free = np.flatnonzero(extraction.errors)
+        errors, p = extraction.errors[free], len(extraction.vector)
+        correlation = extraction.covariance[np.ix_(free, free)] / np.outer(errors, errors)
+        jacobian = np.zeros((len(free), p))
+        jacobian[:, free] = np.linalg.inv(np.linalg.cholesky(correlation)) / errors
+        return cls(
+            np.array(extraction.layout.names),
+            extraction.vector,
+            gradient=np.zeros(p),
+            hessian=jacobian.T @ jacobian,
+            covariance=extraction.covariance,
+            minimum=np.zeros(()),
+            eta_edges=extraction.eta_edges,
+            residuals=np.zeros(len(free)),
+            kinds=np.full(len(free), OF_PARAMETER),
+            cells=np.full(len(free), -1),
+            jacobian=csr_array(jacobian),
         )
 
     def __call__(self, vector: FloatArray) -> float:

@@ -43,6 +43,11 @@ class ParameterLayout:
         return [f"{name}_{i}" for name in self.fitted for i in range(self.bins)]
 
     @property
+    def scale_rows(self) -> IntArray:
+        """Places of A, e, M in the vector."""
+        return np.array([i for i, name in enumerate(self.names) if name.split("_")[0] in SCALE])
+
+    @property
     def resolution_terms(self) -> tuple[str, ...]:
         """The resolution parameters among `fitted`."""
         return tuple(name for name in self.fitted if name in RESOLUTION)

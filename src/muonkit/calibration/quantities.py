@@ -1,6 +1,14 @@
-"""The parameters as people read them: symbol, unit, and the factor between the stored and the shown value."""
+"""The parameters as people read them: symbol, unit, and the factor between the stored and the shown value; and what
+their scale refers to."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+Reference = Literal["truth", "simulation"]
+REFERENCES: dict[Reference, str] = {
+    "truth": "generator masses: corrected data are at the true scale",
+    "simulation": "the simulation (data minus simulation): corrected data are at its scale",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from muonkit.calibration import key
 from muonkit.calibration.budget import BudgetLine
 from muonkit.calibration.config import MAX_FAILED_SHARE, Calibrate
 from muonkit.calibration.derive import Derived
+from muonkit.calibration.quantities import Reference
 from muonkit.calibration.reach import ReachCounts
 from muonkit.calibration.summary import (
     CellCounts,
@@ -33,6 +34,7 @@ from muonkit.calibration.verdict import (
     extraction,
     failed_cells,
     notes_on_fit,
+    notes_on_simulation,
     same_closure,
     sample_fit,
     simulation_fit,
@@ -180,12 +182,14 @@ class CalibrationResult(KeptResult, SampleFit):
     """Corrections of the momentum scale, and the resolution, with their proof.
 
     A, e, M, a, c, g, d and `errors`: per eta bin, in the units of `bias` and `resolution`; NaN where a parameter was
-    not fitted. `simulation`: the same fit to the simulated sample, against 0. `systematics`: name -> shift of all
-    values in the order of `parameter_names`. `samples`: what each sample gave; `resonance`: that of the first.
-    `unread`: chunks of files that could not be read, in all steps; `verdict`: PASS or ATTENTION, and why."""
+    not fitted. `reference`: what the scale of data is compared with. `simulation`: the same fit to the simulated
+    sample, against 0. `systematics`: name -> shift of all values in the order of `parameter_names`. `samples`: what
+    each sample gave; `resonance`: that of the first. `unread`: chunks of files that could not be read, in all steps;
+    `verdict`: PASS or ATTENTION, and why."""
 
     FILE: ClassVar[str] = "calibration.json"
 
+    reference: Reference
     simulation: ClosureFit
     systematics: Mapping[str, FloatArray]
     budget: tuple[BudgetLine, ...]
@@ -245,16 +249,16 @@ class CalibrationResult(KeptResult, SampleFit):
             all_read(self.unread),
             failed_cells(self.cells, self.max_failed_share),
             extraction(self),
-            simulation_fit(self.simulation),
+            simulation_fit(self.simulation, self.reference),
             *(sample_fit(each.name, each.chi2, each.measurements) for each in self.samples if len(self.samples) > 1),
             same_closure(self.closure.same.test),
             split_closure(self.closure.split.test),
         )
-        notes = (*self.warnings, *notes_on_fit(self))
+        notes = (*self.warnings, *notes_on_fit(self), *notes_on_simulation(self.simulation, self.reference))
         if validation is None:
             return Verdict(checks, notes)
         more = (f"Validation: {warning}" for warning in validation.warnings)
-        return Verdict((*checks, validated(validation.after)), (*notes, *more))
+        return Verdict((*checks, validated(validation.after, validation.reference)), (*notes, *more))
 
     @property
     def numbers(self) -> dict[str, Any]:
@@ -277,7 +281,8 @@ class CalibrationResult(KeptResult, SampleFit):
             key.closure_row("same sample", closure.same),
             key.closure_row("other half", closure.split),
         ]
-        return [*key.row_rows(self.rows_read), *key.fit_rows(self, closures), *self._sample_rows]
+        read = [key.reference_row(self.reference), *key.row_rows(self.rows_read)]
+        return [*read, *key.fit_rows(self, closures), *self._sample_rows]
 
     @property
     def _sample_rows(self) -> key.Rows:
@@ -314,9 +319,10 @@ class ValidationResult(KeptResult):
     """Corrections, tested on muons that did not make them.
 
     `before`, `after`: the scale left without and with the corrections; `fit`: that of A after them; `parameters`: all
-    configured parameters after them, against 0, where there are more than A; `muons`: of the selected pairs, how many
-    the corrections reach; `toys`: how many were asked for, to test the errors of these parameters: `coverage`;
-    `unread`: chunks of files that could not be read."""
+    configured parameters after them, against 0, where there are more than A. All these are relative to `reference`,
+    which is that of the corrections. `muons`: of the selected pairs, how many the corrections reach; `toys`: how many
+    were asked for, to test the errors of these parameters: `coverage`; `unread`: chunks of files that could not be
+    read."""
 
     FILE: ClassVar[str] = "validation.json"
 
@@ -324,6 +330,7 @@ class ValidationResult(KeptResult):
     after: ScaleLeft
     fit: SampleFit
     parameters: ClosureFit | None = None
+    reference: Reference
     rows_read: RowCounts
     muons: ReachCounts
     resonance: Peak
@@ -340,7 +347,7 @@ class ValidationResult(KeptResult):
         """The checks on this result."""
         covered = (covers(self.coverage),) if self.toys else ()
         fits = failed_cells(self.fit.cells, self.max_failed_share)
-        checks = (all_read(self.unread), fits, validated(self.after), *covered)
+        checks = (all_read(self.unread), fits, validated(self.after, self.reference), *covered)
         return Verdict(checks, (*self.warnings, *notes_on_fit(self.fit)))
 
     @property
@@ -354,7 +361,8 @@ class ValidationResult(KeptResult):
         """The scale left, as rows of a table."""
         scales = [key.scale_row("before", self.before), key.scale_row("after", self.after)]
         covered = key.coverage_rows(self.coverage) if self.coverage else []
-        return [*key.row_rows(self.rows_read), *key.reach_rows(self.muons), *scales, *covered]
+        read = [key.reference_row(self.reference), *key.row_rows(self.rows_read)]
+        return [*read, *key.reach_rows(self.muons), *scales, *covered]
 
     def report(self) -> str:
         head = f"{self.status}: scale left in {len(self.after.eta_edges) - 1} eta bins on {self.resonance.name}"

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from muonkit.calibration.bias import LEAST, Bias
 from muonkit.calibration.parameters import ParameterValues
+from muonkit.calibration.quantities import Reference
 from muonkit.calibration.reach import CALIBRATED, EXTRAPOLATED, HELD, OUTSIDE, Reach
 from muonkit.calibration.resolution import MOST_STRETCH, TINY_VARIANCE, Resolution
 from muonkit.core.arrays import FloatArray
@@ -47,15 +48,20 @@ STRETCH = f"min(sqrt({VARIANCE}/max({SIMULATED_VARIANCE},{TINY_VARIANCE})),{MOST
 STRETCH_FORMULA = f"1./max({RATIO}+{STRETCH}*(1.-{RATIO}),LEAST)"
 
 
+# in the description of a file whose reference is the simulation
+TO_SIMULATION = "'scale' brings data to the scale of the simulation, not to the true scale."
+
+
 class Content(NamedTuple):
     """What goes into a file. variations: name -> bias and resolution of data (bins,), nominal first; `simulation`: bias
     and resolution of simulation; eta_edges (bins + 1,); sample: lowest and highest pT (bins, 2) [GeV] of the muons that
-    made the corrections."""
+    made the corrections; `reference`: what data are compared with."""
 
     variations: dict[str, ParameterValues]
     simulation: ParameterValues
     eta_edges: FloatArray
     sample: FloatArray
+    reference: Reference = "truth"
 
     @property
     def resolutions(self) -> dict[str, Resolution]:
@@ -83,10 +89,12 @@ class Content(NamedTuple):
 
 def build(content: Content) -> dict[str, Any]:
     """The correction set as the content of a JSON file."""
+    words = [TO_SIMULATION] if content.reference == "simulation" else []
     return {
         "schema_version": 2,
         "description": "muon momentum scale and resolution; k_corrected = (1 + A - e k) k + q M, k = 1/pT [1/GeV]. "
-        f"{_ranges(content)} Beyond its range in each eta bin it is held; see the correction 'validity'.",
+        f"{' '.join([*words, _ranges(content)])} "
+        "Beyond its range in each eta bin it is held; see the correction 'validity'.",
         "corrections": [make(content) for make in (_scale, _resolution, _smear, _stretch, _validity)],
     }
 

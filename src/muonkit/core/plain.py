@@ -6,7 +6,7 @@ is None. A class with `to_json` and `from_json` of its own is written and read b
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -61,6 +61,8 @@ def _build(kind: Any, content: Any) -> Any:
     if origin in (Union, UnionType):
         (kind,) = (choice for choice in arguments if choice is not NoneType)
         return None if content is None else _build(kind, content)
+    if origin is Literal and content not in arguments:
+        raise ValueError(f"a value is none of {', '.join(map(str, arguments))}")
     if hasattr(kind, "from_json"):
         return kind.from_json(content)
     if isinstance(kind, type) and is_dataclass(kind):

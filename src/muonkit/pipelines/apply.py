@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from muonkit.calibration.export import Corrections
+from muonkit.calibration.quantities import REFERENCES
 from muonkit.calibration.reach import ReachCounts
 from muonkit.core.arrays import FloatArray
 from muonkit.core.errors import InputError
@@ -81,7 +82,14 @@ def apply(
         done = rewrite(place_in, path_out, choice, corrector, slim, correction == "stretch")
     reach = corrector.reach
     counts = (reach.outside, reach.extrapolated, reach.held, corrector.unmatched, done.unchanged)
-    return ApplyResult(path_out, done.rows, done.muons, *counts, done.warnings, done.dropped)
+    warnings = (*done.warnings, *_notes(corrections, correction))
+    return ApplyResult(path_out, done.rows, done.muons, *counts, warnings, done.dropped)
+
+
+def _notes(corrections: Corrections, correction: str) -> tuple[str, ...]:
+    if correction != "scale" or corrections.reference == "truth":
+        return ()
+    return (f"the corrections are relative to {REFERENCES['simulation']}",)
 
 
 @dataclass(slots=True)

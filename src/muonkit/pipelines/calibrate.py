@@ -1,6 +1,5 @@
 """Dimuons -> corrections of the momentum scale and resolution, with proof that they close."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from muonkit.calibration import export
@@ -10,6 +9,7 @@ from muonkit.calibration.derive import FitPlan, resolution
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.likelihood import Likelihood
 from muonkit.calibration.reach import common_range
+from muonkit.calibration.reference import of_entries
 from muonkit.calibration.result import CORRECTIONS, LIKELIHOOD, CalibrationResult, Closure, SampleOutcome
 from muonkit.calibration.schema import Content
 from muonkit.calibration.summary import ClosureFit, FittedSample, added
@@ -35,11 +35,10 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     data = study.count_data("count data", Count(half=0), Count(half=1), look=True)
     first_half, second_half = zip(*(each.masses for each in data), strict=True)
     pairs = [one + other for one, other in zip(first_half, second_half, strict=True)]
-    simulated_pairs = [each.masses[0] for each in templates]
     fit = study.fitter(templates, pairs)
 
     nominal = fit("fit data", pairs)
-    simulated = fit.simulation(simulated_pairs)
+    simulated = fit.simulated
     half = fit("fit half of data", first_half)
     narrow = fit.narrower("fit narrower window", pairs)
 
@@ -53,25 +52,28 @@ def derive(study: Study, out: Path) -> CalibrationResult:
 
     unread = [chunk for each in (*templates, *data, *corrected) for chunk in each.unread]
 
-    def refit(change: str, plans: tuple[FitPlan, ...]) -> Extraction:
-        return replace(fit, plans=plans)(f"budget: {change}", pairs)[0].extraction
+    def refit(change: str, plans: tuple[FitPlan, ...], both: bool) -> Extraction:
+        return fit.varied(f"budget: {change}", pairs, plans, both)
 
     systematics = {"window": narrow[0].extraction.vector - found.vector}
     write_cells(out, dict(zip(study.names, nominal, strict=True)))
     terms = simulated[0].extraction.layout.resolution_terms
     varied = export.variations(found, resolution(nominal, terms), systematics)
     reached = common_range([each.sample for each in data])
-    export.write(out / CORRECTIONS, Content(varied, simulated[0].extraction.values, found.eta_edges, reached))
-    Likelihood.of([each.extraction for each in nominal]).write(out / LIKELIHOOD)
+    content = Content(varied, simulated[0].extraction.values, found.eta_edges, reached, study.config.fit.reference)
+    export.write(out / CORRECTIONS, content)
+    likelihood = Likelihood.of_difference(found) if fit.subtracts else Likelihood.of([d.extraction for d in nominal])
+    likelihood.write(out / LIKELIHOOD)
     samples = [FittedSample(*each) for each in zip(study.names, nominal, pairs, pairs, corrected_pairs, strict=True)]
     result = CalibrationResult.of_samples(
         samples,
         simulation=ClosureFit.against(simulated[0].extraction),
         systematics=systematics,
-        budget=budget(fit.plans, found, narrow[0].extraction, refit),
+        budget=budget(fit.plans, found, narrow[0].extraction, of_entries(nominal, fit.rules), refit),
+        reference=study.config.fit.reference,
         closure=Closure(
             same=ClosureFit.against(closed[0].extraction),
-            split=ClosureFit.against(crossed[0].extraction, applied=half[0].extraction),
+            split=fit.split(crossed, half),
         ),
         rows_read=added(each.rows for each in data),
         resonance=study.samples[0].peak,

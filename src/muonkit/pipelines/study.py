@@ -3,16 +3,20 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 from muonkit.calibration.accumulate import CellMasses, CountSettings, narrowed
 from muonkit.calibration.config import Calibrate, Fit, Sample
 from muonkit.calibration.derive import Derived, FitPlan, derive_jointly, plan_cells
-from muonkit.calibration.extract import NotFixedError
+from muonkit.calibration.export import Corrections
+from muonkit.calibration.extract import Extraction, NotFixedError, Rules
 from muonkit.calibration.massfit import prepare_options
 from muonkit.calibration.parameters import with_resolution
+from muonkit.calibration.reference import difference, without_simulation
 from muonkit.calibration.result import CORRECTIONS, LIKELIHOOD, CalibrationResult, Peak, Provenance, ValidationResult
+from muonkit.calibration.summary import ClosureFit
 from muonkit.calibration.toys import Coverage, ToyFits, coverage
 from muonkit.calibration.weights import notes
 from muonkit.core.config import parse, read_text
@@ -156,6 +160,22 @@ class Study:
         parts = zip(self.samples, templates, data, strict=True)
         return tuple(line for each, template, counted in parts for line in each.warnings(template, counted))
 
+    def relative_to(self, corrections: Corrections) -> Self:
+        """The study with the reference of corrections. Raises InputError if the configuration has another one, or no
+        simulation where it is needed."""
+        fit, reference = self.config.fit, corrections.reference
+        if "reference" in fit.model_fields_set and fit.reference != reference:
+            raise InputError(
+                f"fit.reference: is '{fit.reference}', that of {corrections.path} is '{reference}'; leave it out"
+            )
+        if reference == "simulation" and not all(each.config.input.simulation for each in self.samples):
+            raise InputError(
+                f"input.simulation: is missing. {corrections.path} brings data to the scale of the simulation, so that "
+                "they are compared with simulated muons; give those of this resonance"
+            )
+        fit = fit.model_copy(update={"reference": reference})
+        return replace(self, config=self.config.model_copy(update={"fit": fit}))
+
     def reduced_resolution(self, simulated: Sequence[Derived]) -> tuple[str, ...]:
         """One line if the cells fixed less of the resolution of the simulation than a and c."""
         if simulated[0].extraction.layout.fitted == with_resolution(self.config.fit.parameters)[0]:
@@ -209,34 +229,68 @@ class Fitter:
     runner: Runner
 
     def __call__(
+        self, what: str, masses: Sequence[CellMasses], fitted: tuple[str, ...] | None = None
+    ) -> tuple[Derived, ...]:
+        """The fit to data, relative to the reference of the configuration; `what` names the step."""
+        return self._relative(self.alone(what, masses, fitted))
+
+    def _relative(self, found: tuple[Derived, ...]) -> tuple[Derived, ...]:
+        return difference(found, self.simulated, self.rules) if self.subtracts else found
+
+    @property
+    def subtracts(self) -> bool:
+        """Whether the simulation is the reference."""
+        return self.plans[0].choice.reference == "simulation"
+
+    @property
+    def rules(self) -> Rules:
+        """How parameters are extracted."""
+        return self.plans[0].rules()
+
+    def alone(
         self,
         what: str,
         masses: Sequence[CellMasses],
         fitted: tuple[str, ...] | None = None,
         template_errors: bool = True,
     ) -> tuple[Derived, ...]:
-        """See `derive_jointly`; `what` names the step."""
+        """The fit to data or simulation against generator masses, see `derive_jointly`."""
         found = derive_jointly(self.plans, masses, self.runner.map(what), fitted, template_errors)
         lost = [name for name, each in zip(self.names, found, strict=True) if not each.extraction.used.any()]
         if lost:
             raise InputError(f"sample {lost[0]}: {what}: no mass fit succeeded; look at its window and its template")
         return found
 
-    def simulation(self, masses: Sequence[CellMasses]) -> tuple[Derived, ...]:
+    @cached_property
+    def simulated(self) -> tuple[Derived, ...]:
         """The fit to the simulation, with as many resolution parameters as its cells fix if none is configured."""
+        masses = [plan.simulation for plan in self.plans if plan.simulation is not None]
         *choices, last = with_resolution(self.plans[0].choice.parameters)
         for fitted in choices:
             with suppress(NotFixedError):
-                return self("fit simulation", masses, fitted, template_errors=False)
-        return self("fit simulation", masses, last, template_errors=False)
+                return self.alone("fit simulation", masses, fitted, template_errors=False)
+        return self.alone("fit simulation", masses, last, template_errors=False)
+
+    def split(self, crossed: Sequence[Derived], half: Sequence[Derived]) -> ClosureFit:
+        """Corrections of one half on the other. The simulation that both were compared with cancels, so the errors are
+        those of the halves."""
+        if not self.subtracts:
+            return ClosureFit.against(crossed[0].extraction, applied=half[0].extraction)
+        tested, applied = (without_simulation(each, self.rules) for each in (crossed, half))
+        return ClosureFit.against(tested, applied=applied)
+
+    def varied(self, what: str, masses: Sequence[CellMasses], plans: tuple[FitPlan, ...], both: bool) -> Extraction:
+        """The fit by other plans; `both`: they are those of the simulation, too, where it is subtracted."""
+        other = replace(self, plans=plans)
+        return (other(what, masses) if both else self._relative(other.alone(what, masses)))[0].extraction
 
     def narrower(self, what: str, masses: Sequence[CellMasses]) -> tuple[Derived, ...]:
         """The same fits in windows that are narrower by a tenth on either side."""
-        cut = [
-            narrowed(each, plan.counting, plan.counting.mass_bins // 10, plan.merging)
-            for plan, each in zip(self.plans, masses, strict=True)
-        ]
+        cut = [_narrow(plan, each) for plan, each in zip(self.plans, masses, strict=True)]
         plans = [replace(plan, counting=settings) for plan, (_, settings) in zip(self.plans, cut, strict=True)]
+        if self.subtracts:
+            simulated = [_narrow(plan, plan.simulation)[0] for plan in self.plans if plan.simulation is not None]
+            plans = [replace(plan, simulation=each) for plan, each in zip(plans, simulated, strict=True)]
         return replace(self, plans=tuple(plans))(what, [narrow for narrow, _ in cut])
 
     def coverage(self, derived: Derived, toys: int) -> Coverage | None:
@@ -244,3 +298,7 @@ class Fitter:
         plan = self.plans[0]
         fits = ToyFits(derived, prepare_options(derived.data, plan.options), plan.rules(template_errors=False))
         return coverage(fits, toys, self.runner.map("fit toys"))
+
+
+def _narrow(plan: FitPlan, masses: CellMasses) -> tuple[CellMasses, CountSettings]:
+    return narrowed(masses, plan.counting, plan.counting.mass_bins // 10, plan.merging)

@@ -29,7 +29,7 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
             kept = ValidationResult.open(out)
             if toys in (0, kept.toys):
                 return kept
-        return examine(study, corrections, out, toys)
+        return examine(study.relative_to(corrections), corrections, out, toys)
 
 
 def examine(study: Study, corrections: Corrections, out: Path, toys: int = 0) -> ValidationResult:
@@ -55,6 +55,7 @@ def examine(study: Study, corrections: Corrections, out: Path, toys: int = 0) ->
         rows_read=data.rows,
         muons=data.reach,
         resonance=study.samples[0].peak,
+        reference=corrections.reference,
         warnings=study.warnings(templates, counted),
         provenance=study.provenance(),
         corrections_sha256=digest_file(corrections.path),

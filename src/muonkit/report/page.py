@@ -228,6 +228,7 @@ def _validation(run: FinishedRun[ValidationResult]) -> dict[str, Any]:
         "resonance": name,
         "figure": Picture(svg(figure), f"Momentum scale left on {name}"),
         "rows": result.rows,
+        "reference": result.reference,
         "test": result.parameters.test if result.parameters else None,
         "warnings": result.warnings,
     }
