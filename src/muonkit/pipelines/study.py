@@ -1,6 +1,6 @@
 """What a calibration and a validation have in common: files to counts, counts to parameters."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from muonkit.core.provenance import describe
 from muonkit.io import repeated
 from muonkit.io.source import Chunk
 from muonkit.pipelines import inputs
-from muonkit.pipelines.counting import Count, Counted, CountTask, PieceCounts, count, rows_of
+from muonkit.pipelines.counting import Count, Counted, CountTask, Map, PieceCounts, count, rows_of
 from muonkit.pipelines.looks import reconstructed_cut
 from muonkit.pipelines.tables import names
 from muonkit.pipelines.workspace import CONFIG, RECORD, RunFolder, claim
@@ -38,13 +38,13 @@ OUTPUTS = (*RESULTS, RECORD, "report.html", "report.json")
 
 @dataclass(frozen=True)
 class SampleStudy:
-    """One sample of a study: its files, what is counted, and the means to do so. `several`: whether there are others,
-    so that steps and warnings need its name."""
+    """One sample of a study: its files, what is counted, and the means to do so. `parts`: the folder of unfinished
+    parts, None if none is kept. `several`: whether there are others, so that steps and warnings need its name."""
 
     config: Sample
     pieces: inputs.Pieces
     settings: CountSettings
-    parts: Path
+    parts: Path | None
     runner: Runner
     several: bool
 
@@ -65,7 +65,9 @@ class SampleStudy:
 
     def _count(self, what: str, tasks: list[CountTask]) -> Counted:
         step = f"{what} of {self.config.label}" if self.several else what
-        run = remembered(self.runner.map(step), self.parts, step.replace(" ", "-"), PieceCounts)
+        run: Map = self.runner.map(step)
+        if self.parts is not None:
+            run = remembered(run, self.parts, step.replace(" ", "-"), PieceCounts)
         return count(tasks, run, self.config.input.max_bad_share)
 
     def plan(self, template: Counted, data: CellMasses, choice: Fit) -> FitPlan:
@@ -90,6 +92,10 @@ class SampleStudy:
         signed = (*notes("data", data.masses[0]), *notes("simulation", template.masses[0]))
         return self._named((*self.pieces.notes, *template.warnings, *data.warnings, *signed, *([cut] if cut else [])))
 
+    def notes(self, template: Counted) -> list[str]:
+        """What was left out of the template, and what was wrong in its files."""
+        return self._named((*self.pieces.notes, *template.warnings, *notes("simulation", template.masses[0])))
+
     def _named(self, lines: Sequence[str]) -> list[str]:
         return [f"sample {self.config.label}: {line}" if self.several else line for line in lines]
 
@@ -112,7 +118,7 @@ class Study:
         Raises InputError with every fault found."""
         text = read_text(config_path)
         config = parse(text, Calibrate, str(config_path))
-        pieces = _all_pieces(config, config_path.resolve().parent)
+        pieces = all_pieces(config, config_path.resolve().parent, inputs.pieces)
         data = [piece for each in pieces for piece in each.data]
         template = [piece for each in pieces for piece in each.template]
         files = inputs.files(data, template, *more_files)
@@ -168,12 +174,12 @@ class Study:
         return rebuilt(Provenance, content | {"sample": sample, "state": self.workspace.state})
 
 
-def _all_pieces(config: Calibrate, base: Path) -> list[inputs.Pieces]:
-    """The pieces of every sample. Raises InputError with the faults of all files."""
+def all_pieces(config: Calibrate, base: Path, of: Callable[[Sample, Path], inputs.Pieces]) -> list[inputs.Pieces]:
+    """The pieces of every sample, found by `of`. Raises InputError with the faults of all files."""
     found, faults = [], list[str]()
     for sample in config.samples:
         try:
-            found.append(inputs.pieces(sample, base))
+            found.append(of(sample, base))
         except InputError as error:
             faults += error.faults
     if faults:
