@@ -43,18 +43,21 @@ class Expectation:
         numbers = tuple(_number(part, "--forecast", "1e8, or one per sample: 1e8,2e7") for part in pairs.split(","))
         return cls(numbers, 0.0 if background is None else _number(background, "--background", "0.05"))
 
-    def shared(self, config: Calibrate, simulated: Sequence[CellMasses]) -> tuple[float, ...]:
-        """The pairs of every sample. Raises InputError if there are neither one number nor as many as samples."""
+    def require(self, samples: Sequence[Sample]) -> None:
+        """Raises InputError if there are neither one number nor as many as samples."""
+        if len(self.pairs) not in (1, len(samples)):
+            names = ", ".join(each.label for each in samples)
+            raise InputError(
+                f"--forecast: {len(self.pairs)} numbers for {len(samples)} samples ({names}); give one for each, in "
+                "this order, or one for all"
+            )
+
+    def shared(self, simulated: Sequence[CellMasses]) -> tuple[float, ...]:
+        """The pairs of every sample."""
         sizes = [float(each.entries.sum()) for each in simulated]
         if len(self.pairs) == len(sizes):
             return self.pairs
-        if len(self.pairs) == 1:
-            return tuple(self.pairs[0] * size / sum(sizes) for size in sizes)
-        names = ", ".join(each.label for each in config.samples)
-        raise InputError(
-            f"--forecast: {len(self.pairs)} numbers for {len(sizes)} samples ({names}); give one for each, in this "
-            "order, or one for all"
-        )
+        return tuple(self.pairs[0] * size / sum(sizes) for size in sizes)
 
 
 def _number(text: str, option: str, example: str) -> float:
@@ -71,22 +74,22 @@ def forecast(config_path: Path, expected: Expectation, runner: Runner, out: Path
     config = load(config_path, Calibrate)
     if expected.background and not config.fit.background:
         raise InputError("--background: fit.background is false in the configuration; leave out one of them")
+    expected.require(config.samples)
     base = config_path.resolve().parent
     pieces = all_pieces(config, base, inputs.template_pieces)
     if out is not None:
         check_folder(out)
         files = inputs.files([], [piece for each in pieces for piece in each.template], config_path)
         check_output(out / FILE, files)
-    samples = tuple(
-        SampleStudy(
-            each, part, inputs.settings(each, part.template, runner.results), None, runner, len(config.samples) > 1
-        )
-        for each, part in zip(config.samples, pieces, strict=True)
-    )
+    samples = [_study(*each, runner, len(pieces) > 1) for each in zip(config.samples, pieces, strict=True)]
     result = derive(config, samples, expected, _unread(config, base), runner)
     if out is not None:
         write_json(out / FILE, result.to_json())
     return result
+
+
+def _study(sample: Sample, pieces: inputs.Pieces, runner: Runner, several: bool) -> SampleStudy:
+    return SampleStudy(sample, pieces, inputs.settings(sample, pieces.template, runner.results), None, runner, several)
 
 
 def derive(
@@ -97,13 +100,11 @@ def derive(
     simulated = [template.masses[0] for template in templates]
     for sample, masses in zip(samples, simulated, strict=True):
         _require_pairs(sample.config, masses)
-    pairs = expected.shared(config, simulated)
-    planned = [
-        ExpectedSample(
-            number, expected.background, each.plan(template, expected_masses(masses, number), config.fit), masses
-        )
-        for each, template, masses, number in zip(samples, templates, simulated, pairs, strict=True)
-    ]
+    pairs = expected.shared(simulated)
+    planned = []
+    for study, template, masses, number in zip(samples, templates, simulated, pairs, strict=True):
+        plan = study.plan(template, expected_masses(masses, number), config.fit)
+        planned.append(ExpectedSample(number, expected.background, plan, masses))
     both, alone, cells = expected_errors(planned, runner.map("fit expected counts"))
     outcomes = tuple(
         ForecastSample(
