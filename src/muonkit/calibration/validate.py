@@ -13,6 +13,8 @@ from muonkit.calibration.export import Corrections
 from muonkit.calibration.extract import Extraction
 from muonkit.core.arrays import FloatArray, IntArray
 
+ERRORS = ("eigen_", "syst_window_")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScaleLeft:
@@ -62,7 +64,8 @@ def against_one(eta_edges: FloatArray, scale: FloatArray, covariance: FloatArray
 
 
 def _directions(corrections: Corrections) -> list[str]:
-    return [name for name in corrections.variation_names if name.endswith("_up")]
+    """The variations that are errors; other effects of the bias budget are what a simpler fit would be wrong by."""
+    return [name for name in corrections.variation_names if name.startswith(ERRORS) and name.endswith("_up")]
 
 
 def _shift(corrections: Corrections, variation: str, cells: Cells, eta_edges: FloatArray) -> FloatArray:

@@ -54,10 +54,10 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     def refit(change: str, plans: tuple[FitPlan, ...]) -> Extraction:
         return replace(fit, plans=plans)(f"budget: {change}", pairs)[0].extraction
 
-    systematics = {"window": narrow[0].extraction.vector - found.vector}
+    moved = budget(fit.plans, found, narrow[0].extraction, refit)
     write_cells(out, dict(zip(study.names, nominal, strict=True)))
     terms = simulated[0].extraction.layout.resolution_terms
-    varied = export.variations(found, resolution(nominal, terms), systematics)
+    varied = export.variations(found, resolution(nominal, terms), moved.shifts)
     reached = common_range([each.sample for each in data])
     export.write(out / CORRECTIONS, Content(varied, simulated[0].extraction.values, found.eta_edges, reached))
     Likelihood.of([each.extraction for each in nominal]).write(out / LIKELIHOOD)
@@ -65,8 +65,8 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     result = CalibrationResult.of_samples(
         samples,
         simulation=ClosureFit.against(simulated[0].extraction),
-        systematics=systematics,
-        budget=budget(fit.plans, found, narrow[0].extraction, refit),
+        systematics=moved.shifts,
+        budget=moved.lines,
         closure=Closure(
             same=ClosureFit.against(closed[0].extraction),
             split=ClosureFit.against(crossed[0].extraction, applied=half[0].extraction),
