@@ -47,6 +47,14 @@ STRETCH = f"min(sqrt({VARIANCE}/max({SIMULATED_VARIANCE},{TINY_VARIANCE})),{MOST
 STRETCH_FORMULA = f"1./max({RATIO}+{STRETCH}*(1.-{RATIO}),LEAST)"
 
 
+ERRORS = ("eigen_", "syst_window_")  # beginnings of names: variations that are errors of the corrections
+
+
+def are_errors(name: str) -> bool:
+    """Whether a variation is an error; other effects of the bias budget are what a simpler fit would be wrong by."""
+    return name.startswith(ERRORS)
+
+
 class Content(NamedTuple):
     """What goes into a file. variations: name -> bias and resolution of data (bins,), nominal first; `simulation`: bias
     and resolution of simulation; eta_edges (bins + 1,); sample: lowest and highest pT (bins, 2) [GeV] of the muons that
@@ -68,12 +76,18 @@ class Content(NamedTuple):
     @property
     def reach_of_scale(self) -> Reach:
         """Where `scale` is calibrated, and where it is held."""
-        return Reach.of_scale((values.bias for values in self.variations.values()), self.sample)
+        return Reach.of_scale((self.variations[name].bias for name in self._limiting), self.sample)
 
     @property
     def reach_of_resolution(self) -> Reach:
         """The same for `resolution` and `smear`."""
-        return Reach.of_resolution((*self.resolutions.values(), self.simulation.resolution), self.sample)
+        data = (self.variations[name].resolution for name in self._limiting)
+        return Reach.of_resolution((*data, self.simulation.resolution), self.sample)
+
+    @property
+    def _limiting(self) -> list[str]:
+        """The variations that limit the range of the model: the nominal values and their errors."""
+        return [name for name in self.variations if name == "nominal" or are_errors(name)]
 
     @property
     def reach_of_stretch(self) -> Reach:

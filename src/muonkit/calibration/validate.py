@@ -11,9 +11,8 @@ from scipy.stats import chi2 as chi2_distribution
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.extract import Extraction
+from muonkit.calibration.schema import are_errors
 from muonkit.core.arrays import FloatArray, IntArray
-
-ERRORS = ("eigen_", "syst_window_")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +63,7 @@ def against_one(eta_edges: FloatArray, scale: FloatArray, covariance: FloatArray
 
 
 def _directions(corrections: Corrections) -> list[str]:
-    """The variations that are errors; other effects of the bias budget are what a simpler fit would be wrong by."""
-    return [name for name in corrections.variation_names if name.startswith(ERRORS) and name.endswith("_up")]
+    return [name for name in corrections.variation_names if are_errors(name) and name.endswith("_up")]
 
 
 def _shift(corrections: Corrections, variation: str, cells: Cells, eta_edges: FloatArray) -> FloatArray:
