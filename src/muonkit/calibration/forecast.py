@@ -69,8 +69,9 @@ def _curves(data: CellData, fits: CellFits, background: float) -> FloatArray:
 
 def expected_errors(
     samples: Sequence[ExpectedSample], run: Map = map
-) -> tuple[Extraction, Extraction, tuple[Cells, ...]]:
-    """The extraction from the Asimov sets of all samples, then without the statistics of the template; their cells.
+) -> tuple[Extraction, Extraction, list[tuple[Cells, CellFits]]]:
+    """The extraction from the Asimov sets of all samples, then without the statistics of the template; the cells of
+    every sample with their fits.
 
     Raises InputError as `extract` does: what the cells cannot fix stays open for any number of pairs."""
     fitted = [(cells, fits) for cells, _, fits in (asimov(each, run) for each in samples)]
@@ -79,7 +80,7 @@ def expected_errors(
         extract_jointly(fitted, plan.counting.binning.eta_edges, plan.choice.parameters, plan.rules(template))[0]
         for template in (True, False)
     )
-    return both, alone, tuple(cells[fits.good & (cells.entries > 0)] for cells, fits in fitted)
+    return both, alone, fitted
 
 
 def w_weights(eta_edges: FloatArray) -> FloatArray:

@@ -11,7 +11,8 @@ from muonkit.calibration.cells import Cells
 from muonkit.calibration.closure import scale_off
 from muonkit.calibration.diagnostics import Diagnostics, correlation, diagnose
 from muonkit.calibration.extract import Extraction
-from muonkit.calibration.forecast import W_ETA, W_MASS, W_PT, w_mass_error, w_weights
+from muonkit.calibration.forecast import W_ETA, W_MASS, W_PT, ExpectedSample, w_mass_error, w_weights
+from muonkit.calibration.massfit import CellFits
 from muonkit.calibration.quantities import QUANTITIES
 from muonkit.calibration.result import Peak
 from muonkit.core.arrays import FloatArray
@@ -52,15 +53,33 @@ class WMass:
 
 @dataclass(frozen=True, slots=True)
 class ForecastSample:
-    """One sample: its name and resonance, pairs that are expected and that were simulated, both selected; fitted cells;
-    share of the expected pairs that is background."""
+    """One sample: its name and resonance; pairs that are expected and that were simulated, both selected; cells with a
+    good mass fit and with a failed one; share of the expected pairs in the good ones, as thin cells are dropped; share
+    that is background."""
 
     name: str
     resonance: Peak
     pairs: float
     simulated: float
     cells: int
+    failed: int
+    share_in_cells: float
     background: float
+
+    @classmethod
+    def of(cls, name: str, peak: Peak, sample: ExpectedSample, cells: Cells, fits: CellFits) -> Self:
+        """From the fit of its expected counts."""
+        used = fits.good & (cells.entries > 0)
+        return cls(
+            name,
+            peak,
+            sample.pairs,
+            float(sample.simulation.pairs[1]),
+            int(used.sum()),
+            int((~used).sum()),
+            float(cells.entries[used].sum() / sample.pairs),
+            sample.background,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -86,10 +105,11 @@ class ForecastResult(Result):
         samples: tuple[ForecastSample, ...],
         both: Extraction,
         alone: Extraction,
-        cells: Sequence[Cells],
+        fitted: Sequence[tuple[Cells, CellFits]],
         notes: tuple[str, ...],
     ) -> Self:
         """From the two extractions of `forecast.expected_errors`."""
+        cells = Cells.joined([each[fits.good] for each, fits in fitted])
         layout, pairs = both.layout, zip(scale_off(both), scale_off(alone), strict=True)
         return cls(
             eta_edges=both.eta_edges,
@@ -100,7 +120,7 @@ class ForecastResult(Result):
             covariance=both.covariance,
             scale=tuple(ExpectedError(one.pt, one.error, other.error) for one, other in pairs),
             w_mass=WMass.of(both, alone),
-            diagnostics=diagnose(both, Cells.joined(cells), {}, {}),
+            diagnostics=diagnose(both, cells, {}, {}),
             notes=notes,
         )
 
@@ -160,7 +180,10 @@ class ForecastResult(Result):
         share = f"{sample.background:.1%} of the pairs" if sample.background else "none"
         return [
             (f"Pairs expected, simulated{where}", key.spaced(round(sample.pairs), round(sample.simulated))),
-            (f"Fitted cells{where}", str(sample.cells)),
+            (
+                f"Cells fitted, failed, pairs in them{where}",
+                f"{sample.cells}, {sample.failed}, {sample.share_in_cells:.1%}",
+            ),
             (f"Background expected{where}", share),
         ]
 

@@ -113,9 +113,10 @@ def parameter_lines(fit: FitSummary) -> list[str]:
 
 
 def error_column(name: str, errors: FloatArray) -> list[str]:
-    """Head and errors (bins,) of one parameter, in the unit it is read in."""
-    shown_errors = (QUANTITIES[name].factor * errors).tolist()
-    return [_head(name), *(f"± {error:.{_digits(shown_errors)}f}" for error in shown_errors)]
+    """Head and errors (bins,) of one parameter, in the unit it is read in. A parameter at its limit has none."""
+    scaled = (QUANTITIES[name].factor * errors).tolist()
+    digits = _digits([error for error in scaled if error > 0] or [1.0])
+    return [_head(name), *(f"± {error:.{digits}f}" if error > 0 else "at its limit" for error in scaled)]
 
 
 def table(eta_edges: FloatArray, columns: list[list[str]]) -> list[str]:

@@ -105,16 +105,14 @@ def derive(
     for study, template, masses, number in zip(samples, templates, simulated, pairs, strict=True):
         plan = study.plan(template, expected_masses(masses, number), config.fit)
         planned.append(ExpectedSample(number, expected.background, plan, masses))
-    both, alone, cells = expected_errors(planned, runner.map("fit expected counts"))
+    both, alone, fitted = expected_errors(planned, runner.map("fit expected counts"))
     outcomes = tuple(
-        ForecastSample(
-            study.config.label, study.peak, each.pairs, float(each.simulation.pairs[1]), len(kept), each.background
-        )
-        for study, each, kept in zip(samples, planned, cells, strict=True)
+        ForecastSample.of(study.config.label, study.peak, each, *found)
+        for study, each, found in zip(samples, planned, fitted, strict=True)
     )
     left_out = (note for study, each in zip(samples, templates, strict=True) for note in study.notes(each))
     notes = (unread, *left_out)
-    return ForecastResult.of(outcomes, both, alone, cells, notes)
+    return ForecastResult.of(outcomes, both, alone, fitted, notes)
 
 
 def _require_pairs(sample: Sample, masses: CellMasses) -> None:
