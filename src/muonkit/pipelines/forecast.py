@@ -110,7 +110,7 @@ def derive(
         ForecastSample.of(study.config.label, study.peak, each, *found)
         for study, each, found in zip(samples, planned, fitted, strict=True)
     )
-    left_out = (note for study, each in zip(samples, templates, strict=True) for note in study.notes(each))
+    left_out = (note for study, each in zip(samples, templates, strict=True) for note in study.template_notes(each))
     notes = (unread, *left_out)
     return ForecastResult.of(outcomes, both, alone, fitted, notes)
 

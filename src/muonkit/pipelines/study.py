@@ -92,7 +92,7 @@ class SampleStudy:
         signed = (*notes("data", data.masses[0]), *notes("simulation", template.masses[0]))
         return self._named((*self.pieces.notes, *template.warnings, *data.warnings, *signed, *([cut] if cut else [])))
 
-    def notes(self, template: Counted) -> list[str]:
+    def template_notes(self, template: Counted) -> list[str]:
         """What was left out of the template, and what was wrong in its files."""
         return self._named((*self.pieces.notes, *template.warnings, *notes("simulation", template.masses[0])))
 
