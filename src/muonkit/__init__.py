@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         compare,
         convert,
         create_store,
+        forecast,
         identify,
         open_store,
         performance,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         write_report,
     )
     from muonkit.calibration.export import Corrections
+    from muonkit.calibration.forecast_result import ForecastResult
     from muonkit.calibration.result import CalibrationResult, ValidationResult
     from muonkit.core.errors import InputError
     from muonkit.core.result import Result
@@ -46,8 +48,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _VERBS = (
-    "apply", "build_pdfs", "calibrate", "compare", "convert", "create_store", "identify", "open_store", "performance",
-    "refit", "simulate_dimuons", "simulate_klm", "simulate_tracks", "validate", "write_report",
+    "apply", "build_pdfs", "calibrate", "compare", "convert", "create_store", "forecast", "identify", "open_store",
+    "performance", "refit", "simulate_dimuons", "simulate_klm", "simulate_tracks", "validate", "write_report",
 )  # fmt: skip
 _HOMES = dict.fromkeys(_VERBS, "api") | {
     "ApplyResult": "pipelines.apply",
@@ -58,6 +60,7 @@ _HOMES = dict.fromkeys(_VERBS, "api") | {
     "Detector": "detector.detector",
     "FitSettings": "tracking.fit",
     "FittedTracks": "tracking.fitted",
+    "ForecastResult": "calibration.forecast_result",
     "Gun": "simulation.gun",
     "InputError": "core.errors",
     "ReportResult": "pipelines.report",
@@ -78,6 +81,7 @@ __all__ = [
     "Detector",
     "FitSettings",
     "FittedTracks",
+    "ForecastResult",
     "Gun",
     "InputError",
     "ReportResult",
@@ -91,6 +95,7 @@ __all__ = [
     "compare",
     "convert",
     "create_store",
+    "forecast",
     "identify",
     "load_detector",
     "open_store",

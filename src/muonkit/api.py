@@ -17,6 +17,7 @@ from muonkit.run.progress import bar, silent
 from muonkit.run.runner import Runner, runner
 
 if TYPE_CHECKING:
+    from muonkit.calibration.forecast_result import ForecastResult
     from muonkit.calibration.result import CalibrationResult, ValidationResult
     from muonkit.conditions.store import Store
     from muonkit.data.hits import Hits
@@ -46,6 +47,26 @@ def calibrate(config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None 
         result = calibrate(Path(config), Path(out), open_work)
     report(Path(out))
     return result
+
+
+def forecast(
+    config: AnyPath,
+    pairs: float | Iterable[float],
+    out: AnyPath | None = None,
+    *,
+    background: float = 0.0,
+    jobs: int = 1,
+    work: Runner | None = None,
+) -> "ForecastResult":
+    """The errors that `pairs` selected pairs will have, before there are data (`muonkit calibrate --forecast`).
+
+    `pairs`: a number, of several samples one for each, or one that they share as in simulation; `background`: share of
+    the pairs in the window; `out`: a folder for forecast.json."""
+    from muonkit.pipelines.forecast import Expectation, forecast
+
+    expected = Expectation(tuple(pairs) if isinstance(pairs, Iterable) else (float(pairs),), background)
+    with _running(jobs, work) as open_work:
+        return forecast(Path(config), expected, open_work, None if out is None else Path(out))
 
 
 def validate(

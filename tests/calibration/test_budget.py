@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests.calibration import samples
 
-from muonkit.calibration.budget import BudgetLine, budget, moved
+from muonkit.calibration.budget import Budget, BudgetLine, budget, moved
 from muonkit.calibration.config import Fit
 from muonkit.calibration.derive import FitPlan, derive, plan_cells
 from muonkit.calibration.extract import Extraction
@@ -16,7 +17,7 @@ ETA = (-2.4, 0.0, 2.4)
 
 
 @pytest.fixture(scope="module")
-def lines() -> dict[str, BudgetLine]:
+def found() -> Budget:
     flat = {"resolution": {"a": [0.012], "c": [0.0]}}  # sigma_m/m = 0.85 %
     counts = samples.count(samples.sample(600_000, 51, **flat), samples.sample(600_000, 52, **flat), ETA)
     choice = Fit(parameters=("A", "e", "M"))
@@ -28,9 +29,13 @@ def lines() -> dict[str, BudgetLine]:
 
     fitted = derive(plan, counts.data)
     nominal = fitted.extraction
-    found = budget((plan,), nominal, nominal, of_entries([fitted], plan.rules()), refit)
     assert moved(nominal, replace(nominal)) == (0.0, 0.0, 0.0)
-    return {f"{line.effect}: {line.change}": line for line in found}
+    return budget((plan,), nominal, nominal, of_entries([fitted], plan.rules()), refit)
+
+
+@pytest.fixture(scope="module")
+def lines(found: Budget) -> dict[str, BudgetLine]:
+    return {f"{line.effect}: {line.change}": line for line in found.lines}
 
 
 def shift(lines: dict[str, BudgetLine], start: str) -> float:
@@ -53,3 +58,11 @@ def test_what_is_right_moves_the_scale_by_little(lines: dict[str, BudgetLine]) -
 def test_parts_of_the_error(lines: dict[str, BudgetLine]) -> None:
     assert 1e-6 < shift(lines, "template statistics") < 1e-4
     assert shift(lines, "resonance mass") == pytest.approx(-0.006e-3 / 3.0969, rel=0.05)
+
+
+def test_shifts_of_all_parameters_are_named_and_none_is_zero(found: Budget) -> None:
+    """The window was the same fit again, and the template's statistics are no shift."""
+    effects = {"kernel_curvature", "kernel_mass", "kernel_width", "radiation", "migration", "background", "selection"}
+    assert set(found.shifts) == effects | {"resonance_mass"}
+    assert all(shift.any() for shift in found.shifts.values())
+    np.testing.assert_allclose(found.shifts["resonance_mass"][:2], -0.006e-3 / 3.0969, rtol=0.3)

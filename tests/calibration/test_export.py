@@ -147,6 +147,27 @@ def test_a_variation_that_nothing_fixes_stays_positive(tmp_path: Path) -> None:
             assert np.all((factor > 0) & (factor <= 2))
 
 
+def test_an_effect_of_the_budget_does_not_limit_the_range_of_the_nominal_values(tmp_path: Path) -> None:
+    """The size of a simpler fit's mistake says nothing of how far the corrections reach; that of the errors does."""
+    wild = ParameterValues(Bias(np.array([0.0, -0.1]), np.array([0.4, 0.1]), np.array([2e-3, -1e-3])), DATA)
+
+    def with_more(name: str) -> Corrections:
+        path = tmp_path / f"{name}.json.gz"
+        export.write(path, CONTENT._replace(variations=VARIATIONS | {name: wild}))
+        return Corrections.open(path)
+
+    plain, effect, error = map(with_more, ("eigen_0_up", "syst_selection_up", "syst_window_up"))
+    pt, eta, q = np.geomspace(0.1, 1e4, 500), np.full(500, 1.0), np.ones(500, dtype=int)
+    export.write(tmp_path / "before.json.gz", CONTENT)
+    before = Corrections.open(tmp_path / "before.json.gz")
+    assert np.array_equal(effect.factor(pt, eta, q), before.factor(pt, eta, q))
+    assert np.array_equal(effect.validity("scale", pt, eta), before.validity("scale", pt, eta))
+    for limited in (plain, error):
+        assert (limited.validity("scale", pt, eta) == HELD).sum() > (before.validity("scale", pt, eta) == HELD).sum()
+    varied = effect.factor(pt, eta, q, "syst_selection_up")
+    assert np.all((varied > 0) & (varied <= 2))
+
+
 def test_corrections_of_others_are_refused_with_one_line(tmp_path: Path) -> None:
     content = schema.build(CONTENT)
     for change in (lambda c: c["corrections"].pop(), lambda c: c["corrections"][0]["inputs"].reverse()):

@@ -12,6 +12,7 @@ import pytest
 from tests.pipelines.conftest import CALIBRATE, INJECTED, Run, simulate
 
 from muonkit.calibration.config import Calibrate
+from muonkit.calibration.export import Corrections
 from muonkit.calibration.result import CalibrationResult
 from muonkit.cli import main
 from muonkit.core.config import load
@@ -72,6 +73,28 @@ def test_eigen_variations_add_up_to_the_covariance(run: Run) -> None:
     gradient[[2, 6, 10]] = 1, -1 / 8, 8
     variance = gradient @ np.array(run.content["covariance"]) @ gradient
     assert np.sum(np.square(shifts)) == pytest.approx(variance, rel=2e-3)
+
+
+def test_effects_of_the_bias_budget_are_variations(run: Run) -> None:
+    """Each by its name, up and down, of the size that calibration.json gives; none that the run did not evaluate."""
+    scale = correctionlib.CorrectionSet.from_file(str(run.out / "corrections.json.gz"))["scale"]
+    systematics = run.content["systematics"]
+    effects = {"window", "kernel_curvature", "kernel_mass", "kernel_width", "radiation", "migration", "background"}
+    assert set(systematics) == effects | {"selection", "resonance_mass"}
+    names = Corrections(run.out / "corrections.json.gz").variation_names
+    assert {name for name in names if name.startswith("syst")} == {
+        f"syst_{name}_{side}" for name in systematics for side in ("up", "down")
+    }
+    values = np.concatenate([run.content[name] for name in "AeM"])
+    for name, shift in systematics.items():
+        for side, sign in (("up", 1), ("down", -1)):
+            A, e, M = (values + sign * np.array(shift))[2::4]
+            expected = 1 / (1 + A - e / 8 - M * 8)
+            assert scale.evaluate(f"syst_{name}_{side}", 0.6, 8.0, -1) == pytest.approx(expected, rel=1e-12)
+            assert expected != scale.evaluate("nominal", 0.6, 8.0, -1), "none of size 0"
+    changes = {line["effect"].replace(" ", "_"): line["shift"] for line in run.content["budget"]}
+    assert changes["radiation"][0] < -1e-4, "the sizes of the page"
+    assert np.mean(systematics["radiation"][:4]) < -1e-4
 
 
 def test_results_are_bit_equal_for_any_number_of_jobs(run: Run, tmp_path: Path) -> None:

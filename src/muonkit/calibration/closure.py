@@ -79,11 +79,17 @@ def scale_off(
 
 
 def _scale_off(layout: ParameterLayout, vector: FloatArray, covariance: FloatArray, pt: float) -> ScaleOff:
-    design = np.zeros((layout.bins, len(vector)))
+    design = scale_design(layout, pt)
+    weight = np.linalg.solve(design @ covariance @ design.T, np.ones(layout.bins))
+    value = float(weight @ design @ vector / weight.sum())
+    return ScaleOff(pt, value, float(1 / np.sqrt(weight.sum())))
+
+
+def scale_design(layout: ParameterLayout, pt: float) -> FloatArray:
+    """Derivatives (bins, p) of A - e/pT in every eta bin, at one pT [GeV]."""
+    design = np.zeros((layout.bins, len(layout.names)))
     for name, factor in (("A", 1.0), ("e", -1 / pt)):
         if name in layout.fitted:
             start = layout.fitted.index(name) * layout.bins
             design[np.arange(layout.bins), start + np.arange(layout.bins)] = factor
-    weight = np.linalg.solve(design @ covariance @ design.T, np.ones(layout.bins))
-    value = float(weight @ design @ vector / weight.sum())
-    return ScaleOff(pt, value, float(1 / np.sqrt(weight.sum())))
+    return design

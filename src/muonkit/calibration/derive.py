@@ -142,9 +142,14 @@ def fit_sample(plan: FitPlan, data: CellMasses, run: Map = map) -> tuple[Cells, 
     shapes = shapes if plan.effects.growth else replace(shapes, growth=np.zeros(len(cells)))
     generated = plan.truth.masses if plan.effects.radiation else plan.truth.masses.at_one_mass(counting.pole)
     cell_data = massfit.merge_cells(data, generated, plan.merging, counting.mass_edges, shapes)
+    return cells, *fit_masses(plan, cell_data, run)
+
+
+def fit_masses(plan: FitPlan, cell_data: CellData, run: Map = map) -> tuple[CellData, CellFits]:
+    """Fit the masses of cells: their data, with the yields that were fitted, and the fits."""
     if plan.free:
-        return cells, *yields.fit_all(cell_data, plan.options, plan.free, run)
-    return cells, cell_data, massfit.fit_all(cell_data, plan.options, run)
+        return yields.fit_all(cell_data, plan.options, plan.free, run)
+    return cell_data, massfit.fit_all(cell_data, plan.options, run)
 
 
 def resolution(samples: Sequence[Derived], terms: tuple[str, ...]) -> Resolution:

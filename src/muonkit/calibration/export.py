@@ -1,9 +1,11 @@
 """Corrections, written as a file of correctionlib (see `schema`) and read again.
 
 Variations are along the eigenvectors of the correlation matrix of all fitted parameters, each in units of its error:
-eigen_i_up/down, the largest first, and syst_NAME_up/down. The sum of the squared shifts is the covariance."""
+eigen_i_up/down, the largest first; the sum of their squared shifts is the covariance. syst_NAME_up/down are the shifts
+of the bias budget, one for every effect that the run evaluated."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -36,7 +38,7 @@ FAULTS = (OSError, EOFError, ValueError, RuntimeError, LookupError, TypeError)
 
 
 def variations(
-    extraction: Extraction, resolution: Resolution, systematics: dict[str, FloatArray] | None = None
+    extraction: Extraction, resolution: Resolution, systematics: Mapping[str, FloatArray] | None = None
 ) -> dict[str, ParameterValues]:
     """Parameters per eta bin (bins,) of every variation.
 

@@ -105,13 +105,11 @@ def extract_jointly(
 
     With several samples the fit works with A - e k0 in place of A, k0 the mean curvature in each eta bin."""
     used = [fits.good & (cells.entries > 0) for cells, fits in samples]
-    layout = ParameterLayout(fitted, len(eta_edges) - 1)
     kept = Cells.joined([cells[rows] for (cells, _), rows in zip(samples, used, strict=True)])
     good = CellFits.joined([fits[rows] for (_, fits), rows in zip(samples, used, strict=True)])
     _require_every_eta_bin(kept, eta_edges)
-    rough = rough_resolution(kept, good, layout.bins)
-    measured = measure(kept, good, rough, rules)
-    problem = parameters.Problem(layout, kept, measured.log_mu, measured.sigma2, measured.covariance, rules.priors)
+    layout = ParameterLayout(fitted, len(eta_edges) - 1)
+    problem, rough = _posed(kept, good, layout, rules)
     k0 = kept.mean_curvature(layout.bins) if len(samples) > 1 else np.zeros(layout.bins)
     lower, upper = layout.bounds()
     with threadpool_limits(1, "blas"):  # small matrices: threads spent 1 s waiting for each other's 5 ms
@@ -139,6 +137,33 @@ def extract_jointly(
         )
         for rows, part in zip(used, np.split(parts, ends, axis=1), strict=True)
     ]  # fmt: skip
+
+
+def _posed(
+    cells: Cells, fits: CellFits, layout: ParameterLayout, rules: Rules
+) -> tuple[parameters.Problem, Resolution]:
+    """The fit to these cells, and a rough resolution to start from."""
+    rough = rough_resolution(cells, fits, layout.bins)
+    measured = measure(cells, fits, rough, rules)
+    terms = (measured.log_mu, measured.sigma2, measured.covariance)
+    return parameters.Problem(layout, cells, *terms, rules.priors), rough
+
+
+def step_in_squares(cells: Cells, fits: CellFits, start: Extraction, rules: Rules = Rules()) -> FloatArray:
+    """Values (p,) of the same parameters for other fits of the cells, with a^2 and c^2 in place of a and c: one step of
+    Newton's method from `start`. What is at a limit there stays.
+
+    ln mu and sigma^2 are linear in these, but for g and d, so that the step leads to the minimum. It has no limit: a
+    square whose true value is 0 is below 0 in half of all samples, and Gaussian."""
+    used = fits.good & (cells.entries > 0)
+    problem, _ = _posed(cells[used], fits[used], start.layout, rules)
+    free = np.flatnonzero(start.errors)
+    scale = start.errors[free]  # in units of the errors the numbers are of one size
+    jacobian = problem.jacobian(start.vector)[:, free] * scale
+    step = np.linalg.solve(jacobian.T @ jacobian, jacobian.T @ problem.residuals(start.vector))
+    values = start.layout.squares(start.vector)
+    values[free] -= step * scale * start.layout.squares_dvector(start.vector)[free]
+    return values
 
 
 def _require_every_eta_bin(cells: Cells, eta_edges: FloatArray) -> None:

@@ -1,5 +1,6 @@
 """The numbers a reader looks for first: as content of report.json, and as rows of a table."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from muonkit.calibration.reach import ReachCounts
 from muonkit.calibration.summary import ClosureFit, FitSummary, RowCounts, SampleFit
 from muonkit.calibration.toys import Coverage
 from muonkit.calibration.validate import ScaleLeft
+from muonkit.core.arrays import FloatArray
 
 Content = dict[str, Any]
 Rows = list[tuple[str, str]]
@@ -112,9 +114,25 @@ def _chi2(tested: FitSummary | ScaleLeft) -> str:
 def parameter_lines(fit: FitSummary) -> list[str]:
     """One line per eta bin: values and errors of all parameters, in the units they are read in."""
     names = [name for name in QUANTITIES if name in fit.values]
-    edges = [f"[{low:g}, {high:g})" for low, high in zip(fit.eta_edges[:-1], fit.eta_edges[1:], strict=True)]
-    columns = [_column(f"{name} [{QUANTITIES[name].text_unit}]", *_values(fit, name)) for name in names]
-    return ["  ".join(row).rstrip() for row in zip(_padded(["eta", *edges]), *columns, strict=True)]
+    return table(fit.eta_edges, [_column(_head(name), *_values(fit, name)) for name in names])
+
+
+def error_column(name: str, errors: FloatArray) -> list[str]:
+    """Head and errors (bins,) of one parameter, in the unit it is read in. A parameter at its limit has none."""
+    scaled = (QUANTITIES[name].factor * errors).tolist()
+    digits = _digits([error for error in scaled if error > 0] or [1.0])
+    return [_head(name), *(f"± {error:.{digits}f}" if error > 0 else "at its limit" for error in scaled)]
+
+
+def table(eta_edges: FloatArray, columns: list[list[str]]) -> list[str]:
+    """One line for the heads of the columns, and one for every eta bin; `eta_edges`: (bins + 1,)."""
+    edges = [f"[{low:g}, {high:g})" for low, high in pairwise(eta_edges)]
+    padded = [_padded(column) for column in (["eta", *edges], *columns)]
+    return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
+
+
+def _head(name: str) -> str:
+    return f"{name} [{QUANTITIES[name].text_unit}]"
 
 
 def _values(fit: FitSummary, name: str) -> tuple[list[float], list[float]]:
@@ -123,8 +141,13 @@ def _values(fit: FitSummary, name: str) -> tuple[list[float], list[float]]:
 
 
 def _column(head: str, values: list[float], errors: list[float]) -> list[str]:
-    digits = max(0, 1 - int(np.floor(np.log10(max(np.median(errors), 1e-9)))))
-    return _padded([head, *(f"{v:.{digits}f} ± {e:.{digits}f}" for v, e in zip(values, errors, strict=True))])
+    digits = _digits(errors)
+    return [head, *(f"{v:.{digits}f} ± {e:.{digits}f}" for v, e in zip(values, errors, strict=True))]
+
+
+def _digits(errors: list[float]) -> int:
+    """Decimals that show two digits of a typical error."""
+    return max(0, 1 - int(np.floor(np.log10(max(np.median(errors), 1e-9)))))
 
 
 def _padded(cells: list[str]) -> list[str]:

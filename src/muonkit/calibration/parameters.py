@@ -9,10 +9,11 @@ import numpy as np
 from muonkit.calibration.bias import Bias, scale, scale_dparameters
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.resolution import Resolution, variance, variance_dparameters
-from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 
 SCALE = ("A", "e", "M")
 RESOLUTION = ("a", "c", "g", "d")
+SQUARED = ("a", "c")  # the variance is linear in their squares
 
 
 def with_resolution(fitted: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -84,6 +85,18 @@ class ParameterLayout:
             jacobian = jacobian.copy()
             self.of(jacobian.T, "e")[:] += k0[:, None] * self.of(jacobian.T, "A")
         return jacobian
+
+    def squares(self, vector: FloatArray) -> FloatArray:
+        """The vector (p,) with a^2 and c^2 in place of a and c."""
+        return np.where(self._squared, vector**2, vector)
+
+    def squares_dvector(self, vector: FloatArray) -> FloatArray:
+        """Derivatives (p,) of `squares`, each by its own element of the vector."""
+        return np.where(self._squared, 2 * vector, 1.0)
+
+    @property
+    def _squared(self) -> BoolArray:
+        return np.repeat([name in SQUARED for name in self.fitted], self.bins)
 
     def start(self, rough: Resolution) -> FloatArray:
         """Start values (p,): no bias, the rough resolution, typical g and d."""

@@ -3,8 +3,8 @@
 The model (see `bias`) is made to be carried to other momenta: muons of the Z have ten times the pT of those of the
 J/psi. It is of first order, so it ends where its terms are large:
 
-    |e|/pT and |M| pT <= SCALE_LIMIT      for the nominal values and every variation: corrections from few muons have
-                                          large variations, and reach less far
+    |e|/pT and |M| pT <= SCALE_LIMIT      for the nominal values and their errors: corrections from few muons have
+                                          large errors, and reach less far
     c pT <= RESOLUTION_LIMIT              at 0.3 the sign of the charge is known to three standard deviations
 
 Beyond, the formulas are evaluated at the pT where the model ends, so that they are continuous, and all variations keep

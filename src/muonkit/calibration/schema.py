@@ -46,10 +46,14 @@ SMEAR_FORMULA = f"1./max(1.+y*sqrt(max(0.,{VARIANCE}-{SIMULATED_VARIANCE})),LEAS
 RATIO = "y/(x*max(1.+[10]-[11]/HELD+[12]*HELD,LEAST))"
 STRETCH = f"min(sqrt({VARIANCE}/max({SIMULATED_VARIANCE},{TINY_VARIANCE})),{MOST_STRETCH})"
 STRETCH_FORMULA = f"1./max({RATIO}+{STRETCH}*(1.-{RATIO}),LEAST)"
-
-
 # in the description of a file whose reference is the simulation
 TO_SIMULATION = "'scale' brings data to the scale of the simulation, not to the true scale."
+ERRORS = ("eigen_", "syst_window_")  # beginnings of names: variations that are errors of the corrections
+
+
+def are_errors(name: str) -> bool:
+    """Whether a variation is an error; other effects of the bias budget are what a simpler fit would be wrong by."""
+    return name.startswith(ERRORS)
 
 
 class Content(NamedTuple):
@@ -74,12 +78,18 @@ class Content(NamedTuple):
     @property
     def reach_of_scale(self) -> Reach:
         """Where `scale` is calibrated, and where it is held."""
-        return Reach.of_scale((values.bias for values in self.variations.values()), self.sample)
+        return Reach.of_scale((self.variations[name].bias for name in self._limiting), self.sample)
 
     @property
     def reach_of_resolution(self) -> Reach:
         """The same for `resolution` and `smear`."""
-        return Reach.of_resolution((*self.resolutions.values(), self.simulation.resolution), self.sample)
+        data = (self.variations[name].resolution for name in self._limiting)
+        return Reach.of_resolution((*data, self.simulation.resolution), self.sample)
+
+    @property
+    def _limiting(self) -> list[str]:
+        """The variations that limit the range of the model: the nominal values and their errors."""
+        return [name for name in self.variations if name == "nominal" or are_errors(name)]
 
     @property
     def reach_of_stretch(self) -> Reach:

@@ -1,6 +1,10 @@
 """Do the errors cover? Toys are drawn from the fitted curves of all cells, fitted and extracted as the data are, and
 their spread is compared with the errors that they report.
 
+The resolution is compared in a^2 and c^2. The variance is linear in them, so they are what is Gaussian: c^2 with the
+error s is c with the error s/(2 c). Near 0 the root is far from Gaussian, and a limit would cut the spread; so squares
+of toys may be below 0.
+
 Strong and weak directions are eigenvectors of the correlation matrix: the third with the smallest eigenvalues, and the
 third with the largest. The template is that of the data in every toy, so its statistics do not count."""
 
@@ -11,11 +15,10 @@ from typing import Any
 import numpy as np
 
 from muonkit.calibration import massfit
-from muonkit.calibration.cells import Cells
 from muonkit.calibration.derive import Derived
 from muonkit.calibration.diagnostics import correlation
-from muonkit.calibration.extract import Extraction, Rules, extract
-from muonkit.calibration.massfit import CellFits, FitOptions
+from muonkit.calibration.extract import Extraction, Rules, extract, step_in_squares
+from muonkit.calibration.massfit import FitOptions
 from muonkit.core import random
 from muonkit.core.arrays import FloatArray
 
@@ -53,20 +56,21 @@ class ToyFits:
     options: FitOptions
     rules: Rules
 
-    def extract(self, cells: Cells, fits: CellFits) -> Extraction:
-        """The same parameters from other fits of the cells; errors of the entries alone."""
-        before = self.derived.extraction
-        return extract(cells, fits, before.eta_edges, before.layout.fitted, self.rules)
+    def reported(self) -> Extraction:
+        """The fit to data, with errors of the entries alone."""
+        found = self.derived.extraction
+        return extract(self.derived.cells, self.derived.fits, found.eta_edges, found.layout.fitted, self.rules)
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
     fits: ToyFits
+    reported: Extraction
     numbers: range
 
     def run(self) -> list[FloatArray | None]:
         """Values (p,) of every toy; None where nothing could be extracted."""
-        return [fit_toy(self.fits, number) for number in self.numbers]
+        return [fit_toy(self.fits, self.reported, number) for number in self.numbers]
 
 
 def run_task(task: _Task) -> list[FloatArray | None]:
@@ -74,8 +78,8 @@ def run_task(task: _Task) -> list[FloatArray | None]:
     return task.run()
 
 
-def fit_toy(fits: ToyFits, number: int) -> FloatArray | None:
-    """Values (p,) of toy `number`."""
+def fit_toy(fits: ToyFits, reported: Extraction, number: int) -> FloatArray | None:
+    """Values (p,) of toy `number`, with a^2 and c^2 in place of a and c."""
     derived = fits.derived
     total = derived.data.counts.sum(axis=1, keepdims=True)
     expected = np.where(derived.fits.good[:, None], np.maximum(total * derived.fits.shares, 0), 0)
@@ -83,19 +87,21 @@ def fit_toy(fits: ToyFits, number: int) -> FloatArray | None:
     cells = replace(derived.cells, entries=counts.sum(axis=1) * derived.fits.good)
     found = massfit.fit_cells(replace(derived.data, counts=counts), fits.options)
     try:
-        return fits.extract(cells, found).vector
+        return step_in_squares(cells, found, reported, fits.rules)
     except ValueError:
         return None
 
 
 def coverage(fits: ToyFits, toys: int, run: Map = map) -> Coverage | None:
     """Compare spread and errors in `toys` toys, with `run` in place of `map`. None if fewer than two were fitted."""
-    tasks = [_Task(fits, range(first, min(first + AT_ONCE, toys))) for first in range(0, toys, AT_ONCE)]
+    reported = fits.reported()
+    numbers = [range(first, min(first + AT_ONCE, toys)) for first in range(0, toys, AT_ONCE)]
+    tasks = [_Task(fits, reported, each) for each in numbers]
     found = [toy for part in run(run_task, tasks) for toy in part if toy is not None]
     if len(found) < 2:
         return None
-    reported = fits.extract(fits.derived.cells, fits.derived.fits)
-    rows = compared(np.array(found), reported.covariance, reported.layout.fitted)
+    factor = reported.layout.squares_dvector(reported.vector)
+    rows = compared(np.array(found), reported.covariance * np.outer(factor, factor), reported.layout.fitted)
     return Coverage(len(found), toys - len(found), rows)
 
 

@@ -11,6 +11,7 @@ from scipy.stats import chi2 as chi2_distribution
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.extract import Extraction
+from muonkit.calibration.schema import are_errors
 from muonkit.core.arrays import FloatArray, IntArray
 
 
@@ -62,7 +63,7 @@ def against_one(eta_edges: FloatArray, scale: FloatArray, covariance: FloatArray
 
 
 def _directions(corrections: Corrections) -> list[str]:
-    return [name for name in corrections.variation_names if name.endswith("_up")]
+    return [name for name in corrections.variation_names if are_errors(name) and name.endswith("_up")]
 
 
 def _shift(corrections: Corrections, variation: str, cells: Cells, eta_edges: FloatArray) -> FloatArray:

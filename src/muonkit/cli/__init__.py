@@ -66,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _way_out(options: argparse.Namespace) -> str:
-    return RESUMES if getattr(options, "resumes", False) else STARTS_AGAIN
+    resumes = getattr(options, "resumes", False) and getattr(options, "forecast", None) is None
+    return RESUMES if resumes else STARTS_AGAIN
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -55,10 +55,10 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     def refit(change: str, plans: tuple[FitPlan, ...], both: bool) -> Extraction:
         return fit.varied(f"budget: {change}", pairs, plans, both)
 
-    systematics = {"window": narrow[0].extraction.vector - found.vector}
+    moved = budget(fit.plans, found, narrow[0].extraction, of_entries(nominal, fit.rules), refit)
     write_cells(out, dict(zip(study.names, nominal, strict=True)))
     terms = simulated[0].extraction.layout.resolution_terms
-    varied = export.variations(found, resolution(nominal, terms), systematics)
+    varied = export.variations(found, resolution(nominal, terms), moved.shifts)
     reached = common_range([each.sample for each in data])
     content = Content(varied, simulated[0].extraction.values, found.eta_edges, reached, study.config.fit.reference)
     export.write(out / CORRECTIONS, content)
@@ -68,8 +68,8 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     result = CalibrationResult.of_samples(
         samples,
         simulation=ClosureFit.against(simulated[0].extraction),
-        systematics=systematics,
-        budget=budget(fit.plans, found, narrow[0].extraction, of_entries(nominal, fit.rules), refit),
+        systematics=moved.shifts,
+        budget=moved.lines,
         reference=study.config.fit.reference,
         closure=Closure(
             same=ClosureFit.against(closed[0].extraction),

@@ -39,21 +39,26 @@ class Pieces:
 def pieces(config: Sample, base: Path) -> Pieces:
     """The pieces of data and of the template. Raises InputError with the faults of all files."""
     faults: list[str] = []
-
-    def opened(patterns: tuple[str, ...], simulation: bool) -> source.Opened:
-        try:
-            return source.open_dimuons(patterns, config.input, simulation=simulation, base=base)
-        except InputError as error:
-            faults.extend(error.faults)
-            return source.Opened([])
-
-    data = opened(config.input.data, False)
-    simulation = opened(config.input.simulation, True) if config.input.simulation else None
+    data, template = source.Opened([]), Pieces([], [], ())
+    try:
+        data = source.open_dimuons(config.input.data, config.input, simulation=False, base=base)
+    except InputError as error:
+        faults += error.faults
+    try:
+        template = template_pieces(config, base)
+    except InputError as error:
+        faults += error.faults
     if faults:
         raise InputError(faults)
-    if simulation is None:
-        return Pieces(data.chunks, _blocks(config), data.notes)
-    return Pieces(data.chunks, list(simulation.chunks), (*data.notes, *simulation.notes))
+    return Pieces(data.chunks, template.template, (*data.notes, *template.notes))
+
+
+def template_pieces(config: Sample, base: Path) -> Pieces:
+    """The pieces of the template alone; data need not be there. Raises InputError with the faults of all files."""
+    if not config.input.simulation:
+        return Pieces([], _blocks(config), ())
+    simulation = source.open_dimuons(config.input.simulation, config.input, simulation=True, base=base)
+    return Pieces([], list(simulation.chunks), simulation.notes)
 
 
 def _blocks(config: Sample) -> list[DimuonPiece]:

@@ -1,6 +1,6 @@
 """What a calibration and a validation have in common: files to counts, counts to parameters."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,7 +28,7 @@ from muonkit.core.provenance import describe
 from muonkit.io import repeated
 from muonkit.io.source import Chunk
 from muonkit.pipelines import inputs
-from muonkit.pipelines.counting import Count, Counted, CountTask, PieceCounts, Unread, count, rows_of
+from muonkit.pipelines.counting import Count, Counted, CountTask, Map, PieceCounts, Unread, count, rows_of
 from muonkit.pipelines.looks import reconstructed_cut
 from muonkit.pipelines.tables import names
 from muonkit.pipelines.workspace import CONFIG, RECORD, RunFolder, claim
@@ -43,13 +43,13 @@ OUTPUTS = (*RESULTS, RECORD, "report.html", "report.json")
 
 @dataclass(frozen=True)
 class SampleStudy:
-    """One sample of a study: its files, what is counted, and the means to do so. `several`: whether there are others,
-    so that steps and warnings need its name."""
+    """One sample of a study: its files, what is counted, and the means to do so. `parts`: the folder of unfinished
+    parts, None if none is kept. `several`: whether there are others, so that steps and warnings need its name."""
 
     config: Sample
     pieces: inputs.Pieces
     settings: CountSettings
-    parts: Path
+    parts: Path | None
     runner: Runner
     several: bool
 
@@ -70,8 +70,10 @@ class SampleStudy:
 
     def _count(self, what: str, tasks: list[CountTask]) -> Counted:
         step = f"{what} of {self.config.label}" if self.several else what
-        name = step.replace(" ", "-")
-        run = remembered(self.runner.map(step), self.parts, name, PieceCounts, lambda part: part.is_read)
+        run: Map = self.runner.map(step)
+        if self.parts is not None:
+            name = step.replace(" ", "-")
+            run = remembered(run, self.parts, name, PieceCounts, lambda part: part.is_read)
         return count(tasks, run, self.config.input.max_bad_share)
 
     def plan(self, template: Counted, data: CellMasses, choice: Fit) -> FitPlan:
@@ -96,6 +98,10 @@ class SampleStudy:
         signed = (*notes("data", data.masses[0]), *notes("simulation", template.masses[0]))
         return self._named((*self.pieces.notes, *template.warnings, *data.warnings, *signed, *([cut] if cut else [])))
 
+    def template_notes(self, template: Counted) -> list[str]:
+        """What was left out of the template, and what was wrong in its files."""
+        return self._named((*self.pieces.notes, *template.warnings, *notes("simulation", template.masses[0])))
+
     def _named(self, lines: Sequence[str]) -> list[str]:
         return [f"sample {self.config.label}: {line}" if self.several else line for line in lines]
 
@@ -118,7 +124,7 @@ class Study:
         Raises InputError with every fault found."""
         text = read_text(config_path)
         config = parse(text, Calibrate, str(config_path))
-        pieces = _all_pieces(config, config_path.resolve().parent)
+        pieces = all_pieces(config, config_path.resolve().parent, inputs.pieces)
         data = [piece for each in pieces for piece in each.data]
         template = [piece for each in pieces for piece in each.template]
         files = inputs.files(data, template, *more_files)
@@ -199,12 +205,12 @@ class Study:
         return rebuilt(Provenance, content | {"sample": sample, "state": self.workspace.state})
 
 
-def _all_pieces(config: Calibrate, base: Path) -> list[inputs.Pieces]:
-    """The pieces of every sample. Raises InputError with the faults of all files."""
+def all_pieces(config: Calibrate, base: Path, of: Callable[[Sample, Path], inputs.Pieces]) -> list[inputs.Pieces]:
+    """The pieces of every sample, found by `of`. Raises InputError with the faults of all files."""
     found, faults = [], list[str]()
     for sample in config.samples:
         try:
-            found.append(inputs.pieces(sample, base))
+            found.append(of(sample, base))
         except InputError as error:
             faults += error.faults
     if faults:
