@@ -66,6 +66,8 @@ def row_rows(rows: RowCounts) -> Rows:
     found = [("Rows read, bad", spaced(rows.read, rows.bad))]
     pairs = {"same-sign": rows.same_sign, "without generator muon": rows.unmatched, "repeated": rows.repeated}
     found += [(f"Pairs {what}", spaced(number)) for what, number in pairs.items() if number]
+    if rows.fell_back:
+        found.append(("Muons with standard columns, pairs with one", spaced(rows.fell_back, rows.mixed)))
     return found
 
 

@@ -116,11 +116,16 @@ def count(tasks: list[CountTask], run: Map, max_bad_share: float) -> Counted:
     warnings = source.refuse([total], max_bad_share)
     found = repeats([(name, each.hashes) for name, each in looked], max(tasks[0].one_in, 1))
     warnings += refuse_repeated(found, max_bad_share)
+    if isinstance(first := tasks[0].piece, source.Chunk):
+        warnings += source.refuse_fallback(total, first)
+    rows = RowCounts(
+        total.rows, total.dropped, total.same_sign, total.unmatched, found.pairs, total.fell_back, total.mixed
+    )
     return Counted(
         sums.masses,
         sums.truth,
         tuple(warnings),
-        RowCounts(total.rows, total.dropped, total.same_sign, total.unmatched, found.pairs),
+        rows,
         tuple((name, each.softest) for name, each in looked),
         reduce(add, (each.pt for _, each in looked)) if looked else None,
         reduce(add, (each.reach for _, each in looked), ReachCounts()),
