@@ -14,6 +14,7 @@ from muonkit.calibration import key
 from muonkit.calibration.budget import BudgetLine
 from muonkit.calibration.config import MAX_FAILED_SHARE, Calibrate
 from muonkit.calibration.derive import Derived
+from muonkit.calibration.drift import Drift
 from muonkit.calibration.reach import ReachCounts
 from muonkit.calibration.summary import (
     CellCounts,
@@ -31,6 +32,7 @@ from muonkit.calibration.verdict import (
     covers,
     extraction,
     failed_cells,
+    notes_on_drift,
     notes_on_fit,
     same_closure,
     sample_fit,
@@ -180,7 +182,8 @@ class CalibrationResult(KeptResult, SampleFit):
 
     A, e, M, a, c, g, d and `errors`: per eta bin, in the units of `bias` and `resolution`; NaN where a parameter was
     not fitted. `simulation`: the same fit to the simulated sample, against 0. `systematics`: name -> shift of all
-    values in the order of `parameter_names`. `samples`: what each sample gave; `resonance`: that of the first.
+    values in the order of `parameter_names`. `drift`: the scale of every sample over runs. `samples`: what each sample
+    gave; `resonance`: that of the first.
     `verdict`: PASS or ATTENTION, and why."""
 
     FILE: ClassVar[str] = "calibration.json"
@@ -188,6 +191,7 @@ class CalibrationResult(KeptResult, SampleFit):
     simulation: ClosureFit
     systematics: Mapping[str, FloatArray]
     budget: tuple[BudgetLine, ...]
+    drift: tuple[Drift, ...]
     closure: Closure
     rows_read: RowCounts
     resonance: Peak
@@ -247,7 +251,7 @@ class CalibrationResult(KeptResult, SampleFit):
             same_closure(self.closure.same.test),
             split_closure(self.closure.split.test),
         )
-        notes = (*self.warnings, *notes_on_fit(self))
+        notes = (*self.warnings, *notes_on_fit(self), *notes_on_drift(self.drift))
         if validation is None:
             return Verdict(checks, notes)
         more = (f"Validation: {warning}" for warning in validation.warnings)
@@ -274,7 +278,8 @@ class CalibrationResult(KeptResult, SampleFit):
             key.closure_row("same sample", closure.same),
             key.closure_row("other half", closure.split),
         ]
-        return [*key.row_rows(self.rows_read), *key.fit_rows(self, closures), *self._sample_rows]
+        fit = [*key.fit_rows(self, closures), *key.drift_rows(self.drift)]
+        return [*key.row_rows(self.rows_read), *fit, *self._sample_rows]
 
     @property
     def _sample_rows(self) -> key.Rows:

@@ -1,5 +1,6 @@
 """PASS or ATTENTION, and why: what must hold of a fit, a closure, a validation. Every limit stands here once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from scipy.stats import chi2 as chi2_distribution
 
 from muonkit.calibration.closure import ZeroTest
 from muonkit.calibration.diagnostics import Correlation
+from muonkit.calibration.drift import Drift
 from muonkit.calibration.summary import CellCounts, ClosureFit, FitSummary, SampleFit
 from muonkit.calibration.toys import Coverage
 from muonkit.calibration.validate import ScaleLeft
@@ -18,6 +20,7 @@ DOUBTFUL_P = 0.01  # below, a PASS is commented
 SIMULATION_P = 1e-3  # the simulation's own fit against 0
 SPLIT_P = 1e-3  # corrections of one half against the other half
 SAME_PULL = 0.5  # a closed loop on one sample leaves far less than a standard deviation
+DRIFT_P = 1e-3  # scale of slices of runs against a constant
 VALIDATION_P = 1e-3  # scale against 1 on another resonance
 COVERAGE = 0.05  # spread of toys over the reported error, against 1
 CONDITION = 1e4
@@ -176,6 +179,20 @@ def notes_on_fit(fit: SampleFit) -> list[str]:
     notes += diagnostics.unknown
     if diagnostics.at_limit:
         notes.append(f"At a limit, without an error: {', '.join(diagnostics.at_limit)}.")
+    return notes
+
+
+def notes_on_drift(drifts: Iterable[Drift]) -> list[str]:
+    """A warning for every sample whose scale is not the same in all runs."""
+    notes = []
+    for each in drifts:
+        if each.slices and each.p_value < DRIFT_P:
+            far = each.farthest
+            notes.append(
+                f"WARN: the scale of {each.sample} drifts over runs (p = {each.p_value:.2g} < {DRIFT_P:g}); runs "
+                f"{far.first} to {far.last} are off by {1e5 * far.scale:+.1f} ± {1e5 * far.error:.1f} [10⁻⁵]. "
+                "Corrections of all runs are wrong by as much in them."
+            )
     return notes
 
 

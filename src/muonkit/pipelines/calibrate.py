@@ -6,7 +6,8 @@ from pathlib import Path
 from muonkit.calibration import export
 from muonkit.calibration.budget import budget
 from muonkit.calibration.closure import BiasCorrector
-from muonkit.calibration.derive import FitPlan, resolution
+from muonkit.calibration.derive import Derived, FitPlan, resolution
+from muonkit.calibration.drift import Drift, Slicing, drift
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.likelihood import Likelihood
 from muonkit.calibration.reach import common_range
@@ -15,7 +16,7 @@ from muonkit.calibration.schema import Content
 from muonkit.calibration.summary import ClosureFit, FittedSample, added
 from muonkit.core.files import write_json
 from muonkit.core.provenance import digest_file
-from muonkit.pipelines.counting import Count
+from muonkit.pipelines.counting import Count, Counted
 from muonkit.pipelines.study import Study
 from muonkit.pipelines.tables import names, write_cells
 from muonkit.run.runner import Runner
@@ -46,7 +47,12 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     # closure: corrected muons from the start; and, independent of them, corrections of one half on the other
     found = nominal[0].extraction
     of_all, of_half = (BiasCorrector(found.eta_edges, each[0].extraction.values.bias) for each in (nominal, half))
-    corrected = study.count_data("count corrected data", Count(of_all), Count(of_half, half=1))
+    slicings = [
+        Slicing.of(each.runs, part) if len(each.runs.run) > 1 else None
+        for each, part in zip(data, nominal, strict=True)
+    ]
+    counts = Count(of_all), Count(of_half, half=1)
+    corrected = study.count_data("count corrected data", *counts, slicings=slicings)
     corrected_pairs, other_half = zip(*(each.masses for each in corrected), strict=True)
     closed = fit("fit corrected data", corrected_pairs)
     crossed = fit("fit other half", other_half)
@@ -66,6 +72,7 @@ def derive(study: Study, out: Path) -> CalibrationResult:
         samples,
         simulation=ClosureFit.against(simulated[0].extraction),
         systematics=systematics,
+        drift=tuple(map(_drift, study.names, data, slicings, corrected, closed)),
         budget=budget(fit.plans, found, narrow[0].extraction, refit),
         closure=Closure(
             same=ClosureFit.against(closed[0].extraction),
@@ -87,3 +94,10 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     write_json(out / CalibrationResult.FILE, result.to_json())
     study.workspace.finish((CalibrationResult.FILE, CORRECTIONS, LIKELIHOOD, *names(study.names)))
     return result
+
+
+def _drift(name: str, data: Counted, slicing: Slicing | None, corrected: Counted, closed: Derived) -> Drift:
+    """Whether the scale of one sample is the same in all of its runs."""
+    if slicing is None or corrected.slices is None:
+        return Drift.unknown(name, "all pairs are of one run" if len(data.runs.run) else "no run and event numbers")
+    return drift(name, slicing, corrected.slices, closed)

@@ -12,7 +12,9 @@ from muonkit.calibration.accumulate import (
     CountSettings,
     accumulate,
 )
+from muonkit.calibration.drift import RunPairs, SliceMasses, Slicing
 from muonkit.calibration.export import Corrections
+from muonkit.calibration.kernels.counting import Slices
 from muonkit.calibration.reach import PtCounts, ReachCounts
 from muonkit.calibration.response import Truth, accumulate_truth
 from muonkit.calibration.summary import RowCounts
@@ -43,27 +45,32 @@ class Count:
 @dataclass(frozen=True, slots=True)
 class CountTask:
     """One chunk of a file, or one block of the built-in generator; what to count in it, whether generated muons are
-    counted too, and whether repeated pairs are looked for, among one pair in `one_in` (0: not at all)."""
+    counted too, and whether repeated pairs are looked for, among one pair in `one_in` (0: not at all). With `slicing`
+    the first of the counts is also made in slices of runs."""
 
     piece: DimuonPiece
     settings: CountSettings
     counts: tuple[Count, ...] = (Count(),)
     truth: bool = False
     one_in: int = 0
+    slicing: Slicing | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What adds up: one CellMasses per count; generated muons, where asked for; what was wrong in the rows."""
+    """What adds up: one CellMasses per count; generated muons and slices of runs, where asked for; what was wrong in
+    the rows."""
 
     masses: tuple[CellMasses, ...]
     truth: Truth | None
     summary: source.Summary
+    slices: SliceMasses | None = None
 
     def __add__(self, other: Self) -> Self:
         masses = tuple(map(add, self.masses, other.masses))
         truth = None if self.truth is None or other.truth is None else self.truth + other.truth
-        return type(self)(masses, truth, self.summary + other.summary)
+        slices = None if self.slices is None or other.slices is None else self.slices + other.slices
+        return type(self)(masses, truth, self.summary + other.summary, slices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +87,8 @@ Map = Callable[[Callable[[CountTask], PieceCounts], Iterable[CountTask]], Iterab
 @dataclass(frozen=True, slots=True)
 class Counted:
     """Sums over all chunks: one CellMasses per count, generated muons, what was wrong in the files, numbers of rows,
-    the softest muons of every piece with the name of its file, the pT of the selected muons, and how many of them the
-    corrections reach that are tested."""
+    the softest muons of every piece with the name of its file, the pT of the selected muons, how many of them the
+    corrections reach that are tested, the runs; masses in slices of runs, where asked for."""
 
     masses: tuple[CellMasses, ...]
     truth: Truth | None
@@ -90,6 +97,8 @@ class Counted:
     softest: tuple[tuple[str, Softest], ...]
     pt: PtCounts | None
     reach: ReachCounts
+    runs: RunPairs
+    slices: SliceMasses | None
 
     @property
     def sample(self) -> FloatArray:
@@ -129,6 +138,8 @@ def count(tasks: list[CountTask], run: Map, max_bad_share: float) -> Counted:
         tuple((name, each.softest) for name, each in looked),
         reduce(add, (each.pt for _, each in looked)) if looked else None,
         reduce(add, (each.reach for _, each in looked), ReachCounts()),
+        reduce(add, (each.runs for _, each in looked), RunPairs.none()),
+        sums.slices,
     )
 
 
@@ -154,11 +165,22 @@ def refuse_repeated(found: Repeats, max_share: float) -> list[str]:
 def count_piece(task: CountTask) -> PieceCounts:
     """The sums of one task; module-level, so that it can travel to another process."""
     table, summary = load(task.piece)
-    masses = tuple(accumulate(each.of(table), task.settings) for each in task.counts)
+    first, *others = (each.of(table) for each in task.counts)
+    sliced = _slices(first, task)
+    masses = (accumulate(first, task.settings, sliced), *(accumulate(each, task.settings) for each in others))
     truth = accumulate_truth(table, task.settings) if task.truth else None
     tested = next((each.corrector for each in task.counts if isinstance(each.corrector, Corrections)), None)
     looked = Looked.at(table, task.settings, task.one_in, tested) if task.one_in else None
-    return PieceCounts(Sums(masses, truth, summary), looked)
+    slices = SliceMasses(sliced.masses, sliced.weight2) if sliced else None
+    return PieceCounts(Sums(masses, truth, summary, slices), looked)
+
+
+def _slices(table: Dimuons, task: CountTask) -> Slices | None:
+    """Empty slices of runs for the pairs of a piece, where they are asked for."""
+    if task.slicing is None or table.identity is None:
+        return None
+    empty = SliceMasses.empty(len(task.slicing), task.settings.mass_bins)
+    return Slices(task.slicing.rows(table.identity.run), task.slicing.classes, empty.masses, empty.weight2)
 
 
 def rows_of(pieces: Iterable[DimuonPiece]) -> int:

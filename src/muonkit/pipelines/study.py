@@ -9,6 +9,7 @@ from typing import Self
 from muonkit.calibration.accumulate import CellMasses, CountSettings, narrowed
 from muonkit.calibration.config import Calibrate, Fit, Sample
 from muonkit.calibration.derive import Derived, FitPlan, derive_jointly, plan_cells
+from muonkit.calibration.drift import Slicing
 from muonkit.calibration.extract import NotFixedError
 from muonkit.calibration.massfit import prepare_options
 from muonkit.calibration.parameters import with_resolution
@@ -57,10 +58,12 @@ class SampleStudy:
         ]
         return self._count("count simulation", tasks)
 
-    def count_data(self, what: str, counts: Sequence[Count], look: bool) -> Counted:
+    def count_data(self, what: str, counts: Sequence[Count], look: bool, slicing: Slicing | None = None) -> Counted:
         """See `Study.count_data`."""
         one_in = repeated.one_in(rows_of(self.pieces.data)) if look else 0
-        tasks = [CountTask(piece, self.settings, tuple(counts), one_in=one_in) for piece in self.pieces.data]
+        tasks = [
+            CountTask(piece, self.settings, tuple(counts), one_in=one_in, slicing=slicing) for piece in self.pieces.data
+        ]
         return self._count(what, tasks)
 
     def _count(self, what: str, tasks: list[CountTask]) -> Counted:
@@ -138,10 +141,14 @@ class Study:
         """Of each sample: reconstructed masses of the simulation, and what it knows of generated muons."""
         return [each.count_template() for each in self.samples]
 
-    def count_data(self, what: str, *counts: Count, look: bool = False) -> list[Counted]:
+    def count_data(
+        self, what: str, *counts: Count, look: bool = False, slicings: Sequence[Slicing | None] = ()
+    ) -> list[Counted]:
         """Of each sample: masses of the data, one CellMasses for each of `counts`; `what` names the step. `look`: for
-        repeated pairs and for a cut on reconstructed pT."""
-        return [each.count_data(what, counts, look) for each in self.samples]
+        repeated pairs, a cut on reconstructed pT, and runs; `slicings`: of each sample, the slices of runs in which
+        the first of `counts` is made too."""
+        parts = zip(self.samples, slicings or [None] * len(self.samples), strict=True)
+        return [each.count_data(what, counts, look, slicing) for each, slicing in parts]
 
     def fitter(self, templates: Sequence[Counted], data: Sequence[CellMasses]) -> "Fitter":
         """Fits of the cells that hold enough of `data` and of the template. Raises InputError if there are none."""
