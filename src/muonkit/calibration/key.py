@@ -6,6 +6,7 @@ import numpy as np
 
 from muonkit.calibration.diagnostics import Diagnostics
 from muonkit.calibration.drift import Drift
+from muonkit.calibration.periods import Period
 from muonkit.calibration.quantities import QUANTITIES, shown
 from muonkit.calibration.reach import ReachCounts
 from muonkit.calibration.summary import ClosureFit, FitSummary, RowCounts, SampleFit
@@ -83,6 +84,17 @@ def _drift(found: Drift) -> str:
     far = found.farthest
     size = f"{1e5 * far.scale:+.1f} ± {1e5 * far.error:.1f} · 10⁻⁵"
     return f"χ²/ndf = {found.chi2:.1f}/{found.ndf}, p = {found.p_value:.2g}; {size} in runs {far.first} to {far.last}"
+
+
+def period_rows(periods: tuple[Period, ...]) -> Rows:
+    """Where the corrections of every run period are, and their verdict."""
+    return [
+        (
+            f"Runs {each.first} to {each.last}",
+            each.reason or f"{each.verdict}, {spaced(each.pairs)} pairs, {each.folder}",
+        )
+        for each in periods
+    ]
 
 
 def reach_rows(muons: ReachCounts) -> Rows:

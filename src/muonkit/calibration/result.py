@@ -15,6 +15,7 @@ from muonkit.calibration.budget import BudgetLine
 from muonkit.calibration.config import MAX_FAILED_SHARE, Calibrate
 from muonkit.calibration.derive import Derived
 from muonkit.calibration.drift import Drift
+from muonkit.calibration.periods import Period
 from muonkit.calibration.reach import ReachCounts
 from muonkit.calibration.summary import (
     CellCounts,
@@ -29,6 +30,7 @@ from muonkit.calibration.toys import Coverage
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.calibration.verdict import (
     Verdict,
+    all_periods,
     covers,
     extraction,
     failed_cells,
@@ -183,7 +185,7 @@ class CalibrationResult(KeptResult, SampleFit):
     A, e, M, a, c, g, d and `errors`: per eta bin, in the units of `bias` and `resolution`; NaN where a parameter was
     not fitted. `simulation`: the same fit to the simulated sample, against 0. `systematics`: name -> shift of all
     values in the order of `parameter_names`. `drift`: the scale of every sample over runs. `samples`: what each sample
-    gave; `resonance`: that of the first.
+    gave; `resonance`: that of the first. `periods`: the run periods, where there are several.
     `verdict`: PASS or ATTENTION, and why."""
 
     FILE: ClassVar[str] = "calibration.json"
@@ -191,7 +193,6 @@ class CalibrationResult(KeptResult, SampleFit):
     simulation: ClosureFit
     systematics: Mapping[str, FloatArray]
     budget: tuple[BudgetLine, ...]
-    drift: tuple[Drift, ...]
     closure: Closure
     rows_read: RowCounts
     resonance: Peak
@@ -199,6 +200,8 @@ class CalibrationResult(KeptResult, SampleFit):
     warnings: tuple[str, ...]
     provenance: Provenance
     corrections_sha256: str
+    drift: tuple[Drift, ...] = ()
+    periods: tuple[Period, ...] = ()
     max_failed_share: float = MAX_FAILED_SHARE
 
     @property
@@ -250,6 +253,7 @@ class CalibrationResult(KeptResult, SampleFit):
             *(sample_fit(each.name, each.chi2, each.measurements) for each in self.samples if len(self.samples) > 1),
             same_closure(self.closure.same.test),
             split_closure(self.closure.split.test),
+            *([all_periods(self.periods)] if self.periods else []),
         )
         notes = (*self.warnings, *notes_on_fit(self), *notes_on_drift(self.drift))
         if validation is None:
@@ -279,7 +283,7 @@ class CalibrationResult(KeptResult, SampleFit):
             key.closure_row("other half", closure.split),
         ]
         fit = [*key.fit_rows(self, closures), *key.drift_rows(self.drift)]
-        return [*key.row_rows(self.rows_read), *fit, *self._sample_rows]
+        return [*key.row_rows(self.rows_read), *fit, *key.period_rows(self.periods), *self._sample_rows]
 
     @property
     def _sample_rows(self) -> key.Rows:

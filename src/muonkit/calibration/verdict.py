@@ -10,6 +10,7 @@ from scipy.stats import chi2 as chi2_distribution
 from muonkit.calibration.closure import ZeroTest
 from muonkit.calibration.diagnostics import Correlation
 from muonkit.calibration.drift import Drift
+from muonkit.calibration.periods import Period
 from muonkit.calibration.summary import CellCounts, ClosureFit, FitSummary, SampleFit
 from muonkit.calibration.toys import Coverage
 from muonkit.calibration.validate import ScaleLeft
@@ -142,6 +143,15 @@ def split_closure(test: ZeroTest) -> Check:
     return Check("split_closure", False, sentence)
 
 
+def all_periods(periods: Iterable[Period]) -> Check:
+    """Whether every run period has its corrections."""
+    without = [each for each in periods if each.reason]
+    if not without:
+        return Check("periods", True, "Every run period has its corrections.")
+    which = "; ".join(f"runs {each.first} to {each.last}: {each.reason}" for each in without)
+    return Check("periods", False, f"Run periods without corrections: {len(without)} ({which}).")
+
+
 def validated(after: ScaleLeft) -> Check:
     """The scale left after the corrections, against 1."""
     p = after.p_value
@@ -191,7 +201,7 @@ def notes_on_drift(drifts: Iterable[Drift]) -> list[str]:
             notes.append(
                 f"WARN: the scale of {each.sample} drifts over runs (p = {each.p_value:.2g} < {DRIFT_P:g}); runs "
                 f"{far.first} to {far.last} are off by {1e5 * far.scale:+.1f} ± {1e5 * far.error:.1f} [10⁻⁵]. "
-                "Corrections of all runs are wrong by as much in them."
+                "Corrections of all runs are wrong by as much in them; binning.run_edges gives each period its own."
             )
     return notes
 

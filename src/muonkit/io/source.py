@@ -177,11 +177,11 @@ def refuse(summaries: Iterable[Summary | Checked], max_share: float, what: str =
     return [f"{_described(bad)}; {what}" for bad in total.bad]
 
 
-def refuse_fallback(total: Summary, chunk: Chunk) -> list[str]:
+def refuse_fallback(total: Summary, chunk: Chunk, strict: bool = True) -> list[str]:
     """One line about the muons with standard columns in place of the chosen ones, if there are any. `chunk`: one of
     the pieces in which they are.
 
-    Raises InputError if they are more than [input.fallback] allows."""
+    Raises InputError if they are more than [input.fallback] allows and `strict`."""
     if chunk.fallback is None or not total.fell_back:
         return []
     share, standard = total.fell_back / total.rows, {key: name for key, name in chunk.columns if names.of_muons(key)}
@@ -189,7 +189,7 @@ def refuse_fallback(total: Summary, chunk: Chunk) -> list[str]:
     columns = columns or f"'{standard[names.PT_FACTOR]}'"
     sample, number = "simulation" if chunk.simulation else "data", f"{total.fell_back} of {total.rows} muons"
     line = f"{sample}: {number} ({share:.2%}) are bad in {columns} and have the standard columns"
-    if share > chunk.fallback.max_share:
+    if strict and share > chunk.fallback.max_share:
         raise InputError(
             f"{line}; {chunk.fallback.max_share:.2%} is allowed: look at input.fallback.require, choose other columns, "
             "or raise input.fallback.max_share"

@@ -17,6 +17,7 @@ from muonkit.calibration.summary import ClosureFit, FittedSample, added
 from muonkit.core.files import write_json
 from muonkit.core.provenance import digest_file
 from muonkit.pipelines.counting import Count, Counted
+from muonkit.pipelines.periods import calibrate_periods, check_periods, files_of
 from muonkit.pipelines.study import Study
 from muonkit.pipelines.tables import names, write_cells
 from muonkit.run.runner import Runner
@@ -30,10 +31,27 @@ def calibrate(config_path: Path, out: Path, runner: Runner) -> CalibrationResult
 
 
 def derive(study: Study, out: Path) -> CalibrationResult:
-    """Count, fit, close, and write OUT/."""
-    # the waist of the hourglass: from here on only sums, of each sample
+    """Count, fit, close, and write OUT/; the same for every run period."""
     templates = study.count_template()
-    data = study.count_data("count data", Count(half=0), Count(half=1), look=True)
+    data = _count(study)
+    outside = check_periods(study.config, data)
+    found = measure(study, templates, data, out)
+    periods = calibrate_periods(study, data, lambda part, folder: measure(part, templates, _count(part), folder))
+    result = replace(found, periods=periods, warnings=(*found.warnings, *outside))
+    write_json(out / CalibrationResult.FILE, result.to_json())
+    of_periods = [name for each in periods if not each.reason for name in files_of(each, study.names)]
+    study.workspace.finish((CalibrationResult.FILE, CORRECTIONS, LIKELIHOOD, *names(study.names), *of_periods))
+    return result
+
+
+def _count(study: Study) -> list[Counted]:
+    """The pairs of every sample, in two halves."""
+    return study.count_data("count data", Count(half=0), Count(half=1), look=True)
+
+
+def measure(study: Study, templates: list[Counted], data: list[Counted], out: Path) -> CalibrationResult:
+    """Fit and close, and write tables and corrections into `out`; `data`: the pairs in two halves."""
+    # the waist of the hourglass: from here on only sums, of each sample
     first_half, second_half = zip(*(each.masses for each in data), strict=True)
     pairs = [one + other for one, other in zip(first_half, second_half, strict=True)]
     simulated_pairs = [each.masses[0] for each in templates]
@@ -48,7 +66,7 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     found = nominal[0].extraction
     of_all, of_half = (BiasCorrector(found.eta_edges, each[0].extraction.values.bias) for each in (nominal, half))
     slicings = [
-        Slicing.of(each.runs, part) if len(each.runs.run) > 1 else None
+        Slicing.of(each.all_runs, part) if len(each.all_runs.run) > 1 else None
         for each, part in zip(data, nominal, strict=True)
     ]
     counts = Count(of_all), Count(of_half, half=1)
@@ -68,7 +86,7 @@ def derive(study: Study, out: Path) -> CalibrationResult:
     export.write(out / CORRECTIONS, Content(varied, simulated[0].extraction.values, found.eta_edges, reached))
     Likelihood.of([each.extraction for each in nominal]).write(out / LIKELIHOOD)
     samples = [FittedSample(*each) for each in zip(study.names, nominal, pairs, pairs, corrected_pairs, strict=True)]
-    result = CalibrationResult.of_samples(
+    return CalibrationResult.of_samples(
         samples,
         simulation=ClosureFit.against(simulated[0].extraction),
         systematics=systematics,
@@ -91,13 +109,10 @@ def derive(study: Study, out: Path) -> CalibrationResult:
         corrections_sha256=digest_file(out / CORRECTIONS),
         max_failed_share=study.config.fit.max_failed_share,
     )
-    write_json(out / CalibrationResult.FILE, result.to_json())
-    study.workspace.finish((CalibrationResult.FILE, CORRECTIONS, LIKELIHOOD, *names(study.names)))
-    return result
 
 
 def _drift(name: str, data: Counted, slicing: Slicing | None, corrected: Counted, closed: Derived) -> Drift:
     """Whether the scale of one sample is the same in all of its runs."""
     if slicing is None or corrected.slices is None:
-        return Drift.unknown(name, "all pairs are of one run" if len(data.runs.run) else "no run and event numbers")
+        return Drift.unknown(name, "all pairs are of one run" if len(data.all_runs.run) else "no run and event numbers")
     return drift(name, slicing, corrected.slices, closed)

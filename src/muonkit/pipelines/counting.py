@@ -46,7 +46,7 @@ class Count:
 class CountTask:
     """One chunk of a file, or one block of the built-in generator; what to count in it, whether generated muons are
     counted too, and whether repeated pairs are looked for, among one pair in `one_in` (0: not at all). With `slicing`
-    the first of the counts is also made in slices of runs."""
+    the first of the counts is also made in slices of runs. `runs`: first and last of those whose pairs are counted."""
 
     piece: DimuonPiece
     settings: CountSettings
@@ -54,6 +54,7 @@ class CountTask:
     truth: bool = False
     one_in: int = 0
     slicing: Slicing | None = None
+    runs: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ Map = Callable[[Callable[[CountTask], PieceCounts], Iterable[CountTask]], Iterab
 class Counted:
     """Sums over all chunks: one CellMasses per count, generated muons, what was wrong in the files, numbers of rows,
     the softest muons of every piece with the name of its file, the pT of the selected muons, how many of them the
-    corrections reach that are tested, the runs; masses in slices of runs, where asked for."""
+    corrections reach that are tested, the runs of every piece; masses in slices of runs, where asked for."""
 
     masses: tuple[CellMasses, ...]
     truth: Truth | None
@@ -97,8 +98,13 @@ class Counted:
     softest: tuple[tuple[str, Softest], ...]
     pt: PtCounts | None
     reach: ReachCounts
-    runs: RunPairs
+    runs: tuple[RunPairs, ...]
     slices: SliceMasses | None
+
+    @property
+    def all_runs(self) -> RunPairs:
+        """The runs of all pieces."""
+        return reduce(add, self.runs, RunPairs.none())
 
     @property
     def sample(self) -> FloatArray:
@@ -116,17 +122,19 @@ class Counted:
 
 
 def count(tasks: list[CountTask], run: Map, max_bad_share: float) -> Counted:
-    """Add up all tasks in their order, each as it comes: memory does not grow with their number.
+    """Add up all tasks in their order, each as it comes: memory does not grow with their number. Shares of bad rows are
+    those of all runs: a part of the runs is not refused.
 
     Raises InputError when too many rows are bad, or too many pairs repeated."""
     looked: list[tuple[str, Looked]] = []
     sums = reduce(add, _sums(tasks, run, looked))
     total = sums.summary
+    max_bad_share = max_bad_share if tasks[0].runs is None else 1.0
     warnings = source.refuse([total], max_bad_share)
     found = repeats([(name, each.hashes) for name, each in looked], max(tasks[0].one_in, 1))
     warnings += refuse_repeated(found, max_bad_share)
     if isinstance(first := tasks[0].piece, source.Chunk):
-        warnings += source.refuse_fallback(total, first)
+        warnings += source.refuse_fallback(total, first, strict=tasks[0].runs is None)
     rows = RowCounts(
         total.rows, total.dropped, total.same_sign, total.unmatched, found.pairs, total.fell_back, total.mixed
     )
@@ -138,7 +146,7 @@ def count(tasks: list[CountTask], run: Map, max_bad_share: float) -> Counted:
         tuple((name, each.softest) for name, each in looked),
         reduce(add, (each.pt for _, each in looked)) if looked else None,
         reduce(add, (each.reach for _, each in looked), ReachCounts()),
-        reduce(add, (each.runs for _, each in looked), RunPairs.none()),
+        tuple(each.runs for _, each in looked),
         sums.slices,
     )
 
@@ -165,6 +173,7 @@ def refuse_repeated(found: Repeats, max_share: float) -> list[str]:
 def count_piece(task: CountTask) -> PieceCounts:
     """The sums of one task; module-level, so that it can travel to another process."""
     table, summary = load(task.piece)
+    table = table if task.runs is None else _of_runs(table, *task.runs)
     first, *others = (each.of(table) for each in task.counts)
     sliced = _slices(first, task)
     masses = (accumulate(first, task.settings, sliced), *(accumulate(each, task.settings) for each in others))
@@ -173,6 +182,12 @@ def count_piece(task: CountTask) -> PieceCounts:
     looked = Looked.at(table, task.settings, task.one_in, tested) if task.one_in else None
     slices = SliceMasses(sliced.masses, sliced.weight2) if sliced else None
     return PieceCounts(Sums(masses, truth, summary, slices), looked)
+
+
+def _of_runs(table: Dimuons, first: int, last: int) -> Dimuons:
+    if table.identity is None:
+        return table
+    return table[(table.identity.run >= first) & (table.identity.run <= last)]
 
 
 def _slices(table: Dimuons, task: CountTask) -> Slices | None:

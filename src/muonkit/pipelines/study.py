@@ -9,7 +9,7 @@ from typing import Self
 from muonkit.calibration.accumulate import CellMasses, CountSettings, narrowed
 from muonkit.calibration.config import Calibrate, Fit, Sample
 from muonkit.calibration.derive import Derived, FitPlan, derive_jointly, plan_cells
-from muonkit.calibration.drift import Slicing
+from muonkit.calibration.drift import RunPairs, Slicing
 from muonkit.calibration.extract import NotFixedError
 from muonkit.calibration.massfit import prepare_options
 from muonkit.calibration.parameters import with_resolution
@@ -40,7 +40,7 @@ OUTPUTS = (*RESULTS, RECORD, "report.html", "report.json")
 @dataclass(frozen=True)
 class SampleStudy:
     """One sample of a study: its files, what is counted, and the means to do so. `several`: whether there are others,
-    so that steps and warnings need its name."""
+    so that steps and warnings need its name; `runs`: first and last of those that are counted."""
 
     config: Sample
     pieces: inputs.Pieces
@@ -48,6 +48,13 @@ class SampleStudy:
     parts: Path
     runner: Runner
     several: bool
+    runs: tuple[int, int] | None = None
+
+    def of_runs(self, runs: tuple[int, int], of_pieces: Sequence[RunPairs]) -> Self:
+        """The sample with the pairs of some runs alone, first and last; `of_pieces`: the runs of every piece."""
+        data = [piece for piece, found in zip(self.pieces.data, of_pieces, strict=True) if found.between(*runs)]
+        parts = self.parts / f"{runs[0]}-{runs[1]}"
+        return replace(self, pieces=replace(self.pieces, data=data), parts=parts, runs=runs)
 
     def count_template(self) -> Counted:
         """Reconstructed masses of the simulation, and what it knows of generated muons."""
@@ -61,13 +68,13 @@ class SampleStudy:
     def count_data(self, what: str, counts: Sequence[Count], look: bool, slicing: Slicing | None = None) -> Counted:
         """See `Study.count_data`."""
         one_in = repeated.one_in(rows_of(self.pieces.data)) if look else 0
-        tasks = [
-            CountTask(piece, self.settings, tuple(counts), one_in=one_in, slicing=slicing) for piece in self.pieces.data
-        ]
+        task = CountTask(self.pieces.data[0], self.settings, tuple(counts), False, one_in, slicing, self.runs)
+        tasks = [replace(task, piece=piece) for piece in self.pieces.data]
         return self._count(what, tasks)
 
     def _count(self, what: str, tasks: list[CountTask]) -> Counted:
         step = f"{what} of {self.config.label}" if self.several else what
+        step = f"{step} in runs {self.runs[0]}-{self.runs[1]}" if self.runs else step
         run = remembered(self.runner.map(step), self.parts, step.replace(" ", "-"), PieceCounts)
         return count(tasks, run, self.config.input.max_bad_share)
 
@@ -136,6 +143,15 @@ class Study:
     def names(self) -> tuple[str, ...]:
         """The names of the samples."""
         return tuple(each.config.label for each in self.samples)
+
+    def of_runs(self, runs: tuple[int, int], of_pieces: Sequence[Sequence[RunPairs]]) -> Self:
+        """The same with the pairs of some runs alone, first and last; `of_pieces`: of each sample, the runs of every
+        piece. Raises InputError if a sample has none."""
+        parts = zip(self.samples, of_pieces, strict=True)
+        samples = tuple(each.of_runs(runs, found) for each, found in parts)
+        if empty := [each.config.label for each in samples if not each.pieces.data]:
+            raise InputError(f"no pairs of {', '.join(empty)}")
+        return replace(self, samples=samples)
 
     def count_template(self) -> list[Counted]:
         """Of each sample: reconstructed masses of the simulation, and what it knows of generated muons."""

@@ -24,6 +24,8 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
     with Study.open(config_path, out, runner, corrections_path) as study:
         if len(study.samples) > 1:
             raise InputError(f"{config_path}: sample: a validation takes one sample; validate them one after the other")
+        if study.config.binning.run_edges:
+            raise InputError(f"{config_path}: binning.run_edges: a validation has no periods; leave it out")
         _require_eta_range(corrections, study.config.binning.eta_edges, corrections_path)
         if study.workspace.finished(ValidationResult.FILE):
             kept = ValidationResult.open(out)
