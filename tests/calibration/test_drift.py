@@ -98,4 +98,6 @@ def test_runs_of_pieces_add_up(sample: Sample) -> None:
     whole, sum_of_parts = RunPairs.of(sample.table), RunPairs.of(shuffled[:1000]) + RunPairs.of(shuffled[1000:])
     np.testing.assert_array_equal(whole.run, sum_of_parts.run)
     np.testing.assert_array_equal(whole.pairs, sum_of_parts.pairs)
+    far = RunPairs.of(replace(sample.table, identity=Identity(*[np.arange(len(sample.table)) * 10**12] * 3)))
+    assert (len(far.run), far.pairs.sum()) == (len(sample.table), len(sample.table))
     assert whole.between(15, 19) == whole.pairs[15:20].sum()

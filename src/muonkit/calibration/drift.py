@@ -18,6 +18,8 @@ from muonkit.data.dimuons import Dimuons
 
 SLICES = 8
 PAIRS = 2000  # read pairs of a slice, at least
+SELECTED = 200  # of them, at least: the scale of fewer is not Gaussian
+SPAN = 1_000_000  # of run numbers
 CLASSES = 12
 LEAST = 1e-3  # of the mean share of a mass bin: an empty bin does not know everything
 SHIFT = 0  # the first of the three scores
@@ -46,10 +48,12 @@ class RunPairs:
 
     @classmethod
     def _summed(cls, run: IntArray, pairs: IntArray) -> Self:
+        if len(run) and int(run.max()) - int(run.min()) < SPAN:  # ten times faster than to sort
+            summed = np.bincount(run - run.min(), pairs).astype(np.int64)
+            found = np.flatnonzero(summed)
+            return cls(found + run.min(), summed[found])
         found, place = np.unique(run, return_inverse=True)
-        summed = np.zeros(len(found), np.int64)
-        np.add.at(summed, place, pairs)
-        return cls(found, summed)
+        return cls(found, np.bincount(place, pairs, len(found)).astype(np.int64))
 
     def __add__(self, other: Self) -> Self:
         return self._summed(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
@@ -144,10 +148,10 @@ def drift(sample: str, slicing: Slicing, counted: SliceMasses, corrected: Derive
     """The scale of every slice; `corrected`: the fit to all corrected pairs."""
     shape = _shapes(slicing, corrected)
     scores = _scores(shape, corrected.data.edges)
-    entries = counted.masses.sum(axis=2)
-    used = np.flatnonzero(entries.sum(axis=1) > 0)
+    entries = np.maximum(counted.masses.sum(axis=2), 0)  # weights may be below 0
+    used = np.flatnonzero(entries.sum(axis=1) ** 2 > SELECTED * counted.weight2)
     if len(used) < 2:
-        return Drift.unknown(sample, "all selected pairs are of one run")
+        return Drift.unknown(sample, f"fewer than two slices of runs have {SELECTED} selected pairs")
     scores -= (scores * shape[:, None, :]).sum(axis=2, keepdims=True)
     fisher_of_class = np.einsum("kib,kjb,kb->kij", scores, scores, shape)
     fisher = np.einsum("sk,kij->sij", entries, fisher_of_class)[used]
@@ -193,7 +197,7 @@ def _against_constant(
     away = scale - (weight @ scale) / weight.sum()
     chi2, ndf = float(weight @ away**2), len(used) - 1
     # the mean is made of the slices
-    errors = np.sqrt(np.maximum(variance - 1 / weight.sum(), 0))
+    errors = np.sqrt(np.maximum(variance - 1 / weight.sum(), 1e-9 * variance))
     slices = tuple(
         RunSlice(int(slicing.first[i]), int(slicing.last[i]), float(pairs[i]), float(value), float(error))
         for i, value, error in zip(used, away, errors, strict=True)
