@@ -11,7 +11,8 @@ from muonkit.calibration.accumulate import accumulate, pair_masses
 from muonkit.calibration.derive import Derived
 from muonkit.calibration.drift import Drift, RunPairs, SliceMasses, Slicing, drift
 from muonkit.calibration.kernels.counting import Slices
-from muonkit.calibration.verdict import notes_on_drift
+from muonkit.calibration.periods import Period
+from muonkit.calibration.verdict import all_periods, notes_on_drift, notes_on_periods
 from muonkit.core.arrays import BoolArray
 from muonkit.data.dimuons import Dimuons, Identity, concatenate
 from muonkit.simulation.dimuons.generate import generate
@@ -91,6 +92,14 @@ def test_a_change_of_resolution_or_background_is_no_drift(sample: Sample) -> Non
         assert found.p_value > 0.005
         (changed,) = (each for each in found.slices if each.first == 15)
         assert abs(changed.scale) < 3 * changed.error
+
+
+def test_a_period_with_a_doubtful_fit_is_named() -> None:
+    periods = [Period(1, 9, "periods/1-9", 5, "PASS", {}, {}), Period(10, 19, "periods/10-19", 5, "ATTENTION", {}, {})]
+    (note,) = notes_on_periods(periods)
+    assert "runs 10 to 19: ATTENTION" in note
+    assert all_periods(periods).passed
+    assert not all_periods([Period(1, 9, "periods/1-9", 5, "FAILED", {}, {}, "few pairs")]).passed
 
 
 def test_runs_of_pieces_add_up(sample: Sample) -> None:

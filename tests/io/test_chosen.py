@@ -75,6 +75,14 @@ def test_relative_pt_multiplies_the_standard_one(tmp_path: Path) -> None:
     assert (kept.summary.fell_back, kept.summary.mixed) == (1, 1)
 
 
+def test_a_product_without_meaning_is_a_bad_muon(tmp_path: Path) -> None:
+    pt = [[np.inf, 8.0, 7.0], [], [20.0], [5.0, 6.0, 4.0, 3.0]]
+    path = written(tmp_path / "a.root", Muon_pt=pt, Muon_factor=[[0.0, 2.0, 1.0], [], [1.0], [1.0, 1.0, 1.0, 1.0]])
+    for fallback in (None, {}):
+        (checked,) = pieces(path, columns={"pt_factor": "Muon_factor"}, fallback=fallback)
+        assert checked.summary.dropped == 1
+
+
 def test_too_many_are_refused_and_few_are_reported(tmp_path: Path) -> None:
     path = written(tmp_path / "a.root")
     (checked,) = pieces(path, columns=PT_ETA, fallback=GOOD)

@@ -36,6 +36,7 @@ from muonkit.calibration.verdict import (
     failed_cells,
     notes_on_drift,
     notes_on_fit,
+    notes_on_periods,
     same_closure,
     sample_fit,
     simulation_fit,
@@ -255,7 +256,7 @@ class CalibrationResult(KeptResult, SampleFit):
             split_closure(self.closure.split.test),
             *([all_periods(self.periods)] if self.periods else []),
         )
-        notes = (*self.warnings, *notes_on_fit(self), *notes_on_drift(self.drift))
+        notes = (*self.warnings, *notes_on_fit(self), *notes_on_drift(self.drift), *notes_on_periods(self.periods))
         if validation is None:
             return Verdict(checks, notes)
         more = (f"Validation: {warning}" for warning in validation.warnings)

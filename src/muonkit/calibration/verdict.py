@@ -206,6 +206,15 @@ def notes_on_drift(drifts: Iterable[Drift]) -> list[str]:
     return notes
 
 
+def notes_on_periods(periods: Iterable[Period]) -> list[str]:
+    """Run periods whose own verdict is not PASS."""
+    doubtful = [each for each in periods if not each.reason and each.verdict != "PASS"]
+    return [
+        f"WARN: runs {each.first} to {each.last}: {each.verdict}; `muonkit report` on {each.folder} says why."
+        for each in doubtful
+    ]
+
+
 def strong_correlations(fit: FitSummary) -> list[Correlation]:
     """Pairs beyond CORRELATION, strongest first."""
     matrix, names = fit.correlation, fit.parameter_names

@@ -37,28 +37,26 @@ def chosen_muons(raw: Mapping[str, Any], chunk: Chunk) -> ChosenMuons:
     columns, rows = found.columns, found.event + chunk.start
     check_charges(columns, chunk)
     chosen = {key: columns[key] for key in (*NANO, PT_FACTOR) if key in columns}
-    one = np.ones(len(found.event))
-    stored, unit = columns["Muon_pt"], one
+    stored, unit = columns["Muon_pt"], np.ones(len(rows))
     if PT_FACTOR in columns:
         stored, unit = columns[PT_FACTOR], columns["Muon_pt"].astype(np.float64)
     if chunk.fallback is None:
         good, bad = examine(chosen, chunk, rows)
-        return ChosenMuons(_with(found, _used(chosen)), good, np.zeros(len(one), np.bool_), stored, unit, bad)
+        return ChosenMuons(
+            replace(found, columns=_used(chosen)), good, np.zeros(len(rows), np.bool_), stored, unit, bad
+        )
     fell_back = ~examine(chosen, chunk, rows)[0]
     for condition in chunk.fallback.conditions:
         fell_back |= ~condition.holds(columns[REQUIRE + condition.column])
     standard = {key: columns.get(STANDARD + key, columns[key]) for key in NANO}
     used = {key: np.where(fell_back, standard[key], column) for key, column in _used(chosen).items()}
     good, bad = examine(used, chunk, rows)
-    return ChosenMuons(_with(found, used), good, fell_back & good, stored, unit, bad)
+    return ChosenMuons(replace(found, columns=used), good, fell_back & good, stored, unit, bad)
 
 
 def _used(chosen: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
     used = {key: chosen[key] for key in NANO}
     if PT_FACTOR in chosen:
-        used["Muon_pt"] = used["Muon_pt"].astype(np.float64) * chosen[PT_FACTOR]
+        with np.errstate(invalid="ignore", over="ignore"):  # such muons are bad
+            used["Muon_pt"] = used["Muon_pt"].astype(np.float64) * chosen[PT_FACTOR]
     return used
-
-
-def _with(lists: Lists, columns: dict[str, AnyArray]) -> Lists:
-    return replace(lists, columns=columns)
