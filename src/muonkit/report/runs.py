@@ -13,7 +13,7 @@ from muonkit.core.arrays import FloatArray
 from muonkit.report.style import BLUE, HEIGHT, INK, WIDTH, blank, head, styled
 
 SPREAD = 0.3  # of the distance of two periods, over which the points of the eta bins are spread
-LABELS = 12  # on an axis
+LABELS = 5  # on an axis: run numbers are long
 
 
 @styled
@@ -47,13 +47,16 @@ def periods(name: str, found: Sequence[Period], eta_edges: FloatArray, sample: s
         axes.errorbar(places + shift, values[:, i], errors[:, i], fmt="o", color=colour, markersize=3, label=label)
     _run_axis(axes, [each.first for each in found])
     axes.set_ylabel(quantity.axis)
-    axes.legend(loc="best")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.2 * (high - low))
+    axes.legend(loc="upper center", ncols=2)
     head(axes, sample, decay)
     return figure
 
 
 def _run_axis(axes: Axes, first: Sequence[int]) -> None:
     places = np.arange(len(first))[:: 1 + (len(first) - 1) // LABELS]
-    axes.set_xticks(places, [str(first[i]) for i in places], rotation=30, ha="right")
+    axes.set_xticks(places, [str(first[i]) for i in places])
+    axes.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes.set_xlim(-0.5, len(first) - 0.5)
     axes.set_xlabel("first run")
