@@ -92,6 +92,7 @@ def apply(
     tree: str | None = None,
     columns: Mapping[str, str] | None = None,
     max_bad_share: float = 0.01,
+    fallback: Mapping[str, Any] | None = None,
     variation: str = "nominal",
     smear: bool = False,
     stretch: bool = False,
@@ -101,13 +102,13 @@ def apply(
     or with a response that is `stretch`ed about the generated pT.
 
     `corrections`: a file or the folder of a calibration; `file_format`: dimuon, cms-csv or nanoaod, recognised if None;
-    `tree`, `columns`, `max_bad_share`: as in [input] of a configuration; `variation`: see
+    `tree`, `columns`, `max_bad_share`, `fallback`: as in [input] of a configuration; `variation`: see
     `Corrections.variation_names`; `slim`: only muons and the numbers of their events."""
     from muonkit.io.config import Table
     from muonkit.io.places import place
     from muonkit.pipelines.apply import apply
 
-    table = Table(file_format, tree, columns or {}, max_bad_share)
+    table = Table(file_format, tree, columns or {}, max_bad_share, fallback)
     correction = "stretch" if stretch else "smear" if smear else "scale"
     return apply(_corrections(corrections), place(fspath(file)), Path(out), table, variation, correction, slim)
 

@@ -273,7 +273,7 @@ def test_a_file_that_is_there_twice_is_refused_and_the_same_file_by_two_names_is
 
 def test_what_was_used_and_what_was_not_is_printed_and_adds_up(run: Run) -> None:
     rows, pairs = run.content["rows_read"], run.content["pairs"]
-    assert rows == {"read": 200_000, "bad": 0, "same_sign": 0, "unmatched": 0, "repeated": 0}
+    assert rows == dict.fromkeys(rows, 0) | {"read": 200_000}
     assert pairs["read"] == sum(number for name, number in pairs.items() if name != "read")
     text = str(CalibrationResult.open(run.out))
     assert "Rows read, bad" in text

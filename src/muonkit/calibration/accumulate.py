@@ -19,6 +19,7 @@ NODE_SPACING = 1e-3  # in ln m_gen: ten times finer than the resolution; a node 
 MARGIN = 0.12  # in ln m: generator masses this far outside the window still feed it
 MEANS = ("k_plus", "k_minus", "pt_plus", "pt_minus", "pt2_plus", "pt2_minus", "response_plus", "response_minus")
 NEGATIVE = 5  # in `pairs`: pairs with a weight below 0
+NO_SLICES = counting.Slices(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 0, 0)), np.zeros(0))
 AXES = ("eta_plus", "eta_minus", "log_pt_ratio", "cos_dphi", "abs_eta_of_leading")
 
 
@@ -163,14 +164,16 @@ def selected(table: Dimuons, masses: FloatArray, settings: CountSettings) -> Boo
     return (low > settings.scaled_pt[0]) & (high < settings.scaled_pt[1])
 
 
-def accumulate(table: Dimuons, settings: CountSettings) -> CellMasses:
-    """Sums over the pairs of one chunk that pass the cuts and lie in the mass window and in a cell."""
+def accumulate(table: Dimuons, settings: CountSettings, slices: counting.Slices | None = None) -> CellMasses:
+    """Sums over the pairs of one chunk that pass the cuts and lie in the mass window and in a cell; `slices`, where
+    given, are filled with them too."""
     size, bins = settings.binning.size, settings.mass_bins
     spectra = (np.zeros((size, bins)), np.zeros(size), np.zeros(bins))
     of_cells = (np.zeros((size, len(MEANS))), np.zeros((size, 2)), np.zeros((size, 3)))
     result = CellMasses(*spectra, *of_cells, np.zeros((len(AXES), 5)), np.zeros(NEGATIVE + 1))
     filled = counting.Sums(*(getattr(result, f.name) for f in fields(result)))
-    counting.tally(muons(table), generated_muons(table), np.ascontiguousarray(table.weight), grid(settings), filled)
+    weight, slices = np.ascontiguousarray(table.weight), slices or NO_SLICES
+    counting.tally(muons(table), generated_muons(table), weight, grid(settings), filled, slices)
     return result
 
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from muonkit.calibration.quantities import Reference
-from muonkit.core.config import MOST_EVENTS, Edges, Section, Seed
+from muonkit.core.config import MOST_EVENTS, Edges, Section, Seed, rising
 from muonkit.core.particles import WINDOW, ResonanceName, resonance
 from muonkit.io.config import Input
 from muonkit.simulation.dimuons.config import BeamEnergy, InjectedResolution, MassWindow, Spectrum, require_protons
@@ -15,6 +15,10 @@ MOST_GIGABYTES = 0.5  # of the sums of all cells; several of them are in memory 
 COLUMNS = 20  # sums per cell beside the mass bins
 
 
+MOST_PERIODS = 1000
+RunEdges = Annotated[
+    tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(max_length=MOST_PERIODS + 1), AfterValidator(rising)
+]
 Yield = Annotated[float, Field(gt=0, le=1000)]
 
 
@@ -83,9 +87,11 @@ class CellChoice(Section):
 
 
 class BinningChoice(CellChoice):
-    """Cells in (eta+, eta-, log(pT+/pT-), cos dphi)."""
+    """Cells in (eta+, eta-, log(pT+/pT-), cos dphi). `run_edges`: first runs of periods that are calibrated apart, and
+    the first run behind them."""
 
     eta_edges: Edges
+    run_edges: RunEdges | None = None
 
     @model_validator(mode="after")
     def _cells_fit_in_memory(self) -> Self:

@@ -14,7 +14,7 @@ from muonkit.calibration.extract import Extraction
 from muonkit.calibration.forecast import W_ETA, W_MASS, W_PT, ExpectedSample, w_mass_error, w_weights
 from muonkit.calibration.massfit import CellFits
 from muonkit.calibration.quantities import QUANTITIES
-from muonkit.calibration.result import Peak
+from muonkit.calibration.records import Peak
 from muonkit.core.arrays import FloatArray
 from muonkit.core.plain import plain_fields
 from muonkit.core.result import Result

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from muonkit.calibration.diagnostics import Diagnostics
+from muonkit.calibration.drift import Drift
+from muonkit.calibration.periods import Period
 from muonkit.calibration.quantities import QUANTITIES, REFERENCES, Reference, shown
 from muonkit.calibration.reach import ReachCounts
 from muonkit.calibration.summary import ClosureFit, FitSummary, RowCounts, SampleFit
@@ -73,7 +75,33 @@ def row_rows(rows: RowCounts) -> Rows:
     found = [("Rows read, bad", spaced(rows.read, rows.bad))]
     pairs = {"same-sign": rows.same_sign, "without generator muon": rows.unmatched, "repeated": rows.repeated}
     found += [(f"Pairs {what}", spaced(number)) for what, number in pairs.items() if number]
+    if rows.fell_back:
+        found.append(("Muons with standard columns, pairs with one", spaced(rows.fell_back, rows.mixed)))
     return found
+
+
+def drift_rows(drifts: tuple[Drift, ...]) -> Rows:
+    """How far the scale of every sample is from a constant over runs."""
+    return [(f"Drift over runs{f' of {each.sample}' if len(drifts) > 1 else ''}", _drift(each)) for each in drifts]
+
+
+def _drift(found: Drift) -> str:
+    if not found.slices:
+        return f"not checked: {found.not_checked}"
+    far = found.farthest
+    size = f"{1e5 * far.scale:+.1f} ± {1e5 * far.error:.1f} · 10⁻⁵"
+    return f"χ²/ndf = {found.chi2:.1f}/{found.ndf}, p = {found.p_value:.2g}; {size} in runs {far.first} to {far.last}"
+
+
+def period_rows(periods: tuple[Period, ...]) -> Rows:
+    """Where the corrections of every run period are, and their verdict."""
+    return [
+        (
+            f"Runs {each.first} to {each.last}",
+            each.reason or f"{each.verdict}, {spaced(each.pairs)} pairs, {each.folder}",
+        )
+        for each in periods
+    ]
 
 
 def reach_rows(muons: ReachCounts) -> Rows:

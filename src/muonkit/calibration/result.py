@@ -13,14 +13,13 @@ from typing import Any, ClassVar, Self
 from muonkit.calibration import key
 from muonkit.calibration.budget import BudgetLine
 from muonkit.calibration.config import MAX_FAILED_SHARE, Calibrate
-from muonkit.calibration.derive import Derived
+from muonkit.calibration.drift import Drift
+from muonkit.calibration.periods import Period
 from muonkit.calibration.quantities import Reference
 from muonkit.calibration.reach import ReachCounts
+from muonkit.calibration.records import Closure, Peak, Provenance, SampleOutcome
 from muonkit.calibration.summary import (
-    CellCounts,
     ClosureFit,
-    FittedSample,
-    PairCounts,
     RowCounts,
     SampleFit,
     with_values,
@@ -29,11 +28,14 @@ from muonkit.calibration.toys import Coverage
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.calibration.verdict import (
     Verdict,
+    all_periods,
     all_read,
     covers,
     extraction,
     failed_cells,
+    notes_on_drift,
     notes_on_fit,
+    notes_on_periods,
     notes_on_simulation,
     same_closure,
     sample_fit,
@@ -48,85 +50,11 @@ from muonkit.core.limits import UNPACKED_BYTES, parse_json, read_text, reading
 from muonkit.core.plain import plain_fields, rebuilt_fields
 from muonkit.core.provenance import digest_file
 from muonkit.core.result import Result, Status
+from muonkit.io.chunks import Unread
 
 CORRECTIONS, LIKELIHOOD = "corrections.json.gz", "likelihood.npz"
 AGAIN = "Remove it and run the same command again."
 UNWRITTEN = "max_failed_share"  # a field that stands in config.toml and not in the file of the result
-
-
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """The resonance: name, mass [GeV] and the mass window [GeV]."""
-
-    name: str
-    mass: float
-    window: tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class InputFile:
-    """A file that was read: its name without folder, and its size."""
-
-    file: str
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """What is needed to make a result again; `sample`: the label of the figures; `state`: names configuration and input
-    files as they were."""
-
-    muonkit: str
-    python: str
-    platform: str
-    created: str
-    config_sha256: str
-    inputs: tuple[InputFile, ...]
-    packages: Mapping[str, str]
-    sample: str | None
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class SampleOutcome:
-    """One sample of a calibration: its name and resonance, its cells, pairs and rows; chi2 of its cells against the
-    parameters of the joint fit, in data, in simulation and in corrected data, each with the number of measurements."""
-
-    name: str
-    resonance: Peak
-    cells: CellCounts
-    pairs: PairCounts
-    rows_read: RowCounts
-    chi2: float
-    measurements: int
-    chi2_simulation: float
-    measurements_simulation: int
-    chi2_corrected: float
-
-    @classmethod
-    def of(cls, peak: Peak, sample: FittedSample, rows: RowCounts, simulated: Derived, corrected: Derived) -> Self:
-        """From the fits of the sample to data, to simulation and to corrected data."""
-        data = sample.derived.extraction
-        return cls(
-            sample.name,
-            peak,
-            sample.cells,
-            sample.pairs,
-            rows,
-            float(data.cell_chi2.sum()),
-            data.measurements,
-            float(simulated.extraction.cell_chi2.sum()),
-            simulated.extraction.measurements,
-            float(corrected.extraction.cell_chi2.sum()),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Closure:
-    """Corrected muons fitted again: those that made the corrections; and one half, corrected by the other half."""
-
-    same: ClosureFit
-    split: ClosureFit
 
 
 class KeptResult(Result):
@@ -183,8 +111,9 @@ class CalibrationResult(KeptResult, SampleFit):
 
     A, e, M, a, c, g, d and `errors`: per eta bin, in the units of `bias` and `resolution`; NaN where a parameter was
     not fitted. `reference`: what the scale of data is compared with. `simulation`: the same fit to the simulated
-    sample, against 0. `systematics`: name -> shift of all values in the order of `parameter_names`. `samples`: what
-    each sample gave; `resonance`: that of the first. `unread`: chunks of files that could not be read, in all steps;
+    sample, against 0. `systematics`: name -> shift of all values in the order of `parameter_names`. `drift`: the scale
+    of every sample over runs. `samples`: what each sample gave; `resonance`: that of the first. `periods`: the run
+    periods, where there are several. `unread`: chunks of files that could not be read, in all steps;
     `verdict`: PASS or ATTENTION, and why."""
 
     FILE: ClassVar[str] = "calibration.json"
@@ -200,7 +129,9 @@ class CalibrationResult(KeptResult, SampleFit):
     warnings: tuple[str, ...]
     provenance: Provenance
     corrections_sha256: str
-    unread: int = 0
+    unread: tuple[Unread, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    periods: tuple[Period, ...] = ()
     max_failed_share: float = MAX_FAILED_SHARE
 
     @property
@@ -246,15 +177,17 @@ class CalibrationResult(KeptResult, SampleFit):
     def judged(self, validation: "ValidationResult | None" = None) -> Verdict:
         """The checks on this result, and on a validation of it where there is one."""
         checks = (
-            all_read(self.unread),
+            all_read(len(self.unread)),
             failed_cells(self.cells, self.max_failed_share),
             extraction(self),
             simulation_fit(self.simulation, self.reference),
             *(sample_fit(each.name, each.chi2, each.measurements) for each in self.samples if len(self.samples) > 1),
             same_closure(self.closure.same.test),
             split_closure(self.closure.split.test),
+            *([all_periods(self.periods)] if self.periods else []),
         )
-        notes = (*self.warnings, *notes_on_fit(self), *notes_on_simulation(self.simulation, self.reference))
+        on_fit = (*notes_on_fit(self), *notes_on_simulation(self.simulation, self.reference))
+        notes = (*self.warnings, *on_fit, *notes_on_drift(self.drift), *notes_on_periods(self.periods))
         if validation is None:
             return Verdict(checks, notes)
         more = (f"Validation: {warning}" for warning in validation.warnings)
@@ -282,7 +215,8 @@ class CalibrationResult(KeptResult, SampleFit):
             key.closure_row("other half", closure.split),
         ]
         read = [key.reference_row(self.reference), *key.row_rows(self.rows_read)]
-        return [*read, *key.fit_rows(self, closures), *self._sample_rows]
+        fit = [*key.fit_rows(self, closures), *key.drift_rows(self.drift)]
+        return [*read, *fit, *key.period_rows(self.periods), *self._sample_rows]
 
     @property
     def _sample_rows(self) -> key.Rows:
@@ -339,7 +273,7 @@ class ValidationResult(KeptResult):
     corrections_sha256: str
     toys: int = 0
     coverage: Coverage | None = None
-    unread: int = 0
+    unread: tuple[Unread, ...] = ()
     max_failed_share: float = MAX_FAILED_SHARE
 
     @property
@@ -347,7 +281,7 @@ class ValidationResult(KeptResult):
         """The checks on this result."""
         covered = (covers(self.coverage),) if self.toys else ()
         fits = failed_cells(self.fit.cells, self.max_failed_share)
-        checks = (all_read(self.unread), fits, validated(self.after, self.reference), *covered)
+        checks = (all_read(len(self.unread)), fits, validated(self.after, self.reference), *covered)
         return Verdict(checks, (*self.warnings, *notes_on_fit(self.fit)))
 
     @property

@@ -127,13 +127,16 @@ class PairCounts:
 @dataclass(frozen=True, slots=True)
 class RowCounts:
     """Rows of the files (muons for NanoAOD), and what was found in them: bad rows, and pairs that are same-sign or
-    without a generator muon, all three left out; pairs that stand in the files before, which are counted again."""
+    without a generator muon, all three left out; pairs that stand in the files before, which are counted again.
+    Muons with the standard columns in place of the chosen ones: `fell_back`; pairs with one such muon: `mixed`."""
 
     read: int
     bad: int
     same_sign: int
     unmatched: int
     repeated: int
+    fell_back: int = 0
+    mixed: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

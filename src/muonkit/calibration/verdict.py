@@ -1,5 +1,6 @@
 """PASS or ATTENTION, and why: what must hold of a fit, a closure, a validation. Every limit stands here once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,8 @@ from scipy.stats import chi2 as chi2_distribution
 
 from muonkit.calibration.closure import ZeroTest
 from muonkit.calibration.diagnostics import Correlation
+from muonkit.calibration.drift import Drift
+from muonkit.calibration.periods import Period
 from muonkit.calibration.quantities import Reference
 from muonkit.calibration.summary import CellCounts, ClosureFit, FitSummary, SampleFit
 from muonkit.calibration.toys import Coverage
@@ -19,6 +22,7 @@ DOUBTFUL_P = 0.01  # below, a PASS is commented
 SIMULATION_P = 1e-3  # the simulation's own fit against 0
 SPLIT_P = 1e-3  # corrections of one half against the other half
 SAME_PULL = 0.5  # a closed loop on one sample leaves far less than a standard deviation
+DRIFT_P = 1e-3  # scale of slices of runs against a constant
 VALIDATION_P = 1e-3  # scale against 1 on another resonance
 COVERAGE = 0.05  # spread of toys over the reported error, against 1
 CONDITION = 1e4
@@ -169,6 +173,15 @@ def split_closure(test: ZeroTest) -> Check:
     return Check("split_closure", False, sentence)
 
 
+def all_periods(periods: Iterable[Period]) -> Check:
+    """Whether every run period has its corrections."""
+    without = [each for each in periods if each.reason]
+    if not without:
+        return Check("periods", True, "Every run period has its corrections.")
+    which = "; ".join(f"runs {each.first} to {each.last}: {each.reason}" for each in without)
+    return Check("periods", False, f"Run periods without corrections: {len(without)} ({which}).")
+
+
 def validated(after: ScaleLeft, reference: Reference) -> Check:
     """The scale left after the corrections, against that of the reference."""
     p, right = after.p_value, "1" if reference == "truth" else "that of its simulation"
@@ -208,6 +221,29 @@ def notes_on_fit(fit: SampleFit) -> list[str]:
     if diagnostics.at_limit:
         notes.append(f"At a limit, without an error: {', '.join(diagnostics.at_limit)}.")
     return notes
+
+
+def notes_on_drift(drifts: Iterable[Drift]) -> list[str]:
+    """A warning for every sample whose scale is not the same in all runs."""
+    notes = []
+    for each in drifts:
+        if each.slices and each.p_value < DRIFT_P:
+            far = each.farthest
+            notes.append(
+                f"WARN: the scale of {each.sample} drifts over runs (p = {each.p_value:.2g} < {DRIFT_P:g}); runs "
+                f"{far.first} to {far.last} are off by {1e5 * far.scale:+.1f} ± {1e5 * far.error:.1f} [10⁻⁵]. "
+                "Corrections of all runs are wrong by as much in them; binning.run_edges gives each period its own."
+            )
+    return notes
+
+
+def notes_on_periods(periods: Iterable[Period]) -> list[str]:
+    """Run periods whose own verdict is not PASS."""
+    doubtful = [each for each in periods if not each.reason and each.verdict != "PASS"]
+    return [
+        f"WARN: runs {each.first} to {each.last}: {each.verdict}; `muonkit report` on {each.folder} says why."
+        for each in doubtful
+    ]
 
 
 def strong_correlations(fit: FitSummary) -> list[Correlation]:

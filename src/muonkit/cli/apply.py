@@ -24,6 +24,17 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     parser.add_argument(
         "--max-bad-share", type=float, default=None, metavar="X", help="refuse more bad muons than this share (0.01)"
     )
+    parser.add_argument(
+        "--fallback",
+        nargs="*",
+        default=None,
+        metavar="CONDITION",
+        help="NanoAOD: the standard columns for muons that are bad in those of --columns, or for which a condition "
+        "does not hold, such as 'Muon_bsConstrainedChi2 < 10'",
+    )
+    parser.add_argument(
+        "--max-fallback-share", type=float, default=None, metavar="X", help="refuse more such muons than this (0.05)"
+    )
     parser.add_argument("--slim", action="store_true", help="write only muons and the numbers of their events")
     parser.add_argument("--variation", default="nominal", help="nominal, eigen_i_up, eigen_i_down, ...")
     kind = parser.add_mutually_exclusive_group()
@@ -51,7 +62,8 @@ def run(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.apply import apply
 
     share = {} if options.max_bad_share is None else {"max_bad_share": options.max_bad_share}
-    table = Table(options.format, options.tree, _mapping(options.columns), **share)
+    fallback = _fallback(options.fallback, options.max_fallback_share)
+    table = Table(options.format, options.tree, _mapping(options.columns), **share, fallback=fallback)
     where = place(options.input)
     return apply(options.corrections, where, options.out, table, options.variation, options.correction, options.slim)
 
@@ -63,3 +75,9 @@ def _mapping(pairs: list[str]) -> dict[str, str]:
     if bad:
         raise InputError(f"--columns {pair}: write KEY=NAME, such as plus_pt=mu1_pt" for pair in bad)
     return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _fallback(conditions: list[str] | None, max_share: float | None) -> dict[str, Any] | None:
+    if conditions is None and max_share is None:
+        return None
+    return {"require": tuple(conditions or ()), **({} if max_share is None else {"max_share": max_share})}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from muonkit.data.dimuons import Dimuons
+from muonkit.io.config import Fallback
 from muonkit.io.places import Place
 
 FIRST_ROWS = 5
@@ -12,7 +13,8 @@ FIRST_ROWS = 5
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Rows [start, stop) of one file (events for NanoAOD). `name`: the file in messages. `columns`: canonical names and
-    those in the file. `span`: for a CSV file, first byte of the rows and of what follows (uncompressed)."""
+    those in the file. `span`: for a CSV file, first byte of the rows and of what follows (uncompressed). `fallback`:
+    see `io.chosen`."""
 
     path: Place
     name: str
@@ -23,11 +25,22 @@ class Chunk:
     simulation: bool
     tree: str | None = None
     span: tuple[int, int] | None = None
+    fallback: Fallback | None = None
 
     @property
     def names(self) -> dict[str, str]:
         """Canonical name -> name in the file."""
         return dict(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Rows [start, stop) of a file that could not be read, and why."""
+
+    file: str
+    start: int
+    stop: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +61,16 @@ class BadRows:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """Number of rows (muons for NanoAOD) and of bad ones among them. Pairs that are left out without being faulty are
-    counted apart: same-sign ones, and in simulation those in which a muon has no generator muon."""
+    counted apart: same-sign ones, and in simulation those in which a muon has no generator muon. Muons with standard
+    columns in place of the chosen ones are counted in `fell_back`, pairs with one such muon in `mixed`."""
 
     rows: int
     dropped: int = 0
     bad: tuple[BadRows, ...] = ()
     same_sign: int = 0
     unmatched: int = 0
+    fell_back: int = 0
+    mixed: int = 0
 
     def __add__(self, other: Self) -> Self:
         merged: dict[tuple[str, str, str], BadRows] = {}
@@ -67,6 +83,8 @@ class Summary:
             tuple(merged.values()),
             self.same_sign + other.same_sign,
             self.unmatched + other.unmatched,
+            self.fell_back + other.fell_back,
+            self.mixed + other.mixed,
         )
 
 

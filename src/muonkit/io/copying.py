@@ -65,9 +65,10 @@ def _replaced(table: Any, columns: Mapping[str, FloatArray]) -> Any:
 
 
 def _like(old: Any, values: FloatArray) -> Any:
-    """`values` (n,) in the type of `old`, or as float64 if that is no float. Null stays null: it was read as NaN."""
+    """`values` (n,) in the type of `old`, or as float64 if that is no float. Null stays null if it was read as NaN and
+    has no value now."""
     kind = old.type if pa.types.is_floating(old.type) else pa.float64()
-    return pa.array(values, mask=old.is_null().to_numpy(zero_copy_only=False)).cast(kind)
+    return pa.array(values, mask=old.is_null().to_numpy(zero_copy_only=False) & np.isnan(values)).cast(kind)
 
 
 def _whole(column: Any) -> Any:

@@ -1,8 +1,14 @@
 """Files of muons with corrected pT, in the format of the input. The old pT is kept as NAME_original. Every other column
-stays as it is, also masses such as `M`, which belong to the old momenta."""
+stays as it is, also masses such as `M`, which belong to the old momenta.
+
+Corrected pT stands in the column that pT was read from. With `pt_factor` it is the factor that changes, so that
+Muon_pt x factor is the corrected pT. A muon with the standard columns in place of the chosen ones has its corrected
+standard pT there."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -15,11 +21,13 @@ from muonkit.core.limits import reading
 from muonkit.io import chunks as pieces
 from muonkit.io import copying, copying_root, source
 from muonkit.io.checks import check_charges, examine
+from muonkit.io.chosen import chosen_muons
 from muonkit.io.chunks import BadRows, Chunk
 from muonkit.io.config import Input
 from muonkit.io.layout import kind_of
-from muonkit.io.names import IDENTITY, NANO, PT, mapping_faults
-from muonkit.io.nanoaod import Lists, plain, truth
+from muonkit.io.lists import plain
+from muonkit.io.names import IDENTITY, NANO, mapping_faults, written
+from muonkit.io.nanoaod import truth
 from muonkit.io.pairs import integers
 from muonkit.io.places import Place, file_name
 
@@ -45,14 +53,15 @@ class MuonRows:
 @dataclass(frozen=True, slots=True)
 class CopySummary:
     """Rows (events for NanoAOD) and muons written. unchanged: muons that keep their pT because they are not valid;
-    warnings: one line for every reason. dropped: columns and objects that could not be written. has_identity: whether
-    the file has run and event."""
+    warnings: one line for every reason. fell_back: muons with the standard columns in place of the chosen ones.
+    dropped: columns and objects that could not be written. has_identity: whether the file has run and event."""
 
     rows: int
     muons: int
     unchanged: int
     dropped: tuple[str, ...]
     has_identity: bool
+    fell_back: int = 0
     warnings: tuple[str, ...] = ()
 
 
@@ -60,10 +69,15 @@ Correct = Callable[[MuonRows], FloatArray]
 
 
 class Muons(NamedTuple):
-    """The muons of a piece (n,), one block of rows per pT column; which are valid (n,); what is wrong with others."""
+    """The muons of a piece (n,), one block of rows per pT column; which are valid (n,), and which have the standard
+    columns in place of the chosen ones; the content of the column of pT, and by what it is multiplied to give pT [GeV];
+    what is wrong with others."""
 
     rows: MuonRows
     good: BoolArray
+    fell_back: BoolArray
+    stored: AnyArray
+    unit: FloatArray
     bad: tuple[BadRows, ...]
 
 
@@ -84,17 +98,20 @@ def rewrite(
     def corrected(chunk: Chunk) -> dict[str, FloatArray]:
         with reading(chunk.name):
             muons = _listed(chunk) if chunk.format == "nanoaod" else _paired(chunk)
-        found.append(pieces.Summary(len(muons.good), int((~muons.good).sum()), muons.bad))
-        names = [chunk.names[key] for key in PT[chunk.format]]
+        bad, fell_back = int((~muons.good).sum()), int((muons.fell_back & muons.good).sum())
+        found.append(pieces.Summary(len(muons.good), bad, muons.bad, fell_back=fell_back))
+        names = [chunk.names[key] for key in written(chunk.names, chunk.format)]
         return dict(zip(names, np.split(_apply(muons, correct), len(names)), strict=True))
 
     with atomic(path_out) as temporary:
         copy = {"Parquet": copying.parquet_file, "CSV": copying.csv_file, "ROOT": copying_root.root_file}
         dropped = copy[str(kind_of(path_in))](temporary, chunks, corrected, slim)
         warnings = source.refuse(found, choice.max_bad_share, "not corrected")
+        total = reduce(add, found)
+        source.refuse_fallback(total, chunks[0])
     has_identity = {"run", "event"} <= set(chunks[0].names)
-    muons, unchanged = sum(part.rows for part in found), sum(part.dropped for part in found)
-    return CopySummary(chunks[-1].stop, muons, unchanged, dropped, has_identity, tuple(warnings))
+    counts = (chunks[-1].stop, total.rows, total.dropped)
+    return CopySummary(*counts, dropped, has_identity, total.fell_back, tuple(warnings))
 
 
 def _check_paths(path_in: Place, path_out: Path) -> None:
@@ -120,17 +137,17 @@ def _chunks(path: Place, choice: Input, generated: bool) -> list[Chunk]:
 
 def _check_fresh(path: Place, choice: Input) -> None:
     present = [name.strip() for name in source.layout(path, str(path), choice).columns]
-    for key in PT[choice.format]:
-        name = choice.columns.get(key, key)
+    for key in written(choice.names, choice.format):
+        name = choice.names.get(key, key)
         for original in (f"{name}_original", f"{name}_original".replace("_", ".", 1)):
             if original in present:
                 raise InputError(f"{path}: is already corrected (has '{original}'). Give the file it was made from.")
 
 
 def _apply(muons: Muons, correct: Correct) -> FloatArray:
-    pt = muons.rows.pt.copy()
-    pt[muons.good] = correct(muons.rows[muons.good])
-    return pt
+    content = muons.stored.astype(np.float64)
+    content[muons.good] = correct(muons.rows[muons.good]) / muons.unit[muons.good]
+    return content
 
 
 def _paired(chunk: Chunk) -> Muons:
@@ -153,7 +170,9 @@ def _paired(chunk: Chunk) -> Muons:
     run, luminosity_block, event = (np.tile(column, 2) for column in _identity(raw, rows))
     charge = np.concatenate([integers(column) for column in charges])
     gen_pt = _generated(raw, charge)
-    return Muons(MuonRows(pt, eta, phi, charge, run, luminosity_block, event, gen_pt), np.concatenate(masks), bad)
+    muons = MuonRows(pt, eta, phi, charge, run, luminosity_block, event, gen_pt)
+    good, n = np.concatenate(masks), len(pt)
+    return Muons(muons, good, np.zeros(n, dtype=np.bool_), pt, np.ones(n), bad)
 
 
 def _generated(raw: Mapping[str, AnyArray], charge: IntArray) -> FloatArray:
@@ -168,19 +187,18 @@ def _generated(raw: Mapping[str, AnyArray], charge: IntArray) -> FloatArray:
 def _listed(chunk: Chunk) -> Muons:
     """Muons of events with lists of muons, event by event."""
     raw = source.jagged(chunk)
-    muons = Lists.of({key: raw[key] for key in NANO}, chunk)
-    check_charges(muons.columns, chunk)
+    chosen = chosen_muons(raw, chunk)
+    muons = chosen.lists
     events = {key: plain(raw[key]) for key in IDENTITY if key in raw}
     rows = chunk.stop - chunk.start
     good_event, bad = _examined_events(events, chunk, rows)
-    good, more = examine(muons.columns, chunk, muons.event + chunk.start)
     run, luminosity_block, event = (column[muons.event] for column in _identity(events, rows))
     pt, eta, phi = (muons.columns[key].astype(np.float64) for key in NANO[:3])
     charge = integers(muons.columns["Muon_charge"])
     gen_pt = truth(muons, raw, chunk).pt if chunk.simulation else np.full(len(pt), np.nan)
-    return Muons(
-        MuonRows(pt, eta, phi, charge, run, luminosity_block, event, gen_pt), good & good_event[muons.event], bad + more
-    )
+    found = MuonRows(pt, eta, phi, charge, run, luminosity_block, event, gen_pt)
+    good = chosen.good & good_event[muons.event]
+    return Muons(found, good, chosen.fell_back, chosen.stored, chosen.unit, bad + chosen.bad)
 
 
 def _examined_events(columns: Mapping[str, AnyArray], chunk: Chunk, rows: int) -> tuple[BoolArray, tuple[BadRows, ...]]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 
-from muonkit.io.config import Input
+from muonkit.io.config import SHORT, Input
 
 PAIR = ("plus_pt", "plus_eta", "plus_phi", "minus_pt", "minus_eta", "minus_phi")
 GENERATOR = ("plus_gen_pt", "plus_gen_eta", "plus_gen_phi", "minus_gen_pt", "minus_gen_eta", "minus_gen_phi")
@@ -12,6 +12,8 @@ CMS = ("pt1", "eta1", "phi1", "Q1", "pt2", "eta2", "phi2", "Q2")
 NANO = ("Muon_pt", "Muon_eta", "Muon_phi", "Muon_charge")
 NANO_GENERATOR = ("GenPart_pt", "GenPart_eta", "GenPart_phi", "GenPart_pdgId", "GenPart_status")
 NANO_MATCH = "Muon_genPartIdx"
+PT_FACTOR = "pt_factor"  # pT relative to Muon_pt, as Muon_tunepRelPt
+STANDARD, REQUIRE = "standard.", "require."  # columns of [input.fallback]: begin of their keys
 
 REQUIRED = {"dimuon": PAIR, "cms-csv": CMS, "nanoaod": NANO}
 PT = {"dimuon": ("plus_pt", "minus_pt"), "cms-csv": ("pt1", "pt2"), "nanoaod": ("Muon_pt",)}
@@ -35,7 +37,46 @@ def optional(file_format: str, simulation: bool) -> tuple[str, ...]:
 def mapping_faults(choice: Input, section: str = "input.columns") -> list[str]:
     """One line for every key of [input.columns], or of `section`, that is no column of the format."""
     known = [*required(choice.format, True), *optional(choice.format, True)]
-    return [f"{section}: {key}: unknown key{_meant(key, known)}" for key in choice.columns if key not in known]
+    known += [*SHORT, PT_FACTOR] if choice.format == "nanoaod" else []
+    faults = [f"{section}: {key}: unknown key{_meant(key, known)}" for key in choice.columns if key not in known]
+    twice = [key for key, canonical in SHORT.items() if {key, canonical} <= set(choice.columns)]
+    faults += [f"{section}: {key}: is the same as {SHORT[key]}; leave one out" for key in twice]
+    if PT_FACTOR in choice.names and "Muon_pt" in choice.names:
+        faults.append(f"{section}: {PT_FACTOR}: is relative to Muon_pt; leave out the other column for pT")
+    return [*faults, *_fallback_faults(choice, section)]
+
+
+def _fallback_faults(choice: Input, section: str) -> list[str]:
+    name = section.replace("columns", "fallback")
+    if choice.fallback is None:
+        return []
+    if choice.format != "nanoaod":
+        return [f'{name}: only format = "nanoaod" has standard columns; leave it out']
+    if not chosen(choice):
+        return [f"{name}: no other columns than the standard ones are chosen; name them in [{section}]"]
+    return []
+
+
+def chosen(choice: Input) -> tuple[str, ...]:
+    """Canonical names of what muons of NanoAOD take from other columns than the standard ones."""
+    names = choice.names
+    return tuple(key for key in (*NANO, PT_FACTOR) if names.get(key, key) not in (key, key.replace("_", ".", 1)))
+
+
+def is_list(key: str) -> bool:
+    """Whether the column `key` holds a list of numbers per event."""
+    lists = (*NANO, *NANO_GENERATOR, NANO_MATCH, PT_FACTOR)
+    return key in lists or key.startswith((STANDARD, REQUIRE))
+
+
+def of_muons(key: str) -> bool:
+    """Whether the column `key` has a number for every muon, from which its pT, eta, phi and charge are taken."""
+    return key in (*NANO, PT_FACTOR) or key.startswith((STANDARD, REQUIRE))
+
+
+def written(names: Mapping[str, str], file_format: str) -> tuple[str, ...]:
+    """Canonical names of the columns that hold corrected pT. `names`: those that are read, or chosen."""
+    return (PT_FACTOR,) if PT_FACTOR in names else PT[file_format]
 
 
 def _meant(key: str, known: Collection[str]) -> str:
@@ -57,20 +98,32 @@ def resolve(choice: Input, simulation: bool, found: Collection[str]) -> tuple[di
     stripped = {name.strip(): name for name in reversed(list(found))}
     names: dict[str, str] = {}
     missing: list[str] = []
-    needed = required(choice.format, simulation)
-    for key in (*needed, *optional(choice.format, simulation)):
-        present = [stripped[name] for name in _candidates(key, choice) if name in stripped]
+    more = _chosen_too(choice)
+    needed = (*required(choice.format, simulation), *more)
+    for key in dict.fromkeys((*needed, *optional(choice.format, simulation))):
+        candidates = more[key] if key in more else _candidates(key, choice)
+        present = [stripped[name] for name in candidates if name in stripped]
         if present:
             names[key] = present[0]
-        elif key in needed or key in choice.columns:
-            missing.append(choice.columns.get(key, key))
+        elif key in needed or key in choice.names:
+            missing.append(candidates[0])
     return names, missing
+
+
+def _chosen_too(choice: Input) -> dict[str, tuple[str, ...]]:
+    """Key -> names under which it may stand in a file, of the factor of pT and of what [input.fallback] needs."""
+    factor: dict[str, tuple[str, ...]] = {key: (name,) for key, name in choice.names.items() if key == PT_FACTOR}
+    if choice.fallback is None:
+        return factor
+    plain = choice.model_copy(update={"columns": {}})
+    standard = {STANDARD + key: _candidates(key, plain) for key in chosen(choice) if key in NANO}
+    return factor | standard | {REQUIRE + each.column: (each.column,) for each in choice.fallback.conditions}
 
 
 def _candidates(key: str, choice: Input) -> tuple[str, ...]:
     """The names under which a column may stand in a file."""
-    if key in choice.columns:
-        return (choice.columns[key],)
+    if key in choice.names:
+        return (choice.names[key],)
     if key in (*NANO, *NANO_GENERATOR, NANO_MATCH):
         return (key, key.replace("_", ".", 1))  # a member of a list of records
     return ANY_CASE.get(key, (key,))

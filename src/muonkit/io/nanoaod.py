@@ -2,18 +2,18 @@
 needs its generator muon (status 1, same charge): Muon_genPartIdx if it is there, else the nearest within dR < 0.05."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
-from muonkit.core.errors import InputError
 from muonkit.core.kinematics import MuonArrays
 from muonkit.data.dimuons import Dimuons
-from muonkit.io.checks import check_charges, examine
+from muonkit.io.checks import examine
+from muonkit.io.chosen import chosen_muons
 from muonkit.io.chunks import Checked, Chunk, Summary
+from muonkit.io.lists import Lists, plain
 from muonkit.io.names import IDENTITY, NANO, NANO_GENERATOR, NANO_MATCH
 from muonkit.io.pairs import identity, integers, weight
 
@@ -21,60 +21,30 @@ MUON = 13
 MAX_DR = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Lists:
-    """The lists of all events, one after the other. columns: name -> (k,); event (k,): number, from 0, of the event of
-    an item; offsets (n + 1,): number of items before every event."""
-
-    columns: dict[str, AnyArray]
-    event: IntArray
-    offsets: IntArray
-
-    @classmethod
-    def of(cls, jagged: Mapping[str, Any], chunk: Chunk) -> Self:
-        """From awkward arrays with one list per event. Raises InputError if the lists of one event differ in length."""
-        first, *others = jagged
-        counts = ak.to_numpy(ak.num(jagged[first]))
-        for other in others:
-            if not np.array_equal(ak.to_numpy(ak.num(jagged[other])), counts):
-                pair = f"'{chunk.names[first]}' and '{chunk.names[other]}'"
-                raise InputError(f"{chunk.name}: {pair} have lists of different length. Name lists of the same muons.")
-        columns = {key: plain(ak.flatten(lists)) for key, lists in jagged.items()}
-        return cls(columns, np.repeat(np.arange(len(counts)), counts), np.concatenate([[0], np.cumsum(counts)]))
-
-    def places(self, chosen: BoolArray) -> Any:
-        """Positions of the chosen items (k,), as an awkward array with one list per event."""
-        events = len(self.offsets) - 1
-        return ak.unflatten(np.flatnonzero(chosen), np.bincount(self.event[chosen], minlength=events))
-
-
-def plain(column: Any) -> AnyArray:
-    """A column with one number per event, or per item, as NumPy array (n,). What is absent is NaN."""
-    return np.asarray(ak.to_numpy(ak.fill_none(column, np.nan)))
-
-
 def dimuons(raw: Mapping[str, Any], chunk: Chunk) -> Checked:
     """The good pairs of a chunk of events, and what was found. `raw`: canonical name -> awkward array, one entry per
     event. Raises InputError if the lists of one event differ in length, or if charges are unsigned and hold -1."""
-    muons = Lists.of({key: raw[key] for key in NANO}, chunk)
-    check_charges(muons.columns, chunk)
+    chosen = chosen_muons(raw, chunk)
+    muons, good = chosen.lists, chosen.good
     events = {key: plain(raw[key]) for key in (*IDENTITY, "weight") if key in raw}
-    good, bad = examine(muons.columns, chunk, muons.event + chunk.start)
     good_event, bad_events = examine(events, chunk) if events else (np.ones(len(muons.offsets) - 1, np.bool_), ())
-    good &= good_event[muons.event]
+    good = good & good_event[muons.event]
     plus, minus = crossed(muons.places(good & _charged(muons, 1)), muons.places(good & _charged(muons, -1)))
     counts = [np.bincount(muons.event[good & _charged(muons, q)], minlength=len(good_event)) for q in (1, -1)]
     same_sign = int(sum((n * (n - 1) // 2).sum() for n in counts))
     table = _table(muons, plus, minus, events)
+    mixed = chosen.fell_back[plus] != chosen.fell_back[minus]
     unmatched = 0
     if chunk.simulation:
         generator = truth(muons, raw, chunk)
         matched = np.isfinite(generator.pt[plus]) & np.isfinite(generator.pt[minus])
         unmatched = int((~matched).sum())
-        table = _with_truth(table, *(MuonArrays(*(column[at] for column in generator)) for at in (plus, minus)))[
-            matched
-        ]
-    return Checked(table, Summary(len(good), int((~good).sum()), bad + bad_events, same_sign, unmatched))
+        pair = (MuonArrays(*(column[at] for column in generator)) for at in (plus, minus))
+        table, mixed = _with_truth(table, *pair)[matched], mixed[matched]
+    fell_back = int((chosen.fell_back & good).sum())
+    bad = chosen.bad + bad_events
+    summary = Summary(len(good), int((~good).sum()), bad, same_sign, unmatched, fell_back, int(mixed.sum()))
+    return Checked(table, summary)
 
 
 def crossed(first: Any, second: Any) -> tuple[IntArray, IntArray]:

@@ -12,13 +12,13 @@ from muonkit.core.errors import InputError
 from muonkit.core.limits import reading
 from muonkit.io import csvfile, names, nanoaod, pairs, parquet, root
 from muonkit.io.checks import check_units
-from muonkit.io.chunks import BadRows, Checked, Chunk, Summary
-from muonkit.io.config import Input
+from muonkit.io.chunks import BadRows, Checked, Chunk, Summary, Unread
+from muonkit.io.config import SHORT, Input
 from muonkit.io.finding import check_file, find, has_no_bytes
 from muonkit.io.layout import Layout, kind_or_fault
 from muonkit.io.places import Place
 
-__all__ = ["BadRows", "Checked", "Chunk", "Opened", "Summary", "open_dimuons", "read", "recognised", "refuse"]
+__all__ = ["BadRows", "Checked", "Chunk", "Opened", "Summary", "Unread", "open_dimuons", "read", "recognised", "refuse"]
 
 MARKS = {"nanoaod": ("Muon_pt", "Muon.pt"), "cms-csv": ("pt1",)}  # columns that only this format has
 
@@ -89,7 +89,7 @@ def inspect(place: Place, name: str, choice: Input, simulation: bool) -> list[Ch
         raise InputError(faults)
     columns = tuple(found.items())
     return [
-        Chunk(place, name, choice.format, columns, start, stop, simulation, about.tree, span)
+        Chunk(place, name, choice.format, columns, start, stop, simulation, about.tree, span, choice.fallback)
         for start, stop, span in about.pieces
     ]
 
@@ -110,8 +110,9 @@ def recognised(place: Place, tree: str | None = None, columns: Mapping[str, str]
     """The format whose columns a file has, or to which the keys of `columns` belong; "dimuon" if it is no other.
     Raises InputError if the file is absent, empty, damaged or of an unknown kind."""
     about = layout(place, str(place), Input(data=(str(place),), tree=tree))
-    named = set(columns or ())
+    named = {SHORT.get(key, key) for key in columns or ()}
     by_key = [known for known, needed in names.REQUIRED.items() if named.intersection(needed)]
+    by_key += ["nanoaod"] if names.PT_FACTOR in named else []
     if by_key:
         return by_key[0]
     found = {column.strip() for column in about.columns}
@@ -119,10 +120,9 @@ def recognised(place: Place, tree: str | None = None, columns: Mapping[str, str]
 
 
 def _kind_faults(found: dict[str, str], about: Layout, file_format: str) -> list[str]:
-    lists = (*names.NANO, *names.NANO_GENERATOR, names.NANO_MATCH)
     faults = []
     for key, column in found.items():
-        kind, wanted = about.columns[column], "list" if key in lists else "number"
+        kind, wanted = about.columns[column], "list" if names.is_list(key) else "number"
         if kind != wanted:
             needed = "a list of numbers per event" if wanted == "list" else "one number per row"
             faults.append(f"column '{column}' holds {kind}, but format = \"{file_format}\" needs {needed}")
@@ -175,6 +175,26 @@ def refuse(summaries: Iterable[Summary | Checked], max_share: float, what: str =
         )
         raise InputError(f"{_described(bad)}. {end}" for bad in total.bad)
     return [f"{_described(bad)}; {what}" for bad in total.bad]
+
+
+def refuse_fallback(total: Summary, chunk: Chunk, strict: bool = True) -> list[str]:
+    """One line about the muons with standard columns in place of the chosen ones, if there are any. `chunk`: one of
+    the pieces in which they are.
+
+    Raises InputError if they are more than [input.fallback] allows and `strict`."""
+    if chunk.fallback is None or not total.fell_back:
+        return []
+    share, standard = total.fell_back / total.rows, {key: name for key, name in chunk.columns if names.of_muons(key)}
+    columns = ", ".join(f"'{name}'" for key, name in standard.items() if names.STANDARD + key in standard)
+    columns = columns or f"'{standard[names.PT_FACTOR]}'"
+    sample, number = "simulation" if chunk.simulation else "data", f"{total.fell_back} of {total.rows} muons"
+    line = f"{sample}: {number} ({share:.2%}) are bad in {columns} and have the standard columns"
+    if strict and share > chunk.fallback.max_share:
+        raise InputError(
+            f"{line}; {chunk.fallback.max_share:.2%} is allowed: look at input.fallback.require, choose other columns, "
+            "or raise input.fallback.max_share"
+        )
+    return [f"{line}; {total.mixed} pairs have one such muon"]
 
 
 def _described(bad: BadRows) -> str:

@@ -3,6 +3,7 @@
 Simulation is smeared with noise (`smear`), or its response is stretched about the generated pT (`stretch`). In the
 second case muons without a generated muon get noise."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ class ApplyResult(Result):
     """The file that was written. rows: rows (events for NanoAOD) that were read; muons: written; outside: outside the
     eta range of the corrections; unchanged: not valid, for the reasons in `warnings`; both keep their pT. extrapolated:
     of a pT that no muons of the calibration had; held: corrected like a muon of the pT where the model ends. unmatched:
-    without generated muon, smeared with noise instead of stretched. dropped: columns and objects that could not be
+    without generated muon, smeared with noise instead of stretched. fell_back: with the standard columns of NanoAOD in
+    place of the chosen ones. dropped: columns and objects that could not be
     written."""
 
     file: Path
@@ -41,6 +43,7 @@ class ApplyResult(Result):
     held: int
     unmatched: int
     unchanged: int
+    fell_back: int
     warnings: tuple[str, ...]
     dropped: tuple[str, ...]
 
@@ -51,6 +54,7 @@ class ApplyResult(Result):
         lines += [f"{self.extrapolated} extrapolated from the pT of the calibration"] if self.extrapolated else []
         lines += [f"{self.held} beyond the model, corrected as at its end"] if self.held else []
         lines += [f"{self.unmatched} without generated muon, smeared with noise"] if self.unmatched else []
+        lines += [f"{self.fell_back} with the standard columns in place of the chosen ones"] if self.fell_back else []
         lines += [f"{self.unchanged} not valid, kept as they are"] if self.unchanged else []
         lines += self.warnings
         return "\n".join([*lines, *(f"column {name} could not be written and was dropped" for name in self.dropped)])
@@ -81,7 +85,7 @@ def apply(
     with alone(path_out):
         done = rewrite(place_in, path_out, choice, corrector, slim, correction == "stretch")
     reach = corrector.reach
-    counts = (reach.outside, reach.extrapolated, reach.held, corrector.unmatched, done.unchanged)
+    counts = (reach.outside, reach.extrapolated, reach.held, corrector.unmatched, done.unchanged, done.fell_back)
     warnings = (*done.warnings, *_notes(corrections, correction))
     return ApplyResult(path_out, done.rows, done.muons, *counts, warnings, done.dropped)
 
@@ -148,11 +152,16 @@ def _choice(place: Place, table: Table) -> Input:
         "tree": table.tree,
         "columns": dict(table.columns),
         "max_bad_share": table.max_bad_share,
+        "fallback": table.fallback,
     }
     try:
         return Input.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{place}: {fault['loc'][0]}: {fault['msg']}" for fault in error.errors()) from error
+        raise InputError(f"{place}: {_described(fault)}" for fault in error.errors()) from error
+
+
+def _described(fault: Mapping[str, Any]) -> str:
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def _require_identity(muons: MuonRows, place: Place) -> None:

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from muonkit.calibration.accumulate import CountSettings, pair_masses
+from muonkit.calibration.drift import RunPairs
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.reach import PtCounts, ReachCounts, selected_pairs
 from muonkit.core.arrays import FloatArray
@@ -59,13 +60,14 @@ def _lowest(pt: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What one piece of a file shows: the hashes of its pairs, its softest muons, and, of the pairs that are selected,
-    the pT of some muons, and how many muons corrections reach."""
+    """What one piece of a file shows: the hashes of its pairs, its softest muons, its runs, and, of the pairs that are
+    selected, the pT of some muons, and how many muons corrections reach."""
 
     hashes: Hashes
     softest: Softest
     pt: PtCounts
     reach: ReachCounts
+    runs: RunPairs
 
     @classmethod
     def at(cls, table: Dimuons, settings: CountSettings, one_in: int, corrections: Corrections | None = None) -> Self:
@@ -74,7 +76,8 @@ class Looked:
         reach = ReachCounts()
         if corrections is not None:
             reach = corrections.reach_of(selected_pairs(table, settings))
-        return cls(hashes(table, one_in), Softest.of(table, settings), PtCounts.of(some, settings), reach)
+        softest, pt = Softest.of(table, settings), PtCounts.of(some, settings)
+        return cls(hashes(table, one_in), softest, pt, reach, RunPairs.of(table))
 
 
 def reconstructed_cut(pieces: Sequence[tuple[str, Softest]], chosen: CountSettings) -> str | None:

@@ -10,12 +10,14 @@ from typing import Self
 from muonkit.calibration.accumulate import CellMasses, CountSettings, narrowed
 from muonkit.calibration.config import Calibrate, Fit, Sample
 from muonkit.calibration.derive import Derived, FitPlan, derive_jointly, plan_cells
+from muonkit.calibration.drift import RunPairs, Slicing
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.extract import Extraction, NotFixedError, Rules
 from muonkit.calibration.massfit import prepare_options
 from muonkit.calibration.parameters import with_resolution
+from muonkit.calibration.records import Peak, Provenance
 from muonkit.calibration.reference import difference, without_simulation
-from muonkit.calibration.result import CORRECTIONS, LIKELIHOOD, CalibrationResult, Peak, Provenance, ValidationResult
+from muonkit.calibration.result import CORRECTIONS, LIKELIHOOD, CalibrationResult, ValidationResult
 from muonkit.calibration.summary import ClosureFit
 from muonkit.calibration.toys import Coverage, ToyFits, coverage
 from muonkit.calibration.weights import notes
@@ -26,9 +28,9 @@ from muonkit.core.particles import resonance
 from muonkit.core.plain import plain_fields, rebuilt
 from muonkit.core.provenance import describe
 from muonkit.io import repeated
-from muonkit.io.source import Chunk
+from muonkit.io.source import Chunk, Unread
 from muonkit.pipelines import inputs
-from muonkit.pipelines.counting import Count, Counted, CountTask, Map, PieceCounts, Unread, count, rows_of
+from muonkit.pipelines.counting import Count, Counted, CountTask, Map, PieceCounts, count, rows_of
 from muonkit.pipelines.looks import reconstructed_cut
 from muonkit.pipelines.tables import names
 from muonkit.pipelines.workspace import CONFIG, RECORD, RunFolder, claim
@@ -44,7 +46,8 @@ OUTPUTS = (*RESULTS, RECORD, "report.html", "report.json")
 @dataclass(frozen=True)
 class SampleStudy:
     """One sample of a study: its files, what is counted, and the means to do so. `parts`: the folder of unfinished
-    parts, None if none is kept. `several`: whether there are others, so that steps and warnings need its name."""
+    parts, None if none is kept. `several`: whether there are others, so that steps and warnings need its name; `runs`:
+    first and last of those that are counted."""
 
     config: Sample
     pieces: inputs.Pieces
@@ -52,6 +55,13 @@ class SampleStudy:
     parts: Path | None
     runner: Runner
     several: bool
+    runs: tuple[int, int] | None = None
+
+    def of_runs(self, runs: tuple[int, int], of_pieces: Sequence[RunPairs]) -> Self:
+        """The sample with the pairs of some runs alone, first and last; `of_pieces`: the runs of every piece."""
+        data = [piece for piece, found in zip(self.pieces.data, of_pieces, strict=True) if found.between(*runs)]
+        parts = self.parts and self.parts / f"{runs[0]}-{runs[1]}"
+        return replace(self, pieces=replace(self.pieces, data=data), parts=parts, runs=runs)
 
     def count_template(self) -> Counted:
         """Reconstructed masses of the simulation, and what it knows of generated muons."""
@@ -62,14 +72,16 @@ class SampleStudy:
         ]
         return self._count("count simulation", tasks)
 
-    def count_data(self, what: str, counts: Sequence[Count], look: bool) -> Counted:
+    def count_data(self, what: str, counts: Sequence[Count], look: bool, slicing: Slicing | None = None) -> Counted:
         """See `Study.count_data`."""
         one_in = repeated.one_in(rows_of(self.pieces.data)) if look else 0
-        tasks = [CountTask(piece, self.settings, tuple(counts), one_in=one_in) for piece in self.pieces.data]
+        task = CountTask(self.pieces.data[0], self.settings, tuple(counts), False, one_in, slicing, self.runs)
+        tasks = [replace(task, piece=piece) for piece in self.pieces.data]
         return self._count(what, tasks)
 
     def _count(self, what: str, tasks: list[CountTask]) -> Counted:
         step = f"{what} of {self.config.label}" if self.several else what
+        step = f"{step} in runs {self.runs[0]}-{self.runs[1]}" if self.runs else step
         run: Map = self.runner.map(step)
         if self.parts is not None:
             name = step.replace(" ", "-")
@@ -146,14 +158,27 @@ class Study:
         """The names of the samples."""
         return tuple(each.config.label for each in self.samples)
 
+    def of_runs(self, runs: tuple[int, int], of_pieces: Sequence[Sequence[RunPairs]]) -> Self:
+        """The same with the pairs of some runs alone, first and last; `of_pieces`: of each sample, the runs of every
+        piece. Raises InputError if a sample has none."""
+        parts = zip(self.samples, of_pieces, strict=True)
+        samples = tuple(each.of_runs(runs, found) for each, found in parts)
+        if empty := [each.config.label for each in samples if not each.pieces.data]:
+            raise InputError(f"no pairs of {', '.join(empty)}")
+        return replace(self, samples=samples)
+
     def count_template(self) -> list[Counted]:
         """Of each sample: reconstructed masses of the simulation, and what it knows of generated muons."""
         return [each.count_template() for each in self.samples]
 
-    def count_data(self, what: str, *counts: Count, look: bool = False) -> list[Counted]:
+    def count_data(
+        self, what: str, *counts: Count, look: bool = False, slicings: Sequence[Slicing | None] = ()
+    ) -> list[Counted]:
         """Of each sample: masses of the data, one CellMasses for each of `counts`; `what` names the step. `look`: for
-        repeated pairs and for a cut on reconstructed pT."""
-        return [each.count_data(what, counts, look) for each in self.samples]
+        repeated pairs, a cut on reconstructed pT, and runs; `slicings`: of each sample, the slices of runs in which
+        the first of `counts` is made too."""
+        parts = zip(self.samples, slicings or [None] * len(self.samples), strict=True)
+        return [each.count_data(what, counts, look, slicing) for each, slicing in parts]
 
     def fitter(self, templates: Sequence[Counted], data: Sequence[CellMasses]) -> "Fitter":
         """Fits of the cells that hold enough of `data` and of the template. Raises InputError if there are none."""

@@ -24,6 +24,8 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
     with Study.open(config_path, out, runner, corrections_path) as study:
         if len(study.samples) > 1:
             raise InputError(f"{config_path}: sample: a validation takes one sample; validate them one after the other")
+        if study.config.binning.run_edges:
+            raise InputError(f"{config_path}: binning.run_edges: a validation has no periods; leave it out")
         _require_eta_range(corrections, study.config.binning.eta_edges, corrections_path)
         if study.workspace.finished(ValidationResult.FILE):
             kept = ValidationResult.open(out)
@@ -59,7 +61,7 @@ def examine(study: Study, corrections: Corrections, out: Path, toys: int = 0) ->
         warnings=study.warnings(templates, counted),
         provenance=study.provenance(),
         corrections_sha256=digest_file(corrections.path),
-        unread=len(unread),
+        unread=tuple(unread),
         max_failed_share=study.config.fit.max_failed_share,
     )
     write_cells(out, {name: after})

@@ -16,7 +16,7 @@ from muonkit.calibration.summary import FitSummary, SampleFit
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.calibration.verdict import Verdict
 from muonkit.core.arrays import FloatArray
-from muonkit.report import figures, labels, masses
+from muonkit.report import figures, labels, masses, runs
 from muonkit.report.figures import Series
 from muonkit.report.masses import CellTables
 from muonkit.report.style import png, svg
@@ -74,6 +74,8 @@ def calibration_page(
         at_mean=_at_mean(run) if "e" in result.values else None,
         closure=_closure(run),
         budget=budget_rows(result.budget),
+        drift=_drift(run),
+        periods=_periods(run),
         tests={"same": result.closure.same.test, "split": result.closure.split.test},
         validation=_validation(validation) if validation else None,
     )
@@ -93,7 +95,7 @@ def _render(run: FinishedRun[Any], verdict: Verdict, fit: SampleFit, **more: Any
     )  # fmt: skip
     common: dict[str, Any] = {
         "parameters": [], "resolution": [], "at_mean": None, "closure": [], "budget": [], "tests": None,
-        "validation": None,
+        "drift": [], "periods": [], "validation": None,
     }  # fmt: skip
     common |= {
         "run": run,
@@ -108,6 +110,29 @@ def _render(run: FinishedRun[Any], verdict: Verdict, fit: SampleFit, **more: Any
         "residual_rows": _residual_rows(fit),
     }
     return environment.get_template("page.html.j2").render(common | more)
+
+
+def _drift(run: FinishedRun[CalibrationResult]) -> list[Picture]:
+    return [
+        Picture(
+            svg(runs.drift(each, run.sample, run.decay_of(each.sample))),
+            run.titled(each.sample, f"Scale of slices of runs against their mean (p = {each.p_value:.2g})"),
+        )
+        for each in run.result.drift
+        if each.slices
+    ]
+
+
+def _periods(run: FinishedRun[CalibrationResult]) -> list[Picture]:
+    result = run.result
+    return [
+        Picture(
+            svg(runs.periods(name, result.periods, result.eta_edges, run.sample, run.decay)),
+            f"{name} against the run period",
+        )
+        for name in SCALE
+        if any(name in each.values for each in result.periods)
+    ]
 
 
 def budget_rows(budget: tuple[BudgetLine, ...]) -> list[tuple[str, ...]]:

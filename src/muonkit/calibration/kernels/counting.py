@@ -68,6 +68,16 @@ class Sums(NamedTuple):
     pairs: npt.NDArray[np.float64]
 
 
+class Slices(NamedTuple):
+    """Slice (n,) of every pair, without rows if there are no slices; class of every fine cell, -1 for none; what is
+    filled, see `drift.SliceMasses`."""
+
+    row: npt.NDArray[np.int64]
+    of_cell: npt.NDArray[np.int64]
+    masses: npt.NDArray[np.float64]
+    weight2: npt.NDArray[np.float64]
+
+
 class NodeGrid(NamedTuple):
     """Nodes of generator masses: node 0 begins at ln m = `start`, each is `spacing` wide."""
 
@@ -152,6 +162,17 @@ def add_mass(m, w, cell, grid, sums):
 
 
 @inlined
+def add_to_slice(i, m, w, cell, grid, slices):
+    """Add pair i to the spectrum of its slice and class."""
+    row, of_cell = slices.row[i], slices.of_cell[cell]
+    if of_cell >= 0:
+        low, high = grid.window
+        position = min(int((m - low) / (high - low) * grid.mass_bins), grid.mass_bins - 1)
+        slices.masses[row, of_cell, position] += w
+        slices.weight2[row] += w * w
+
+
+@inlined
 def add_means(pair, m, w, cell, means):
     """Add a pair to the sums of `accumulate.MEANS`."""
     plus, minus = pair.plus_pt, pair.minus_pt
@@ -204,9 +225,9 @@ def add_correlation(pair, ratio, r, correlation):
 
 
 @compiled
-def tally(muons, generated, weight, grid, sums):
-    """Add all pairs, with weights (n,), to `sums`."""
-    known = generated.plus_pt.size > 0
+def tally(muons, generated, weight, grid, sums, slices):
+    """Add all pairs, with weights (n,), to `sums`, and to `slices` if there are any."""
+    known, sliced = generated.plus_pt.size > 0, slices.row.size > 0
     for i in range(weight.size):
         pair = pair_of(muons, i)
         m = mass_of(pair, pair.plus_pt, pair.minus_pt)
@@ -230,6 +251,8 @@ def tally(muons, generated, weight, grid, sums):
         add_means(pair, m, w, cell, sums.means)
         add_leaving(pair, ratio, factor, w, cell, grid, sums.leaving)
         add_correlation(pair, ratio, m / grid.pole - 1, sums.correlation)
+        if sliced:
+            add_to_slice(i, m, w, cell, grid, slices)
         if known:
             add_angular(pair, pair_of(generated, i), w, cell, sums.angular)
     sums.pairs[READ] += weight.size
