@@ -1,4 +1,4 @@
-"""What stands in a result beside the fit: the resonance, where the numbers come from, what each sample gave, closure."""
+"""What stands in a result beside the fit: the resonance, where the numbers come from, the samples, closure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
