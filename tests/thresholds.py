@@ -14,6 +14,7 @@ FEWER_NODES = 1e-4  # density of a compressed template, over the largest: 0.6^4/
 KAPPA = 0.02  # of a folded Gaussian; 2e6 pairs know the mean of y to 6e-6, that is kappa to 0.02 / 3
 FOLDED = 1.5e-3  # cumulative response: 2e6 pairs know it to 3.5e-4
 COVERAGE = 0.05  # errors against the spread of toys
+POOLED_PULLS = 0.15  # widths of pulls of 150 cells whose templates are made from all: 2.6 of their errors
 WEIGHTED_PULL_WIDTH = 0.1  # of 800 cells with weights below 0: 4 standard deviations
 WEIGHTED_PULL_BIAS = 0.14  # the same: 4 standard deviations of the mean
 EXPORT_RTOL = 1e-7

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from muonkit.calibration import massfit, yields
+from muonkit.calibration import massfit, pooling, yields
 from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses
 from muonkit.calibration.binning import Merging, merge
 from muonkit.calibration.cells import Cells
@@ -144,7 +144,8 @@ def fit_sample(plan: FitPlan, data: CellMasses, run: Map = map) -> tuple[Cells, 
     cell_data = massfit.merge_cells(data, generated, plan.merging, counting.mass_edges, shapes)
     if plan.free:
         return cells, *yields.fit_all(cell_data, plan.options, plan.free, run)
-    return cells, cell_data, massfit.fit_all(cell_data, plan.options, run)
+    cell_data, shared = pooling.pooled(cell_data, plan.options)
+    return replace(cells, shared=shared), cell_data, massfit.fit_all(cell_data, plan.options, run)
 
 
 def resolution(samples: Sequence[Derived], terms: tuple[str, ...]) -> Resolution:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from muonkit.calibration import pooling
 from muonkit.calibration.accumulate import CellMasses, CountSettings, narrowed
 from muonkit.calibration.config import Calibrate, Fit, Sample
 from muonkit.calibration.derive import Derived, FitPlan, derive_jointly, plan_cells
@@ -74,7 +75,7 @@ class SampleStudy:
         try:
             merging = plan_cells(data, truth.masses, self.settings, choice.min_entries)
         except InputError as error:
-            raise InputError(self._named(error.faults)) from None
+            raise InputError(self.named(error.faults)) from None
         free = self.config.resonance.fitted_masses
         return FitPlan(self.settings, choice, truth, merging, template.masses[0], free)
 
@@ -88,9 +89,10 @@ class SampleStudy:
         """What was left out, what was wrong in the files, and with the cuts behind them."""
         cut = reconstructed_cut(data.softest, self.settings)
         signed = (*notes("data", data.masses[0]), *notes("simulation", template.masses[0]))
-        return self._named((*self.pieces.notes, *template.warnings, *data.warnings, *signed, *([cut] if cut else [])))
+        return self.named((*self.pieces.notes, *template.warnings, *data.warnings, *signed, *([cut] if cut else [])))
 
-    def _named(self, lines: Sequence[str]) -> list[str]:
+    def named(self, lines: Sequence[str]) -> list[str]:
+        """The lines, with the name of the sample if there are several."""
         return [f"sample {self.config.label}: {line}" if self.several else line for line in lines]
 
 
@@ -153,6 +155,11 @@ class Study:
         """What was left out, what was wrong in the files, and with the cuts behind them."""
         parts = zip(self.samples, templates, data, strict=True)
         return tuple(line for each, template, counted in parts for line in each.warnings(template, counted))
+
+    def pooled(self, fitted: Sequence[Derived]) -> tuple[str, ...]:
+        """A line for every sample with templates that are made from those of all its cells."""
+        parts = zip(self.samples, fitted, strict=True)
+        return tuple(line for each, found in parts for line in each.named(pooling.notes(found.cells.shared)))
 
     def reduced_resolution(self, simulated: Sequence[Derived]) -> tuple[str, ...]:
         """One line if the cells fixed less of the resolution of the simulation than a and c."""
