@@ -38,7 +38,7 @@ def shift(name: str, growth: float) -> float:
 
 
 def scale_found(name: str, at_reconstructed: bool) -> float:
-    """mu - 1 of a fit to expected counts, whose kernel has the relative width SIGMA at m_gen, or at each pair's m_reco."""
+    """mu - 1 of a fit to expected counts. Its kernel has the relative width SIGMA at m_gen, or at each pair's m_reco."""
     pole, window = resonance(name), WINDOW[name]
     node = pole.mass + pole.width * np.linspace(-12, 12, 1201)
     weight = 1 / ((node - pole.mass) ** 2 + pole.width**2 / 4)
@@ -49,11 +49,9 @@ def scale_found(name: str, at_reconstructed: bool) -> float:
     def minus_log_likelihood(shift: float) -> float:
         moved = node * (1 + shift)
         width = SIGMA * (m if at_reconstructed else moved)
-        high, low = (ndtr((end - moved) / width) for end in reversed(window))
-        model = (
-            (normal_density((m - moved) / width) / width) @ weight / ((high - low) @ weight if at_reconstructed else 1)
-        )
-        return float(-counts @ np.log(model if at_reconstructed else model / model.sum()))
+        low, high = (ndtr((end - moved) / width) for end in window)
+        model = (normal_density((m - moved) / width) / width) @ weight
+        return float(-counts @ np.log(model / ((high - low) @ weight)))
 
     return float(
         minimize_scalar(minus_log_likelihood, bounds=(-1e-3, 1e-3), method="bounded", options={"xatol": 1e-8}).x

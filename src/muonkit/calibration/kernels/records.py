@@ -30,9 +30,9 @@ class MassFitPlan(NamedTuple):
 
 class Spectra(NamedTuple):
     """All cells: counts (cells, bins), and the part of them whose expectation is known; start values (cells, 4); masses
-    (nodes,) of the template [GeV], their weights and variances, and modes (nodes, TILTS), by which the weights of a cell
-    vary together, if there are any; the nodes of cell c are first[c] : first[c + 1]. Tables (tables, INTERVALS, 4) of
-    F as cubic polynomials, and kappa (tables,); of every cell its table and growth (cells,): the relative width of a node
+    (nodes,) of the template [GeV], their weights and variances; the nodes of cell c are first[c] : first[c + 1]. Modes
+    (nodes, TILTS), by which the weights of a cell vary together, if there are any. Tables (tables, INTERVALS, 4) of F
+    as cubic polynomials, and kappa (tables,); of every cell its table and growth (cells,): the relative width of a node
     is sigma (m/m_mean)^growth."""
 
     counts: npt.NDArray[np.float64]
