@@ -38,7 +38,7 @@ def shift(name: str, growth: float) -> float:
 
 
 def scale_found(name: str, at_reconstructed: bool) -> float:
-    """mu - 1 of a fit to expected counts. Its kernel has the relative width SIGMA at m_gen, or at each pair's m_reco."""
+    """mu - 1 of a fit to expected counts; its kernel is SIGMA wide at m_gen, or at m_reco of each pair."""
     pole, window = resonance(name), WINDOW[name]
     node = pole.mass + pole.width * np.linspace(-12, 12, 1201)
     weight = 1 / ((node - pole.mass) ** 2 + pole.width**2 / 4)
