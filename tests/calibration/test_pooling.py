@@ -56,6 +56,7 @@ def test_thin_templates_of_the_z_make_sigma_too_large_and_pooled_ones_do_not() -
     cells = simulated("z", np.random.default_rng(11))
     better, shared = pooling.pooled(cells, OPTIONS)
     assert np.all(shared > 0)
+    assert pooling.notes(shared)[0].startswith(f"{CELLS} of {CELLS} cells have too few simulated pairs")
     own, pooled = massfit.fit_cells(cells, OPTIONS), massfit.fit_cells(better, OPTIONS)
     biases = [fits.theta[:, 1].mean() / SIGMA - 1 for fits in (own, pooled)]
     error = pooled.theta[:, 1].std() / SIGMA / np.sqrt(CELLS)

@@ -1,4 +1,4 @@
-"""`python -m tests.calibration.thin_templates`: cells with 2000 simulated Z, with their own templates and with tilted ones.
+"""`python -m tests.calibration.thin_templates`: cells with 2000 simulated Z, with their own and with tilted templates.
 
 The numbers are in docs/results.md. One sample takes about 4 s, the first one longer."""
 
