@@ -7,6 +7,8 @@ import pytest
 from tests import thresholds
 
 from muonkit.calibration import lineshape, massfit, pooling
+from muonkit.calibration.cells import Cells
+from muonkit.calibration.extract import extract
 from muonkit.calibration.massfit import CellData, FitOptions
 from muonkit.calibration.response import gaussian_shapes
 from muonkit.core.particles import WINDOW, resonance
@@ -111,3 +113,21 @@ def test_the_bias_that_decides_has_the_size_of_that_of_toys() -> None:
     )  # fmt: skip
     bias = fits.theta[:, 1].mean() / SIGMA - 1
     assert 0.5 < needed * pooling.BIAS / SIMULATED / bias < 2
+
+
+def test_chance_in_a_shared_spectrum_is_an_error_common_to_all_cells() -> None:
+    """Of a^2, which moves with sigma^2 of all cells: twice the relative error of sigma."""
+    n, common = 40, 0.01
+    zero, one = np.zeros(n, dtype=np.int64), np.ones(n)
+    means = (one / 10, one / 10, 10 * one, 10 * one, 100 * one, 100 * one, one / 2, one / 2)
+    own = Cells(zero, zero, 1000 * one, *means, 0 * one, 0 * one, 0 * one)
+    theta = np.tile([1.0, SIGMA, 0.0, 0.0], (n, 1))
+    covariance = np.tile(np.diag([1.0, 0.5, 1.0, 1.0]) * SIGMA**2 / 1000, (n, 1, 1))
+    fits = massfit.CellFits(theta, covariance, covariance, 0 * covariance, zero, one, one, np.zeros((n, 0)))
+    errors = [
+        extract(cells, fits, np.array([-2.4, 2.4]), ("A", "a")).errors
+        for cells in (own, replace(own, shared=common * one))
+    ]
+    relative = errors / np.array([1.0, np.sqrt(2) * SIGMA])
+    assert relative[1, 0] == pytest.approx(relative[0, 0], rel=1e-6)
+    assert np.sqrt(relative[1, 1] ** 2 - relative[0, 1] ** 2) == pytest.approx(common, rel=0.01)
