@@ -131,3 +131,14 @@ def test_chance_in_a_shared_spectrum_is_an_error_common_to_all_cells() -> None:
     relative = errors / np.array([1.0, np.sqrt(2) * SIGMA])
     assert relative[1, 0] == pytest.approx(relative[0, 0], rel=1e-6)
     assert np.sqrt(relative[1, 1] ** 2 - relative[0, 1] ** 2) == pytest.approx(common, rel=0.01)
+
+
+def test_a_cell_whose_masses_no_tilt_can_have_keeps_its_own_template() -> None:
+    cells = simulated("z", np.random.default_rng(15))
+    weight = cells.weight.copy()
+    weight[: cells.first[1]] = 1e-9
+    weight[0] = SIMULATED  # all pairs at the lightest mass
+    better, shared = pooling.pooled(replace(cells, weight=weight), OPTIONS)
+    assert shared[0] == 0
+    assert np.all(shared[1:] > 0)
+    assert np.array_equal(better.template(0)[1], weight[: cells.first[1]])

@@ -78,7 +78,7 @@ def standardised(m: FloatArray, node: FloatArray, mu: float, sigma: FloatArray, 
 
 
 def linear(node: FloatArray, mu: float, sigma: FloatArray, kernel: Kernel) -> tuple[FloatArray, FloatArray]:
-    """Constant and factor (nodes,) of `standardised`, which is linear in m for kernels of kind MASS, in 1/m for others."""
+    """Constant and factor (nodes,) of `standardised`, linear in m for a kernel of kind MASS, in 1/m for others."""
     if kernel.kind == MASS:
         return -mu / sigma, 1 / (node * sigma)
     return 1 / sigma - kernel.kappa * sigma, -mu * node / sigma

@@ -23,12 +23,15 @@ from muonkit.calibration import lineshape, massfit
 from muonkit.calibration.kernels.records import FLOOR, TILTS
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions
 from muonkit.calibration.weights import effective_entries
-from muonkit.core.arrays import FloatArray, IntArray, sums
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray, sums
 
 BIAS = 0.005  # of sigma: what chance in a template may do
 STEP = 1e-3  # of sigma, for its derivative
 ROUNDS = 30  # of Newton's method; 5 suffice
 SETTLED = 1e-8
+CLOSE = 1e-4  # means of x
+REGULAR = 1e-9  # added to the variances of x
+TINY = 1e-300
 FARTHEST = 1.0  # step of a tilt in standard deviations of x
 BATCH = 500
 
@@ -38,11 +41,12 @@ def pooled(cells: CellData, options: FitOptions) -> tuple[CellData, FloatArray]:
     chance in the spectrum of all cells, 0 for the others (cells,)."""
     whole = massfit.merged_to_one(cells)
     fit = massfit.fit_cells(whole, options)
-    thin = _entries(cells) < entries_needed(whole, fit, options)
-    shared = np.where(thin, np.sqrt(fit.template_covariance[0, 1, 1]) / fit.theta[0, 1], 0.0)
-    if not thin.any():
-        return cells, shared
-    return _with_templates(cells, np.flatnonzero(thin), _Pool.of(cells, whole)), shared
+    entries = _entries(cells)
+    thin = np.flatnonzero((entries > 0) & (entries < entries_needed(whole, fit, options)))
+    if len(thin) == 0:
+        return cells, np.zeros(len(cells))
+    tilted, found = _with_templates(cells, thin, _Pool.of(cells, whole))
+    return tilted, found * np.sqrt(fit.template_covariance[0, 1, 1]) / fit.theta[0, 1]
 
 
 def notes(shared: FloatArray) -> list[str]:
@@ -104,9 +108,10 @@ class _Pool:
         place = massfit.places(cells.node)
         cell = np.repeat(np.arange(len(cells)), np.diff(cells.first))
         size = sums(cell, cells.weight, len(cells))
-        means = np.stack([sums(cell, cells.weight * each[place], len(cells)) for each in x.T], axis=1) / size[:, None]
+        means = np.stack([sums(cell, cells.weight * each[place], len(cells)) for each in x.T], axis=1)
+        means /= np.maximum(size, TINY)[:, None]
         pool = cls(whole.node, x, np.sqrt(whole.variance) / whole.weight, share, means, size, _entries(cells))
-        return replace(pool, weight=share * whole.weight / pool.together())
+        return replace(pool, weight=share * whole.weight / np.maximum(pool.together(), TINY))
 
     def together(self) -> FloatArray:
         """The tilted templates of all cells, added up (nodes,)."""
@@ -142,9 +147,10 @@ class _Pool:
         return density / density.sum(axis=1, keepdims=True)
 
     def _spread(self, density: FloatArray, mean: FloatArray) -> FloatArray:
-        """Covariance of x (rows, TILTS, TILTS)."""
+        """Covariance of x (rows, TILTS, TILTS), never singular."""
         products = (self.x[:, :, None] * self.x[:, None, :]).reshape(len(self.x), -1)
-        return (density @ products).reshape(-1, TILTS, TILTS) - mean[:, :, None] * mean[:, None, :]
+        spread = (density @ products).reshape(-1, TILTS, TILTS) - mean[:, :, None] * mean[:, None, :]
+        return np.asarray(spread + REGULAR * np.eye(TILTS))
 
 
 def _functions(node: FloatArray, share: FloatArray) -> FloatArray:
@@ -157,17 +163,22 @@ def _functions(node: FloatArray, share: FloatArray) -> FloatArray:
     return scaled
 
 
-def _with_templates(cells: CellData, thin: IntArray, pool: _Pool) -> CellData:
-    """The cells with templates of the pool for those in `thin`."""
+def _with_templates(cells: CellData, thin: IntArray, pool: _Pool) -> tuple[CellData, BoolArray]:
+    """The cells with templates of the pool for those in `thin`, and which these are (cells,). A cell whose means
+    no tilt has, as if all its pairs had one mass, keeps its own."""
+    found = np.zeros(len(cells), dtype=np.bool_)
     own = np.split(np.stack([cells.node, cells.weight, cells.variance]), cells.first[1:-1], axis=1)
     modes = [np.zeros((each.shape[1], TILTS)) for each in own]
     for start in range(0, len(thin), BATCH):
         rows = thin[start : start + BATCH]
         density = pool.tilted(rows)
+        good = np.abs(density @ pool.x - pool.means[rows]).max(axis=1) < CLOSE
+        rows, density = rows[good], density[good]
+        found[rows] = True
         for c, weight, of_cell in zip(rows.tolist(), density, pool.modes(rows, density), strict=True):
             own[c] = np.stack([pool.node, pool.size[c] * weight, (pool.size[c] * weight * pool.error) ** 2])
             modes[c] = pool.size[c] * of_cell
     first = np.concatenate([[0], np.cumsum([each.shape[1] for each in own])])
     node, weight, variance = np.concatenate(own, axis=1)
     nodes = {"first": first, "node": node, "weight": weight, "variance": variance, "modes": np.concatenate(modes)}
-    return replace(cells, **nodes)
+    return replace(cells, **nodes), found
