@@ -17,6 +17,7 @@ FOLDED = 1.5e-3  # cumulative response: 2e6 pairs know it to 3.5e-4
 COVERAGE = 0.05  # errors against the spread of toys
 FORECAST = 0.05  # expected errors against those of a fit of the same size
 FORECAST_LIMIT = 0.01  # one Gaussian line: a window of seven sigma, nodes of a tenth of sigma
+POOLED_PULLS = 0.15  # widths of pulls of 150 cells whose templates are made from all: 2.6 of their errors
 WEIGHTED_PULL_WIDTH = 0.1  # of 800 cells with weights below 0: 4 standard deviations
 WEIGHTED_PULL_BIAS = 0.14  # the same: 4 standard deviations of the mean
 EXPORT_RTOL = 1e-7

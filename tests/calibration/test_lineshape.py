@@ -23,7 +23,8 @@ def compiled(theta: np.ndarray, kernel: Kernel) -> records.Density:
     plan = records.MassFitPlan(EDGES, kernel.kind, theta, theta, theta > 0, theta, 0.0, 0)
     mean = float(np.average(NODE, weights=WEIGHT))
     cell = records.Cell(np.zeros(100), np.zeros(100), GAUSSIAN, kernel.kappa, kernel.growth, mean)
-    template = records.Nodes(np.array([len(NODE)]), NODE, WEIGHT, WEIGHT, *np.zeros((3, len(NODE))))
+    modes, scratch = np.zeros((len(NODE), records.TILTS)), np.zeros((3, len(NODE)))
+    template = records.Nodes(np.array([len(NODE)]), NODE, WEIGHT, WEIGHT, modes, *scratch)
     result = fit.new_density(100)
     density.probabilities(theta, cell, template, plan, result)
     return result
@@ -55,8 +56,10 @@ def test_fewer_nodes_give_the_same_density() -> None:
     weight = rng.exponential(size=300)
     counts, none, zero = np.zeros((1, 100)), np.zeros(1), np.zeros(1, dtype=np.int64)
     tables, first = np.zeros((1, records.INTERVALS, 4)), np.array([0, 300])
-    spectra = records.Spectra(counts, counts, np.zeros((1, 4)), first, masses, weight, weight, tables, none, zero, none)
-    few = records.Nodes(np.zeros(1, dtype=np.int64), *np.zeros((6, 602)))
+    response, modes = (tables, none, zero, none), np.stack([weight, 2 * weight, -weight], axis=1)
+    spectra = records.Spectra(counts, counts, np.zeros((1, 4)), first, masses, weight, weight, modes, *response)
+    scratch = np.zeros((6, 602))
+    few = records.Nodes(np.zeros(1, dtype=np.int64), *scratch[:3], np.zeros((602, records.TILTS)), *scratch[3:])
     nodes.compress(spectra, 0, 300, THETA[1], few)
     count = few.size[0]
     assert count < 50

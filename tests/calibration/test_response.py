@@ -38,9 +38,8 @@ def responses(plus: np.ndarray, minus: np.ndarray) -> Responses:
 
 def one_cell() -> Cells:
     zero, one = np.zeros(1, dtype=np.int64), np.ones(1)
-    return Cells(
-        zero, zero, one, one, one, 10 * one, 10 * one, 100 * one, 100 * one, one / 2, one / 2, 0 * one, 0 * one
-    )
+    means = (one, one, 10 * one, 10 * one, 100 * one, 100 * one, one / 2, one / 2)
+    return Cells(zero, zero, one, *means, 0 * one, 0 * one, 0 * one)
 
 
 def kernel(shapes: Shapes) -> lineshape.Kernel:

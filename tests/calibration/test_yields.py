@@ -1,5 +1,7 @@
 """Three Upsilon in one window: yields that differ between data and template do not bias the scale."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from muonkit.calibration import lineshape, massfit, yields
@@ -75,3 +77,24 @@ def test_right_yields_cost_little() -> None:
     both = free.good & held.good
     ratio = free.errors[both, 0] / held.errors[both, 0]
     assert 1 <= np.median(ratio) < 1.2
+
+
+def test_the_kernels_are_those_of_numpy() -> None:
+    """Shares of the peaks and fitted yields of a cell, against the same sums in NumPy."""
+    data, component = cells((1.0, 0.30, 0.15), (1.0, 0.60, 0.10), 6), yields.component_of(NODE, MASSES)
+    for name in ("curvature", "mass"):
+        kernel = replace(yields._kernel(data, 0, FitOptions(name)), growth=0.3)
+        mixture = yields._Mixture.of(data, 0, THETA, np.tile(component, CELLS), kernel, len(MASSES))
+        weight = data.weight[: len(NODE)]
+        width = THETA[1] * lineshape.widths(NODE, weight, kernel)
+        z = lineshape.standardised(EDGES[:, None], NODE, THETA[0], width, kernel)
+        peaks = np.diff(kernel.cdf(z) @ (weight[:, None] * (component[:, None] == np.arange(3))), axis=0).T
+        assert np.allclose(mixture.peaks, peaks / peaks.sum(axis=1, keepdims=True), rtol=1e-10, atol=1e-13)
+        expected = mixture.yields
+        for _ in range(yields.STEPS):
+            before = expected
+            expected = before * (mixture.peaks @ (mixture.counts / mixture.density(before)))
+            expected /= expected.sum()
+            if np.abs(expected - before).max() < yields.SETTLED / 100:
+                break
+        assert np.allclose(mixture.fitted_yields(), expected, rtol=1e-10)

@@ -16,7 +16,8 @@ from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 class Cells:
     """One row per fitted cell, each column (cells,): eta bins; effective entries, 0 where weights add up to 0 or less;
     means of k [1/GeV], pT [GeV], pT^2 and d ln m/d ln pT of each muon; `flux` = d ln(density)/d log(pT+/pT-) averaged
-    over the cell; `angular` = mass variance by the angles."""
+    over the cell; `angular` = mass variance by the angles; `shared` = relative error of sigma by chance in a spectrum
+    that cells of a sample share, 0 where the template is the cell's own, see `pooling`."""
 
     eta_plus: IntArray
     eta_minus: IntArray
@@ -31,6 +32,7 @@ class Cells:
     response_minus: FloatArray
     flux: FloatArray
     angular: FloatArray
+    shared: FloatArray
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -62,7 +64,8 @@ class Cells:
         plus, minus = (bins[merging.first()] for bins in binning.eta_bins())
         flux = (leaving[:, 0] - leaving[:, 1]) / (SHIFT * content)
         columns = dict(zip(MEANS, means.T, strict=True))
-        return cls(plus, minus, entries, flux=flux, angular=_angular_variance(angular, merging), **columns)
+        more = {"flux": flux, "angular": _angular_variance(angular, merging), "shared": np.zeros(merging.count)}
+        return cls(plus, minus, entries, **columns, **more)
 
 
 def _angular_variance(sums: CellMasses | None, merging: Merging) -> FloatArray:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from muonkit.calibration import massfit, yields
+from muonkit.calibration import massfit, pooling, yields
 from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses
 from muonkit.calibration.binning import Merging, merge
 from muonkit.calibration.cells import Cells
@@ -142,6 +142,9 @@ def fit_sample(plan: FitPlan, data: CellMasses, run: Map = map) -> tuple[Cells, 
     shapes = shapes if plan.effects.growth else replace(shapes, growth=np.zeros(len(cells)))
     generated = plan.truth.masses if plan.effects.radiation else plan.truth.masses.at_one_mass(counting.pole)
     cell_data = massfit.merge_cells(data, generated, plan.merging, counting.mass_edges, shapes)
+    if not plan.free:
+        cell_data, shared = pooling.pooled(cell_data, plan.options)
+        cells = replace(cells, shared=shared)
     return cells, *fit_masses(plan, cell_data, run)
 
 

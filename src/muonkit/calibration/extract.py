@@ -23,7 +23,7 @@ from muonkit.calibration.cells import Cells
 from muonkit.calibration.massfit import CellFits
 from muonkit.calibration.parameters import ParameterLayout, ParameterValues
 from muonkit.calibration.resolution import Resolution, variance, variance_dlogpt
-from muonkit.core.arrays import BoolArray, FloatArray
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 
 
@@ -122,6 +122,9 @@ def extract_jointly(
             xtol=1e-12,
         )
         covariance = _covariance(np.asarray(fit.jac), layout, fit.x - lower < 1e-9)
+    if rules.template_errors:
+        sample = np.repeat(np.arange(len(used)), [rows.sum() for rows in used])
+        covariance = covariance + _from_shared(problem, sample, np.asarray(fit.jac), covariance)
     for _ in range(2):  # T C T^T: columns, then rows
         covariance = np.array([layout.outward(row, k0) for row in covariance.T])
     chi2, ndf = float(fit.fun @ fit.fun), len(fit.fun) - len(fit.x)
@@ -219,6 +222,18 @@ def migration(cells: Cells, plus: Resolution, minus: Resolution) -> FloatArray:
     difference = variance(cells.pt2_minus, minus) - variance(cells.pt2_plus, plus)
     slope = -(variance_dlogpt(cells.pt2_minus, minus) + variance_dlogpt(cells.pt2_plus, plus)) / 2
     return (difference * cells.flux + slope) / 2
+
+
+def _from_shared(
+    problem: parameters.Problem, sample: IntArray, jacobian: FloatArray, covariance: FloatArray
+) -> FloatArray:
+    """What chance in the spectra that cells share adds to the covariance (p, p); `sample` (n,): that of every cell."""
+    added = np.zeros_like(covariance)
+    relative = 2 * problem.sigma2 * problem.cells.shared
+    for one in np.unique(sample[relative > 0]):
+        shift = covariance @ (jacobian.T @ problem.moved(np.where(sample == one, relative, 0)))
+        added += np.outer(shift, shift)
+    return added
 
 
 def _covariance(jacobian: FloatArray, layout: ParameterLayout, at_limit: BoolArray) -> FloatArray:

@@ -5,7 +5,8 @@
 x are the fitted parameters, x0 their values; r are the residuals in standard deviations of the cells (ln mu of all,
 then sigma^2 of all where the resolution was fitted) and of the priors, and J their derivatives, sparse. Biases are
 small, so that the linear form is the likelihood. g is 0 but for parameters at a limit, which have no covariance. Of
-data minus simulation, r is 0 and J the inverse root of the covariance: the cells of two fits are behind it."""
+data minus simulation, r is 0 and J the inverse root of the covariance: the cells of two fits are behind it. Otherwise
+the covariance is the inverse of H, plus the chance in spectra that cells share, see `pooling`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

@@ -77,6 +77,13 @@ def standardised(m: FloatArray, node: FloatArray, mu: float, sigma: FloatArray, 
     return (1 - kernel.kappa * sigma**2 - mu * node / m) / sigma
 
 
+def linear(node: FloatArray, mu: float, sigma: FloatArray, kernel: Kernel) -> tuple[FloatArray, FloatArray]:
+    """Constant and factor (nodes,) of `standardised`, linear in m for a kernel of kind MASS, in 1/m for others."""
+    if kernel.kind == MASS:
+        return -mu / sigma, 1 / (node * sigma)
+    return 1 / sigma - kernel.kappa * sigma, -mu * node / sigma
+
+
 def standardised_gradient(
     m: FloatArray, node: FloatArray, mu: float, sigma: FloatArray, kernel: Kernel
 ) -> tuple[FloatArray, FloatArray]:

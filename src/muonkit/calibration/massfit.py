@@ -5,7 +5,7 @@ effective counts (sum w)^2 / sum w^2; where weights are below 0, see `weights`. 
 plus that of the template's statistics."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Self, TypeVar
 
@@ -56,7 +56,8 @@ class FitOptions:
 class CellData:
     """Effective counts (cells, bins) and the part of them whose expectation is known, which is 0 without weights below
     0; mass edges (bins + 1,) [GeV]; `first` (cells + 1,): template nodes of cell c at first[c] : first[c + 1]; of every
-    node, in rising order, its mass [GeV], weight and variance of the weight (nodes,); the response of every cell."""
+    node, in rising order, its mass [GeV], weight and variance of the weight (nodes,); the response of every cell; modes
+    (nodes, TILTS), by which the weights of a cell vary together, or (0, TILTS), see `pooling`."""
 
     counts: FloatArray
     known: FloatArray
@@ -66,6 +67,7 @@ class CellData:
     weight: FloatArray
     variance: FloatArray
     shapes: Shapes
+    modes: FloatArray = field(default_factory=lambda: np.zeros((0, records.TILTS)))
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -75,7 +77,8 @@ class CellData:
         rows = slice(self.first[start], self.first[stop])
         first = self.first[start : stop + 1] - self.first[start]
         nodes = (self.node[rows], self.weight[rows], self.variance[rows])
-        return type(self)(self.counts[cells], self.known[cells], self.edges, first, *nodes, self.shapes[cells])
+        counts = (self.counts[cells], self.known[cells])
+        return type(self)(*counts, self.edges, first, *nodes, self.shapes[cells], self.modes[rows])
 
     def template(self, cell: int) -> tuple[FloatArray, FloatArray]:
         """Generator masses [GeV] and weights of one cell."""
@@ -144,13 +147,21 @@ def merge_cells(
 
 def merged_to_one(cells: CellData) -> CellData:
     """All cells as one, for start values: counts added, nodes joined on the grid they came from, response Gaussian."""
-    key, inverse = np.unique(np.round(np.log(cells.node) / NODE_SPACING).astype(np.int64), return_inverse=True)
+    place = places(cells.node)
+    count = int(place.max()) + 1
     weight, variance, weighted_mass = (
-        sums(inverse, values, len(key)) for values in (cells.weight, cells.variance, cells.weight * cells.node)
+        sums(place, values, count) for values in (cells.weight, cells.variance, cells.weight * cells.node)
     )
     counts, known = (values.sum(axis=0, keepdims=True) for values in (cells.counts, cells.known))
-    nodes = (np.array([0, len(key)]), weighted_mass / weight, weight, variance)
+    nodes = (np.array([0, count]), weighted_mass / weight, weight, variance)
     return CellData(counts, known, cells.edges, *nodes, gaussian_shapes(1))
+
+
+def places(node: FloatArray) -> IntArray:
+    """Places (nodes,) of nodes [GeV] on the grid they came from, counted from the lightest, without empty ones."""
+    step = np.round(np.log(node) / NODE_SPACING).astype(np.int64)
+    step -= step.min()
+    return (np.cumsum(np.bincount(step) > 0) - 1)[step]
 
 
 def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
@@ -166,10 +177,10 @@ def fit_cells(cells: CellData, options: FitOptions) -> CellFits:
         chi2=np.empty(n),
         shares=np.empty(cells.counts.shape),
     )
-    nodes, shapes = (cells.first, cells.node, cells.weight, cells.variance), cells.shapes
+    nodes, shapes = (cells.first, cells.node, cells.weight, cells.variance, cells.modes), cells.shapes
     response = (shapes.tables, shapes.kappa, shapes.table, shapes.growth)
     spectra = records.Spectra(cells.counts, cells.known, start_values(cells, options), *nodes, *response)
-    outputs = records.MassFits(*(getattr(result, field.name) for field in fields(CellFits)))
+    outputs = records.MassFits(*(getattr(result, f.name) for f in fields(CellFits)))
     kernel.fit_cells(spectra, _plan(cells.edges, options), outputs)
     return result
 

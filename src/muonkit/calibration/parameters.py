@@ -147,6 +147,12 @@ class Problem:
         blocks = [np.asarray(block) for block in self._whiten(-first, -second)]
         return np.concatenate([*blocks, *(j for _, j in self._prior_rows(vector))])
 
+    def moved(self, sigma2: FloatArray) -> FloatArray:
+        """By how much the residuals change (m,) when sigma^2 of the cells changes by `sigma2` (n,)."""
+        cells = np.concatenate(self._whiten(np.zeros_like(sigma2), sigma2))
+        priors = sum(self.layout.bins for name in self.priors if name in self.layout.fitted)
+        return np.concatenate([cells, np.zeros(priors)])
+
     def _whiten(self, first: FloatArray, second: FloatArray) -> list[FloatArray]:
         w11, w21, w22 = (w if first.ndim == 1 else w[:, None] for w in self.whitening)
         if not self.layout.fits_resolution:

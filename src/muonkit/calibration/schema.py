@@ -3,7 +3,8 @@
 `scale`       variation, eta, pt, charge -> corrected pT / pT of data
 `resolution`  variation, eta, pt -> sigma_k/k of data
 `smear`       variation, eta, pt, phi, run, luminosityBlock, event -> smeared pT / pT of simulation: random noise of
-              the variance that is missing. The width and the core are those of data afterwards, the tails not quite
+              the variance that is missing. The variance is that of data afterwards; where the response has tails, these
+              stay too thin and the core gets too wide
 `stretch`     variation, eta, pt, gen_pt, charge -> the same where the generated pT is known: the response k_reco/k_gen
               of the simulation, its tails included, is stretched to the width that it has in data
 `validity`    correction, eta, pt -> 0 in the range of the calibration, 1 extrapolated, 2 held, 3 outside the eta range

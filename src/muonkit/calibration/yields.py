@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from muonkit.calibration import lineshape, massfit
-from muonkit.calibration.kernels.records import FLOOR
+from muonkit.calibration.kernels import yields as kernels
+from muonkit.calibration.kernels.records import FLOOR, MASS
 from muonkit.calibration.lineshape import KINDS, Kernel
 from muonkit.calibration.massfit import CellData, CellFits, FitOptions, FitStatus
 from muonkit.core.arrays import FloatArray, IntArray
@@ -68,11 +69,12 @@ class _Mixture:
         """Cell number c at theta (4,); `component`: see `component_of`; `count`: number of resonances."""
         rows = slice(cells.first[c], cells.first[c + 1])
         node, weight = cells.node[rows], cells.weight[rows]
-        width = lineshape.widths(node, weight, kernel)
-        z = lineshape.standardised(cells.edges[:, None], node, theta[0], theta[1] * width, kernel)
-        belongs = component[rows, None] == np.arange(count)
-        below = kernel.cdf(z) @ (weight[:, None] * belongs)
-        peaks = np.diff(below, axis=0).T
+        below = np.zeros((len(cells.edges), count))
+        table = cells.shapes.tables[cells.shapes.table[c]]
+        lines = lineshape.linear(node, theta[0], theta[1] * lineshape.widths(node, weight, kernel), kernel)
+        x = cells.edges if kernel.kind == MASS else 1 / cells.edges
+        kernels.fill_below(x, *lines, weight, component[rows], table, below)
+        peaks = np.ascontiguousarray(np.diff(below, axis=0).T)
         size = peaks.sum(axis=1)
         span = cells.edges[-1] - cells.edges[0]
         value, _ = lineshape.exponential((cells.edges - cells.edges[0]) / span, theta[3] * span)
@@ -91,13 +93,10 @@ class _Mixture:
 
     def fitted_yields(self) -> FloatArray:
         """The yields that maximise the likelihood, as shares of the signal."""
-        yields = self.yields
-        for _ in range(STEPS):
-            wanted = yields * (self.peaks @ (self.counts / self.density(yields)))
-            wanted /= wanted.sum()
-            if np.abs(wanted - yields).max() < SETTLED / 100:
-                return wanted
-            yields = wanted
+        yields = self.yields.copy()
+        base = self.following * self.fraction * self.background + self.known / self.counts.sum()
+        scale = self.following * (1 - self.fraction)
+        kernels.maximise(self.counts, self.peaks, base, scale, yields, STEPS, SETTLED / 100)
         return yields
 
 

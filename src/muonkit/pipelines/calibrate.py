@@ -110,7 +110,7 @@ def measure(study: Study, templates: list[Counted], data: list[Counted], out: Pa
                 study.samples, samples, data, simulated, closed, strict=True
             )
         ),
-        warnings=(*study.warnings(templates, data), *study.reduced_resolution(simulated)),
+        warnings=(*study.warnings(templates, data), *study.pooled(nominal), *study.reduced_resolution(simulated)),
         provenance=study.provenance(),
         corrections_sha256=digest_file(out / CORRECTIONS),
         unread=tuple(unread),

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+from muonkit.calibration import pooling
 from muonkit.calibration.accumulate import CellMasses, CountSettings, narrowed
 from muonkit.calibration.config import Calibrate, Fit, Sample
 from muonkit.calibration.derive import Derived, FitPlan, derive_jointly, plan_cells
@@ -94,7 +95,7 @@ class SampleStudy:
         try:
             merging = plan_cells(data, truth.masses, self.settings, choice.min_entries)
         except InputError as error:
-            raise InputError(self._named(error.faults)) from None
+            raise InputError(self.named(error.faults)) from None
         free = self.config.resonance.fitted_masses
         return FitPlan(self.settings, choice, truth, merging, template.masses[0], free)
 
@@ -108,13 +109,14 @@ class SampleStudy:
         """What was left out, what was wrong in the files, and with the cuts behind them."""
         cut = reconstructed_cut(data.softest, self.settings)
         signed = (*notes("data", data.masses[0]), *notes("simulation", template.masses[0]))
-        return self._named((*self.pieces.notes, *template.warnings, *data.warnings, *signed, *([cut] if cut else [])))
+        return self.named((*self.pieces.notes, *template.warnings, *data.warnings, *signed, *([cut] if cut else [])))
 
     def template_notes(self, template: Counted) -> list[str]:
         """What was left out of the template, and what was wrong in its files."""
-        return self._named((*self.pieces.notes, *template.warnings, *notes("simulation", template.masses[0])))
+        return self.named((*self.pieces.notes, *template.warnings, *notes("simulation", template.masses[0])))
 
-    def _named(self, lines: Sequence[str]) -> list[str]:
+    def named(self, lines: Sequence[str]) -> list[str]:
+        """The lines, with the name of the sample if there are several."""
         return [f"sample {self.config.label}: {line}" if self.several else line for line in lines]
 
 
@@ -206,6 +208,11 @@ class Study:
             )
         fit = fit.model_copy(update={"reference": reference})
         return replace(self, config=self.config.model_copy(update={"fit": fit}))
+
+    def pooled(self, fitted: Sequence[Derived]) -> tuple[str, ...]:
+        """A line for every sample with templates that are made from those of all its cells."""
+        parts = zip(self.samples, fitted, strict=True)
+        return tuple(line for each, found in parts for line in each.named(pooling.notes(found.cells.shared)))
 
     def reduced_resolution(self, simulated: Sequence[Derived]) -> tuple[str, ...]:
         """One line if the cells fixed less of the resolution of the simulation than a and c."""

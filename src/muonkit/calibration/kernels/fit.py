@@ -13,6 +13,7 @@ from muonkit.calibration.kernels.records import (
     NO_ENTRIES,
     NOT_CONVERGED,
     SIGMA,
+    TILTS,
     Cell,
     Density,
     MassFitPlan,
@@ -76,8 +77,8 @@ def new_density(bins):
 def new_nodes(spectra):
     """Room for the template of any cell."""
     most = 2 * np.diff(spectra.first).max() + 2
-    parts = np.empty((6, most))
-    return Nodes(np.zeros(1, dtype=np.int64), parts[0], parts[1], parts[2], parts[3], parts[4], parts[5])
+    parts, modes = np.empty((6, most)), np.zeros((most, TILTS))
+    return Nodes(np.zeros(1, dtype=np.int64), parts[0], parts[1], parts[2], modes, parts[3], parts[4], parts[5])
 
 
 @part
@@ -146,7 +147,7 @@ def template_covariance(cell, nodes, plan, theta, covariance, density, out):
         u[bins, a] -= mean
         u[0, a] += mean
     out[:, :] = 0.0
-    shift = np.empty(4)
+    shift, together = np.empty(4), np.zeros((TILTS, 4))
     for j in range(nodes.size[0]):
         shift[:] = 0.0
         for e in range(bins + 1):
@@ -156,9 +157,16 @@ def template_covariance(cell, nodes, plan, theta, covariance, density, out):
             value = look_up(cell.table, z)[0] if z < END else 1.0
             for a in range(4):
                 shift[a] += u[e, a] * value
+        for k in range(TILTS):
+            for a in range(4):
+                together[k, a] += nodes.modes[j, k] * shift[a]
         for a in range(4):
             for b in range(4):
                 out[a, b] += nodes.variance[j] * shift[a] * shift[b]
+    for k in range(TILTS):
+        for a in range(4):
+            for b in range(4):
+                out[a, b] += together[k, a] * together[k, b]
 
 
 @part

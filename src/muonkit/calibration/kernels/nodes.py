@@ -6,6 +6,7 @@ peak is resolved to REACH sigma, and its radiative tail more coarsely."""
 
 import math
 
+from muonkit.calibration.kernels.records import TILTS
 from muonkit.core.compiled import leaf
 
 REACH = 0.6  # sigma: of a group with all of the weight
@@ -53,13 +54,16 @@ def compress(spectra, begin, end, sigma, nodes):
         variance = spectra.variances[first:last].sum()
         total, mean, second, third = moments(spectra.nodes, spectra.weights, first, last)
         if second < (POINT * sigma * mean) ** 2:
+            _add_modes(spectra, first, last, nodes, count, 1.0)
             count = _append(nodes, count, mean, total, variance)
         else:
             root = math.sqrt(second)
             skew = third / (second * root)
             half = math.sqrt(1 + skew * skew / 4)
             upper = 0.5 - skew / (4 * half)
+            _add_modes(spectra, first, last, nodes, count, 1 - upper)
             count = _append(nodes, count, mean + root * (skew / 2 - half), total * (1 - upper), variance * (1 - upper))
+            _add_modes(spectra, first, last, nodes, count, upper)
             count = _append(nodes, count, mean + root * (skew / 2 + half), total * upper, variance * upper)
         first = last
     nodes.size[0] = count
@@ -69,3 +73,15 @@ def compress(spectra, begin, end, sigma, nodes):
 def _append(nodes, count, mass, weight, variance):
     nodes.mass[count], nodes.weight[count], nodes.variance[count] = mass, weight, variance
     return count + 1
+
+
+@leaf
+def _add_modes(spectra, first, last, nodes, place, share):
+    """Write a share of the modes of the nodes first ... last - 1, if there are modes, into one node."""
+    if spectra.modes.shape[0] == 0:
+        return
+    for k in range(TILTS):
+        total = 0.0
+        for j in range(first, last):
+            total += spectra.modes[j, k]
+        nodes.modes[place, k] = share * total

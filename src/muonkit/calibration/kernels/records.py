@@ -11,6 +11,7 @@ MU, SIGMA, FRACTION, SLOPE = range(4)  # of theta
 FLOOR = 1e-12  # of a bin's probability: below, the tables have no digits
 END, STEPS = 10.0, 16  # a table of F reaches from z = -END to END, in steps of 1/STEPS
 INTERVALS = int(2 * END * STEPS)
+TILTS = 3  # of a template that is made from those of all cells, see `pooling`
 
 
 class MassFitPlan(NamedTuple):
@@ -29,9 +30,10 @@ class MassFitPlan(NamedTuple):
 
 class Spectra(NamedTuple):
     """All cells: counts (cells, bins), and the part of them whose expectation is known; start values (cells, 4); masses
-    (nodes,) of the template [GeV], their weights and variances; the nodes of cell c are first[c] : first[c + 1]. Tables
-    (tables, INTERVALS, 4) of F as cubic polynomials, and kappa (tables,); of every cell its table and growth (cells,):
-    the relative width of a node is sigma (m/m_mean)^growth."""
+    (nodes,) of the template [GeV], their weights and variances; the nodes of cell c are first[c] : first[c + 1]. Modes
+    (nodes, TILTS), by which the weights of a cell vary together, if there are any. Tables (tables, INTERVALS, 4) of F
+    as cubic polynomials, and kappa (tables,); of every cell its table and growth (cells,): the relative width of a node
+    is sigma (m/m_mean)^growth."""
 
     counts: npt.NDArray[np.float64]
     known: npt.NDArray[np.float64]
@@ -40,6 +42,7 @@ class Spectra(NamedTuple):
     nodes: npt.NDArray[np.float64]
     weights: npt.NDArray[np.float64]
     variances: npt.NDArray[np.float64]
+    modes: npt.NDArray[np.float64]
     tables: npt.NDArray[np.float64]
     kappa: npt.NDArray[np.float64]
     table: npt.NDArray[np.int64]
@@ -74,13 +77,15 @@ class Cell(NamedTuple):
 
 
 class Nodes(NamedTuple):
-    """Masses [GeV], weights and variances (nodes,) of a template; of which only the first size[0] count. At the current
-    theta: z = constant + factor x, and the relative width over sigma (nodes,)."""
+    """Masses [GeV], weights and variances (nodes,) of a template, and modes (nodes, TILTS), by which weights vary
+    together; of which only the first size[0] count. At the current theta: z = constant + factor x, and the relative
+    width over sigma (nodes,)."""
 
     size: npt.NDArray[np.int64]
     mass: npt.NDArray[np.float64]
     weight: npt.NDArray[np.float64]
     variance: npt.NDArray[np.float64]
+    modes: npt.NDArray[np.float64]
     constant: npt.NDArray[np.float64]
     factor: npt.NDArray[np.float64]
     width: npt.NDArray[np.float64]
