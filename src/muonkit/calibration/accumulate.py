@@ -4,14 +4,14 @@ it works on these sums alone, and sums of chunks add up to the sum of the file.
 Fine cells are those of `binning.Binning`. The pairs that leave a cell when log(pT+/pT-) is shifted by +-SHIFT measure
 the density at its walls, which the extraction needs to undo the pull of migration on the mass."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol, Self
 
 import numpy as np
 
 from muonkit.calibration.binning import Binning, Merging, scaled_pt_range
 from muonkit.calibration.kernels import counting, sparse
-from muonkit.core.arrays import BoolArray, FloatArray, IntArray, sums
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, sums
 from muonkit.data.dimuons import Dimuons
 
 SHIFT = 0.03
@@ -30,18 +30,61 @@ class Corrector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CountSettings:
-    """What is counted: cells, mass window [GeV], number of mass bins, cuts on pT/m x pole [GeV]."""
+    """What is counted: cells, mass window [GeV], number of mass bins, cuts on pT/m x pole [GeV]; whether the selected
+    pairs are kept one by one."""
 
     binning: Binning
     window: tuple[float, float]
     mass_bins: int
     pole: float
     scaled_pt: tuple[float, float]
+    keeps_pairs: bool = False
 
     @property
     def mass_edges(self) -> FloatArray:
         """Edges of the mass bins (mass_bins + 1,) [GeV]."""
         return np.linspace(*self.window, self.mass_bins + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPairs:
+    """Selected pairs, one by one, each column (n,): fine cell, mass [GeV], pT [GeV] and d ln m/d ln pT of both muons,
+    weight. Without rows where pairs are not kept."""
+
+    cell: IntArray
+    mass: FloatArray
+    plus_pt: FloatArray
+    minus_pt: FloatArray
+    plus_response: FloatArray
+    minus_response: FloatArray
+    weight: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.cell)
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
+
+    def __getitem__(self, rows: AnyArray) -> Self:
+        return type(self)(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @classmethod
+    def none(cls) -> Self:
+        """No pairs."""
+        return cls(np.zeros(0, dtype=np.int64), *np.zeros((6, 0)))
+
+    @classmethod
+    def of(cls, table: Dimuons, settings: CountSettings) -> Self:
+        """The selected pairs of one chunk."""
+        n = len(table)
+        cell, columns = np.empty(n, dtype=np.int64), np.empty((n, 6))
+        weight = np.ascontiguousarray(table.weight)
+        found = counting.selected_pairs(muons(table), weight, grid(settings), cell, columns)
+        return cls(cell[:found].copy(), *np.ascontiguousarray(columns[:found].T))
+
+    def within(self, window: tuple[float, float]) -> Self:
+        """The pairs in a mass window [GeV]."""
+        return self[(self.mass >= window[0]) & (self.mass < window[1])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +95,7 @@ class CellMasses:
     MEANS), sums of weight x value; leaving (cells, 2); angular (cells, 3): sums of 1, x, x^2 with x = ln of the mass
     change by the angles (simulation only); correlation (AXES, 5): sums of x, x^2, r, r^2, x r of each axis and the mass
     residual; pairs (6,): read, selected, outside the mass window, then outside the cuts, then outside the eta range;
-    selected with a weight below 0."""
+    selected with a weight below 0; kept: the selected pairs, where they are kept."""
 
     masses: FloatArray
     weight2: FloatArray
@@ -62,6 +105,7 @@ class CellMasses:
     angular: FloatArray
     correlation: FloatArray
     pairs: FloatArray
+    kept: KeptPairs = field(default_factory=KeptPairs.none)
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -149,6 +193,7 @@ def narrowed(
         means=means,
         leaving=leaving,
         angular=angular,
+        kept=wide.kept.within(window),
     )
     return narrow, replace(settings, window=window, mass_bins=settings.mass_bins - 2 * bins)
 
@@ -168,8 +213,9 @@ def accumulate(table: Dimuons, settings: CountSettings) -> CellMasses:
     size, bins = settings.binning.size, settings.mass_bins
     spectra = (np.zeros((size, bins)), np.zeros(size), np.zeros(bins))
     of_cells = (np.zeros((size, len(MEANS))), np.zeros((size, 2)), np.zeros((size, 3)))
-    result = CellMasses(*spectra, *of_cells, np.zeros((len(AXES), 5)), np.zeros(NEGATIVE + 1))
-    filled = counting.Sums(*(getattr(result, f.name) for f in fields(result)))
+    kept = KeptPairs.of(table, settings) if settings.keeps_pairs else KeptPairs.none()
+    result = CellMasses(*spectra, *of_cells, np.zeros((len(AXES), 5)), np.zeros(NEGATIVE + 1), kept)
+    filled = counting.Sums(*(getattr(result, name) for name in counting.Sums._fields))
     counting.tally(muons(table), generated_muons(table), np.ascontiguousarray(table.weight), grid(settings), filled)
     return result
 

@@ -125,6 +125,7 @@ class Fit(Section):
     `priors`: parameter -> (value, width) of a Gaussian constraint in every eta bin."""
 
     parameters: tuple[ParameterName, ...] = ("A", "e", "M")
+    method: Literal["cells", "unbinned"] = "cells"
     min_entries: int = Field(400, ge=50)
     background: bool = True
     kernel: Literal["response", "curvature", "mass"] = "response"
