@@ -12,12 +12,14 @@ import numpy as np
 from muonkit.calibration.binning import Binning, Merging, scaled_pt_range
 from muonkit.calibration.kernels import counting, sparse
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, sums
+from muonkit.core.errors import InputError
 from muonkit.data.dimuons import Dimuons
 
 SHIFT = 0.03
 NODE_SPACING = 1e-3  # in ln m_gen: ten times finer than the resolution; a node sits at the mean of its entries
 MARGIN = 0.12  # in ln m: generator masses this far outside the window still feed it
 MEANS = ("k_plus", "k_minus", "pt_plus", "pt_minus", "pt2_plus", "pt2_minus", "response_plus", "response_minus")
+MOST_PAIRS = 10_000_000  # that are kept one by one: 0.56 GB, and up to four such samples are in memory at a time
 NEGATIVE = 5  # in `pairs`: pairs with a weight below 0
 AXES = ("eta_plus", "eta_minus", "log_pt_ratio", "cos_dphi", "abs_eta_of_leading")
 
@@ -63,6 +65,12 @@ class KeptPairs:
         return len(self.cell)
 
     def __add__(self, other: Self) -> Self:
+        """Both. Raises InputError if they are more than MOST_PAIRS."""
+        if len(self) + len(other) > MOST_PAIRS:
+            raise InputError(
+                f'fit.method: "unbinned" keeps at most {MOST_PAIRS} selected pairs of data or of simulation in memory; '
+                'use "cells", or fewer files'
+            )
         return type(self)(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
 
     def __getitem__(self, rows: AnyArray) -> Self:

@@ -47,7 +47,7 @@ def variations(plans: Plans) -> Iterator[tuple[str, str, Callable[[FitPlan], Fit
     """Effect, change, and the change of every plan."""
     choice = plans[0].choice
     for kernel, words in OTHER_KERNELS.items():
-        if kernel != choice.kernel:
+        if kernel != choice.kernel and (kernel, choice.method) != ("mass", "unbinned"):
             yield "kernel", words, partial(with_choice, kernel=kernel)
     if choice.kernel == "response":
         yield "width of the kernel", "the same at all masses", partial(with_effects, growth=False)

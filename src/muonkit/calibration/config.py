@@ -122,6 +122,7 @@ ParameterName = Literal["A", "e", "M", "a", "c", "g", "d"]
 class Fit(Section):
     """What is fitted, and which cells are worth a fit.
 
+    `method`: the masses of cells and then the parameters, or the parameters to every pair at once, see `unbinned`.
     `priors`: parameter -> (value, width) of a Gaussian constraint in every eta bin."""
 
     parameters: tuple[ParameterName, ...] = ("A", "e", "M")
@@ -143,6 +144,19 @@ class Fit(Section):
         if unused:
             names = ", ".join(sorted(unused))
             raise ValueError(f"priors: {names} is not among the parameters; fit it, or leave out the prior")
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_can_be_fitted(self) -> Self:
+        if self.method == "cells":
+            return self
+        if unknown := [name for name in self.parameters if name in ("g", "d")]:
+            raise ValueError(
+                f'parameters: method = "unbinned" knows a and c of the resolution, not {unknown[0]}; leave it out, or '
+                'use method = "cells"'
+            )
+        if self.kernel == "mass":
+            raise ValueError('kernel: "mass" needs method = "cells"; use "response" or "curvature" for "unbinned"')
         return self
 
 
@@ -248,6 +262,16 @@ class Calibrate(Section):
                 ),
             )
         return tuple(each.with_binning(self.binning) for each in self.sample)
+
+    @model_validator(mode="after")
+    def _pairs_are_of_one_resonance(self) -> Self:
+        if self.fit.method == "cells":
+            return self
+        if len(self.samples) > 1:
+            raise ValueError('sample: fit.method = "unbinned" takes one sample; use "cells" for a joint fit')
+        if self.samples[0].resonance.others:
+            raise ValueError('resonance.others: fit.method = "unbinned" takes one resonance in the window; use "cells"')
+        return self
 
     @model_validator(mode="after")
     def _energy_has_a_use(self) -> Self:

@@ -4,7 +4,8 @@
 
 x are the fitted parameters, x0 their values; r are the residuals in standard deviations of the cells (ln mu of all,
 then sigma^2 of all where the resolution was fitted) and of the priors, and J their derivatives, sparse. Biases are
-small, so that the linear form is the likelihood. g is 0 but for parameters at a limit, which have no covariance."""
+small, so that the linear form is the likelihood. g is 0 but for parameters at a limit, which have no covariance. Of a
+fit to pairs r is 0, and J gives the parabola at the minimum."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -24,13 +25,14 @@ from muonkit.core.limits import reading
 SCHEMA = "MuonLikelihood/1"
 WHAT = "likelihood of a calibration"
 KINDS = ("ln_mu", "sigma2", "prior")
+PARABOLA = "parabola"  # of a fit to pairs: a residual of no cell
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Likelihood:
     """names (p,), values (p,), gradient (p,), hessian and covariance (p, p) of the parameters; minimum: -ln L at the
     values; eta_edges (bins + 1,). residuals (m,) and their derivatives `jacobian` (m, p); of every residual: what it is
-    (KINDS), and its row in cells.parquet, -1 for priors (m,)."""
+    (KINDS or PARABOLA), and its row in cells.parquet, -1 for priors (m,)."""
 
     names: AnyArray
     values: FloatArray
@@ -109,6 +111,8 @@ class Likelihood:
 def _places(extraction: Extraction, used: BoolArray) -> tuple[AnyArray, IntArray]:
     """What every residual is, and the row of its cell in cells.parquet, where the cells of the samples follow each
     other; `used`: which were used (cells,)."""
+    if extraction.unbinned:
+        return np.full(len(extraction.residuals), PARABOLA), np.full(len(extraction.residuals), -1)
     rows = np.flatnonzero(used)
     blocks = KINDS[:2] if extraction.layout.fits_resolution else KINDS[:1]
     priors = len(extraction.residuals) - len(blocks) * len(rows)

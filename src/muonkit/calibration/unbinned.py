@@ -11,6 +11,7 @@ Regions against parameters: if the parameters describe a region, the scores of i
 their errors (Rao's test). The chi2 of all of them has the meaning of that of the cells."""
 
 from dataclasses import dataclass, replace
+
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize
@@ -22,7 +23,7 @@ from muonkit.calibration.binning import Merging, runs
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.extract import Extraction, Rules, inverse_information, pull_of_migration, rough_resolution
 from muonkit.calibration.kernels import pairs as kernel
-from muonkit.calibration.kernels.records import INTERVALS, STEPS
+from muonkit.calibration.kernels.records import INTERVALS
 from muonkit.calibration.massfit import CellData, CellFits
 from muonkit.calibration.pair_likelihood import Evaluation, PairLikelihood
 from muonkit.calibration.parameters import ParameterLayout
@@ -74,9 +75,7 @@ def extract(start: BinnedFit, kept: KeptPairs, merging: Merging, options: Option
         return _summarised(start, likelihood, minimised(likelihood, first), options.rules)
 
 
-def prepare(
-    start: BinnedFit, kept: KeptPairs, merging: Merging, options: Options
-) -> tuple[PairLikelihood, FloatArray]:
+def prepare(start: BinnedFit, kept: KeptPairs, merging: Merging, options: Options) -> tuple[PairLikelihood, FloatArray]:
     """The likelihood of the pairs, and the vector (p,) at which it starts."""
     found, cells, fits = start.extraction, start.cells, start.fits
     good = fits.good & (cells.entries > 0)
@@ -163,7 +162,10 @@ def _regions(start: BinnedFit, pairs: kernel.Pairs, rough: Resolution, backgroun
     cells, data = start.cells, start.data
     region = np.repeat(np.arange(len(cells)), np.diff(pairs.first))
     sigma2 = np.full(len(cells), np.inf)
-    muons = ((pairs.k_plus, pairs.response_plus, cells.eta_plus), (pairs.k_minus, pairs.response_minus, cells.eta_minus))
+    muons = (
+        (pairs.k_plus, pairs.response_plus, cells.eta_plus),
+        (pairs.k_minus, pairs.response_minus, cells.eta_minus),
+    )
     own = sum((w**2 * variance(k**-2, rough.at(eta[region])) for k, w, eta in muons), np.zeros(()))
     np.minimum.at(sigma2, region, own + cells.angular[region])
     finest = FINER * np.sqrt(np.where(np.isfinite(sigma2), sigma2, 1e-4))
@@ -225,7 +227,7 @@ def minimised(likelihood: PairLikelihood, start: FloatArray) -> FloatArray:
     distance = last.gradient @ np.linalg.solve(last.hessian, last.gradient) / 2
     if not 0 <= distance < MOST_DISTANCE:
         raise InputError(
-            f'fit.method: the unbinned fit does not converge ({fit.message} ln L is {distance:.2g} from its maximum); '
+            f"fit.method: the unbinned fit does not converge ({fit.message} ln L is {distance:.2g} from its maximum); "
             'use "cells", fewer parameters or wider eta bins'
         )
     return start + fit.x * unit

@@ -79,7 +79,11 @@ def derive(study: Study, out: Path) -> CalibrationResult:
                 study.samples, samples, data, simulated, closed, strict=True
             )
         ),
-        warnings=(*study.warnings(templates, data), *study.reduced_resolution(simulated)),
+        warnings=(
+            *study.warnings(templates, data),
+            *study.reduced_resolution(simulated),
+            *study.unused_pairs(nominal, pairs),
+        ),
         provenance=study.provenance(),
         corrections_sha256=digest_file(out / CORRECTIONS),
         max_failed_share=study.config.fit.max_failed_share,

@@ -1,5 +1,6 @@
 """What a calibration and a validation have in common: files to counts, counts to parameters."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -75,8 +76,8 @@ class SampleStudy:
             merging = plan_cells(data, truth.masses, self.settings, choice.min_entries)
         except InputError as error:
             raise InputError(self._named(error.faults)) from None
-        free = self.config.resonance.fitted_masses
-        return FitPlan(self.settings, choice, truth, merging, template.masses[0], free)
+        free, threads = self.config.resonance.fitted_masses, min(self.runner.workers(), os.cpu_count() or 1)
+        return FitPlan(self.settings, choice, truth, merging, template.masses[0], free, threads=threads)
 
     @property
     def peak(self) -> Peak:
@@ -120,12 +121,14 @@ class Study:
         _check_outputs(out, (config_path, *files), tuple(each.label for each in config.samples))
         with alone(out / "run"):
             workspace = claim(out, text, files)
-            several = len(config.samples) > 1
-            samples = tuple(
-                SampleStudy(
-                    each, part, inputs.settings(each, part.data, runner.results), workspace.parts, runner, several
-                )
+            several, keeps_pairs = len(config.samples) > 1, config.fit.method == "unbinned"
+            counting = [
+                replace(inputs.settings(each, part.data, runner.results), keeps_pairs=keeps_pairs)
                 for each, part in zip(config.samples, pieces, strict=True)
+            ]
+            samples = tuple(
+                SampleStudy(each, part, settings, workspace.parts, runner, several)
+                for each, part, settings in zip(config.samples, pieces, counting, strict=True)
             )
             yield cls(text, config, samples, files, workspace, runner)
 
@@ -159,6 +162,13 @@ class Study:
         if simulated[0].extraction.layout.fitted == with_resolution(self.config.fit.parameters)[0]:
             return ()
         return ("the cells do not fix a and c of the resolution: a alone is used, the same resolution at every pT",)
+
+    def unused_pairs(self, found: Sequence[Derived], data: Sequence[CellMasses]) -> tuple[str, ...]:
+        """One line on the pairs of an unbinned fit: how many it uses."""
+        if self.config.fit.method == "cells":
+            return ()
+        all_pairs, used = len(data[0].kept), int((found[0].merging.group[data[0].kept.cell] >= 0).sum())
+        return (f"unbinned: {used} of {all_pairs} selected pairs are fitted; the others lie in cells that are skipped",)
 
     def provenance(self) -> Provenance:
         """What is needed to make a result again."""

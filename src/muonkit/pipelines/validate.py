@@ -24,6 +24,8 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
     with Study.open(config_path, out, runner, corrections_path) as study:
         if len(study.samples) > 1:
             raise InputError(f"{config_path}: sample: a validation takes one sample; validate them one after the other")
+        if toys and study.config.fit.method == "unbinned":
+            raise InputError(f'{config_path}: fit.method: --toys tests the errors of a fit to cells; use "cells"')
         _require_eta_range(corrections, study.config.binning.eta_edges, corrections_path)
         if study.workspace.finished(ValidationResult.FILE):
             kept = ValidationResult.open(out)

@@ -246,8 +246,8 @@ def tally(muons, generated, weight, grid, sums):
 
 @compiled
 def selected_pairs(muons, weight, grid, cell, columns):
-    """Write the cell, and the columns of `accumulate.KeptPairs` (n, 6), of the pairs that pass the cuts, lie in the mass
-    window and fall in a cell, one after the other; returns their number."""
+    """Write the cell, and the columns of `accumulate.KeptPairs` (n, 6), of the pairs that pass the cuts, lie in the
+    mass window and fall in a cell, one after the other; returns their number."""
     found = 0
     for i in range(weight.size):
         pair = pair_of(muons, i)

@@ -138,7 +138,14 @@ def density(mass, mu, sigma, r, regions, sums):
         s3 += w * (g - 3 * t * g1 + t * t * g2)
         s4 += w * (-g + (2 * t - y) * g1 + t * y * g2)
         s5 += w * (g + (3 * y - twice) * g1 + y * y * g2)
-    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5] = s0 / mass, s1 / mass, s2 / mass, s3 / mass, s4 / mass, s5 / mass
+    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5] = (
+        s0 / mass,
+        s1 / mass,
+        s2 / mass,
+        s3 / mass,
+        s4 / mass,
+        s5 / mass,
+    )
 
 
 @leaf
@@ -300,4 +307,3 @@ def evaluate(pairs, regions, point, begin, end, out):
             add_bends(PLUS, w_plus, k_plus, variance, by, first, weight, out.hessian[r])
             add_bends(MINUS, w_minus, k_minus, variance, by, first, weight, out.hessian[r])
             add_bend_of_logarithm(by, first, weight, out.hessian[r])
-
