@@ -43,12 +43,12 @@ def start_of(made: samples.Counts, parameters: tuple[str, ...] = ("A", "e", "M")
 @cache
 def prepared() -> tuple[PairLikelihood, np.ndarray]:
     start, plan = start_of(counts())
-    return unbinned.prepare(start, counts().data.kept, plan.merging, unbinned.Options())
+    return unbinned.prepare(start, counts().data.kept, plan.merging, unbinned.Options(plan.rules()))
 
 
 def off_the_start(seed: int = 3) -> np.ndarray:
     """Parameters that are far from the minimum, with slopes that are steep and slopes that are flat."""
-    likelihood, start = prepared()
+    _, start = prepared()
     rng = np.random.default_rng(seed)
     vector = start * (1 + 0.1 * rng.standard_normal(len(start)))
     vector[-1] = 1e-3

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -83,7 +84,7 @@ class PairLikelihood:
         wanted = np.linspace(0, self.pairs.first[-1], 4 * self.threads + 1)
         ends = np.unique(np.append(np.searchsorted(self.pairs.first, wanted[:-1]), regions))
         with ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(lambda part: work(int(part[0]), int(part[1]), out), zip(ends[:-1], ends[1:], strict=True)))
+            list(pool.map(lambda part: work(*part, out), pairwise(ends.tolist())))
         return out
 
     def _point(self, vector: FloatArray) -> kernel.Point:

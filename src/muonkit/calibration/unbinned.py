@@ -2,10 +2,10 @@
 
     ln mu = sum w ln(1 + A - e k + q M/k),   sigma^2 = sum w^2 (a^2 + c^2 pT^2) + angular share
 
-of every pair; the sums are over its two muons, w = d ln m/d ln pT. A region is a fitted cell: it gives the template, the
-response and the flux of migration, but no parameter. k is that at the mean mass of the region, k m/<m>: a k that is
-not scaled is correlated with the mass. Neighbouring regions share a background (f, slope). a and c are always fitted.
-The fit starts from that of the cells.
+of every pair; the sums are over its two muons, w = d ln m/d ln pT. A region is a fitted cell: it gives the template,
+the response and the flux of migration, but no parameter. k is that at the mean mass of the region, k m/<m>: a k that
+is not scaled is correlated with the mass. Neighbouring regions share a background (f, slope). a and c are always
+fitted. The fit starts from that of the cells.
 
 Regions against parameters: if the parameters describe a region, the scores of its own ln mu and ln sigma are 0 within
 their errors (Rao's test). The chi2 of all of them has the meaning of that of the cells."""
@@ -56,7 +56,7 @@ class BinnedFit:
 class Options:
     """rules: of the extraction, as for cells; background: whether there is one; threads that work at a time."""
 
-    rules: Rules = Rules()
+    rules: Rules
     background: bool = True
     threads: int = 1
 
@@ -162,12 +162,9 @@ def _regions(start: BinnedFit, pairs: kernel.Pairs, rough: Resolution, backgroun
     cells, data = start.cells, start.data
     region = np.repeat(np.arange(len(cells)), np.diff(pairs.first))
     sigma2 = np.full(len(cells), np.inf)
-    muons = (
-        (pairs.k_plus, pairs.response_plus, cells.eta_plus),
-        (pairs.k_minus, pairs.response_minus, cells.eta_minus),
-    )
-    own = sum((w**2 * variance(k**-2, rough.at(eta[region])) for k, w, eta in muons), np.zeros(()))
-    np.minimum.at(sigma2, region, own + cells.angular[region])
+    plus = pairs.response_plus**2 * variance(pairs.k_plus**-2, rough.at(cells.eta_plus[region]))
+    minus = pairs.response_minus**2 * variance(pairs.k_minus**-2, rough.at(cells.eta_minus[region]))
+    np.minimum.at(sigma2, region, plus + minus + cells.angular[region])
     finest = FINER * np.sqrt(np.where(np.isfinite(sigma2), sigma2, 1e-4))
     template = kernel.Template(data.first, data.node, data.weight, data.variance)
     first, room = np.empty(len(cells) + 1, dtype=np.int64), 2 * (len(data.node) + len(cells))
@@ -264,10 +261,10 @@ def _summarised(start: BinnedFit, likelihood: PairLikelihood, vector: FloatArray
 
 def _at_limit(inner: ParameterLayout, vector: FloatArray, last: Evaluation) -> BoolArray:
     """Which elements (p,) of the vector are a resolution parameter that is 0."""
-    resolution = np.zeros(len(vector), dtype=np.bool_)
+    resolution = np.zeros(len(vector))
     for name in ("a", "c"):
-        inner.of(resolution, name)[:] = True
-    return resolution & (vector**2 * np.abs(np.diagonal(last.hessian)) < LIMIT**2)
+        inner.of(resolution, name)[:] = 1
+    return (resolution == 1) & (vector**2 * np.abs(np.diagonal(last.hessian)) < LIMIT**2)
 
 
 def _responses(

@@ -138,14 +138,8 @@ def density(mass, mu, sigma, r, regions, sums):
         s3 += w * (g - 3 * t * g1 + t * t * g2)
         s4 += w * (-g + (2 * t - y) * g1 + t * y * g2)
         s5 += w * (g + (3 * y - twice) * g1 + y * y * g2)
-    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5] = (
-        s0 / mass,
-        s1 / mass,
-        s2 / mass,
-        s3 / mass,
-        s4 / mass,
-        s5 / mass,
-    )
+    sums[0], sums[1], sums[2] = s0 / mass, s1 / mass, s2 / mass
+    sums[3], sums[4], sums[5] = s3 / mass, s4 / mass, s5 / mass
 
 
 @leaf
@@ -198,8 +192,8 @@ def tilt_of(t):
 
 @leaf
 def mixture(x, window, phi, tilt, tilted, signal, first, second):
-    """ln of the density x window of a pair at x = (m - low)/window; fills its derivatives by ALPHA ... TILT: first (4,),
-    second (4, 4). `signal`: ln of the density of signals, with derivatives (6,); tilted: see `tilt_of`."""
+    """ln of the density x window of a pair at x = (m - low)/window; fills its derivatives by ALPHA ... TILT: first
+    (4,), second (4, 4). `signal`: ln of the density of signals, with derivatives (6,); tilted: see `tilt_of`."""
     share, off = phi * phi, x - tilted[1]
     b = math.exp(tilted[0] + tilt * x)
     q = window * math.exp(signal[0]) if signal[0] > -600 else 0.0
