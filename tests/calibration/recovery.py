@@ -17,6 +17,7 @@ from tests.calibration import samples
 
 from muonkit.calibration.closure import scale_off
 from muonkit.calibration.extract import Extraction
+from muonkit.simulation.dimuons.generate import generate
 
 LETTERS = ("A", "e", "M")
 SCALE_PT = (4.0, 6.0, 20.0)
@@ -47,14 +48,15 @@ def against(fit: Extraction, truth: np.ndarray, covariance: np.ndarray) -> Extra
     return replace(fit, vector=fit.vector - truth, covariance=covariance)
 
 
-def recover(seed: int, events: int, bins: int, tails: str, kernel: str) -> tuple[Found, ...]:
+def recover(seed: int, events: int, bins: int, tails: str, kernel: str, method: str) -> tuple[Found, ...]:
     """What is found in data, in simulation, and in their difference."""
     data, simulation = configurations(seed, events, bins, tails)
     edges = data.bias.eta_edges
-    counts = samples.count(data, simulation, edges)
+    settings = samples.settings_for(next(iter(generate(data))), edges)
+    counts = samples.count(data, simulation, edges, settings=replace(settings, keeps_pairs=method == "unbinned"))
     truth = samples.truth(data, LETTERS, bins)
-    fit = samples.fit(counts, LETTERS, kernel=kernel).extraction
-    own = samples.fit_simulation(counts, LETTERS, kernel=kernel).extraction
+    fit = samples.fit(counts, LETTERS, kernel=kernel, method=method).extraction
+    own = samples.fit_simulation(counts, LETTERS, kernel=kernel, method=method).extraction
     return (
         Found.of(against(fit, truth, fit.covariance), fit.chi2 / fit.ndf),
         Found.of(own, own.chi2 / own.ndf),
@@ -106,9 +108,11 @@ def main() -> None:
     parser.add_argument("--bins", type=int, default=12, help="in eta")
     parser.add_argument("--tails", choices=TAILS, default="none")
     parser.add_argument("--kernel", choices=("response", "curvature"), default="response")
+    parser.add_argument("--method", choices=("cells", "unbinned"), default="cells")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    work = partial(recover, events=options.events, bins=options.bins, tails=options.tails, kernel=options.kernel)
+    choices = {name: getattr(options, name) for name in ("events", "bins", "tails", "kernel", "method")}
+    work = partial(recover, **choices)
     results = []
     with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
         for found in pool.map(work, range(options.first, options.first + options.toys)):

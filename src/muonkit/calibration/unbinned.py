@@ -64,13 +64,11 @@ class Options:
 def extract(start: BinnedFit, kept: KeptPairs, merging: Merging, options: Options) -> Extraction:
     """Fit the parameters of `start` to the pairs in its cells.
 
-    Raises InputError for weights of 0 or less and for a fit that does not converge, NotFixedError when the data leave a
+    Raises InputError for weights below 0 and for a fit that does not converge, NotFixedError when the data leave a
     direction open."""
-    if not np.all(kept.weight > 0):
-        raise InputError(
-            'fit.method: "unbinned" takes weights above 0 only; use "cells", or leave pairs with other weights out'
-        )
-    likelihood, first = prepare(start, kept, merging, options)
+    if np.any(kept.weight < 0):
+        raise InputError('fit.method: "unbinned" takes no weights below 0; use "cells", or leave such pairs out')
+    likelihood, first = prepare(start, kept[kept.weight > 0], merging, options)
     with threadpool_limits(1, "blas"):
         return _summarised(start, likelihood, minimised(likelihood, first), options.rules)
 
