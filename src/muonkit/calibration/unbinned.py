@@ -173,7 +173,7 @@ def _regions(start: BinnedFit, pairs: kernel.Pairs, rough: Resolution, backgroun
     width = (mass[nodes] / _averages(mass[nodes], weight[nodes], of_node)[of_node]) ** data.shapes.growth[of_node]
     return kernel.Regions(
         first, mass[nodes].copy(), weight[nodes].copy(), width, smooth(data.shapes.tables), data.shapes.table,
-        data.shapes.kappa, cells.angular, cells.eta_plus, cells.eta_minus, background,
+        data.shapes.kappa[data.shapes.table], cells.angular, cells.eta_plus, cells.eta_minus, background,
     )  # fmt: skip
 
 
