@@ -33,6 +33,11 @@ class Evaluation:
     score_squares: FloatArray
     crossed: FloatArray
 
+    @property
+    def value_or_infinity(self) -> float:
+        """The value; infinity where the parameters give none."""
+        return self.value if np.isfinite(self.value) else np.inf
+
 
 @dataclass(frozen=True)
 class PairLikelihood:

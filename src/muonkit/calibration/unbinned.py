@@ -211,7 +211,7 @@ def minimised(likelihood: PairLikelihood, start: FloatArray) -> FloatArray:
     memory = _Memory(likelihood, start)
     unit = memory.unit
     fit = minimize(
-        lambda x: memory.at(x).value,
+        lambda x: memory.at(x).value_or_infinity,
         np.zeros(len(start)),
         method="trust-exact",
         jac=lambda x: memory.at(x).gradient * unit,

@@ -76,7 +76,7 @@ class SampleStudy:
             merging = plan_cells(data, truth.masses, self.settings, choice.min_entries)
         except InputError as error:
             raise InputError(self._named(error.faults)) from None
-        free, threads = self.config.resonance.fitted_masses, min(self.runner.workers(), os.cpu_count() or 1)
+        free, threads = self.config.resonance.fitted_masses, max(1, min(self.runner.workers(), os.cpu_count() or 1))
         return FitPlan(self.settings, choice, truth, merging, template.masses[0], free, threads=threads)
 
     @property

@@ -26,6 +26,7 @@ WIDTHS = (SCATTERING, HITS, MINUS + SCATTERING, MINUS + HITS)
 KIND = np.array([0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 2, 3, 0, 1])  # of every local parameter: what it acts on
 SERIES_BELOW = 1e-2  # |slope x window|: below, the background's normalisation is summed as a series
 FLOOR = 1e-12  # of a density x window
+NOTHING = -1e3  # ln of a density that is 0
 Column = npt.NDArray[np.float64]
 
 
@@ -77,6 +78,19 @@ class Slopes(NamedTuple):
     gradient: npt.NDArray[np.float64]
     hessian: npt.NDArray[np.float64]
     squares: npt.NDArray[np.float64]
+
+
+class Work(NamedTuple):
+    """Scratch of one pair: `by` (LOCAL,), see `add_pair`; derivatives of ln p, first (4,) and second (4, 4); the
+    density of signals, its integral over the window, and the logarithm of both, with their derivatives (6,)."""
+
+    by: Column
+    first: Column
+    second: npt.NDArray[np.float64]
+    sums: Column
+    below: Column
+    signal: Column
+    norm: Column
 
 
 class Template(NamedTuple):
@@ -196,7 +210,7 @@ def mixture(x, window, phi, tilt, tilted, signal, first, second):
     (4,), second (4, 4). `signal`: ln of the density of signals, with derivatives (6,); tilted: see `tilt_of`."""
     share, off = phi * phi, x - tilted[1]
     b = math.exp(tilted[0] + tilt * x)
-    q = window * math.exp(signal[0]) if signal[0] > -600 else 0.0
+    q = window * math.exp(signal[0])
     p = share * b + (1 - share) * q
     if not p > FLOOR:
         first[:] = 0.0
@@ -261,43 +275,58 @@ def add_pair(by, first, second, weight, gradient, hessian, squares):
     hessian[PHI, PHI] += 2 * weight * first[SHARE]
 
 
+@leaf
+def normalised_signal(mass, mu, sigma, r, regions, window, work):
+    """Write ln of the density of signals of region r at a mass [GeV], normalised in the window, and its derivatives."""
+    density(mass, mu, sigma, r, regions, work.sums)
+    work.below[:] = 0.0
+    add_below(window[1], 1.0, mu, sigma, r, regions, work.below)
+    add_below(window[0], -1.0, mu, sigma, r, regions, work.below)
+    if work.sums[0] > 0:
+        log_slopes(work.sums, work.signal)
+        log_slopes(work.below, work.norm)
+        for i in range(6):
+            work.signal[i] -= work.norm[i]
+    else:
+        work.signal[:] = 0.0
+        work.signal[0] = NOTHING
+
+
+@leaf
+def evaluate_pair(i, r, pairs, regions, point, tilted, work, out):
+    """Add pair i to the sums of its region r; tilted: see `tilt_of`."""
+    by, first, hessian, weight = work.by, work.first, out.hessian[r], pairs.weight[i]
+    phi, tilt = point.backgrounds[regions.background[r], 0], point.backgrounds[regions.background[r], 1]
+    k_plus, w_plus, k_minus, w_minus = (
+        pairs.k_plus[i],
+        pairs.response_plus[i],
+        pairs.k_minus[i],
+        pairs.response_minus[i],
+    )
+    plus = place_muon(point.muons, regions.eta_plus[r], 1, k_plus, w_plus, by, PLUS)
+    minus = place_muon(point.muons, regions.eta_minus[r], -1, k_minus, w_minus, by, MINUS)
+    variance = plus[1] + minus[1] + regions.angular[r]
+    for a in WIDTHS:
+        by[a] /= variance
+    by[PHI], by[SLOPE], by[OWN_MU], by[OWN_SIGMA] = 2 * phi, 1.0, 1.0, 1.0
+    mu, sigma = math.exp(plus[0] + minus[0] + pairs.shift[i]), math.sqrt(variance)
+    normalised_signal(pairs.mass[i], mu, sigma, r, regions, point.window, work)
+    width = point.window[1] - point.window[0]
+    x = (pairs.mass[i] - point.window[0]) / width
+    out.value[r] += weight * mixture(x, width, phi, tilt, tilted, work.signal, first, work.second)
+    add_pair(by, first, work.second, weight, out.gradient[r], hessian, out.squares[r])
+    add_bends(PLUS, w_plus, k_plus, variance, by, first, weight, hessian)
+    add_bends(MINUS, w_minus, k_minus, variance, by, first, weight, hessian)
+    add_bend_of_logarithm(by, first, weight, hessian)
+
+
 @compiled
 def evaluate(pairs, regions, point, begin, end, out):
     """Fill `out` for the regions begin ... end - 1."""
-    low, window = point.window[0], point.window[1] - point.window[0]
-    by, first, second = np.zeros(LOCAL), np.empty(4), np.empty((4, 4))
-    sums, below, signal, norm = np.empty(6), np.empty(6), np.empty(6), np.empty(6)
+    sums = np.zeros((4, 6))
+    work = Work(np.zeros(LOCAL), np.empty(4), np.empty((4, 4)), sums[0], sums[1], sums[2], sums[3])
     for r in range(begin, end):
         out.value[r], out.gradient[r], out.hessian[r], out.squares[r] = 0.0, 0.0, 0.0, 0.0
-        plus, minus = regions.eta_plus[r], regions.eta_minus[r]
-        phi, tilt = point.backgrounds[regions.background[r], 0], point.backgrounds[regions.background[r], 1]
-        tilted = tilt_of(tilt)
+        tilted = tilt_of(point.backgrounds[regions.background[r], 1])
         for i in range(pairs.first[r], pairs.first[r + 1]):
-            k_plus, w_plus, k_minus, w_minus = (
-                pairs.k_plus[i], pairs.response_plus[i], pairs.k_minus[i], pairs.response_minus[i]
-            )  # fmt: skip
-            alpha_plus, variance_plus = place_muon(point.muons, plus, 1, k_plus, w_plus, by, PLUS)
-            alpha_minus, variance_minus = place_muon(point.muons, minus, -1, k_minus, w_minus, by, MINUS)
-            variance = variance_plus + variance_minus + regions.angular[r]
-            mu, sigma = math.exp(alpha_plus + alpha_minus + pairs.shift[i]), math.sqrt(variance)
-            for start in (PLUS, MINUS):
-                by[start + SCATTERING] /= variance
-                by[start + HITS] /= variance
-            by[PHI], by[SLOPE], by[OWN_MU], by[OWN_SIGMA] = 2 * phi, 1.0, 1.0, 1.0
-            density(pairs.mass[i], mu, sigma, r, regions, sums)
-            below[:] = 0.0
-            add_below(point.window[1], 1.0, mu, sigma, r, regions, below)
-            add_below(low, -1.0, mu, sigma, r, regions, below)
-            if sums[0] > 0:
-                log_slopes(sums, signal)
-                log_slopes(below, norm)
-                signal -= norm
-            else:
-                signal[:] = 0.0
-                signal[0] = -1e3
-            weight, x = pairs.weight[i], (pairs.mass[i] - low) / window
-            out.value[r] += weight * mixture(x, window, phi, tilt, tilted, signal, first, second)
-            add_pair(by, first, second, weight, out.gradient[r], out.hessian[r], out.squares[r])
-            add_bends(PLUS, w_plus, k_plus, variance, by, first, weight, out.hessian[r])
-            add_bends(MINUS, w_minus, k_minus, variance, by, first, weight, out.hessian[r])
-            add_bend_of_logarithm(by, first, weight, out.hessian[r])
+            evaluate_pair(i, r, pairs, regions, point, tilted, work, out)
