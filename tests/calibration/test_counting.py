@@ -12,7 +12,7 @@ from muonkit.calibration import accumulate, response
 from muonkit.calibration.bias import Bias, corrected_pt
 from muonkit.calibration.binning import find_bin
 from muonkit.calibration.closure import BiasCorrector
-from muonkit.core.packing import pack
+from muonkit.core.packing import pack, unpack
 from muonkit.data.dimuons import Dimuons
 from muonkit.simulation.dimuons.generate import generate
 
@@ -53,6 +53,7 @@ def test_kept_pairs_are_those_that_are_counted(table: Dimuons) -> None:
     means = np.bincount(kept.cell, kept.weight * kept.minus_response, settings.binning.size)
     np.testing.assert_allclose(means, counted.means[:, accumulate.MEANS.index("response_minus")], rtol=1e-9)
     assert accumulate.accumulate(table, settings).kept.mass.size == 0
+    agree(unpack(accumulate.CellMasses, pack(counted)), counted)
 
 
 @pytest.mark.parametrize("truth", [True, False])
