@@ -51,7 +51,7 @@ class CountSettings:
 @dataclass(frozen=True, slots=True)
 class KeptPairs:
     """Selected pairs, one by one, each column (n,): fine cell, mass [GeV], pT [GeV] and d ln m/d ln pT of both muons,
-    weight. Without rows where pairs are not kept."""
+    weight. Without rows where pairs are not kept. Raises InputError if they are more than MOST_PAIRS."""
 
     cell: IntArray
     mass: FloatArray
@@ -64,13 +64,14 @@ class KeptPairs:
     def __len__(self) -> int:
         return len(self.cell)
 
-    def __add__(self, other: Self) -> Self:
-        """Both. Raises InputError if they are more than MOST_PAIRS."""
-        if len(self) + len(other) > MOST_PAIRS:
+    def __post_init__(self) -> None:
+        if len(self) > MOST_PAIRS:
             raise InputError(
                 f'fit.method: "unbinned" keeps at most {MOST_PAIRS} selected pairs of data or of simulation in memory; '
                 'use "cells", or fewer files'
             )
+
+    def __add__(self, other: Self) -> Self:
         return type(self)(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
 
     def __getitem__(self, rows: AnyArray) -> Self:
