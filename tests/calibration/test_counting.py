@@ -1,6 +1,6 @@
 """The compiled loops count what the NumPy reference counts; sums of chunks are sums of the whole."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from muonkit.calibration import accumulate, response
 from muonkit.calibration.bias import Bias, corrected_pt
 from muonkit.calibration.binning import find_bin
 from muonkit.calibration.closure import BiasCorrector
+from muonkit.core.packing import pack, unpack
 from muonkit.data.dimuons import Dimuons
 from muonkit.simulation.dimuons.generate import generate
 
@@ -32,10 +33,27 @@ def settings_of(table: Dimuons) -> accumulate.CountSettings:
 
 def agree(found: Any, expected: Any) -> None:
     """All fields, within KERNEL_RTOL of their largest value."""
-    for field in fields(expected):
-        mine, theirs = (np.asarray(getattr(each, field.name)) for each in (found, expected))
-        assert mine.shape == theirs.shape, field.name
-        assert np.abs(mine - theirs).max() <= KERNEL_RTOL * np.abs(theirs).max(), field.name
+    ours = pack(found)
+    for name, theirs in pack(expected).items():
+        assert ours[name].shape == theirs.shape, name
+        assert np.abs(ours[name] - theirs).max(initial=0) <= KERNEL_RTOL * np.abs(theirs).max(initial=0), name
+
+
+def test_kept_pairs_are_those_that_are_counted(table: Dimuons) -> None:
+    settings = settings_of(table)
+    masses = accumulate.pair_masses(table)
+    window = (masses >= settings.window[0]) & (masses < settings.window[1])
+    cell = settings.binning.index(table.plus, table.minus)
+    chosen = window & accumulate.selected(table, masses, settings) & (cell >= 0)
+    counted = accumulate.accumulate(table, replace(settings, keeps_pairs=True))
+    kept = counted.kept
+    np.testing.assert_array_equal(kept.cell, cell[chosen])
+    np.testing.assert_array_equal(kept.plus_pt, table.plus.pt[chosen])
+    np.testing.assert_allclose(kept.mass, masses[chosen], rtol=KERNEL_RTOL)
+    means = np.bincount(kept.cell, kept.weight * kept.minus_response, settings.binning.size)
+    np.testing.assert_allclose(means, counted.means[:, accumulate.MEANS.index("response_minus")], rtol=1e-9)
+    assert accumulate.accumulate(table, settings).kept.mass.size == 0
+    agree(unpack(accumulate.CellMasses, pack(counted)), counted)
 
 
 @pytest.mark.parametrize("truth", [True, False])

@@ -128,7 +128,7 @@ def test_likelihood_of_a_difference_is_the_parabola_of_its_covariance(
     fits: tuple[Derived, Derived, Derived], tmp_path: Path
 ) -> None:
     less = fits[2].extraction
-    Likelihood.of_difference(less).write(tmp_path / "likelihood.npz")
+    Likelihood.of_covariance(less).write(tmp_path / "likelihood.npz")
     found = Likelihood.read(tmp_path / "likelihood.npz")
     shift = less.errors * np.random.default_rng(1).normal(size=6)
     assert found(less.vector + shift) == pytest.approx(shift @ np.linalg.solve(less.covariance, shift) / 2, rel=1e-8)
@@ -139,6 +139,6 @@ def test_a_parameter_at_a_limit_is_held_in_the_likelihood(fits: tuple[Derived, D
     less = fits[2].extraction
     covariance = less.covariance.copy()
     covariance[1] = covariance[:, 1] = 0
-    found = Likelihood.of_difference(replace(less, covariance=covariance))
+    found = Likelihood.of_covariance(replace(less, covariance=covariance))
     assert found.jacobian.shape == (5, 6)
     assert found(less.vector + np.eye(6)[1]) == 0

@@ -4,20 +4,22 @@ it works on these sums alone, and sums of chunks add up to the sum of the file.
 Fine cells are those of `binning.Binning`. The pairs that leave a cell when log(pT+/pT-) is shifted by +-SHIFT measure
 the density at its walls, which the extraction needs to undo the pull of migration on the mass."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol, Self
 
 import numpy as np
 
 from muonkit.calibration.binning import Binning, Merging, scaled_pt_range
 from muonkit.calibration.kernels import counting, sparse
-from muonkit.core.arrays import BoolArray, FloatArray, IntArray, sums
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, sums
+from muonkit.core.errors import InputError
 from muonkit.data.dimuons import Dimuons
 
 SHIFT = 0.03
 NODE_SPACING = 1e-3  # in ln m_gen: ten times finer than the resolution; a node sits at the mean of its entries
 MARGIN = 0.12  # in ln m: generator masses this far outside the window still feed it
 MEANS = ("k_plus", "k_minus", "pt_plus", "pt_minus", "pt2_plus", "pt2_minus", "response_plus", "response_minus")
+MOST_PAIRS = 10_000_000  # that are kept one by one: 0.56 GB, and up to four such samples are in memory at a time
 NEGATIVE = 5  # in `pairs`: pairs with a weight below 0
 NO_SLICES = counting.Slices(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 0, 0)), np.zeros(0))
 AXES = ("eta_plus", "eta_minus", "log_pt_ratio", "cos_dphi", "abs_eta_of_leading")
@@ -31,18 +33,68 @@ class Corrector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CountSettings:
-    """What is counted: cells, mass window [GeV], number of mass bins, cuts on pT/m x pole [GeV]."""
+    """What is counted: cells, mass window [GeV], number of mass bins, cuts on pT/m x pole [GeV]; whether the selected
+    pairs are kept one by one."""
 
     binning: Binning
     window: tuple[float, float]
     mass_bins: int
     pole: float
     scaled_pt: tuple[float, float]
+    keeps_pairs: bool = False
 
     @property
     def mass_edges(self) -> FloatArray:
         """Edges of the mass bins (mass_bins + 1,) [GeV]."""
         return np.linspace(*self.window, self.mass_bins + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPairs:
+    """Selected pairs, one by one, each column (n,): fine cell, mass [GeV], pT [GeV] and d ln m/d ln pT of both muons,
+    weight. Without rows where pairs are not kept. Raises InputError if they are more than MOST_PAIRS."""
+
+    cell: IntArray
+    mass: FloatArray
+    plus_pt: FloatArray
+    minus_pt: FloatArray
+    plus_response: FloatArray
+    minus_response: FloatArray
+    weight: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.cell)
+
+    def __post_init__(self) -> None:
+        if len(self) > MOST_PAIRS:
+            raise InputError(
+                f'fit.method: "unbinned" keeps at most {MOST_PAIRS} selected pairs of data or of simulation in memory; '
+                'use "cells", or fewer files'
+            )
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
+
+    def __getitem__(self, rows: AnyArray) -> Self:
+        return type(self)(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @classmethod
+    def none(cls) -> Self:
+        """No pairs."""
+        return cls(np.zeros(0, dtype=np.int64), *np.zeros((6, 0)))
+
+    @classmethod
+    def of(cls, table: Dimuons, settings: CountSettings) -> Self:
+        """The selected pairs of one chunk."""
+        n = len(table)
+        cell, columns = np.empty(n, dtype=np.int64), np.empty((n, 6))
+        weight = np.ascontiguousarray(table.weight)
+        found = counting.selected_pairs(muons(table), weight, grid(settings), cell, columns)
+        return cls(cell[:found].copy(), *np.ascontiguousarray(columns[:found].T))
+
+    def within(self, window: tuple[float, float]) -> Self:
+        """The pairs in a mass window [GeV]."""
+        return self[(self.mass >= window[0]) & (self.mass < window[1])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +105,7 @@ class CellMasses:
     MEANS), sums of weight x value; leaving (cells, 2); angular (cells, 3): sums of 1, x, x^2 with x = ln of the mass
     change by the angles (simulation only); correlation (AXES, 5): sums of x, x^2, r, r^2, x r of each axis and the mass
     residual; pairs (6,): read, selected, outside the mass window, then outside the cuts, then outside the eta range;
-    selected with a weight below 0."""
+    selected with a weight below 0; kept: the selected pairs, where they are kept."""
 
     masses: FloatArray
     weight2: FloatArray
@@ -63,6 +115,7 @@ class CellMasses:
     angular: FloatArray
     correlation: FloatArray
     pairs: FloatArray
+    kept: KeptPairs = field(default_factory=KeptPairs.none)
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -150,6 +203,7 @@ def narrowed(
         means=means,
         leaving=leaving,
         angular=angular,
+        kept=wide.kept.within(window),
     )
     return narrow, replace(settings, window=window, mass_bins=settings.mass_bins - 2 * bins)
 
@@ -170,8 +224,9 @@ def accumulate(table: Dimuons, settings: CountSettings, slices: counting.Slices 
     size, bins = settings.binning.size, settings.mass_bins
     spectra = (np.zeros((size, bins)), np.zeros(size), np.zeros(bins))
     of_cells = (np.zeros((size, len(MEANS))), np.zeros((size, 2)), np.zeros((size, 3)))
-    result = CellMasses(*spectra, *of_cells, np.zeros((len(AXES), 5)), np.zeros(NEGATIVE + 1))
-    filled = counting.Sums(*(getattr(result, f.name) for f in fields(result)))
+    kept = KeptPairs.of(table, settings) if settings.keeps_pairs else KeptPairs.none()
+    result = CellMasses(*spectra, *of_cells, np.zeros((len(AXES), 5)), np.zeros(NEGATIVE + 1), kept)
+    filled = counting.Sums(*(getattr(result, name) for name in counting.Sums._fields))
     weight, slices = np.ascontiguousarray(table.weight), slices or NO_SLICES
     counting.tally(muons(table), generated_muons(table), weight, grid(settings), filled, slices)
     return result

@@ -78,7 +78,7 @@ def changes(plans: Plans) -> Iterator[Change]:
     """What is switched off or varied."""
     choice = plans[0].choice
     for kernel, words in OTHER_KERNELS.items():
-        if kernel != choice.kernel:
+        if kernel != choice.kernel and (kernel, choice.method) != ("mass", "unbinned"):
             yield Change(f"kernel_{kernel}", "kernel", words, partial(with_choice, kernel=kernel))
     if choice.kernel == "response":
         yield Change(

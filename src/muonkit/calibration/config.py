@@ -129,10 +129,12 @@ ParameterName = Literal["A", "e", "M", "a", "c", "g", "d"]
 class Fit(Section):
     """What is fitted, what the scale is compared with, and which cells are worth a fit.
 
+    `method`: the masses of cells and then the parameters, or the parameters to every pair at once, see `unbinned`.
     `priors`: parameter -> (value, width) of a Gaussian constraint in every eta bin."""
 
     parameters: tuple[ParameterName, ...] = ("A", "e", "M")
     reference: Reference = "truth"
+    method: Literal["cells", "unbinned"] = "cells"
     min_entries: int = Field(400, ge=50)
     background: bool = True
     kernel: Literal["response", "curvature", "mass"] = "response"
@@ -155,6 +157,21 @@ class Fit(Section):
                 f"priors: {', '.join(scale)} cannot have a prior with reference = 'simulation', since it would act on "
                 "data and on simulation; leave it out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_can_be_fitted(self) -> Self:
+        if self.method == "cells":
+            return self
+        if unknown := [name for name in self.parameters if name in ("g", "d")]:
+            raise ValueError(
+                f'parameters: method = "unbinned" knows a and c of the resolution, not {unknown[0]}; leave it out, or '
+                'use method = "cells"'
+            )
+        if self.reference == "simulation":
+            raise ValueError('reference: "simulation" needs method = "cells"; use "truth" for "unbinned"')
+        if self.kernel == "mass":
+            raise ValueError('kernel: "mass" needs method = "cells"; use "response" or "curvature" for "unbinned"')
         return self
 
 
@@ -269,6 +286,16 @@ class Calibrate(Section):
             raise ValueError(
                 f"fit.reference: 'simulation' needs simulated muons; give {where}, or use reference = 'truth'"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _pairs_are_of_one_resonance(self) -> Self:
+        if self.fit.method == "cells":
+            return self
+        if len(self.samples) > 1:
+            raise ValueError('sample: fit.method = "unbinned" takes one sample; use "cells" for a joint fit')
+        if self.samples[0].resonance.others:
+            raise ValueError('resonance.others: fit.method = "unbinned" takes one resonance in the window; use "cells"')
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from muonkit.calibration import massfit, pooling, yields
+from muonkit.calibration import massfit, pooling, unbinned, yields
 from muonkit.calibration.accumulate import CellMasses, CountSettings, GenMasses
 from muonkit.calibration.binning import Merging, merge
 from muonkit.calibration.cells import Cells
@@ -37,7 +37,8 @@ class Effects:
 class FitPlan:
     """What the fits of one study have in common: how pairs were counted, what the configuration chooses, what the
     simulation knows of generated muons, the cells that are fitted, the simulation, which gives the share of the
-    angles in the resolution, and the masses [GeV] of resonances whose yields are fitted."""
+    angles in the resolution, the masses [GeV] of resonances whose yields are fitted, and the threads of an unbinned
+    fit."""
 
     counting: CountSettings
     choice: Fit
@@ -46,6 +47,7 @@ class FitPlan:
     simulation: CellMasses | None = None
     free: tuple[float, ...] = ()
     effects: Effects = Effects()
+    threads: int = 1
 
     @property
     def options(self) -> FitOptions:
@@ -129,6 +131,10 @@ def derive_jointly(
     samples = [(cells, fits) for cells, _, fits in parts]
     edges, names = plan.counting.binning.eta_edges, fitted or plan.choice.parameters
     found = extract_jointly(samples, edges, names, plan.rules(template_errors))
+    if plan.choice.method == "unbinned":
+        options = unbinned.Options(plan.rules(template_errors), plan.choice.background, plan.threads)
+        start = unbinned.BinnedFit(*parts[0], found[0])
+        found = [unbinned.extract(start, data[0].kept, plan.merging, options)]
     return tuple(
         Derived(*part, extraction, each.merging) for part, extraction, each in zip(parts, found, plans, strict=True)
     )

@@ -36,7 +36,7 @@ class Extraction:
     """Values (p,) and covariance (p, p) in the order of `layout.names`; eta edges (bins + 1,); chi2 and ndf of the fit;
     names of parameters at a limit; and of one sample: pull of mu and chi2 of every used cell (used cells,), which cells
     were used (cells,). Of all samples: residuals (m,) in standard deviations, see `Problem`, and their derivatives
-    (m, p)."""
+    (m, p). unbinned: whether it is a fit to pairs, see `unbinned`."""
 
     layout: ParameterLayout
     eta_edges: FloatArray
@@ -50,6 +50,7 @@ class Extraction:
     cell_chi2: FloatArray
     residuals: FloatArray
     jacobian: csr_array
+    unbinned: bool = False
 
     @property
     def values(self) -> ParameterValues:
@@ -59,7 +60,7 @@ class Extraction:
     @property
     def measurements(self) -> int:
         """Number of measurements of the used cells: mu, and sigma^2 where it is fitted."""
-        return len(self.pulls) * (2 if self.layout.fits_resolution else 1)
+        return len(self.pulls) * (2 if self.layout.fits_resolution or self.unbinned else 1)
 
     @property
     def errors(self) -> FloatArray:
@@ -121,14 +122,16 @@ def extract_jointly(
             x_scale="jac",
             xtol=1e-12,
         )
-        covariance = _covariance(np.asarray(fit.jac), layout, fit.x - lower < 1e-9)
+        at_limit = fit.x - lower < 1e-9
+        jac, free = np.asarray(fit.jac), np.flatnonzero(~at_limit)
+        covariance = inverse_information(jac[:, free].T @ jac[:, free], layout, at_limit)
     if rules.template_errors:
         sample = np.repeat(np.arange(len(used)), [rows.sum() for rows in used])
-        covariance = covariance + _from_shared(problem, sample, np.asarray(fit.jac), covariance)
+        covariance = covariance + _from_shared(problem, sample, jac, covariance)
     for _ in range(2):  # T C T^T: columns, then rows
         covariance = np.array([layout.outward(row, k0) for row in covariance.T])
     chi2, ndf = float(fit.fun @ fit.fun), len(fit.fun) - len(fit.x)
-    limited = tuple(np.array(layout.names)[fit.x - lower < 1e-9])
+    limited = tuple(np.array(layout.names)[at_limit])
     vector = layout.outward(fit.x, k0)
     jacobian = csr_array(problem.jacobian(vector))
     parts = problem.residuals_of_cells(fit.fun)
@@ -219,9 +222,7 @@ def measure(cells: Cells, fits: CellFits, rough: Resolution, rules: Rules) -> Me
 def migration(cells: Cells, plus: Resolution, minus: Resolution) -> FloatArray:
     """Shift of ln m (cells,) because cells are chosen by the reconstructed log(pT+/pT-); one row of `plus`, `minus` per
     cell."""
-    difference = variance(cells.pt2_minus, minus) - variance(cells.pt2_plus, plus)
-    slope = -(variance_dlogpt(cells.pt2_minus, minus) + variance_dlogpt(cells.pt2_plus, plus)) / 2
-    return (difference * cells.flux + slope) / 2
+    return pull_of_migration((cells.pt2_plus, cells.pt2_minus), plus, minus, cells.flux)
 
 
 def _from_shared(
@@ -236,10 +237,19 @@ def _from_shared(
     return added
 
 
-def _covariance(jacobian: FloatArray, layout: ParameterLayout, at_limit: BoolArray) -> FloatArray:
-    """Inverse of J^T J over the free parameters; a parameter at its limit has no covariance (0)."""
+def pull_of_migration(
+    pt2: tuple[FloatArray, FloatArray], plus: Resolution, minus: Resolution, flux: FloatArray
+) -> FloatArray:
+    """The same for pairs of pT^2 (n,) [GeV^2] of both muons, with the flux of their cells (n,)."""
+    difference = variance(pt2[1], minus) - variance(pt2[0], plus)
+    slope = -(variance_dlogpt(pt2[1], minus) + variance_dlogpt(pt2[0], plus)) / 2
+    return (difference * flux + slope) / 2
+
+
+def inverse_information(information: FloatArray, layout: ParameterLayout, at_limit: BoolArray) -> FloatArray:
+    """Covariance (p, p) from the information of the parameters that are not at a limit; those at a limit (p,) have no
+    covariance (0). Raises NotFixedError if the data leave a direction open."""
     free = np.flatnonzero(~at_limit)
-    information = jacobian[:, free].T @ jacobian[:, free]
     scale = np.sqrt(np.diagonal(information))
     if np.any(scale == 0):
         names = [layout.names[free[i]] for i in np.flatnonzero(scale == 0)]

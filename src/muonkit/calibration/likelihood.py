@@ -5,8 +5,8 @@
 x are the fitted parameters, x0 their values; r are the residuals in standard deviations of the cells (ln mu of all,
 then sigma^2 of all where the resolution was fitted) and of the priors, and J their derivatives, sparse. Biases are
 small, so that the linear form is the likelihood. g is 0 but for parameters at a limit, which have no covariance. Of
-data minus simulation, r is 0 and J the inverse root of the covariance: the cells of two fits are behind it. Otherwise
-the covariance is the inverse of H, plus the chance in spectra that cells share, see `pooling`."""
+data minus simulation, and of a fit to pairs, r is 0 and J the inverse root of the covariance: no residuals of cells are
+behind it. Otherwise the covariance is the inverse of H, plus the chance in spectra that cells share, see `pooling`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -26,7 +26,7 @@ from muonkit.core.limits import reading
 SCHEMA = "MuonLikelihood/1"
 WHAT = "likelihood of a calibration"
 KINDS = ("ln_mu", "sigma2", "prior")
-OF_PARAMETER = "parameter"  # what a residual of a difference is
+OF_PARAMETER = "parameter"  # what a residual of a parabola is
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +51,8 @@ class Likelihood:
     def of(cls, parts: Sequence[Extraction]) -> Self:
         """Of a fit, whose `parts` are those of its samples."""
         extraction = parts[0]
+        if extraction.unbinned:
+            return cls.of_covariance(extraction)
         residuals, jacobian = extraction.residuals, extraction.jacobian
         kinds, cells = _places(extraction, np.concatenate([part.used for part in parts]))
         return cls(
@@ -68,9 +70,9 @@ class Likelihood:
         )
 
     @classmethod
-    def of_difference(cls, extraction: Extraction) -> Self:
-        """Of data minus simulation: the parabola of its covariance. The residuals are combinations of the parameters
-        that are not at a limit."""
+    def of_covariance(cls, extraction: Extraction) -> Self:
+        """Of data minus simulation, or of pairs: the parabola of the covariance. The residuals are combinations of the
+        parameters that are not at a limit."""
         free = np.flatnonzero(extraction.errors)
         errors, p = extraction.errors[free], len(extraction.vector)
         correlation = extraction.covariance[np.ix_(free, free)] / np.outer(errors, errors)

@@ -12,7 +12,6 @@ from muonkit.calibration.extract import Extraction
 from muonkit.calibration.likelihood import Likelihood
 from muonkit.calibration.reach import common_range
 from muonkit.calibration.records import Closure, SampleOutcome
-from muonkit.calibration.reference import of_entries
 from muonkit.calibration.result import CORRECTIONS, LIKELIHOOD, CalibrationResult
 from muonkit.calibration.schema import Content
 from muonkit.calibration.summary import ClosureFit, FittedSample, added
@@ -81,14 +80,14 @@ def measure(study: Study, templates: list[Counted], data: list[Counted], out: Pa
     def refit(change: str, plans: tuple[FitPlan, ...], both: bool) -> Extraction:
         return fit.varied(f"budget: {change}", pairs, plans, both)
 
-    moved = budget(fit.plans, found, narrow[0].extraction, of_entries(nominal, fit.rules), refit)
+    moved = budget(fit.plans, found, narrow[0].extraction, fit.of_entries(nominal, pairs), refit)
     write_cells(out, dict(zip(study.names, nominal, strict=True)))
     terms = simulated[0].extraction.layout.resolution_terms
     varied = export.variations(found, resolution(nominal, terms), moved.shifts)
     reached = common_range([each.sample for each in data])
     content = Content(varied, simulated[0].extraction.values, found.eta_edges, reached, study.config.fit.reference)
     export.write(out / CORRECTIONS, content)
-    likelihood = Likelihood.of_difference(found) if fit.subtracts else Likelihood.of([d.extraction for d in nominal])
+    likelihood = Likelihood.of_covariance(found) if fit.subtracts else Likelihood.of([d.extraction for d in nominal])
     likelihood.write(out / LIKELIHOOD)
     samples = [FittedSample(*each) for each in zip(study.names, nominal, pairs, pairs, corrected_pairs, strict=True)]
     return CalibrationResult.of_samples(
@@ -110,7 +109,12 @@ def measure(study: Study, templates: list[Counted], data: list[Counted], out: Pa
                 study.samples, samples, data, simulated, closed, strict=True
             )
         ),
-        warnings=(*study.warnings(templates, data), *study.pooled(nominal), *study.reduced_resolution(simulated)),
+        warnings=(
+            *study.warnings(templates, data),
+            *study.pooled(nominal),
+            *study.reduced_resolution(simulated),
+            *study.unused_pairs(nominal, pairs),
+        ),
         provenance=study.provenance(),
         corrections_sha256=digest_file(out / CORRECTIONS),
         unread=tuple(unread),

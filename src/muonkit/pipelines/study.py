@@ -1,5 +1,6 @@
 """What a calibration and a validation have in common: files to counts, counts to parameters."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from muonkit.calibration.extract import Extraction, NotFixedError, Rules
 from muonkit.calibration.massfit import prepare_options
 from muonkit.calibration.parameters import with_resolution
 from muonkit.calibration.records import Peak, Provenance
-from muonkit.calibration.reference import difference, without_simulation
+from muonkit.calibration.reference import difference, of_entries, without_simulation
 from muonkit.calibration.result import CORRECTIONS, LIKELIHOOD, CalibrationResult, ValidationResult
 from muonkit.calibration.summary import ClosureFit
 from muonkit.calibration.toys import Coverage, ToyFits, coverage
@@ -96,8 +97,8 @@ class SampleStudy:
             merging = plan_cells(data, truth.masses, self.settings, choice.min_entries)
         except InputError as error:
             raise InputError(self.named(error.faults)) from None
-        free = self.config.resonance.fitted_masses
-        return FitPlan(self.settings, choice, truth, merging, template.masses[0], free)
+        free, threads = self.config.resonance.fitted_masses, max(1, min(self.runner.workers(), os.cpu_count() or 1))
+        return FitPlan(self.settings, choice, truth, merging, template.masses[0], free, threads=threads)
 
     @property
     def peak(self) -> Peak:
@@ -146,12 +147,14 @@ class Study:
         _check_outputs(out, (config_path, *files), tuple(each.label for each in config.samples))
         with alone(out / "run"):
             workspace = claim(out, text, files)
-            several = len(config.samples) > 1
-            samples = tuple(
-                SampleStudy(
-                    each, part, inputs.settings(each, part.data, runner.results), workspace.parts, runner, several
-                )
+            several, keeps_pairs = len(config.samples) > 1, config.fit.method == "unbinned"
+            counting = [
+                replace(inputs.settings(each, part.data, runner.results), keeps_pairs=keeps_pairs)
                 for each, part in zip(config.samples, pieces, strict=True)
+            ]
+            samples = tuple(
+                SampleStudy(each, part, settings, workspace.parts, runner, several)
+                for each, part, settings in zip(config.samples, pieces, counting, strict=True)
             )
             yield cls(text, config, samples, files, workspace, runner)
 
@@ -228,6 +231,13 @@ class Study:
         else:
             (out / FAILED).unlink(missing_ok=True)
             self.workspace.finish((*outputs, *names(self.names)))
+
+    def unused_pairs(self, found: Sequence[Derived], data: Sequence[CellMasses]) -> tuple[str, ...]:
+        """One line on the pairs of an unbinned fit: how many it uses."""
+        if self.config.fit.method == "cells":
+            return ()
+        all_pairs, used = len(data[0].kept), int((found[0].merging.group[data[0].kept.cell] >= 0).sum())
+        return (f"unbinned: {used} of {all_pairs} selected pairs are fitted; the others lie in cells that are skipped",)
 
     def provenance(self) -> Provenance:
         """What is needed to make a result again."""
@@ -308,6 +318,12 @@ class Fitter:
             with suppress(NotFixedError):
                 return self.alone("fit simulation", masses, fitted, template_errors=False)
         return self.alone("fit simulation", masses, last, template_errors=False)
+
+    def of_entries(self, found: Sequence[Derived], masses: Sequence[CellMasses]) -> Extraction:
+        """A fit to `masses` with the errors of its entries alone."""
+        if self.plans[0].choice.method == "unbinned":
+            return self.alone("budget: statistics of the entries", masses, template_errors=False)[0].extraction
+        return of_entries(found, self.rules)
 
     def split(self, crossed: Sequence[Derived], half: Sequence[Derived]) -> ClosureFit:
         """Corrections of one half on the other. The simulation that both were compared with cancels, so the errors are

@@ -26,6 +26,8 @@ def validate(config_path: Path, corrections_path: Path, out: Path, runner: Runne
             raise InputError(f"{config_path}: sample: a validation takes one sample; validate them one after the other")
         if study.config.binning.run_edges:
             raise InputError(f"{config_path}: binning.run_edges: a validation has no periods; leave it out")
+        if toys and study.config.fit.method == "unbinned":
+            raise InputError(f'{config_path}: fit.method: --toys tests the errors of a fit to cells; use "cells"')
         _require_eta_range(corrections, study.config.binning.eta_edges, corrections_path)
         if study.workspace.finished(ValidationResult.FILE):
             kept = ValidationResult.open(out)

@@ -173,20 +173,29 @@ def add_to_slice(i, m, w, cell, grid, slices):
 
 
 @inlined
-def add_means(pair, m, w, cell, means):
-    """Add a pair to the sums of `accumulate.MEANS`."""
+def mass_responses(pair, m):
+    """d ln m/d ln pT of both muons of a pair of mass m [GeV]."""
     plus, minus = pair.plus_pt, pair.minus_pt
     e_plus, e_minus = energy_of(plus, pair.plus_cosh), energy_of(minus, pair.minus_cosh)
     p_plus, p_minus = plus * pair.plus_cosh, minus * pair.minus_cosh
     dot = plus * minus * pair.angles
+    first = (p_plus * p_plus * e_minus / e_plus - dot) / (m * m)
+    return first, (p_minus * p_minus * e_plus / e_minus - dot) / (m * m)
+
+
+@inlined
+def add_means(pair, m, w, cell, means):
+    """Add a pair to the sums of `accumulate.MEANS`."""
+    plus, minus = pair.plus_pt, pair.minus_pt
+    by_plus, by_minus = mass_responses(pair, m)
     means[cell, 0] += w * (1 / plus)
     means[cell, 1] += w * (1 / minus)
     means[cell, 2] += w * plus
     means[cell, 3] += w * minus
     means[cell, 4] += w * (plus * plus)
     means[cell, 5] += w * (minus * minus)
-    means[cell, 6] += w * ((p_plus * p_plus * e_minus / e_plus - dot) / (m * m))
-    means[cell, 7] += w * ((p_minus * p_minus * e_plus / e_minus - dot) / (m * m))
+    means[cell, 6] += w * by_plus
+    means[cell, 7] += w * by_minus
 
 
 @inlined
@@ -256,6 +265,27 @@ def tally(muons, generated, weight, grid, sums, slices):
         if known:
             add_angular(pair, pair_of(generated, i), w, cell, sums.angular)
     sums.pairs[READ] += weight.size
+
+
+@compiled
+def selected_pairs(muons, weight, grid, cell, columns):
+    """Write the cell, and the columns of `accumulate.KeptPairs` (n, 6), of the pairs that pass the cuts, lie in the
+    mass window and fall in a cell, one after the other; returns their number."""
+    found = 0
+    for i in range(weight.size):
+        pair = pair_of(muons, i)
+        m = mass_of(pair, pair.plus_pt, pair.minus_pt)
+        if not (m >= grid.window[0] and m < grid.window[1]):
+            continue
+        where = cell_of(pair, math.log(pair.plus_pt / pair.minus_pt), grid)
+        if where >= 0 and is_within(pair.plus_pt, pair.minus_pt, grid.pole / m, grid.scaled_pt):
+            by_plus, by_minus = mass_responses(pair, m)
+            values = (m, pair.plus_pt, pair.minus_pt, by_plus, by_minus, weight[i])
+            cell[found] = where
+            for column in range(len(values)):
+                columns[found, column] = values[column]
+            found += 1
+    return found
 
 
 @compiled
