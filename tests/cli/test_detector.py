@@ -38,9 +38,9 @@ def test_show_sums_up_and_draws(name: str, tmp_path: Path, capsys: pytest.Captur
 
 
 def test_show_as_json_has_the_budget(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["detector", "show", "cms_like_tracker", "--json"]) == 0
+    assert main(["detector", "show", "cms_like_layers", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["title"] == "CMS-like tracker"
+    assert found["title"] == "CMS-like tracker of layers"
     assert found["envelope_cm"] == {"r": 115, "z": [-280, 280]}
     assert found["field_at_origin_T"][2] == pytest.approx(3.81, abs=0.01)
     at_zero = found["budget"]["eta"].index(0.0)

@@ -39,7 +39,7 @@ KNOBS = {
 
 @pytest.fixture(scope="module")
 def tracker() -> Detector:
-    return load_detector("cms_like_tracker")
+    return load_detector("cms_like_layers")
 
 
 @pytest.fixture(scope="module")

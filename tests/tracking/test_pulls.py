@@ -19,7 +19,7 @@ OUTSIDE = (
 )
 
 
-@pytest.fixture(scope="module", params=["telescope", "cms_like_tracker"])
+@pytest.fixture(scope="module", params=["telescope", "cms_like_layers"])
 def sample(request):
     return samples.sample(request.param, N, 1000)
 

@@ -4,6 +4,7 @@
     [field]                                             see `field`
     [materials.NAME]                                    see `material`; those of the library need not be defined
     [[layers]]   shape = "cylinder" | "disc" | "plane"  thin surfaces, with material and with sensors, or without
+                 shape = "barrel" | "endcap"            many planes that overlap: the modules of a layer
     [[volumes]]  shape = "ring" | "polygon"             thick blocks in slices along rho or z
 
 Where a layer takes a number, it also takes a list. It then describes one surface per entry. With `sectors` the surface
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from muonkit.core import config
@@ -50,10 +52,12 @@ def _paired(value: Any) -> Any:
     return (value,) if one else value
 
 
+FEWEST = 6  # planes around the beam: fewer would be wider than far from it
 MANY = Field(min_length=1, max_length=10_000)
 Ranges = Annotated[tuple[Span, ...], BeforeValidator(_paired), MANY]
 Numbers = Annotated[tuple[Coordinate, ...], BeforeValidator(_listed), MANY]
 Lengths = Annotated[tuple[Thickness, ...], BeforeValidator(_listed), MANY]
+Counts = Annotated[tuple[Count, ...], BeforeValidator(_listed), MANY]
 Positive = Annotated[tuple[Size, ...], BeforeValidator(_listed), MANY]
 Resolution = Annotated[tuple[Positive, ...], BeforeValidator(_listed), Field(min_length=1, max_length=2)]
 
@@ -195,6 +199,108 @@ def _dot(a: Vector, b: Vector) -> float:
     return sum(x * y for x, y in zip(a, b, strict=True))
 
 
+class ModuleLayer(Layer):
+    """A layer of modules. They are as large as straight lines from (0, 0, z0) need to find no crack, and `overlap` [cm]
+    larger; less than 0 makes cracks. Neighbours stand `stagger` [cm] before and behind each other. Where `stereo_mrad`
+    is not 0, a module has a partner `gap` [cm] behind it, whose directions it turns; both share the material. The first
+    module around z is at `phi0_deg`."""
+
+    PER_COPY = (*Layer.PER_COPY, "phi0_deg")
+
+    phi0_deg: Numbers = (0.0,)
+    overlap: Coordinate = 0.2
+    stagger: Thickness = 0.4
+    gap: Size = 0.2
+
+    def at(self, key: str, copy: int) -> Any:
+        """The value of a key for one copy. A single value holds for all copies."""
+        values = getattr(self, key)
+        return values[copy] if len(values) > 1 else values[0]
+
+    def _even(self, key: str, count: int) -> None:
+        if count % 2 and count > 1 and self.stagger > 0:
+            raise ValueError(f"{key}: {count} is odd, so two neighbours would stand in one place; give an even number")
+
+
+class Barrel(ModuleLayer):
+    """`ladders` around z at `radius`, each of `modules` along z, which is relative to z0. Ladders are turned by
+    `tilt_deg` around their own axis."""
+
+    PER_COPY = (*ModuleLayer.PER_COPY, "radius", "z", "ladders")
+
+    shape: Literal["barrel"]
+    radius: Positive
+    z: Ranges
+    ladders: Counts
+    modules: Count
+    tilt_deg: float = Field(0.0, ge=-60, le=60, strict=True)
+
+    @property
+    def surfaces(self) -> int:
+        """How many modules the layer describes, with partners."""
+        return sum(
+            self.at("ladders", copy) * self.modules * (1 + (self.at("stereo_mrad", copy) != 0))
+            for copy in range(self.copies)
+        )
+
+    @model_validator(mode="after")
+    def _ladders_stand_around(self) -> Self:
+        for copy in range(self.copies):
+            ladders, radius = self.at("ladders", copy), self.at("radius", copy)
+            if ladders < FEWEST:
+                raise ValueError(f"ladders: {ladders} do not close around the beam; give at least {FEWEST}")
+            if self.tilt_deg == 0:
+                self._even("ladders", ladders)
+            if 0.75 * self.stagger >= radius:
+                raise ValueError(f"stagger: {self.stagger:g} cm moves ladders across the beam; give less")
+            low, high = self.at("z", copy)
+            if -self.overlap >= min((high - low) / self.modules, 2 * radius * np.tan(np.pi / ladders)):
+                raise ValueError(f"overlap: {self.overlap:g} cm leaves nothing of a module; give more")
+        return self
+
+
+Ring = tuple[Size, Size, Count]
+
+
+class Endcap(ModuleLayer):
+    """Discs at z, which is relative to z0, each of `rings` = [[r_in, r_out, petals], ...] of trapezoids.
+    `stereo_rings`: numbers, from 1, of the rings with partners; without it, all have them."""
+
+    PER_COPY = (*ModuleLayer.PER_COPY, "z")
+
+    shape: Literal["endcap"]
+    z: Numbers
+    rings: tuple[Ring, ...] = MANY
+    stereo_rings: Annotated[tuple[Count, ...], BeforeValidator(_listed)] = ()
+    both_sides: bool = False
+
+    @property
+    def surfaces(self) -> int:
+        """How many modules the layer describes, with partners and both sides."""
+        chosen = self.stereo_rings or range(1, len(self.rings) + 1)
+        plain = sum(count for _, _, count in self.rings)
+        pairs = sum(self.rings[number - 1][2] for number in set(chosen))
+        discs = [plain + pairs * (self.at("stereo_mrad", copy) != 0) for copy in range(self.copies)]
+        return sum(discs) * (2 if self.both_sides else 1)
+
+    @model_validator(mode="after")
+    def _rings_make_sense(self) -> Self:
+        for number, (inner, outer, petals) in enumerate(self.rings, 1):
+            if inner >= outer:
+                raise ValueError(f"rings: ring {number} ends at {outer:g} cm, before it begins at {inner:g} cm")
+            if petals < FEWEST:
+                raise ValueError(f"rings: {petals} petals do not close around the beam; give at least {FEWEST}")
+            self._even(f"rings: petals of ring {number}", petals)
+            if -self.overlap >= min(outer - inner, 2 * inner * np.tan(np.pi / petals)):
+                raise ValueError(f"overlap: {self.overlap:g} cm leaves nothing of a module; give more")
+        wrong = [number for number in self.stereo_rings if number > len(self.rings)]
+        if wrong:
+            raise ValueError(f"stereo_rings: there is no ring {wrong[0]}; give numbers from 1 to {len(self.rings)}")
+        if self.stereo_rings and not any(self.stereo_mrad):
+            raise ValueError("stereo_rings: partners need an angle; give stereo_mrad")
+        return self
+
+
 class Slice(Section):
     """So much of one material [cm]."""
 
@@ -277,7 +383,7 @@ class Envelope(Section):
     z: Span
 
 
-AnyLayer = Annotated[Cylinder | Disc | Plane, Field(discriminator="shape")]
+AnyLayer = Annotated[Cylinder | Disc | Plane | Barrel | Endcap, Field(discriminator="shape")]
 
 
 class Description(Section):

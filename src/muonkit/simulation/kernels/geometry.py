@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 from muonkit.core.compiled import inlined, leaf
 from muonkit.detector.kernels import places
-from muonkit.detector.surfaces import CYLINDER, DISC
+from muonkit.detector.surfaces import CYLINDER, DISC, TRAPEZOID
 from muonkit.detector.volumes import RHO
 from muonkit.simulation.kernels.indices import (
     ENVELOPE_R,
     ENVELOPE_Z_MAX,
     ENVELOPE_Z_MIN,
+    GROWTH,
+    HALF_WIDTH,
     LOC0_MAX,
     LOC0_MIN,
     LOC1_MAX,
@@ -87,6 +89,9 @@ def within(S, surface, y):
     """Whether a point of a surface is in its bounds."""
     bounds = S.bounds
     a, b = along(S, surface, U_AXIS, y), along(S, surface, V_AXIS, y)
+    if S.kind[surface] == TRAPEZOID:
+        wide = bounds[surface, HALF_WIDTH] + bounds[surface, GROWTH] * b
+        return abs(a) <= wide and bounds[surface, LOC1_MIN] <= b <= bounds[surface, LOC1_MAX]
     if S.kind[surface] == DISC:
         return bounds[surface, R_MIN] <= math.sqrt(a * a + b * b) <= bounds[surface, R_MAX]
     if S.kind[surface] == CYLINDER:
