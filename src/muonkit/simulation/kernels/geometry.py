@@ -100,6 +100,18 @@ def within(S, surface, y):
     return in_first and bounds[surface, LOC1_MIN] <= b <= bounds[surface, LOC1_MAX]
 
 
+@leaf
+def near(S, surface, y, margin):
+    """Whether a point of a plane or trapezoid is at most `margin` [cm] out of its bounds."""
+    bounds = S.bounds
+    a, b = along(S, surface, U_AXIS, y), along(S, surface, V_AXIS, y)
+    if not bounds[surface, LOC1_MIN] - margin <= b <= bounds[surface, LOC1_MAX] + margin:
+        return False
+    if S.kind[surface] == TRAPEZOID:
+        return abs(a) <= bounds[surface, HALF_WIDTH] + bounds[surface, GROWTH] * b + margin
+    return bounds[surface, LOC0_MIN] - margin <= a <= bounds[surface, LOC0_MAX] + margin
+
+
 @inlined
 def extent(V, block, part):
     """Of slice `part` of a block."""
