@@ -52,9 +52,8 @@ def once(
     """One pass."""
     hit_arrays = HitArrays(hits.offsets, hits.surface, hits.value, hits.variance, mask)
     looking = plan.scene._replace(plan=plan.scene.plan._replace(gradient=False))
-    met, count = find_routes(
-        start.surface, start.parameters, hit_arrays, looking, plan.margin, _route(len(hits), before)
-    )
+    earlier = _route(len(hits), before)
+    met, count = find_routes(start.surface, start.parameters, hit_arrays, looking, plan.margin, earlier)
     stops = np.full((len(hits), max(int(count.max(initial=1)), 1)), -1)
     stops[np.arange(stops.shape[1]) < count[:, None]] = met
     route = Route(stops, count, _reference(stops, start, before))

@@ -23,6 +23,7 @@ from muonkit.transport.kernels.tuples import TURNED, empty_track, workspace
 LONGEST = 30.0  # cm
 TURN = 0.1  # rad in one look: the parabola is then right to TURN^2/6 of the step
 NEAR = 1e-3  # cm: a look goes so far beyond a stop of the track before, and finds modules so far beside its chord
+WANTED = 10.0  # cm: how far out of its bounds a module with a hit may be met
 MOST_STOPS = 4096  # of one track, however many surfaces there are
 
 
@@ -93,7 +94,7 @@ def look_at_hits(det, y, k, h, hits, row, count, search):
         i = hits.surface[hit]
         if det.modules.layer_of[i] >= 0 and search.seen[i] != row:
             d = frames.reach(det.surfaces, i, y, k, 1.0)
-            if d <= h:
+            if d <= h and within(det.surfaces, i, y, k, d, WANTED):
                 count = put(i, d, row, count, search)
     return count
 
