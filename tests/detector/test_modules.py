@@ -8,7 +8,7 @@ import pytest
 from muonkit.core.errors import InputError
 from muonkit.detector import surfaces as geometry
 from muonkit.detector.detector import Detector, directions, load_detector, meetings
-from muonkit.detector.distort import misalign
+from muonkit.detector.distort import Misalign, Scatter, distorted, misalign, restored
 from muonkit.detector.kernels.modules import candidates_of_all
 from muonkit.detector.modules import corners
 
@@ -252,3 +252,69 @@ def once_per_layer(detector: Detector, along: np.ndarray) -> np.ndarray:
     key = (met.line * 2 * len(S.kind) * 2 + 2 * layer[met.surface]) + stereo[met.surface]
     _, inverse, count = np.unique(key, return_inverse=True, return_counts=True)
     return np.bincount(met.line, weights=slant / count[inverse], minlength=len(along))
+
+
+# ---------------------------------------------------------------------------------------------------- Misalignment
+def shifts(detector: Detector, *knobs: Misalign | Scatter) -> np.ndarray:
+    return distorted(detector, knobs).surfaces.center - detector.surfaces.center
+
+
+def named(detector: Detector, beginning: str) -> np.ndarray:
+    return np.array([name.startswith(beginning) for name in detector.layers])
+
+
+def test_modules_ladders_layers_and_halves_move_alone(mine):
+    up = (0.0, 0.01, 0.0)  # along v of a module of the barrel, which is z
+    for name in ("B/1/ladder 3/module 2/mono", "B/1/ladder 3/", "B/2/", "E/bwd/"):
+        moved = np.abs(shifts(mine, Misalign(layers=(f"{name}*",), translation=up))).max(axis=1) > 0
+        assert np.array_equal(moved, named(mine, name))
+    for k, half in enumerate(("x+", "y-", "z+")):
+        moved = np.abs(shifts(mine, Misalign(layers=("B/*",), half=half, translation=up))).max(axis=1) > 0
+        side = (mine.surfaces.center[:, k] > 0) == (half[1] == "+")
+        clear = np.abs(mine.surfaces.center[:, k]) > 1e-9
+        assert np.array_equal(moved[clear], (named(mine, "B/") & side)[clear])
+
+
+def test_a_ladder_turns_as_one_body_about_its_middle(mine):
+    knob = Misalign(layers=("B/2/ladder 7/*",), rotation=(0, 0, 0.01), translation=(0, 0, 0.1), frame="ladder")
+    there, shift = named(mine, "B/2/ladder 7/"), shifts(mine, knob)
+    axes = mine.surfaces.axes[there][0]
+    inside = shift[there] @ axes.T
+    z = mine.surfaces.center[there, 2]
+    assert inside[:, 0] == pytest.approx(-0.01 * z, rel=1e-3, abs=1e-9), "turned around w"
+    assert inside[:, 2] == pytest.approx(np.full(5, 0.1)), "and away from the beam"
+
+
+@pytest.mark.parametrize(
+    "knob",
+    [
+        Misalign(layers=("B/*", "E/fwd/1/*"), translation=(0.1, 0.2, 0.3), rotation=(0.01, 0.02, 0.03), frame="ladder"),
+        Misalign(layers=("*",), half="x-", translation=(0.3, 0, 0), rotation=(0, 0, 0.01), frame="global"),
+        Scatter(layers=("*",), translation=(0.1, 0.1, 0.1), rotation=(1e-3, 1e-3, 1e-3), each="ladder"),
+        Scatter(layers=("*",), translation=(0.1, 0.1, 0.1), rotation=(1e-3, 1e-3, 1e-3), each="layer"),
+        Scatter(layers=("*",), half="y+", translation=(0.1, 0.1, 0.1), rotation=(1e-3, 1e-3, 1e-3)),
+    ],
+)
+def test_bodies_move_and_come_back(mine, knob):
+    moved = distorted(mine, [knob])
+    assert np.abs(moved.surfaces.center - mine.surfaces.center).max() > 0.05
+    back = restored(moved, [knob]).surfaces
+    assert np.allclose(back.center, mine.surfaces.center, rtol=0, atol=1e-11)
+    assert np.allclose(back.axes, mine.surfaces.axes, rtol=0, atol=1e-13)
+    axes = moved.surfaces.axes
+    assert np.allclose(axes @ axes.transpose(0, 2, 1), np.eye(3), atol=1e-13)
+
+
+def test_scattered_ladders_and_layers_are_rigid(mine):
+    for each, body, other in (("ladder", "B/1/ladder 2/", "B/1/ladder 3/"), ("layer", "E/bwd/2/", "B/1/")):
+        moved = distorted(mine, [Scatter(layers=("*",), translation=(0.1, 0.1, 0.1), each=each)])
+        shift = moved.surfaces.center - mine.surfaces.center
+        assert np.allclose(shift[named(mine, body)], shift[named(mine, body)][0], atol=1e-12)
+        assert not np.allclose(shift[named(mine, body)][0], shift[named(mine, other)][0], atol=1e-3)
+
+
+def test_names_that_fit_nothing_are_refused(mine):
+    with pytest.raises(InputError, match=r"no name fits 'B/1/ladder 13/\*'; did you mean 'B/1'"):
+        distorted(mine, [Misalign(layers=("B/2/*", "B/1/ladder 13/*"))])
+    with pytest.raises(InputError, match=r"half: none of E/fwd/\* is at z-"):
+        distorted(mine, [Misalign(layers=("E/fwd/*",), half="z-")])

@@ -44,7 +44,8 @@ class DetectorArrays(NamedTuple):
 class Detector:
     """`layers` names every surface, `blocks` every block of `volumes`; materials[0] is vacuum; envelope: (r_max, z_min,
     z_max) [cm]; `distortions`: the changes since it was loaded; `maps`: the field maps of its description;
-    `layer_of`: which layer of modules every surface belongs to, -1 for none; empty if there are no modules."""
+    `layer_of`: which layer of modules every surface belongs to, -1 for none; empty if there are no modules;
+    `nominal`: the centres (n, 3) [cm] of the surfaces as they were described."""
 
     name: str
     title: str
@@ -58,6 +59,7 @@ class Detector:
     distortions: tuple[str, ...] = ()
     maps: tuple[PlacedMap, ...] = ()
     layer_of: IntArray = column(default_factory=lambda: np.zeros(0, np.int64))
+    nominal: FloatArray = column(default_factory=lambda: np.zeros((0, 3)))
 
     @cached_property
     def modules(self) -> ModuleIndex:
@@ -122,6 +124,7 @@ def build(description: Description, path: Path) -> Detector:
         envelope=(description.envelope.r, *description.envelope.z),
         maps=tuple(coverage.maps_of(description.field, field)),
         layer_of=layer_of,
+        nominal=surfaces.center,
     )
 
 
