@@ -21,6 +21,11 @@ PULL_BIAS = 0.02  # of the five track parameters, 100 000 tracks
 PULL_WIDTH = 0.03
 CHI2_FLATNESS = 1e-3  # probability of a flat distribution
 LOST_TRACKS = 2e-3  # tracks that curl at 0.5 GeV
+MODULE_PULL_BIAS = 0.08  # the same for 2000 tracks through modules: 3.5 standard deviations
+MODULE_PULL_WIDTH = 0.055
+WRONG_MODULES = (
+    0.02  # share of modules that the fit meets and the track did not, or the other way, with half of the strips
+)
 MATCH_PULL_BIAS = 0.03  # of hits that matched a muon in the iron yoke
 MATCH_PULL_WIDTH = 0.05
 REDUCED_CHI2 = 0.05  # mean of chi2/ndof of muons against 1

@@ -10,6 +10,7 @@ from muonkit.detector.modules import corners, nearest
 from muonkit.detector.surfaces import SurfaceArrays
 
 MOST_CELLS = 100_000  # of one layer
+FINER = 2  # cells than modules, along both directions: fewer modules reach into a cell
 HALF = 0.5  # |n_z|, below which a module stands along the beam
 
 
@@ -84,13 +85,13 @@ class _Grid(NamedTuple):
 
 
 def _grid(surfaces: SurfaceArrays, ids: IntArray) -> _Grid:
-    """The grid of one layer, with cells about as large as its modules."""
+    """The grid of one layer, with cells FINER times smaller than its modules."""
     there = reach(surfaces, ids)
     radial = bool(np.median(np.abs(surfaces.axes[ids, 2, 2])) > HALF)
     along = there.r if radial else there.z
     low, high = float(along[:, 0].min()), float(along[:, 1].max())
-    around = int(np.clip(np.ceil(2 * np.pi / np.median(there.phi[:, 1] - there.phi[:, 0])), 1, MOST_CELLS))
-    count = int(np.clip(np.ceil((high - low) / np.median(along[:, 1] - along[:, 0])), 1, MOST_CELLS // around))
+    around = int(np.clip(np.ceil(FINER * 2 * np.pi / np.median(there.phi[:, 1] - there.phi[:, 0])), 1, MOST_CELLS))
+    count = int(np.clip(np.ceil(FINER * (high - low) / np.median(along[:, 1] - along[:, 0])), 1, MOST_CELLS // around))
     step = (high - low) / count
     begin = np.floor((there.phi + np.pi) * (around / (2 * np.pi))).astype(np.int64)
     cell = np.clip(np.floor((along - low) / step).astype(np.int64), 0, count - 1)
