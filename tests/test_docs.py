@@ -126,7 +126,7 @@ def test_example_of_a_detector_loads_and_its_distortions_are_undone(tmp_path: Pa
         elif language == "python":
             exec(compile(text, "formats.md", "exec"), names)
     example = load_detector(tmp_path / "example.toml")
-    assert "muon/8/01" in example.layers
+    assert {"muon/8/01", "outer/2/ladder 48/module 7/stereo", "petals/bwd/ring 2/module 40"} <= set(example.layers)
     assert example.blocks == ("yoke",)
     plain = load_detector("cms_like_tracker").surfaces.center
     assert abs(names["wrong"].surfaces.center - plain).max() == pytest.approx(0.01)

@@ -23,9 +23,7 @@ CHI2_FLATNESS = 1e-3  # probability of a flat distribution
 LOST_TRACKS = 2e-3  # tracks that curl at 0.5 GeV
 MODULE_PULL_BIAS = 0.08  # the same for 2000 tracks through modules: 3.5 standard deviations
 MODULE_PULL_WIDTH = 0.055
-WRONG_MODULES = (
-    0.02  # share of modules that the fit meets and the track did not, or the other way, with half of the strips
-)
+WRONG_MODULES = 0.02  # of half of the strips: modules that the fit meets and the track does not, or the other way
 MATCH_PULL_BIAS = 0.03  # of hits that matched a muon in the iron yoke
 MATCH_PULL_WIDTH = 0.05
 REDUCED_CHI2 = 0.05  # mean of chi2/ndof of muons against 1

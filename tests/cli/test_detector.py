@@ -90,3 +90,14 @@ def test_a_name_that_would_leave_the_folder_is_refused(tmp_path: Path, capsys: p
     assert main(["detector", "show", str(path), "-o", str(out)]) == 2
     assert "'../../escaped' cannot be the name of a file" in capsys.readouterr().err
     assert not list(tmp_path.glob("escaped*"))
+
+
+def test_show_counts_modules_layer_by_layer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["detector", "show", "cms_like_tracker", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert sum(layer["modules"] for layer in found["modules"].values()) == found["sensors"] > 5000
+    assert found["modules"]["TIB/1"] | {"r": 0, "z": 0} == {"modules": 2 * 26 * 11, "bodies": 26, "r": 0, "z": 0}
+    assert found["modules"]["TEC/bwd/9"]["bodies"] == 5
+    assert main(["detector", "show", "cms_like_tracker", "-o", str(tmp_path)]) == 0
+    assert "TEC/bwd/9                     312              5" in capsys.readouterr().out
+    assert imread(tmp_path / "cms_like_tracker-xy-endcap.png")[..., :3].std() > 0.02
