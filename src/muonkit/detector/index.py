@@ -10,7 +10,6 @@ from muonkit.detector.modules import corners, nearest
 from muonkit.detector.surfaces import SurfaceArrays
 
 MOST_CELLS = 100_000  # of one layer
-FINER = 2  # cells than modules, along both directions: fewer modules reach into a cell
 HALF = 0.5  # |n_z|, below which a module stands along the beam
 
 
@@ -18,7 +17,9 @@ class ModuleIndex(NamedTuple):
     """alone (m,): surfaces that belong to no layer of modules; layer_of (n,): layer of every surface, -1 alone. Per
     layer: shell (g, 4) [cm]: r_min, r_max, z_min, z_max of its modules; radial (g,): whether its grid goes along r, not
     z; cells (g, 2): along azimuth, from -pi, and along z or r; low, step (g,) [cm] of the latter; first (g,): number of
-    its first cell. Modules that reach into cell c: entries[offsets[c]:offsets[c + 1]]."""
+    its first cell. Modules that reach into cell c: entries[offsets[c]:offsets[c + 1]].
+    reach (n, 4): azimuth of the middle of every module and half of its width [rad], from where to where it reaches
+    along z or r [cm]."""
 
     alone: IntArray
     layer_of: IntArray
@@ -30,6 +31,7 @@ class ModuleIndex(NamedTuple):
     first: IntArray
     offsets: IntArray
     entries: IntArray
+    reach: FloatArray
 
 
 class Reach(NamedTuple):
@@ -71,7 +73,16 @@ def module_index(surfaces: SurfaceArrays, layer_of: IntArray) -> ModuleIndex:
         first=(np.cumsum(size) - size).astype(np.int64),
         offsets=np.concatenate(([0], np.cumsum(count))).astype(np.int64),
         entries=np.concatenate([np.zeros(0, np.int64), *(grid.entries for grid in grids)]),
+        reach=_reaches(surfaces, layer_of, np.array([grid.radial for grid in grids], dtype=np.bool_)),
     )
+
+
+def _reaches(surfaces: SurfaceArrays, layer_of: IntArray, radial: BoolArray) -> FloatArray:
+    found, ids = np.zeros((len(layer_of), 4)), np.flatnonzero(layer_of >= 0)
+    there = reach(surfaces, ids)
+    found[ids, 0], found[ids, 1] = there.phi.mean(axis=1), np.diff(there.phi, axis=1)[:, 0] / 2
+    found[ids, 2:] = np.where(radial[layer_of[ids]][:, None], there.r, there.z)
+    return found
 
 
 class _Grid(NamedTuple):
@@ -85,13 +96,13 @@ class _Grid(NamedTuple):
 
 
 def _grid(surfaces: SurfaceArrays, ids: IntArray) -> _Grid:
-    """The grid of one layer, with cells FINER times smaller than its modules."""
+    """The grid of one layer, with cells about as large as its modules."""
     there = reach(surfaces, ids)
     radial = bool(np.median(np.abs(surfaces.axes[ids, 2, 2])) > HALF)
     along = there.r if radial else there.z
     low, high = float(along[:, 0].min()), float(along[:, 1].max())
-    around = int(np.clip(np.ceil(FINER * 2 * np.pi / np.median(there.phi[:, 1] - there.phi[:, 0])), 1, MOST_CELLS))
-    count = int(np.clip(np.ceil(FINER * (high - low) / np.median(along[:, 1] - along[:, 0])), 1, MOST_CELLS // around))
+    around = int(np.clip(np.ceil(2 * np.pi / np.median(there.phi[:, 1] - there.phi[:, 0])), 1, MOST_CELLS))
+    count = int(np.clip(np.ceil((high - low) / np.median(along[:, 1] - along[:, 0])), 1, MOST_CELLS // around))
     step = (high - low) / count
     begin = np.floor((there.phi + np.pi) * (around / (2 * np.pi))).astype(np.int64)
     cell = np.clip(np.floor((along - low) / step).astype(np.int64), 0, count - 1)

@@ -14,6 +14,7 @@ from muonkit.core.indices import X, Y, Z
 
 SHELL_R_MIN, SHELL_R_MAX, SHELL_Z_MIN, SHELL_Z_MAX = range(4)
 AROUND, ALONG = range(2)
+MIDDLE, HALF, FROM, TO = range(4)  # of `ModuleIndex.reach`
 WIDER = 1.6  # asin(x) < WIDER x for x < 1
 
 
@@ -97,22 +98,34 @@ def gather(index, g, a, b, low, high, pad, nearby, count):
     around, along = index.cells[g, AROUND], index.cells[g, ALONG]
     m0 = min(max(math.floor((w0 - pad - index.low[g]) / index.step[g]), 0), along - 1)
     m1 = min(max(math.floor((w1 + pad - index.low[g]) / index.step[g]), 0), along - 1)
-    j0, wide = 0, around
+    j0, wide, phi, half = 0, around, 0.0, math.pi
     if r_min > 1.01 * pad:
-        phi = math.atan2(y0, x0)
         turn = math.atan2(x0 * y1 - y0 * x1, x0 * x1 + y0 * y1)
-        more, per_cell = WIDER * pad / r_min, around / (2 * math.pi)
-        j0 = math.floor((phi + min(turn, 0.0) - more + math.pi) * per_cell)
-        wide = min(math.floor((phi + max(turn, 0.0) + more + math.pi) * per_cell) - j0 + 1, around)
+        phi, half = math.atan2(y0, x0) + 0.5 * turn, 0.5 * abs(turn) + WIDER * pad / r_min
+        per_cell = around / (2 * math.pi)
+        j0 = math.floor((phi - half + math.pi) * per_cell)
+        wide = min(math.floor((phi + half + math.pi) * per_cell) - j0 + 1, around)
     for j in range(j0, j0 + wide):
         row = index.first[g] + (j % around) * along
         for entry in range(index.offsets[row + m0], index.offsets[row + m1 + 1]):
             i = index.entries[entry]
-            if nearby.asked[i] != nearby.search[0]:
-                nearby.asked[i] = nearby.search[0]
-                nearby.ids[count] = i
-                count += 1
+            if nearby.asked[i] == nearby.search[0] or not reaches(index, i, phi, half, w0 - pad, w1 + pad):
+                continue
+            nearby.asked[i] = nearby.search[0]
+            nearby.ids[count] = i
+            count += 1
     return count
+
+
+@inlined
+def reaches(index, i, phi, half, low, high):
+    """Whether a module reaches into phi +- half and, along z or r, between low and high."""
+    there = index.reach[i]
+    if there[FROM] > high or there[TO] < low:
+        return False
+    apart = phi - there[MIDDLE]
+    apart -= 2 * math.pi * math.floor(apart / (2 * math.pi) + 0.5)
+    return abs(apart) <= half + there[HALF]
 
 
 @compiled
