@@ -7,17 +7,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from muonkit.core.arrays import FloatArray, IntArray
-from muonkit.detector.description import (
-    Cylinder,
-    Description,
-    Disc,
-    Endcap,
-    Layer,
-    ModuleLayer,
-    Plane,
-    Slice,
-    Volume,
-)
+from muonkit.detector.description import Description, Slice, Volume
+from muonkit.detector.layers import Cylinder, Disc, Endcap, Layer, ModuleLayer, Plane
 from muonkit.detector.material import Material
 from muonkit.detector.modules import Modules, pieces
 from muonkit.detector.surfaces import CYLINDER, DISC, PLANE, SurfaceArrays

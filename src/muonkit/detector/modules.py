@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
-from muonkit.detector.description import Barrel, Endcap
+from muonkit.detector.layers import Barrel, Endcap
 from muonkit.detector.surfaces import PLANE, TRAPEZOID
 
 Layer = Barrel | Endcap
