@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from muonkit.cli import main
 from muonkit.core.config import Section
-from muonkit.detector import description, distort, material
+from muonkit.detector import description, distort, layers, material
 from muonkit.detector.detector import load_detector
 from muonkit.detector.fields import sections
 from muonkit.transport import status
@@ -126,7 +126,7 @@ def test_example_of_a_detector_loads_and_its_distortions_are_undone(tmp_path: Pa
         elif language == "python":
             exec(compile(text, "formats.md", "exec"), names)
     example = load_detector(tmp_path / "example.toml")
-    assert "muon/8/01" in example.layers
+    assert {"muon/8/01", "outer/2/ladder 48/module 7/stereo", "petals/bwd/ring 2/module 40"} <= set(example.layers)
     assert example.blocks == ("yoke",)
     plain = load_detector("cms_like_tracker").surfaces.center
     assert abs(names["wrong"].surfaces.center - plain).max() == pytest.approx(0.01)
@@ -135,7 +135,7 @@ def test_example_of_a_detector_loads_and_its_distortions_are_undone(tmp_path: Pa
 
 def sections_of_a_detector() -> list[type[BaseModel]]:
     """Every model of a detector file and of its distortions."""
-    rooms = (description, sections, distort, material)
+    rooms = (description, layers, sections, distort, material)
     found = {value for room in rooms for value in vars(room).values() if isinstance(value, type)}
     return sorted((one for one in found if issubclass(one, Section)), key=lambda one: one.__name__)
 

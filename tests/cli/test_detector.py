@@ -38,9 +38,9 @@ def test_show_sums_up_and_draws(name: str, tmp_path: Path, capsys: pytest.Captur
 
 
 def test_show_as_json_has_the_budget(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["detector", "show", "cms_like_tracker", "--json"]) == 0
+    assert main(["detector", "show", "cms_like_layers", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["title"] == "CMS-like tracker"
+    assert found["title"] == "CMS-like tracker of layers"
     assert found["envelope_cm"] == {"r": 115, "z": [-280, 280]}
     assert found["field_at_origin_T"][2] == pytest.approx(3.81, abs=0.01)
     at_zero = found["budget"]["eta"].index(0.0)
@@ -90,3 +90,14 @@ def test_a_name_that_would_leave_the_folder_is_refused(tmp_path: Path, capsys: p
     assert main(["detector", "show", str(path), "-o", str(out)]) == 2
     assert "'../../escaped' cannot be the name of a file" in capsys.readouterr().err
     assert not list(tmp_path.glob("escaped*"))
+
+
+def test_show_counts_modules_layer_by_layer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["detector", "show", "cms_like_tracker", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert sum(layer["modules"] for layer in found["modules"].values()) == found["sensors"] > 5000
+    assert found["modules"]["TIB/1"] | {"r": 0, "z": 0} == {"modules": 2 * 26 * 11, "bodies": 26, "r": 0, "z": 0}
+    assert found["modules"]["TEC/bwd/9"]["bodies"] == 5
+    assert main(["detector", "show", "cms_like_tracker", "-o", str(tmp_path)]) == 0
+    assert "TEC/bwd/9                     312              5" in capsys.readouterr().out
+    assert imread(tmp_path / "cms_like_tracker-xy-endcap.png")[..., :3].std() > 0.02

@@ -24,7 +24,7 @@ KLM_RADII = [203.95, *(212.9 + 9.1 * k for k in range(14))]
 
 @pytest.fixture(scope="module")
 def tracker() -> Detector:
-    return load_detector("cms_like_tracker")
+    return load_detector("cms_like_layers")
 
 
 @pytest.fixture(scope="module")

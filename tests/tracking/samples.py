@@ -20,6 +20,7 @@ from muonkit.transport.propagate import Settings
 GUNS = {
     "telescope": Gun(p=(0.5, 100), distribution="log-uniform", eta=(-0.1, 0.1), phi=(-0.1, 0.1)),
     "cms_like_tracker": Gun(pt=(0.5, 100), distribution="log-uniform", eta=(-2.5, 2.5), spread=(0.001, 0.001, 1.0)),
+    "cms_like_layers": Gun(pt=(0.5, 100), distribution="log-uniform", eta=(-2.5, 2.5), spread=(0.001, 0.001, 1.0)),
 }
 PHYSICS = Physics(energy_loss="gaussian", scattering="gaussian")
 SETTINGS = Settings(energy_loss="ionisation")

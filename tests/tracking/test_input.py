@@ -52,7 +52,7 @@ def test_a_variance_that_is_not_above_0_is_refused(telescope, value):
 
 
 def test_the_second_coordinate_of_a_strip_needs_no_variance():
-    detector, _, hits, _ = samples.fitted("cms_like_tracker", 20, 5)
+    detector, _, hits, _ = samples.fitted("cms_like_layers", 20, 5)
     assert (hits.variance == 0).any()
     assert fit(hits, seed(hits, detector), detector).good.any()
 
@@ -80,7 +80,7 @@ def test_a_hit_outside_of_the_detector_is_refused(telescope):
 
 
 def test_a_hit_on_a_surface_without_sensor_is_refused():
-    detector = load_detector("cms_like_tracker")
+    detector = load_detector("cms_like_layers")
     surface = np.flatnonzero(detector.surfaces.n_measured == 0)[:1]
     hits = Hits(np.array([0, 1]), surface, np.zeros((1, 2)), np.ones((1, 2)))
     with pytest.raises(InputError, match="lie on a surface that measures nothing"):

@@ -1,4 +1,4 @@
-"""100 000 simulated tracks, found and fitted from their hits alone: the fit says how wrong it is.
+"""150 000 simulated tracks, found and fitted from their hits alone: the fit says how wrong it is.
 
 Gaussian energy losses: the filter knows nothing else. The width with Landau's tails is told in docs/results.md."""
 
@@ -11,7 +11,7 @@ from tests.thresholds import CHI2_FLATNESS, LOST_TRACKS, PULL_BIAS, PULL_WIDTH
 from tests.tracking import samples
 
 pytestmark = pytest.mark.slow
-N = 50_000  # for each of the two detectors
+N = 50_000  # for each detector
 MOMENTA = (0.5, 1, 2, 5, 20, 700)
 ETAS = (-2.5, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5)
 OUTSIDE = (
@@ -19,7 +19,7 @@ OUTSIDE = (
 )
 
 
-@pytest.fixture(scope="module", params=["telescope", "cms_like_tracker"])
+@pytest.fixture(scope="module", params=["telescope", "cms_like_layers", "cms_like_tracker"])
 def sample(request):
     return samples.sample(request.param, N, 1000)
 

@@ -91,7 +91,7 @@ def convert(S, ids, bound, free, back, far):
         far[i] = frames.distance(S, ids[i], free[i])
 
 
-@pytest.mark.parametrize("name", ["belle2", "cms_like_tracker", "telescope"])
+@pytest.mark.parametrize("name", ["belle2", "cms_like_layers", "telescope"])
 def test_geometry_is_that_of_its_numpy_twin(name):
     detector, rng = load_detector(name), np.random.default_rng(4)
     points = rng.uniform(-1, 1, (5000, 3)) * np.array([400, 400, 450]) + np.array([0, 0, 40])

@@ -5,6 +5,7 @@ import numpy as np
 from muonkit.core.arrays import FloatArray
 from muonkit.detector.detector import DetectorArrays
 from muonkit.detector.field import Field, MapRZ, Uniform
+from muonkit.detector.index import module_index
 from muonkit.detector.material import MaterialArrays, arrays, library
 from muonkit.detector.surfaces import SurfaceArrays
 from muonkit.detector.volumes import VolumeArrays
@@ -74,7 +75,8 @@ def detector(
 ) -> DetectorArrays:
     """A detector for the kernels in a wide envelope."""
     thick = nothing() if volumes is None else volumes
-    return DetectorArrays(field.arrays(), layers, thick, materials(*matter), np.array([1e4, -1e4, 1e4]))
+    alone = module_index(layers, np.full(len(layers.kind), -1))
+    return DetectorArrays(field.arrays(), layers, thick, materials(*matter), np.array([1e4, -1e4, 1e4]), alone)
 
 
 def uniform(Bx: float = 0.0, By: float = 0.0, Bz: float = 3.8) -> Field:

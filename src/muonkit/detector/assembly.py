@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from muonkit.core.arrays import FloatArray
-from muonkit.detector.description import Cylinder, Description, Disc, Layer, Plane, Slice, Volume
+from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.detector.description import Description, Slice, Volume
+from muonkit.detector.layers import Cylinder, Disc, Endcap, Layer, ModuleLayer, Plane
 from muonkit.detector.material import Material
+from muonkit.detector.modules import Modules, pieces
 from muonkit.detector.surfaces import CYLINDER, DISC, PLANE, SurfaceArrays
 from muonkit.detector.volumes import RHO, ROUND, VolumeArrays, Z
 
@@ -52,7 +54,7 @@ class Block:
 
 
 def places(layer: Layer) -> Iterator[Placement]:
-    """All surfaces of a layer, copy by copy; in a copy by side or by sector.
+    """All surfaces of a layer that is none of modules, copy by copy; in a copy by side or by sector.
     Raises TypeError or ValueError if the pattern of its name formats a sector or a side that is not there."""
     for copy in range(layer.copies):
         match layer:
@@ -91,6 +93,22 @@ def _planes(layer: Plane, copy: int) -> Iterator[Placement]:
         yield Placement(name, PLANE, center, axes, 0.0, (-width, width, *pick(layer.span, copy)), copy)
 
 
+def modules(layer: Layer) -> Iterator[Modules]:
+    """The modules of a layer, copy by copy; in a copy by side. None for a layer of other surfaces.
+    Raises TypeError or ValueError if the pattern of its name formats a sector or a side that is not there."""
+    if isinstance(layer, ModuleLayer):
+        both = isinstance(layer, Endcap) and layer.both_sides
+        sides = SIDES if both else {1: None}
+        yield from pieces(
+            layer,  # type: ignore[arg-type]
+            [
+                (copy, side, named(layer, copy, side=said))
+                for copy in range(layer.copies)
+                for side, said in sides.items()
+            ],
+        )
+
+
 def _turned(layer: Cylinder | Plane, sector: int) -> FloatArray:
     phi = np.radians(layer.phi0_deg) + 2 * np.pi * (sector - 1) / layer.sectors
     return np.array([[np.cos(phi), -np.sin(phi), 0], [np.sin(phi), np.cos(phi), 0], [0, 0, 1]])
@@ -113,25 +131,74 @@ def named(layer: Layer, copy: int, sector: int | None = None, side: str | None =
 
 def surface_arrays(
     description: Description, materials: Mapping[str, Material], order: Sequence[str]
-) -> tuple[SurfaceArrays, tuple[str, ...]]:
-    """All surfaces, one per row, and their names. `order`: the names of the detector's materials, by index.
+) -> tuple[SurfaceArrays, tuple[str, ...], IntArray]:
+    """All surfaces, one per row, their names, and the number (n,) of the layer of modules that each belongs to, -1 for
+    one that stands alone. `order`: the names of the detector's materials, by index.
     Raises KeyError or ValueError if a material is not among them."""
-    pairs = [(layer, place) for layer in description.layers for place in places(layer)]
-    n = len(pairs)
-    sensors = [_sensors(layer, place.copy) for layer, place in pairs]
-    arrays = SurfaceArrays(
-        kind=np.array([place.kind for _, place in pairs], dtype=np.int64),
-        center=np.array([place.center for _, place in pairs]).reshape(n, 3),
-        axes=np.array([place.axes for _, place in pairs]).reshape(n, 3, 3),
-        radius=np.array([place.radius for _, place in pairs], dtype=np.float64),
-        bounds=np.array([place.bounds for _, place in pairs], dtype=np.float64).reshape(n, 4),
-        material=np.array([order.index(layer.material or VACUUM) for layer, _ in pairs], dtype=np.int64),
-        thickness=np.array([_thickness(layer, place.copy, materials) for layer, place in pairs], dtype=np.float64),
-        n_measured=np.array([count for count, _, _ in sensors], dtype=np.int64),
-        projection=np.array([projection for _, projection, _ in sensors]).reshape(n, 2, 2),
-        sigma=np.array([sigma for _, _, sigma in sensors]).reshape(n, 2),
+    tables: list[SurfaceArrays] = []
+    names: list[str] = []
+    layer_of: list[int] = []
+    groups = 0
+    for layer in description.layers:
+        material = order.index(layer.material or VACUUM)
+        alone = list(places(layer))
+        if alone:
+            tables.append(_alone(layer, alone, material, materials))
+            names += [place.name for place in alone]
+            layer_of += [-1] * len(alone)
+        for piece in modules(layer):
+            tables.append(_together(layer, piece, material, materials))
+            names += piece.names
+            layer_of += [groups] * len(piece.names)
+            groups += 1
+    return _joined(tables), tuple(names), np.array(layer_of, dtype=np.int64)
+
+
+def _alone(layer: Layer, found: Sequence[Placement], material: int, materials: Mapping[str, Material]) -> SurfaceArrays:
+    sensors = [_sensors(layer, place.copy) for place in found]
+    return SurfaceArrays(
+        kind=np.array([place.kind for place in found]),
+        center=np.array([place.center for place in found]),
+        axes=np.array([place.axes for place in found]),
+        radius=np.array([place.radius for place in found]),
+        bounds=np.array([place.bounds for place in found]),
+        material=np.full(len(found), material),
+        thickness=np.array([_thickness(layer, place.copy, materials) for place in found]),
+        n_measured=np.array([count for count, _, _ in sensors]),
+        projection=np.array([projection for _, projection, _ in sensors]),
+        sigma=np.array([sigma for _, _, sigma in sensors]),
     )
-    return arrays, tuple(place.name for _, place in pairs)
+
+
+def _together(layer: Layer, found: Modules, material: int, materials: Mapping[str, Material]) -> SurfaceArrays:
+    n = len(found.names)
+    count, turned, sigma = _sensors(layer, found.copy)
+    _, plain, _ = _sensors(layer.model_copy(update={"stereo_mrad": (0.0,)}), found.copy)
+    return SurfaceArrays(
+        kind=np.full(n, found.kind),
+        center=found.center,
+        axes=found.axes,
+        radius=np.zeros(n),
+        bounds=found.bounds,
+        material=np.full(n, material),
+        thickness=_thickness(layer, found.copy, materials) / found.shared,
+        n_measured=np.full(n, count),
+        projection=np.where(found.stereo[:, None, None], turned, plain),
+        sigma=np.tile(sigma, (n, 1)),
+    )
+
+
+def _joined(tables: Sequence[SurfaceArrays]) -> SurfaceArrays:
+    """One table of many, of the types that kernels want."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "center": (3,), "axes": (3, 3), "bounds": (4,), "projection": (2, 2), "sigma": (2,)
+    }  # fmt: skip
+    columns: dict[str, Any] = {}
+    for name in SurfaceArrays._fields:
+        whole = name in ("kind", "material", "n_measured")
+        empty = np.zeros((0, *shapes.get(name, ())), np.int64 if whole else np.float64)
+        columns[name] = np.concatenate([empty, *(getattr(table, name) for table in tables)], dtype=empty.dtype)
+    return SurfaceArrays(**columns)
 
 
 def _thickness(layer: Layer, copy: int, materials: Mapping[str, Material]) -> float:

@@ -9,8 +9,9 @@ from itertools import combinations, product
 import numpy as np
 
 from muonkit.core.arrays import FloatArray
-from muonkit.detector.assembly import VACUUM, Block, Placement, blocks, places
+from muonkit.detector.assembly import VACUUM, Block, Placement, blocks, modules, places
 from muonkit.detector.description import Description, Envelope
+from muonkit.detector.modules import Modules, corners
 from muonkit.detector.surfaces import CYLINDER, DISC
 from muonkit.detector.volumes import ROUND
 
@@ -28,7 +29,8 @@ def faults(description: Description, materials: Collection[str]) -> list[str]:
 def _patterns(description: Description) -> Iterator[str]:
     for layer in description.layers:
         try:
-            next(places(layer))
+            next(places(layer), None)
+            next(modules(layer), None)
         except (TypeError, ValueError):
             yield f'layers "{layer.name}": name: has no {{sector}} or {{side}} to be written so; use {{n}}'
         if layer.material == VACUUM and layer.x0 is not None:
@@ -49,6 +51,7 @@ def _unknown(description: Description, materials: Collection[str]) -> Iterator[s
 
 def _twice(description: Description) -> Iterator[str]:
     surfaces = Counter(place.name for layer in description.layers for place in places(layer))
+    surfaces.update(name for layer in description.layers for piece in modules(layer) for name in piece.names)
     volumes = Counter(block.name for volume in description.volumes for block in blocks(volume))
     for key, names in (("layers", surfaces), ("volumes", volumes)):
         for name, count in names.items():
@@ -59,10 +62,11 @@ def _twice(description: Description) -> Iterator[str]:
 def _outside(description: Description) -> Iterator[str]:
     envelope = description.envelope
     for layer in description.layers:
-        for place in places(layer):
-            r, low, high = _reach(place)
+        reaches = [(place.name, _reach(place)) for place in places(layer)]
+        reaches += [(piece.name, _reach_of_all(piece)) for piece in modules(layer)]
+        for name, (r, low, high) in reaches:
             if not _within(r, low, high, envelope):
-                yield f'layers "{place.name}": reaches {_said(r, low, high)}, outside of the envelope ({_of(envelope)})'
+                yield f'layers "{name}": reaches {_said(r, low, high)}, outside of the envelope ({_of(envelope)})'
     for volume in description.volumes:
         for block in blocks(volume):
             r, (low, high) = _corner(block) if block.sides else block.rho[1], block.z
@@ -93,6 +97,12 @@ def _reach(place: Placement) -> tuple[float, float, float]:
         return place.bounds[1], z, z
     corners = _corners(place)
     return float(np.hypot(*corners[:, :2].T).max()), float(corners[:, 2].min()), float(corners[:, 2].max())
+
+
+def _reach_of_all(piece: Modules) -> tuple[float, float, float]:
+    """The same of the modules of a layer."""
+    corner = corners(np.full(len(piece.center), piece.kind), piece.center, piece.axes, piece.bounds).reshape(-1, 3)
+    return float(np.hypot(*corner[:, :2].T).max()), float(corner[:, 2].min()), float(corner[:, 2].max())
 
 
 def _corners(place: Placement) -> FloatArray:

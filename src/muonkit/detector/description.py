@@ -4,6 +4,7 @@
     [field]                                             see `field`
     [materials.NAME]                                    see `material`; those of the library need not be defined
     [[layers]]   shape = "cylinder" | "disc" | "plane"  thin surfaces, with material and with sensors, or without
+                 shape = "barrel" | "endcap"            many planes that overlap: the modules of a layer
     [[volumes]]  shape = "ring" | "polygon"             thick blocks in slices along rho or z
 
 Where a layer takes a number, it also takes a list. It then describes one surface per entry. With `sectors` the surface
@@ -12,9 +13,9 @@ number, the sector and the side of a surface. Lengths are in cm, unless the key 
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from muonkit.core import config
 from muonkit.core.config import Section
@@ -28,171 +29,13 @@ from muonkit.detector.bounds import (
     Count,
     Name,
     Number,
-    Pattern,
     Size,
     Span,
-    Thickness,
     Title,
-    Vector,
 )
 from muonkit.detector.field import FieldSection
+from muonkit.detector.layers import MANY, AnyLayer, Ranges
 from muonkit.detector.material import MaterialSection
-
-
-def _listed(value: Any) -> Any:
-    """One number stands for a list of one."""
-    return (value,) if isinstance(value, int | float) else value
-
-
-def _paired(value: Any) -> Any:
-    """One [low, high] stands for a list of one."""
-    one = isinstance(value, list | tuple) and value and all(isinstance(part, int | float) for part in value)
-    return (value,) if one else value
-
-
-MANY = Field(min_length=1, max_length=10_000)
-Ranges = Annotated[tuple[Span, ...], BeforeValidator(_paired), MANY]
-Numbers = Annotated[tuple[Coordinate, ...], BeforeValidator(_listed), MANY]
-Lengths = Annotated[tuple[Thickness, ...], BeforeValidator(_listed), MANY]
-Positive = Annotated[tuple[Size, ...], BeforeValidator(_listed), MANY]
-Resolution = Annotated[tuple[Positive, ...], BeforeValidator(_listed), Field(min_length=1, max_length=2)]
-
-
-class Layer(Section):
-    """What all layers have. Material: one of `thickness` [cm], `thickness_um`, `x0` [radiation lengths], at normal
-    incidence. Sensors: `resolution` [cm] or `resolution_um` of one or two local coordinates, turned by `stereo_mrad`.
-    Copies are counted from `first`."""
-
-    PER_COPY: ClassVar[tuple[str, ...]] = ("thickness", "thickness_um", "x0", "stereo_mrad")
-
-    name: Pattern
-    z0: Coordinate = 0.0
-    first: int = Field(1, ge=-10_000, le=1_000_000, strict=True)
-    material: Name | None = None
-    thickness: Lengths | None = None
-    thickness_um: Lengths | None = None
-    x0: Lengths | None = None
-    resolution: Resolution | None = None
-    resolution_um: Resolution | None = None
-    stereo_mrad: Numbers = (0.0,)
-
-    @model_validator(mode="after")
-    def _material_and_sensors_are_said_once(self) -> Self:
-        given = [key for key in ("thickness", "thickness_um", "x0") if getattr(self, key) is not None]
-        if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} say the same; give one of them")
-        if bool(given) != (self.material is not None):
-            raise ValueError("material and thickness (or x0) belong together; give both or none")
-        if self.resolution is not None and self.resolution_um is not None:
-            raise ValueError("resolution and resolution_um say the same; give one of them")
-        return self
-
-    @model_validator(mode="after")
-    def _lists_are_as_long_as_each_other(self) -> Self:
-        longest = self.copies
-        for key, length in self._lengths():
-            if length not in (1, longest):
-                raise ValueError(f"{key}: {length} values for {longest} copies; give one, or one per copy")
-        return self
-
-    @property
-    def copies(self) -> int:
-        """How many surfaces the lists describe, without sectors and sides."""
-        return max(length for _, length in self._lengths())
-
-    @property
-    def surfaces(self) -> int:
-        """How many surfaces the layer describes, with sectors and sides."""
-        return self.copies
-
-    def _lengths(self) -> list[tuple[str, int]]:
-        sensors = self.resolution or self.resolution_um or ()
-        plain = [(key, len(getattr(self, key))) for key in self.PER_COPY if getattr(self, key) is not None]
-        return [*plain, *(("resolution", len(values)) for values in sensors)]
-
-
-class Around(Section):
-    """Repeated `sectors` times around z, the first centred at `phi0_deg`. `only`: numbers, from 1, of the sectors that
-    are there."""
-
-    sectors: Count = 1
-    phi0_deg: Number = 0.0
-    only: tuple[Count, ...] = ()
-
-    @model_validator(mode="after")
-    def _only_names_sectors(self) -> Self:
-        wrong = [number for number in self.only if not 1 <= number <= self.sectors]
-        if wrong:
-            raise ValueError(f"only: there is no sector {wrong[0]}; give numbers from 1 to {self.sectors}")
-        return self
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """The sectors that are there, counted from 1."""
-        return self.only or tuple(range(1, self.sectors + 1))
-
-
-class Cylinder(Layer, Around):
-    """Around z; z is relative to z0. With sectors: each covers 2 pi / sectors. Local (R phi, z)."""
-
-    PER_COPY = (*Layer.PER_COPY, "radius", "z")
-
-    shape: Literal["cylinder"]
-    radius: Positive
-    z: Ranges
-
-    @property
-    def surfaces(self) -> int:
-        """How many surfaces the layer describes, with sectors."""
-        return self.copies * len(self.numbers)
-
-
-class Disc(Layer):
-    """Across z; z is relative to z0, r = [low, high]. Local (x, y)."""
-
-    PER_COPY = (*Layer.PER_COPY, "z", "r")
-
-    shape: Literal["disc"]
-    z: Numbers
-    r: Ranges
-    both_sides: bool = False
-
-    @property
-    def surfaces(self) -> int:
-        """How many surfaces the layer describes, with both sides."""
-        return self.copies * (2 if self.both_sides else 1)
-
-
-class Plane(Layer, Around):
-    """At `distance` along `normal` from (0, 0, z0); `u` is the first local direction, normal x u the second.
-
-    u spans -half_width ... half_width, the second direction `span`."""
-
-    PER_COPY = (*Layer.PER_COPY, "distance", "half_width", "span")
-
-    shape: Literal["plane"]
-    distance: Numbers
-    half_width: Positive
-    span: Ranges
-    normal: Vector = (1.0, 0.0, 0.0)
-    u: Vector = (0.0, 1.0, 0.0)
-
-    @property
-    def surfaces(self) -> int:
-        """How many surfaces the layer describes, with sectors."""
-        return self.copies * len(self.numbers)
-
-    @model_validator(mode="after")
-    def _frame_is_orthonormal(self) -> Self:
-        n, u = self.normal, self.u
-        products = (_dot(n, n) - 1, _dot(u, u) - 1, _dot(n, u))
-        if max(abs(product) for product in products) > 1e-9:
-            raise ValueError("normal and u must be unit vectors at a right angle")
-        return self
-
-
-def _dot(a: Vector, b: Vector) -> float:
-    return sum(x * y for x, y in zip(a, b, strict=True))
 
 
 class Slice(Section):
@@ -275,9 +118,6 @@ class Envelope(Section):
 
     r: Size
     z: Span
-
-
-AnyLayer = Annotated[Cylinder | Disc | Plane, Field(discriminator="shape")]
 
 
 class Description(Section):

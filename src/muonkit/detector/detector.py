@@ -1,6 +1,8 @@
 """A detector: surfaces, thick volumes, materials and a field, in an envelope at which transport stops."""
 
 from dataclasses import dataclass
+from dataclasses import field as column
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,12 +19,14 @@ from muonkit.detector.checks import faults
 from muonkit.detector.coverage import PlacedMap
 from muonkit.detector.description import Description
 from muonkit.detector.field import Field, FieldArrays, build_field
+from muonkit.detector.index import ModuleIndex, module_index
+from muonkit.detector.kernels.modules import candidates_of_all
 from muonkit.detector.material import Material, MaterialArrays, arrays, library
 from muonkit.detector.surfaces import SurfaceArrays
 from muonkit.detector.volumes import VolumeArrays, path_lengths
 
 SHIPPED = Path(__file__).parent / "descriptions"
-DETECTORS = ("belle2", "cms_like_tracker", "telescope")
+DETECTORS = ("belle2", "cms_like_layers", "cms_like_tracker", "telescope")
 
 
 class DetectorArrays(NamedTuple):
@@ -33,12 +37,15 @@ class DetectorArrays(NamedTuple):
     volumes: VolumeArrays
     materials: MaterialArrays
     envelope: FloatArray
+    modules: ModuleIndex
 
 
 @dataclass(frozen=True)
 class Detector:
     """`layers` names every surface, `blocks` every block of `volumes`; materials[0] is vacuum; envelope: (r_max, z_min,
-    z_max) [cm]; `distortions`: the changes since it was loaded; `maps`: the field maps of its description."""
+    z_max) [cm]; `distortions`: the changes since it was loaded; `maps`: the field maps of its description;
+    `layer_of`: which layer of modules every surface belongs to, -1 for none; empty if there are no modules;
+    `nominal`: the centres (n, 3) [cm] of the surfaces as they were described."""
 
     name: str
     title: str
@@ -51,11 +58,20 @@ class Detector:
     envelope: tuple[float, float, float]
     distortions: tuple[str, ...] = ()
     maps: tuple[PlacedMap, ...] = ()
+    layer_of: IntArray = column(default_factory=lambda: np.zeros(0, np.int64))
+    nominal: FloatArray = column(default_factory=lambda: np.zeros((0, 3)))
+
+    @cached_property
+    def modules(self) -> ModuleIndex:
+        """Where the modules are, as they stand now."""
+        alone = np.full(len(self.layers), -1, dtype=np.int64)
+        return module_index(self.surfaces, self.layer_of if len(self.layer_of) else alone)
 
     def arrays(self) -> DetectorArrays:
         """The detector as the kernels need it."""
         envelope = np.array(self.envelope, dtype=np.float64)
-        return DetectorArrays(self.field.arrays(), self.surfaces, self.volumes, arrays(self.materials), envelope)
+        materials = arrays(self.materials)
+        return DetectorArrays(self.field.arrays(), self.surfaces, self.volumes, materials, envelope, self.modules)
 
 
 def shipped() -> tuple[str, ...]:
@@ -90,7 +106,7 @@ def build(description: Description, path: Path) -> Detector:
     Raises InputError, with one line per fault, if names, materials, places or the field are faulty."""
     known = _known_materials(description, str(path))
     order = _used(description)
-    surfaces, layers = surface_arrays(description, known, order)
+    surfaces, layers, layer_of = surface_arrays(description, known, order)
     volumes, blocks = volume_arrays(description, order)
     try:
         field = build_field(description.field, path.parent)
@@ -107,6 +123,8 @@ def build(description: Description, path: Path) -> Detector:
         field=field,
         envelope=(description.envelope.r, *description.envelope.z),
         maps=tuple(coverage.maps_of(description.field, field)),
+        layer_of=layer_of,
+        nominal=surfaces.center,
     )
 
 
@@ -150,25 +168,42 @@ def directions(eta: FloatArray, phi: FloatArray | float = 0.0) -> FloatArray:
     return np.stack((np.cos(phi), np.sin(phi), np.sinh(eta)), axis=1) / np.cosh(eta)[:, None]
 
 
+class Meetings(NamedTuple):
+    """Straight lines from the origin that cross surfaces: numbers of line and surface (k,), point (k, 3) [cm]."""
+
+    line: IntArray
+    surface: IntArray
+    point: FloatArray
+
+
+def meetings(detector: Detector, lines: FloatArray) -> Meetings:
+    """Where straight lines from the origin along unit vectors `lines` (n, 3) cross surfaces within their bounds."""
+    alone = detector.modules.alone
+    end = lines * to_envelope(detector, lines)[:, None]
+    offsets, found = candidates_of_all(detector.modules, np.zeros_like(end), end, 1e-6)
+    number = np.arange(len(lines))
+    line = np.concatenate((np.repeat(number, len(alone)), np.repeat(number, np.diff(offsets))))
+    ids = np.concatenate((np.tile(alone, len(lines)), found))
+    along = lines[line]
+    path = geometry.intersect_line(detector.surfaces, ids, np.zeros_like(along), along)
+    met = np.isfinite(path)
+    point = np.where(met, path, 0.0)[:, None] * along
+    met &= geometry.inside(detector.surfaces, ids, geometry.to_local(detector.surfaces, ids, point))
+    return Meetings(line[met], ids[met], point[met])
+
+
 def crossed(detector: Detector, lines: FloatArray) -> BoolArray:
     """Which surfaces, (n, surfaces), are crossed within their bounds by straight lines from the origin along unit
     vectors `lines` (n, 3)."""
-    ids, points, along = _pairs(detector, lines)
-    path = geometry.intersect_line(detector.surfaces, ids, points, along)
-    met = np.isfinite(path)
-    local = geometry.to_local(detector.surfaces, ids, points + np.where(met, path, 0.0)[:, None] * along)
-    return (met & geometry.inside(detector.surfaces, ids, local)).reshape(len(lines), -1)
-
-
-def _pairs(detector: Detector, lines: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
-    n = len(detector.layers)
-    ids = np.tile(np.arange(n), len(lines))
-    return ids, np.zeros((len(ids), 3)), np.repeat(lines, n, axis=0)
+    crossed, met = np.zeros((len(lines), len(detector.layers)), np.bool_), meetings(detector, lines)
+    crossed[met.line, met.surface] = True
+    return crossed
 
 
 def measured(detector: Detector, lines: FloatArray) -> IntArray:
     """Number (n,) of surfaces with sensors that straight lines from the origin along `lines` (n, 3) cross."""
-    return np.sum(crossed(detector, lines) & (detector.surfaces.n_measured > 0), axis=1)
+    met = meetings(detector, lines)
+    return np.bincount(met.line[detector.surfaces.n_measured[met.surface] > 0], minlength=len(lines))
 
 
 def material_budget(detector: Detector, lines: FloatArray) -> dict[str, FloatArray]:
@@ -176,23 +211,24 @@ def material_budget(detector: Detector, lines: FloatArray) -> dict[str, FloatArr
     the same first part of the name."""
     X0 = np.array([material.X0 for material in detector.materials])
     budget: dict[str, FloatArray] = {}
-    for name, thickness in zip(detector.layers, _thin(detector, lines, X0).T, strict=True):
-        group = name.partition("/")[0]
-        budget[group] = budget.get(group, 0.0) + thickness
+    met, parts = meetings(detector, lines), [name.partition("/")[0] for name in detector.layers]
+    groups, number = list(dict.fromkeys(parts)), {part: i for i, part in enumerate(dict.fromkeys(parts))}
+    group = np.array([number[part] for part in parts], dtype=np.int64)[met.surface]
+    thin = np.zeros((len(groups), len(lines)))
+    np.add.at(thin, (group, met.line), _slant(detector, lines, met, X0))
+    budget |= dict(zip(groups, thin, strict=True))
     for i, name in enumerate(detector.blocks):
-        group = name.partition("/")[0]
-        budget[group] = budget.get(group, 0.0) + _thick(detector, lines, i) @ (1 / X0)
-    return {group: values for group, values in budget.items() if values.any()}
+        part = name.partition("/")[0]
+        budget[part] = budget.get(part, 0.0) + _thick(detector, lines, i) @ (1 / X0)
+    return {part: values for part, values in budget.items() if values.any()}
 
 
-def _thin(detector: Detector, lines: FloatArray, X0: FloatArray) -> FloatArray:
+def _slant(detector: Detector, lines: FloatArray, met: Meetings, X0: FloatArray) -> FloatArray:
+    """Radiation lengths (k,) of thin surfaces along the lines that meet them."""
     surfaces = detector.surfaces
-    ids, points, along = _pairs(detector, lines)
-    path = geometry.intersect_line(surfaces, ids, points, along)
-    there = points + np.where(np.isfinite(path), path, 0.0)[:, None] * along
-    cosine = np.abs(np.sum(geometry.normal(surfaces, ids, there) * along, axis=1))
-    slant = (surfaces.thickness / X0[surfaces.material])[ids] / np.where(cosine == 0, np.inf, cosine)
-    return np.where(crossed(detector, lines), slant.reshape(len(lines), -1), 0.0)
+    cosine = np.abs(np.sum(geometry.normal(surfaces, met.surface, met.point) * lines[met.line], axis=1))
+    thickness: FloatArray = surfaces.thickness[met.surface] / X0[surfaces.material[met.surface]]
+    return thickness / np.where(cosine == 0, np.inf, cosine)
 
 
 def _thick(detector: Detector, lines: FloatArray, block: int) -> FloatArray:

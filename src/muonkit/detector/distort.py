@@ -1,6 +1,7 @@
 """What goes wrong with a detector: surfaces that are not where they should be, another field, more or less material.
 Each has one knob. A knob returns a changed detector, and its inverse restores the arrays up to rounding.
 
+Surfaces move one by one, as ladders, as layers, or as all that a pattern fits, also in one half of the detector only.
 Misalignment, in the frame A (rows u, v, w) of a surface with centre c, for a translation t [cm] and a rotation R (a
 rotation vector [rad] along u, v, w):   c -> c + A^T t,  A -> R^T A.   In the global frame, about the origin:
 c -> R c + t,  A -> A R^T.   Both are undone by the rotation R^T with the translation -R^T t.
@@ -21,7 +22,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, Strict, model_validator
 from scipy.spatial.transform import Rotation
 
-from muonkit.core.arrays import BoolArray, FloatArray
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.config import Section, load
 from muonkit.core.errors import InputError
 from muonkit.core.limits import shown
@@ -30,6 +31,7 @@ from muonkit.detector.bounds import Coordinate, Name
 from muonkit.detector.detector import Detector
 from muonkit.detector.field import Correction, Scaled
 from muonkit.detector.fields.sections import Factors
+from muonkit.detector.moves import Moves, about_the_origin, as_bodies, bodies, in_own_frames
 
 Vector = tuple[float, float, float]
 Shift = tuple[Coordinate, Coordinate, Coordinate]
@@ -44,18 +46,21 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+Half = Literal["x+", "x-", "y+", "y-", "z+", "z-"]
 Patterns = Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(min_length=1, max_length=1000)]
 
 
 class Misalign(Section):
-    """Move (translation [cm]) and turn (rotation [rad]) the surfaces of `layers`, each in its own frame, or all as one
-    body about the origin (`frame = "global"`)."""
+    """Move (translation [cm]) and turn (rotation [rad]) the surfaces of `layers`, each in its own frame; each ladder or
+    ring as one body, in the frame of its first module and about the mean of its centres (`frame = "ladder"`); or all as
+    one body about the origin (`frame = "global"`). `half`: only those on this side of the detector."""
 
     kind: Literal["misalign"] = "misalign"
     layers: Patterns
+    half: Half | None = None
     translation: Shift = ZERO
     rotation: Turn = ZERO
-    frame: Literal["local", "global"] = "local"
+    frame: Literal["local", "ladder", "global"] = "local"
 
     def inverse(self) -> Self:
         """The knob that undoes this one."""
@@ -64,30 +69,29 @@ class Misalign(Section):
         return self.model_copy(update={"translation": tuple(back.tolist()), "rotation": rotation})
 
     def apply(self, detector: Detector) -> Detector:
-        """The detector with these surfaces moved. Raises InputError if a pattern fits no surface."""
-        surfaces = detector.surfaces
-        chosen = np.flatnonzero(_fitting(detector.layers, self.layers, "layers"))
-        center, axes = surfaces.center.copy(), surfaces.axes.copy()
-        turn, shift = Rotation.from_rotvec(self.rotation).as_matrix(), np.array(self.translation)
-        if self.frame == "local":
-            center[chosen] += np.einsum("nij,i->nj", axes[chosen], shift)
-            axes[chosen] = np.einsum("ki,nkj->nij", turn, axes[chosen])
+        """The detector with these surfaces moved. Raises InputError if a pattern fits no surface, or none in `half`."""
+        rows = _rows(detector, self.layers, self.half)
+        moves = Moves(rows, Rotation.from_rotvec(self.rotation).as_matrix(), np.array(self.translation))
+        if self.frame == "ladder":
+            body = np.unique(bodies(detector.layers, "ladder", rows), return_inverse=True)[1]
+            surfaces = as_bodies(detector.surfaces, moves, body)
         else:
-            center[chosen] = center[chosen] @ turn.T + shift
-            axes[chosen] = axes[chosen] @ turn.T
-        _still_inside(detector, surfaces.center, center)
-        return _changed(detector, self, surfaces=surfaces._replace(center=center, axes=axes))
+            surfaces = (in_own_frames if self.frame == "local" else about_the_origin)(detector.surfaces, moves)
+        _still_inside(detector, detector.surfaces.center, surfaces.center)
+        return _changed(detector, self, surfaces=surfaces)
 
 
 class Scatter(Section):
-    """Move and turn at random: Gaussians of these widths [cm], [rad]. `each`: surface by surface in its own frame, or
-    all that one pattern fits as one body about the origin. The numbers follow from seed and name alone."""
+    """Move and turn at random: Gaussians of these widths [cm], [rad]. `each`: surface by surface in its own frame;
+    ladder by ladder (or ring by ring) as in `Misalign`; layer by layer, or all that one pattern fits, as one body about
+    the origin. The numbers follow from seed and name alone."""
 
     kind: Literal["scatter"] = "scatter"
     layers: Patterns
+    half: Half | None = None
     translation: tuple[Width, Width, Width] = ZERO
     rotation: tuple[AngleWidth, AngleWidth, AngleWidth] = ZERO
-    each: Literal["surface", "pattern"] = "surface"
+    each: Literal["surface", "ladder", "layer", "pattern"] = "surface"
     seed: int = Field(1, ge=0, lt=2**63, strict=True)
     undo: bool = False
 
@@ -96,24 +100,37 @@ class Scatter(Section):
         return self.model_copy(update={"undo": not self.undo})
 
     def apply(self, detector: Detector) -> Detector:
-        """The detector with these surfaces moved. Raises InputError if a pattern fits no surface."""
-        moved = detector
-        steps = self.steps(detector)
-        for step in [one.inverse() for one in reversed(steps)] if self.undo else steps:
-            moved = step.apply(moved)
-        return _changed(detector, self, surfaces=moved.surfaces)
+        """The detector with these surfaces moved. Raises InputError if a pattern fits no surface, or none in `half`."""
+        rows = _rows(detector, self.layers, self.half)
+        if self.each == "pattern":
+            return _changed(detector, self, surfaces=self._by_pattern(detector).surfaces)
+        names, body = np.unique(bodies(detector.layers, self.each, rows), return_inverse=True)
+        drawn = np.array([self._numbers(str(name)) for name in names])
+        turn, shift = Rotation.from_rotvec(drawn[:, 3:]), drawn[:, :3]
+        if self.undo:
+            turn, shift = Rotation.from_rotvec(-drawn[:, 3:]), -turn.inv().apply(shift)
+        moves = Moves(rows, turn.as_matrix()[body], shift[body])
+        if self.each == "ladder":
+            surfaces = as_bodies(detector.surfaces, moves, body)
+        else:
+            surfaces = (in_own_frames if self.each == "surface" else about_the_origin)(detector.surfaces, moves)
+        _still_inside(detector, detector.surfaces.center, surfaces.center)
+        return _changed(detector, self, surfaces=surfaces)
 
-    def steps(self, detector: Detector) -> list[Misalign]:
-        """The misalignments drawn for this detector, one per surface or per pattern.
-        Raises InputError if a pattern fits no surface."""
-        fits = _fitting(detector.layers, self.layers, "layers")
-        names = [name for name, fit in zip(detector.layers, fits, strict=True) if fit]
-        frame: Literal["local", "global"] = "local" if self.each == "surface" else "global"
-        return [self._drawn(name, frame) for name in (names if self.each == "surface" else self.layers)]
+    def _by_pattern(self, detector: Detector) -> Detector:
+        steps = []
+        for pattern in self.layers:
+            numbers = self._numbers(pattern)
+            moved = {"translation": tuple(numbers[:3]), "rotation": tuple(numbers[3:])}
+            steps.append(Misalign(layers=(pattern,), half=self.half, frame="global", **moved))
+        return restored(detector, steps) if self.undo else distorted(detector, steps)
 
-    def _drawn(self, name: str, frame: Literal["local", "global"]) -> Misalign:
-        numbers = stream(self.seed, crc32(name.encode())).normal(size=6) * [*self.translation, *self.rotation]
-        return Misalign(layers=(name,), translation=tuple(numbers[:3]), rotation=tuple(numbers[3:]), frame=frame)
+    def _numbers(self, name: str) -> FloatArray:
+        numbers: FloatArray = stream(self.seed, crc32(name.encode())).normal(size=6) * [
+            *self.translation,
+            *self.rotation,
+        ]
+        return numbers
 
 
 class ScaleField(Section):
@@ -262,6 +279,18 @@ def add_material(
     return AddMaterial(layers=_listed(layers), factor=factor, x0=x0).apply(detector)
 
 
+def _rows(detector: Detector, patterns: tuple[str, ...], half: Half | None) -> IntArray:
+    """Numbers (m,) of the surfaces that fit, in one half of the detector as it was described.
+    Raises InputError if a pattern fits no surface, or none in the half."""
+    fits = _fitting(detector.layers, patterns, "layers")
+    if half is not None:
+        center = detector.nominal if len(detector.nominal) else detector.surfaces.center
+        fits &= center[:, "xyz".index(half[0])] * (1 if half[1] == "+" else -1) > 0
+        if not fits.any():
+            raise InputError(f"distort: half: none of {shown(', '.join(patterns))} is at {half}; leave it out")
+    return np.flatnonzero(fits)
+
+
 def _fitting(names: tuple[str, ...], patterns: tuple[str, ...], key: str) -> BoolArray:
     fits = np.zeros(len(names), dtype=np.bool_)
     for pattern in patterns:
@@ -273,8 +302,9 @@ def _fitting(names: tuple[str, ...], patterns: tuple[str, ...], key: str) -> Boo
 
 
 def _names(names: tuple[str, ...], pattern: str) -> str:
-    close = get_close_matches(pattern, names, n=1)
     known = ", ".join(dict.fromkeys(name.partition("/")[0] for name in names))
+    layers = dict.fromkeys(bodies(names, "layer"))  # to compare with every module would take long
+    close = get_close_matches(bodies((pattern,), "layer")[0], layers, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return f"{hint}names begin with {shown(known, 500)}" if names else "the detector has none"
 

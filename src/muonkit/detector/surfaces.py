@@ -1,12 +1,13 @@
-"""Planes, cylinders and discs: local frames and crossings with straight lines.
+"""Planes, cylinders and discs: local frames, crossings with straight lines, derivatives by displacements.
 
 A surface has a centre c and an orthonormal right-handed frame (u, v, w), the rows of `axes`. Local coordinates of x:
 
-    plane, disc   ((x - c).u, (x - c).v)                        w is the normal
+    plane, disc   ((x - c).u, (x - c).v)                        w is the normal; so for a trapezoid
     cylinder      (R phi, (x - c).w), phi = atan2(.v, .u)       w is the axis, the normal points outwards
 
 A disc differs from a plane only in its bounds, which are radii; its local coordinates stay Cartesian, so that no
-derivative is singular in its middle. Lengths cm. All functions work on rows: `ids[i]` is the surface of row i."""
+derivative is singular in its middle. A trapezoid is a plane that grows wider along v. Lengths cm. All functions work on
+rows: `ids[i]` is the surface of row i."""
 
 from typing import NamedTuple
 
@@ -14,17 +15,18 @@ import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 
-PLANE, CYLINDER, DISC = 0, 1, 2
-KINDS = ("plane", "cylinder", "disc")
+PLANE, CYLINDER, DISC, TRAPEZOID = 0, 1, 2, 3
+KINDS = ("plane", "cylinder", "disc", "trapezoid")
 
 
 class SurfaceArrays(NamedTuple):
     """One row per surface.
 
     kind, material, n_measured (n,); center (n, 3) [cm]; axes (n, 3, 3); radius (n,) of cylinders [cm], else 0; bounds
-    (n, 4) [cm]: (loc0_min, loc0_max, loc1_min, loc1_max), for discs (r_min, r_max, 0, 0); thickness (n,) [cm] of
-    `material` at normal incidence; n_measured: 0, 1 or 2 coordinates; projection (n, 2, 2): its rows are the measured
-    directions in (loc0, loc1); sigma (n, 2) [cm]: their resolutions. What is not measured is 0."""
+    (n, 4) [cm]: (loc0_min, loc0_max, loc1_min, loc1_max), for discs (r_min, r_max, 0, 0), for trapezoids (half width at
+    loc1 = 0, its growth per cm of loc1, loc1_min, loc1_max); thickness (n,) [cm] of `material` at normal incidence;
+    n_measured: 0, 1 or 2 coordinates; projection (n, 2, 2): its rows are the measured directions in (loc0, loc1); sigma
+    (n, 2) [cm]: their resolutions. What is not measured is 0."""
 
     kind: IntArray
     center: FloatArray
@@ -119,7 +121,7 @@ def roll_crossings(x: FloatArray, t: FloatArray, radius: FloatArray) -> tuple[Fl
 def inside(surfaces: SurfaceArrays, ids: IntArray, local: FloatArray, margin: float = 0.0) -> BoolArray:
     """Which local points (n, 2) [cm] lie within the bounds, (n,). `margin` [cm] widens the bounds; a negative one
     narrows them."""
-    bounds = surfaces.bounds[ids]
+    bounds = edges_at(surfaces, ids, local[:, 1])
     radial = surfaces.kind[ids] == DISC
     first = np.where(radial, np.hypot(local[:, 0], local[:, 1]), local[:, 0])
     second = np.where(radial, 0.0, local[:, 1])
@@ -130,6 +132,31 @@ def inside(surfaces: SurfaceArrays, ids: IntArray, local: FloatArray, margin: fl
         & (second >= bounds[:, 2] - allowed)
         & (second <= bounds[:, 3] + allowed)
     )
+
+
+def edges_at(surfaces: SurfaceArrays, ids: IntArray, loc1: FloatArray) -> FloatArray:
+    """Bounds (n, 4) [cm] as those of a rectangle that is as wide as the surface at loc1 (n,) [cm]."""
+    bounds = surfaces.bounds[ids]
+    half = bounds[:, 0] + bounds[:, 1] * loc1
+    tapered = np.column_stack((-half, half, bounds[:, 2:]))
+    return np.where((surfaces.kind[ids] == TRAPEZOID)[:, None], tapered, bounds)
+
+
+def by_displacement(surfaces: SurfaceArrays, ids: IntArray, local: FloatArray, directions: FloatArray) -> FloatArray:
+    """Derivatives (n, 2, 6) of the point where a track crosses a plane, in the frame of the plane, by displacements of
+    the plane: translation along u, v, w [cm/cm] and rotation around them [cm/rad], as `distort.Misalign` makes them.
+
+    local (n, 2) [cm]: the point; directions (n, 3): of the track, global. For what measures along P, multiply by P.
+    Not for cylinders. Karimaki et al., CMS CR-2003/022, eq. 4."""
+    t = np.einsum("nij,nj->ni", surfaces.axes[ids], directions)
+    slope, zero, one = t[:, :2] / t[:, 2:], np.zeros(len(local)), np.ones(len(local))
+    u, v = local.T
+    # a displaced plane: c -> c + A^T (shift + turn x point), and its axes turn along
+    in_plane = np.stack((np.column_stack((-one, zero)), np.column_stack((zero, -one))), axis=2)
+    about_w = np.column_stack((v, -u))[:, :, None]
+    height = np.column_stack((one, v, -u))[:, None, :]  # of the plane at the point: by w, by turns around u and v
+    by_height = slope[:, :, None] * height
+    return np.concatenate((in_plane, by_height, about_w), axis=2)
 
 
 def _curved(surfaces: SurfaceArrays, ids: IntArray) -> BoolArray:

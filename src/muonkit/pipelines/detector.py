@@ -23,6 +23,7 @@ from muonkit.detector.detector import (
     shipped,
 )
 from muonkit.detector.maxwell import WRONG, departure
+from muonkit.detector.moves import bodies
 from muonkit.report import detector as pictures
 
 ETA = np.linspace(-3, 3, 241)
@@ -44,6 +45,21 @@ class PartCounts:
     surfaces: int = 0
     sensors: int = 0
     blocks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleCounts:
+    """A layer of modules: their number, that of its ladders or rings, and from where to where it reaches [cm]."""
+
+    modules: int
+    bodies: int
+    r: tuple[float, float]
+    z: tuple[float, float]
+
+    def line(self, name: str) -> str:
+        """One line for a person."""
+        (r_min, r_max), (z_min, z_max) = self.r, self.z
+        return f"{name:24}{self.modules:9}{self.bodies:15}{r_min:8.1f} to {r_max:5.1f}{z_min:9.1f} to {z_max:6.1f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +116,7 @@ class DetectorResult(Result):
     blocks: int
     materials: tuple[str, ...]
     parts: Mapping[str, PartCounts]
+    modules: Mapping[str, ModuleCounts]
     budget: MaterialBudget
     maps: tuple[FieldMap, ...] = ()
     faults: tuple[str, ...] = ()
@@ -129,12 +146,17 @@ class DetectorResult(Result):
             "",
             f"{'part':24}{'surfaces':>9}{'sensors':>9}{'blocks':>9}",
             *(f"{name:24}{n.surfaces:9}{n.sensors:9}{n.blocks:9}" for name, n in self.parts.items()),
+            *self._modules(),
             "",
             f"{'eta':>6}{'sensors crossed':>18}{'x/X0':>9}",
         ]
         rows = zip(budget.eta, budget.sensors_crossed, budget.x_over_X0, strict=True)
         lines += [f"{eta:6.1f}{sensors:18}{total:9.3f}" for eta, sensors, total in rows]
         return "\n".join([*lines, *self.figures])
+
+    def _modules(self) -> list[str]:
+        head = f"{'layer':24}{'modules':>9}{'ladders, rings':>15}{'r [cm]':>17}{'z [cm]':>19}"
+        return ["", head, *(layer.line(name) for name, layer in self.modules.items())] if self.modules else []
 
     def to_json(self) -> dict[str, Any]:
         return plain_fields(self) | {"text": str(self)}
@@ -179,6 +201,7 @@ def describe(detector: Detector) -> DetectorResult:
         blocks=len(detector.blocks),
         materials=tuple(material.name for material in detector.materials),
         parts=_parts(detector),
+        modules=_modules(detector),
         budget=_budget(detector, SHOWN),
         maps=tuple(_map(placed, detector.envelope) for placed in detector.maps),
         faults=tuple(coverage.faults(detector.maps, detector.field, detector.envelope)),
@@ -207,6 +230,9 @@ def draw(detector: Detector, out: Path, inputs: tuple[Path, ...] = ()) -> list[P
         "xy": pictures.transverse(detector, pictures.barrel(detector)),
         "material": pictures.material_budget(ETA, budget, detector.title),
     }
+    across = pictures.endcap(detector)
+    if across is not None:
+        figures = {"xy-endcap": pictures.transverse(detector, across)} | figures
     paths = [out / f"{begin}-{name}.png" for name in figures]
     check_outputs(paths, inputs)
     for path, figure in zip(paths, figures.values(), strict=True):
@@ -222,6 +248,18 @@ def _parts(detector: Detector) -> dict[str, PartCounts]:
     blocks = Counter(_part(name) for name in detector.blocks)
     names = dict.fromkeys([*surfaces, *blocks])
     return {name: PartCounts(surfaces[name], sensors[name], blocks[name]) for name in names}
+
+
+def _modules(detector: Detector) -> dict[str, ModuleCounts]:
+    rows = np.flatnonzero(detector.modules.layer_of >= 0)
+    layers, first, count = np.unique(detector.modules.layer_of[rows], return_index=True, return_counts=True)
+    names, ladders = (bodies(detector.layers, level, rows) for level in ("layer", "ladder"))
+    inside = Counter(name for name, _ in set(zip(names, ladders, strict=True)))
+    shells = np.round(detector.modules.shell, 6).tolist()
+    return {
+        names[i]: ModuleCounts(int(n), inside[names[i]], (shells[g][0], shells[g][1]), (shells[g][2], shells[g][3]))
+        for g, i, n in zip(layers.tolist(), first.tolist(), count.tolist(), strict=True)
+    }
 
 
 def _part(name: str) -> str:

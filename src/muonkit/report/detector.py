@@ -12,6 +12,7 @@ from matplotlib.path import Path
 from muonkit.core.arrays import FloatArray
 from muonkit.detector.coverage import cylindrical
 from muonkit.detector.detector import Detector
+from muonkit.detector.modules import corners
 from muonkit.detector.surfaces import CYLINDER, DISC, PLANE
 from muonkit.detector.volumes import RHO, ROUND, edges_of, materials_of
 from muonkit.report.style import BLUE, GREY, INK, ORANGE, WIDTH, blank, head, styled
@@ -81,6 +82,7 @@ def transverse(detector: Detector, z: float) -> Figure:
     spans = [span(detector, i) for i in range(len(detector.layers))]
     chosen = [i for i, (low, high) in enumerate(spans) if low <= z <= high]
     _draw(axes, [_in_xy(detector, i) for i in chosen], detector.surfaces.n_measured[chosen] > 0)
+    _draw_petals(axes, detector, z)
     axes.set_xlim(-r_max, r_max)
     axes.set_ylim(-r_max, r_max)
     axes.set_xlabel("x [cm]")
@@ -88,6 +90,25 @@ def transverse(detector: Detector, z: float) -> Figure:
     head(axes, detector.title, f"across the beam, z = {z:.3g} cm")
     legend(axes, detector)
     return figure
+
+
+def _draw_petals(axes: Axes, detector: Detector, z: float) -> None:
+    """Outlines of the modules across the beam that belong to layers at z [cm]."""
+    index, surfaces = detector.modules, detector.surfaces
+    here = index.radial & (index.shell[:, 2] <= z) & (index.shell[:, 3] >= z)
+    chosen = np.flatnonzero((index.layer_of >= 0) & np.append(here, False)[index.layer_of])
+    shape = surfaces.center[chosen], surfaces.axes[chosen], surfaces.bounds[chosen]
+    closed = corners(surfaces.kind[chosen], *shape)[:, [0, 1, 2, 3, 0], :2]
+    axes.add_collection(LineCollection(list(closed), colors=BLUE, linewidths=0.6, zorder=3))
+
+
+def endcap(detector: Detector) -> float | None:
+    """The z [cm] of the layer across the beam that has most modules; None if there is none."""
+    index = detector.modules
+    if not index.radial.any():
+        return None
+    count = np.bincount(index.layer_of[index.layer_of >= 0], minlength=len(index.radial)) * index.radial
+    return float(index.shell[np.argmax(count), 2:].mean())
 
 
 @styled

@@ -52,7 +52,8 @@ def once(
     """One pass."""
     hit_arrays = HitArrays(hits.offsets, hits.surface, hits.value, hits.variance, mask)
     looking = plan.scene._replace(plan=plan.scene.plan._replace(gradient=False))
-    met, count = find_routes(start.surface, start.parameters, hit_arrays, looking, plan.margin)
+    earlier = _route(len(hits), before)
+    met, count = find_routes(start.surface, start.parameters, hit_arrays, looking, plan.margin, earlier)
     stops = np.full((len(hits), max(int(count.max(initial=1)), 1)), -1)
     stops[np.arange(stops.shape[1]) < count[:, None]] = met
     route = Route(stops, count, _reference(stops, start, before))
@@ -72,6 +73,13 @@ def once(
         out.stop_parameters,
         out.stop_covariance if plan.keep else None,
     )
+
+
+def _route(n: int, before: FittedTracks | None) -> Route:
+    """The smoothed tracks of the pass before, of no stops where there are none."""
+    if before is None:
+        return Route(np.full((n, 1), -1), np.zeros(n, np.int64), np.full((n, 1, 5), np.nan))
+    return Route(before.route, np.where(usable(before), before.count, 0), before.stop_parameters)
 
 
 def _above(limit: float, fitted: FittedTracks) -> BoolArray:

@@ -1,4 +1,5 @@
-"""A start for the fit from three measured points: a helix in the field at the middle one.
+"""A start for the fit from three measured points: a helix in the field at the middle one. A point is a hit with two
+coordinates, or two hits on modules of one layer whose strips cross.
 
 In the plane normal to B, with angles counted around B, the circle through the points P1, P2, P3 has the signed
 curvature
@@ -21,36 +22,37 @@ from muonkit.tracking.checks import check_hits
 
 MOST_TURN = 0.5  # rad between chords
 WEAKEST = 2e-3  # GeV: a field that changes the momentum by less between the hits bends as little as matter scatters
+LEAST_STEREO = 0.01  # sine of the angle between strips that cross
 STIFFEST = 1e-6  # 1/GeV: least |q/p| of a start; three points can lie on a straight line
 
 
 def seed(hits: Hits, detector: Detector, momentum: float = 10.0) -> BoundStates:
-    """A state on the first hit's surface of every track, from its first, middle and last hit with two coordinates.
+    """A state on the surface of the first point of every track, from its first, middle and last point.
 
-    Hits behind the point where a track has turned far are not used. A track with fewer than three such hits gets NaN,
-    so that the fit reports it as failed. Where the field is too weak to bend a track, q/p is that of a positive
+    Points behind the place where a track has turned far are not used. A track with fewer than three points gets NaN, so
+    that the fit reports it as failed. Where the field is too weak to bend a track, q/p is that of a positive
     particle of `momentum` [GeV]: the fit keeps it, and matter scatters by it. Raises InputError for hits that are no
     measurements and for a momentum that is not above 0."""
     check_hits(hits, detector)
     if not 0 < momentum < np.inf:
         raise InputError(f"seed: momentum: must be above 0 [GeV] (found {momentum})")
-    rows = np.flatnonzero(detector.surfaces.n_measured[hits.surface] == 2)
-    track, places = hits.track[rows], _places(hits, detector, rows)
+    rows, local = _points(hits, detector)
+    track, places = hits.track[rows], to_global(detector.surfaces, hits.surface[rows], local)
     begin, count = _straight(track, places, detector.field.value(places), len(hits))
     enough = count >= 3
     picked = np.where(enough[:, None], np.stack((begin, begin + count // 2, begin + count - 1), axis=1), 0)
     if not enough.any():
         return BoundStates(np.zeros(len(hits), dtype=np.int64), np.full((len(hits), 5), np.nan))
-    points, first = places[picked], rows[picked[:, 0]]
+    points, first = places[picked], picked[:, 0]
     B = detector.field.value(points[:, 1])
     with np.errstate(invalid="ignore", divide="ignore"):  # a track with too few hits has one point three times
         direction, qop = _helix(points, B)
     phi, theta = np.arctan2(direction[:, 1], direction[:, 0]), np.arccos(np.clip(direction[:, 2], -1, 1))
     qop = np.where(_kick(points, B) < WEAKEST, 1 / momentum, qop)
     qop = np.where(np.abs(qop) < STIFFEST, np.copysign(STIFFEST, qop), qop)
-    parameters = np.column_stack((_local(hits, detector, first), phi, theta, qop))
+    parameters = np.column_stack((local[first], phi, theta, qop))
     parameters[~enough] = np.nan
-    return BoundStates(hits.surface[first], parameters)
+    return BoundStates(hits.surface[rows[first]], parameters)
 
 
 def _straight(track: IntArray, places: FloatArray, B: FloatArray, n: int) -> tuple[IntArray, IntArray]:
@@ -82,16 +84,36 @@ def _across(vectors: FloatArray, B: FloatArray) -> FloatArray:
     return vectors - along[:, None] * B
 
 
-def _local(hits: Hits, detector: Detector, rows: IntArray) -> FloatArray:
-    """Local coordinates of hits whose two measured directions may be turned."""
+def _points(hits: Hits, detector: Detector) -> tuple[IntArray, FloatArray]:
+    """Rows (k,) of the hits that are points, and their local coordinates (k, 2) [cm]."""
+    rows = np.flatnonzero(detector.surfaces.n_measured[hits.surface] == 2)
     projection = detector.surfaces.projection[hits.surface[rows]]
-    local: FloatArray = np.linalg.solve(projection, hits.value[rows][..., None])[..., 0].astype(np.float64)
-    return local
+    local = np.linalg.solve(projection, hits.value[rows][..., None])[..., 0].astype(np.float64)
+    pairs, crossing = _pairs(hits, detector)
+    order = np.argsort(np.concatenate((rows, pairs)), kind="stable")
+    return np.concatenate((rows, pairs))[order], np.concatenate((local, crossing))[order]
 
 
-def _places(hits: Hits, detector: Detector, rows: IntArray) -> FloatArray:
-    """Global points (k, 3)."""
-    return to_global(detector.surfaces, hits.surface[rows], _local(hits, detector, rows))
+def _pairs(hits: Hits, detector: Detector) -> tuple[IntArray, FloatArray]:
+    """Rows (m,) of hits that measure one coordinate, while the next hit measures another in the same layer of modules;
+    where both strips cross, on the surface of the first, (m, 2) [cm].
+
+    Between both surfaces the track is taken to run straight away from the origin."""
+    S, layer = detector.surfaces, detector.modules.layer_of[hits.surface]
+    one = (S.n_measured[hits.surface] == 1) & (layer >= 0)
+    pair = np.flatnonzero(one[:-1] & one[1:] & (layer[:-1] == layer[1:]) & (np.diff(hits.track) == 0))
+    i, j = hits.surface[pair], hits.surface[pair + 1]
+    along, normal = S.center[i], S.axes[j, 2]
+    # x -> x - t (x - c).n / (t.n) carries a point along t onto the plane with normal n through c
+    carry = np.eye(3) - along[:, :, None] * normal[:, None] / np.sum(along * normal, axis=1)[:, None, None]
+    onto = np.einsum("nab,nbc->nac", S.axes[j, :2], carry)
+    of_next = np.einsum("na,nab->nb", S.projection[j, 0], onto)
+    matrix = np.stack((S.projection[i, 0], np.einsum("nb,nab->na", of_next, S.axes[i, :2])), axis=1)
+    value = np.stack((hits.value[pair, 0], hits.value[pair + 1, 0]), axis=1)
+    value[:, 1] -= np.einsum("nb,nb->n", of_next, S.center[i] - S.center[j])
+    cross = np.abs(np.linalg.det(matrix)) > LEAST_STEREO
+    local = np.linalg.solve(matrix[cross], value[cross][..., None])[..., 0].astype(np.float64)
+    return pair[cross], local
 
 
 def _helix(points: FloatArray, B: FloatArray) -> tuple[FloatArray, FloatArray]:

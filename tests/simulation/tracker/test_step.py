@@ -101,12 +101,12 @@ def test_charge_flip_is_the_mirror_image():
 
 
 def test_every_crossing_lies_on_its_surface():
-    detector = load_detector("cms_like_tracker")
+    detector = load_detector("cms_like_layers")
     truth, _ = simulate_tracks(detector, Gun(pt=(0.5, 20), eta=(-2.5, 2.5), spread=(0.01, 0.01, 5)), 300, 1)
     assert np.abs(distance(detector.surfaces, truth.surface, truth.position)).max() < 1e-9
 
 
-@pytest.mark.parametrize("name", ["telescope", "cms_like_tracker", "belle2"])
+@pytest.mark.parametrize("name", ["telescope", "cms_like_layers", "belle2"])
 def test_straight_tracks_cross_the_surfaces_that_lines_cross(name):
     detector = replace(load_detector(name), field=Uniform((0, 0, 0)))
     eta, phi = np.random.default_rng(2).uniform((-2.4, -np.pi), (2.4, np.pi), (300, 2)).T

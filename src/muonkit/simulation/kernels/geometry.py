@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 from muonkit.core.compiled import inlined, leaf
 from muonkit.detector.kernels import places
-from muonkit.detector.surfaces import CYLINDER, DISC
+from muonkit.detector.surfaces import CYLINDER, DISC, TRAPEZOID
 from muonkit.detector.volumes import RHO
 from muonkit.simulation.kernels.indices import (
     ENVELOPE_R,
     ENVELOPE_Z_MAX,
     ENVELOPE_Z_MIN,
+    GROWTH,
+    HALF_WIDTH,
     LOC0_MAX,
     LOC0_MIN,
     LOC1_MAX,
@@ -87,12 +89,27 @@ def within(S, surface, y):
     """Whether a point of a surface is in its bounds."""
     bounds = S.bounds
     a, b = along(S, surface, U_AXIS, y), along(S, surface, V_AXIS, y)
+    if S.kind[surface] == TRAPEZOID:
+        wide = bounds[surface, HALF_WIDTH] + bounds[surface, GROWTH] * b
+        return abs(a) <= wide and bounds[surface, LOC1_MIN] <= b <= bounds[surface, LOC1_MAX]
     if S.kind[surface] == DISC:
         return bounds[surface, R_MIN] <= math.sqrt(a * a + b * b) <= bounds[surface, R_MAX]
     if S.kind[surface] == CYLINDER:
         a, b = S.radius[surface] * math.atan2(b, a), along(S, surface, NORMAL, y)
     in_first = bounds[surface, LOC0_MIN] <= a <= bounds[surface, LOC0_MAX]
     return in_first and bounds[surface, LOC1_MIN] <= b <= bounds[surface, LOC1_MAX]
+
+
+@leaf
+def near(S, surface, y, margin):
+    """Whether a point of a plane or trapezoid is at most `margin` [cm] out of its bounds."""
+    bounds = S.bounds
+    a, b = along(S, surface, U_AXIS, y), along(S, surface, V_AXIS, y)
+    if not bounds[surface, LOC1_MIN] - margin <= b <= bounds[surface, LOC1_MAX] + margin:
+        return False
+    if S.kind[surface] == TRAPEZOID:
+        return abs(a) <= bounds[surface, HALF_WIDTH] + bounds[surface, GROWTH] * b + margin
+    return bounds[surface, LOC0_MIN] - margin <= a <= bounds[surface, LOC0_MAX] + margin
 
 
 @inlined

@@ -84,6 +84,8 @@ def _measured(true: FloatArray, sigma: FloatArray, u: FloatArray, readout: Reado
 def efficiencies(detector: Detector, readout: Readout) -> FloatArray:
     """Efficiency (n,) of every surface. Raises InputError, see `digitise`."""
     table = readout.layer_efficiency
+    if not table:
+        return np.full(len(detector.layers), readout.efficiency)
     faults = [
         f"layer_efficiency: {name}: must lie in [0, 1] (found {e:g})" for name, e in table.items() if not 0 <= e <= 1
     ]

@@ -26,6 +26,7 @@ from muonkit.transport.checks import check_free
 
 LOSS = {"none": matter.NO_LOSS, "mean": matter.MEAN, "gaussian": matter.GAUSSIAN, "landau": matter.LANDAU}
 SCATTERING = {"none": matter.NO_SCATTERING, "gaussian": matter.CORE, "tails": matter.TAILS}
+MOST_MET = 4096  # surfaces that one track meets, however many there are
 SPIN_HALF = ("mu", "p")
 MESSAGE = {
     LEFT: "left the detector",
@@ -80,7 +81,7 @@ def follow(
     world = kernel.World(detector.arrays(), nuclei(detector.materials), particle, physics.rules())
     columns = start.charge, start.position, start.momentum
     charge, position, momentum = (np.ascontiguousarray(one, dtype=np.float64) for one in columns)
-    most = 2 * len(detector.layers) + 16
+    most = 2 * min(len(detector.layers), MOST_MET) + 16
     out = kernel.follow_all(world, charge, position, momentum, key_of(seed), first, most)
     pdg_id = known.pdg_id * charge.astype(np.int64)
     where, along, qop = (np.ascontiguousarray(part) for part in np.split(out.state, (TX, STATE_QOP), axis=1))

@@ -107,6 +107,8 @@ def filter_track(track, row, scene, work, out):
                 out.status[row] = travel.STOPPED
                 return stop
             status = travel.travel(track, i, 1.0, transport, work.transport)
+            if status == travel.LOOPING and transport.det.modules.radial.size > 0:
+                return stop  # it turns back before a module; hits that are not met are counted
             if status != travel.OK:
                 out.status[row] = status
                 return stop

@@ -1,4 +1,8 @@
-"""Which surfaces a track meets, in order: a look along the track in steps so short that a parabola is enough."""
+"""Which surfaces a track meets, in order: a look along the track in steps so short that a parabola is enough.
+
+Modules are looked for where the index of their layer has them. Those with a hit are met in any case. Whether one
+without a hit is met depends on fractions of a millimetre, so the look goes from stop to stop of the smoothed track,
+where there is one."""
 
 import math
 from typing import NamedTuple
@@ -8,7 +12,8 @@ import numpy as np
 from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import compiled, inlined, leaf
 from muonkit.core.indices import TX, TY, TZ, X, Y, Z
-from muonkit.detector.surfaces import CYLINDER, DISC
+from muonkit.detector.kernels import modules
+from muonkit.detector.surfaces import CYLINDER, DISC, TRAPEZOID
 from muonkit.detector.volumes import NOWHERE
 from muonkit.transport.kernels import faces, frames, step, travel
 from muonkit.transport.kernels.batch import finite
@@ -17,17 +22,23 @@ from muonkit.transport.kernels.tuples import TURNED, empty_track, workspace
 
 LONGEST = 30.0  # cm
 TURN = 0.1  # rad in one look: the parabola is then right to TURN^2/6 of the step
+NEAR = 1e-3  # cm: a look goes so far beyond a stop of the track before, and finds modules so far beside its chord
+WANTED = 10.0  # cm: how far out of its bounds a module with a hit may be met
+MOST_STOPS = 4096  # of one track, however many surfaces there are
 
 
 class Search(NamedTuple):
-    """Of one track: by which margin [cm] surfaces are larger; for every surface, whether it is wanted, for it has a
-    hit, whether it has been seen; surfaces found in one look, and the path [cm] to them."""
+    """Of one track: by which margin [cm] surfaces are larger; for every surface, the last track that has a hit on it
+    (wanted), and the last one that has met it (seen); surfaces found in one look, and the path [cm] to them; modules
+    near a look; end (3,) of it."""
 
     margin: float
     wanted: AnyArray
     seen: AnyArray
     found: AnyArray
     path: AnyArray
+    nearby: modules.Nearby
+    end: AnyArray
 
 
 @inlined
@@ -39,6 +50,8 @@ def within(S, i, y, k, d, margin):
     axes, bounds = S.axes[i], S.bounds[i]
     l0 = d0 * axes[FIRST, 0] + d1 * axes[FIRST, 1] + d2 * axes[FIRST, 2]
     l1 = d0 * axes[SECOND, 0] + d1 * axes[SECOND, 1] + d2 * axes[SECOND, 2]
+    if S.kind[i] == TRAPEZOID:
+        return abs(l0) <= bounds[0] + bounds[1] * l1 + margin and bounds[2] - margin <= l1 <= bounds[3] + margin
     if S.kind[i] == DISC:
         rho = math.sqrt(l0 * l0 + l1 * l1)
         return bounds[0] - margin <= rho <= bounds[1] + margin
@@ -49,42 +62,108 @@ def within(S, i, y, k, d, margin):
 
 
 @inlined
-def look(S, y, k, h, search):
-    """Surfaces crossed within the next h [cm], by path: fills `found` and `path`; returns how many."""
-    count = 0
-    for i in range(S.kind.size):
-        if search.seen[i]:
+def put(i, d, row, count, search):
+    """Put surface i among those found, in the order of their paths; returns how many there are."""
+    j = count
+    while j > 0 and search.path[j - 1] > d:
+        search.found[j], search.path[j] = search.found[j - 1], search.path[j - 1]
+        j -= 1
+    search.found[j], search.path[j] = i, d
+    search.seen[i] = row
+    return count + 1
+
+
+@inlined
+def look(det, y, k, h, row, search):
+    """Surfaces that stand alone crossed within the next h [cm], by path: fills `found` and `path`; returns how many."""
+    S, count = det.surfaces, 0
+    for i in det.modules.alone:
+        if search.seen[i] == row:
             continue
         d = frames.reach(S, i, y, k, 1.0)
-        if d > h or not (search.wanted[i] or within(S, i, y, k, d, search.margin)):
+        if d > h or not (search.wanted[i] == row or within(S, i, y, k, d, search.margin)):
             continue
-        j = count
-        while j > 0 and search.path[j - 1] > d:
-            search.found[j], search.path[j] = search.found[j - 1], search.path[j - 1]
-            j -= 1
-        search.found[j], search.path[j] = i, d
-        count += 1
+        count = put(i, d, row, count, search)
+    return count
+
+
+@inlined
+def look_at_hits(det, y, k, h, hits, row, count, search):
+    """The same for modules with a hit."""
+    for hit in range(hits.offsets[row], hits.offsets[row + 1]):
+        i = hits.surface[hit]
+        if det.modules.layer_of[i] >= 0 and search.seen[i] != row:
+            d = frames.reach(det.surfaces, i, y, k, 1.0)
+            if d <= h and within(det.surfaces, i, y, k, d, WANTED):
+                count = put(i, d, row, count, search)
     return count
 
 
 @leaf
-def follow(track, scene, search, stops, work):
+def look_around(det, y, k, h, row, count, search):
+    """The same for modules without a hit, in their bounds."""
+    S, index, end = det.surfaces, det.modules, search.end
+    for c in range(3):
+        end[c] = y[X + c] + h * (y[TX + c] + 0.5 * h * k[c])
+    pad = 0.2 * h * h * math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2]) + NEAR
+    for g in range(index.radial.size):
+        if modules.gap(index, g, y) > h + pad:
+            continue
+        for j in range(modules.candidates(index, g, y, end, pad, search.nearby)):
+            i = search.nearby.ids[j]
+            if search.seen[i] == row or search.wanted[i] == row:
+                continue
+            d = frames.reach(S, i, y, k, 1.0)
+            if d <= h and within(S, i, y, k, d, 0.0):
+                count = put(i, d, row, count, search)
+    return count
+
+
+@inlined
+def next_anchor(S, y, k, row, at, before):
+    """The next stop of the track before that lies ahead, and the path [cm] to it; the number of stops and infinity if
+    there is none."""
+    while at < before.length[row]:
+        d = frames.reach(S, before.surface[row, at], y, k, 1.0)
+        if d < math.inf and not math.isnan(before.reference[row, at, 0]):
+            return at, d
+        at += 1
+    return at, math.inf
+
+
+@leaf
+def follow(track, row, scene, hits, before, search, stops, work):
     """Fill `stops` with the surfaces of one track after the one it starts on; returns their number. A surface is met
-    at most once, so `stops` needs no more places than there are surfaces."""
-    count, y, S, k = 0, track.y, scene.det.surfaces, work.k
+    at most once."""
+    count, y, det, k, at = 0, track.y, scene.det, work.k, 1
+    together = det.modules.radial.size > 0
     for _ in range(scene.plan.max_steps):
-        material = faces.volume_at(scene.det.volumes, y, 10 * scene.plan.boundary, NOWHERE).material
+        material = faces.volume_at(det.volumes, y, 10 * scene.plan.boundary, NOWHERE).material
         if not travel.slopes(y, 0.0, scene, material, work):
             return count
         turn = math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
-        h = min(LONGEST, TURN / max(turn, 1e-300))
-        for j in range(look(S, y, k, h, search)):
+        h, anchor = min(LONGEST, TURN / max(turn, 1e-300)), math.inf
+        if together:
+            at, anchor = next_anchor(det.surfaces, y, k, row, at, before)
+            h = min(h, anchor + NEAR)
+        met = look(det, y, k, h, row, search)
+        if together:
+            met = look_at_hits(det, y, k, h, hits, row, met, search)
+            met = look_around(det, y, k, h, row, met, search)
+        for j in range(met):
+            if count == stops.size:
+                return count
             stops[count] = search.found[j]
-            search.seen[search.found[j]] = True
             count += 1
-        if step.try_step(y, h, 0.0, scene, material, work.stages) < 0:
-            return count
-        step.move(y, h, work.stages)
+        if anchor + NEAR <= h:
+            turned = track.at[TURNED]
+            travel.begin_bound(track, det.surfaces, before.surface[row, at], before.reference[row, at], work)
+            track.at[TURNED] = turned
+            at += 1
+        else:
+            if step.try_step(y, h, 0.0, scene, material, work.stages) < 0:
+                return count
+            step.move(y, h, work.stages)
         track.at[TURNED] += h * turn
         if travel.ended(track, scene) != travel.OK:
             return count
@@ -92,32 +171,32 @@ def follow(track, scene, search, stops, work):
 
 
 @compiled
-def find_routes(start, bound, hits, scene, margin):
+def find_routes(start, bound, hits, scene, margin, before):
     """Surfaces that every track meets, one after the other (k,), and their number (n,), for tracks that start on
-    surface start (n,), their first stop. A start that is not finite meets none.
+    surface start (n,), their first stop. A start that is not finite meets none. `before`: the Route of these tracks in
+    an earlier pass, of no stops if there was none; its reference is the smoothed track.
 
     Surfaces with a hit of the track count even where the track crosses them out of bounds; the route ends at the last.
     The plan of the scene needs no gradient of the field."""
     S = scene.det.surfaces
     size = S.kind.size
-    work, track = workspace(), empty_track()
-    wanted, seen = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
-    search = Search(margin, wanted, seen, np.zeros(size, np.int64), np.zeros(size))
-    stops, count, end = np.zeros(size, np.int64), np.zeros(len(start), np.int64), 0
+    work, track, most = workspace(), empty_track(), min(size, MOST_STOPS)
+    wanted, seen = np.full(size, -1), np.full(size, -1)
+    nearby = modules.new_nearby(size)
+    search = Search(margin, wanted, seen, np.zeros(size, np.int64), np.zeros(size), nearby, np.zeros(3))
+    stops, count, end = np.zeros(most, np.int64), np.zeros(len(start), np.int64), 0
     for row in range(len(start)):
         if not finite(bound[row]):
             continue
-        if stops.size - end < size:
-            stops = np.concatenate((stops, np.zeros(stops.size + size, np.int64)))
-        wanted[:] = False
-        seen[:] = False
+        if stops.size - end < most:
+            stops = np.concatenate((stops, np.zeros(stops.size + most, np.int64)))
         for hit in range(hits.offsets[row], hits.offsets[row + 1]):
-            wanted[hits.surface[hit]] = True
-        seen[start[row]] = True
+            wanted[hits.surface[hit]] = row
+        seen[start[row]] = row
         stops[end] = start[row]
         travel.begin_bound(track, S, start[row], bound[row], work)
-        total = 1 + follow(track, scene, search, stops[end + 1 : end + size], work)
-        while total > 0 and not wanted[stops[end + total - 1]]:
+        total = 1 + follow(track, row, scene, hits, before, search, stops[end + 1 : end + most], work)
+        while total > 0 and wanted[stops[end + total - 1]] != row:
             total -= 1
         count[row] = total
         end += total

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from muonkit.core.compiled import compiled, leaf
-from muonkit.simulation.kernels.geometry import distance, room, slope, stride, within
+from muonkit.detector.kernels import modules
+from muonkit.simulation.kernels.geometry import distance, near, room, slope, stride, within
 from muonkit.simulation.kernels.indices import TX, TY, TZ, X
 from muonkit.simulation.tracker.kernels import motion
 from muonkit.simulation.tracker.kernels.indices import (
@@ -27,13 +28,15 @@ FIRST_STEP, LONGEST = 1.0, 30.0  # cm
 INSIDE = 1e-6  # cm: where a region is looked up behind a wall; every step into it is longer
 ARRIVED = 1e-10  # cm
 TRIES = 100
+ROUGHLY = 0.1  # cm: how far outside of its bounds a module is foreseen to be met, and is not looked at
 
 
 class Scratch(NamedTuple):
     """Of one thread. new, probe (6,): states ahead; side (n,): on which side of every surface the track is; free (n,):
-    path at which it could first be reached; near, met (n,): surfaces met out of bounds in a step, and where; memo: the
-    next step, the path at which the region could first be left, what is left of a leg, its whole length, where on it a
-    knock is due; region: block, slice and material."""
+    path at which it could first be reached; near, met (n,): surfaces met out of bounds in a step, and where; nearby:
+    modules that may be met in a step; clear (g,): as free, for layers of modules; memo: the next step, the path at
+    which the region could first be left, what is left of a leg, its whole length, where on it a knock is due; region:
+    block, slice and material."""
 
     new: npt.NDArray[np.float64]
     probe: npt.NDArray[np.float64]
@@ -41,29 +44,40 @@ class Scratch(NamedTuple):
     free: npt.NDArray[np.float64]
     near: npt.NDArray[np.int64]
     met: npt.NDArray[np.float64]
+    nearby: modules.Nearby
+    clear: npt.NDArray[np.float64]
     memo: npt.NDArray[np.float64]
     region: npt.NDArray[np.int64]
     work: motion.Work
 
 
 @compiled
-def new_scratch(n):
-    """For n surfaces."""
+def new_scratch(n, layers):
+    """For n surfaces, and layers of modules."""
     new, probe, memo = np.zeros(motion.MOVING), np.zeros(motion.MOVING), np.zeros(MEMO_SIZE)
     side, free, met = np.zeros(n), np.zeros(n), np.zeros(n)
     near, region = np.zeros(n, np.int64), np.zeros(REGION_SIZE, np.int64)
-    return Scratch(new, probe, side, free, near, met, memo, region, motion.new_work())
+    nearby, clear = modules.new_nearby(n), np.zeros(layers)
+    return Scratch(new, probe, side, free, near, met, nearby, clear, memo, region, motion.new_work())
 
 
 @leaf
-def take_sides(S, y, scratch):
-    """On which side of every surface a track begins; on a surface it has already crossed it."""
-    for i in range(S.kind.size):
-        g = distance(S, i, y)
-        scratch.free[i] = y[PATH] + abs(g)
-        if abs(g) < 10 * ARRIVED:
-            g = slope(S, i, y)
-        scratch.side[i] = 1.0 if g > 0 else -1.0
+def take_sides(S, index, y, scratch):
+    """On which side of every surface a track begins. The sides of modules are looked up in every step."""
+    for i in index.alone:
+        scratch.free[i] = y[PATH] + abs(distance(S, i, y))
+        scratch.side[i] = side_of(S, i, y)
+    for g in range(index.radial.size):
+        scratch.clear[g] = y[PATH]
+
+
+@leaf
+def side_of(S, surface, y):
+    """On which side of a surface a track is; on the surface, it has already crossed it."""
+    g = distance(S, surface, y)
+    if abs(g) < 10 * ARRIVED:
+        g = slope(S, surface, y)
+    return 1.0 if g > 0 else -1.0
 
 
 @leaf
@@ -189,19 +203,19 @@ def try_step(V, bend, y, h, tolerance, scratch):
 
 
 @leaf
-def meet(S, bend, y, h, scratch):
+def meet(S, index, bend, y, h, scratch):
     """The first surface within its bounds on the step to scratch.new, and the path to it; -1 and h if there is none.
 
     A step that ends beyond a surface and its way back is cut between both: the path is then negative."""
     first, where, n, end = -1, h, 0, y[PATH] + h
-    for i in range(S.kind.size):
+    for i in index.alone:
         if scratch.free[i] > end:
             continue
         g = distance(S, i, scratch.new)
         if g * scratch.side[i] > 0:
             cut = touch(S, i, bend, y, h, scratch) if abs(g) < h else h
             if cut < h:
-                hurry(scratch, 2 * (h - cut))
+                hurry(index, scratch, 2 * (h - cut))
                 return -1, -cut
             scratch.free[i] = end + abs(g)
             continue
@@ -212,19 +226,75 @@ def meet(S, bend, y, h, scratch):
             n += 1
         elif d <= where:
             first, where = i, d
+    for g in range(index.radial.size):
+        if scratch.clear[g] > end:
+            continue
+        scratch.clear[g] = end + modules.gap(index, g, scratch.new)
+        first, where = meet_module(S, index, g, bend, y, h, first, where, scratch)
+        if where < 0:
+            hurry(index, scratch, 2 * (h + where))
+            return first, where
     for j in range(n):
         if scratch.met[j] <= where:
             scratch.side[scratch.near[j]] *= -1
     if where < h:
-        hurry(scratch, 2 * (h - where))
+        hurry(index, scratch, 2 * (h - where))
     return first, where
 
 
 @leaf
-def hurry(scratch, path):
+def meet_module(S, index, g, bend, y, h, first, where, scratch):
+    """The same for the modules of layer g, of which those near the step are looked at: `first` and `where` are what is
+    met before them."""
+    new, found = scratch.new, scratch.nearby.ids
+    for k in range(modules.candidates(index, g, y, new, deviation(y, h, new), scratch.nearby)):
+        i = found[k]
+        scratch.side[i] = side_of(S, i, y)
+        distant = distance(S, i, new)
+        if distant * scratch.side[i] > 0:
+            cut = touch(S, i, bend, y, h, scratch) if abs(distant) < h else h
+            if cut < h:
+                return -1, -cut
+            continue
+        foresee(S, i, y, h, scratch)
+        if not near(S, i, scratch.probe, ROUGHLY):
+            continue
+        d = arrive(S, i, bend, y, h, scratch)
+        if d <= where and within(S, i, scratch.probe):
+            first, where = i, d
+    return first, where
+
+
+@leaf
+def deviation(y, h, new):
+    """More than the distance [cm] of a step from its chord: h/8 times the angle turned is that of an arc."""
+    turn = math.sqrt((new[TX] - y[TX]) ** 2 + (new[TY] - y[TY]) ** 2 + (new[TZ] - y[TZ]) ** 2)
+    return 0.2 * h * turn + INSIDE
+
+
+@leaf
+def foresee(S, surface, y, h, scratch):
+    """scratch.probe is where a surface between y and scratch.new is met, on the cubic through both ends."""
+    new, probe = scratch.new, scratch.probe
+    before, behind = distance(S, surface, y), distance(S, surface, new)
+    share = before / (before - behind) if before != behind else 0.0
+    d = share * h
+    if before * scratch.side[surface] > 0:
+        d = cubic_root(before, slope(S, surface, y), behind, slope(S, surface, new), h)
+    s = d / h
+    for c in range(3):
+        chord = new[X + c] - y[X + c]
+        a, b = h * y[TX + c] - chord, chord - h * new[TX + c]
+        probe[X + c] = y[X + c] + s * (chord + (1 - s) * (a * (1 - s) + b * s))
+
+
+@leaf
+def hurry(index, scratch, path):
     """Surfaces are to be looked at sooner: a part of the step that freed them is not gone."""
-    for i in range(scratch.free.size):
+    for i in index.alone:
         scratch.free[i] -= path
+    for g in range(index.radial.size):
+        scratch.clear[g] -= path
 
 
 @leaf
@@ -243,14 +313,14 @@ def commit(y, h, new):
 @leaf
 def go_on(detector, bend, y, tolerance, scratch):
     """One step, at most memo[TODO] long, to the first thing that happens: what, and which surface."""
-    S, V = detector.surfaces, detector.volumes
+    S, index, V = detector.surfaces, detector.modules, detector.volumes
     h = careful(V, y, min(scratch.memo[TODO], min(scratch.memo[STEP], LONGEST)), scratch)
     h, what = try_step(V, bend, y, h, tolerance, scratch)
-    found, d = meet(S, bend, y, h, scratch)
+    found, d = meet(S, index, bend, y, h, scratch)
     while d < 0:
         h, what = -d, NOTHING
         motion.advance(bend, y, h, scratch.new, scratch.work)
-        found, d = meet(S, bend, y, h, scratch)
+        found, d = meet(S, index, bend, y, h, scratch)
     if found >= 0:
         motion.advance(bend, y, d, scratch.new, scratch.work)
         what = SURFACE

@@ -196,7 +196,7 @@ def write(record, n, surface, y, charge):
 def follow(world, charge, y, dice, scratch, record):
     """One track to its end: its status, and the number of crossings that are written in the record."""
     detector, particle, rules, memo, n = world.detector, world.particle, world.rules, scratch.memo, 0
-    events.take_sides(detector.surfaces, y, scratch)
+    events.take_sides(detector.surfaces, detector.modules, y, scratch)
     enter(world, y, scratch)
     memo[STEP] = events.FIRST_STEP
     for _ in range(rules.max_steps):
@@ -248,7 +248,10 @@ def follow_all(
 ) -> CrossedSurfaces:
     """Tracks first ... first + n - 1 of a key, each with at most `most` crossings."""
     n = len(charge)
-    scratch, dice = events.new_scratch(world.detector.surfaces.kind.size), philox.new_dice()
+    scratch, dice = (
+        events.new_scratch(world.detector.surfaces.kind.size, world.detector.modules.radial.size),
+        philox.new_dice(),
+    )
     offsets, status, y = np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(SIZE)
     surface, state = np.zeros(most, np.int64), np.zeros((most, STATE_SIZE))
     for i in range(n):
