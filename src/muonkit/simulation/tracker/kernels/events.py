@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from muonkit.core.compiled import compiled, leaf
-from muonkit.simulation.kernels.geometry import distance, room, slope, stride, within
+from muonkit.simulation.kernels.geometry import FAR, distance, room, slope, stride, within
 from muonkit.simulation.kernels.indices import TX, TY, TZ, X
 from muonkit.simulation.tracker.kernels import motion
 from muonkit.simulation.tracker.kernels.indices import (
@@ -193,7 +193,7 @@ def meet(S, bend, y, h, scratch):
     """The first surface within its bounds on the step to scratch.new, and the path to it; -1 and h if there is none.
 
     A step that ends beyond a surface and its way back is cut between both: the path is then negative."""
-    first, where, n, end = -1, h, 0, y[PATH] + h
+    n, end = 0, y[PATH] + h
     for i in range(S.kind.size):
         if scratch.free[i] > end:
             continue
@@ -206,17 +206,37 @@ def meet(S, bend, y, h, scratch):
             scratch.free[i] = end + abs(g)
             continue
         scratch.free[i] = y[PATH]
-        d = arrive(S, i, bend, y, h, scratch)
-        if not within(S, i, scratch.probe):
-            scratch.near[n], scratch.met[n] = i, d
-            n += 1
-        elif d <= where:
-            first, where = i, d
-    for j in range(n):
-        if scratch.met[j] <= where:
-            scratch.side[scratch.near[j]] *= -1
+        before = abs(distance(S, i, y))
+        scratch.near[n], scratch.met[n] = i, h * before / max(before + abs(g), 1e-300)
+        n += 1
+    first, where = nearest(S, bend, y, h, n, scratch)
     if where < h:
         hurry(scratch, 2 * (h - where))
+    return first, where
+
+
+@leaf
+def nearest(S, bend, y, h, n, scratch):
+    """The first of the n surfaces scratch.near that is met within its bounds, and the path to it; those that the track
+    passes out of bounds before are then behind it. The likely first, by scratch.met, are tried first. What is farther
+    away than the nearest found is not tried."""
+    near, met, first, where = scratch.near, scratch.met, -1, h
+    for j in range(n):
+        for other in range(j + 1, n):
+            if met[other] < met[j]:
+                near[j], near[other], met[j], met[other] = near[other], near[j], met[other], met[j]
+        i = near[j]
+        met[j] = FAR
+        if abs(distance(S, i, y)) > where + ARRIVED:
+            continue
+        d = arrive(S, i, bend, y, h, scratch)
+        if not within(S, i, scratch.probe):
+            met[j] = d
+        elif d < where or (d == where and i > first):
+            first, where = i, d
+    for j in range(n):
+        if met[j] <= where:
+            scratch.side[near[j]] *= -1
     return first, where
 
 
