@@ -42,7 +42,13 @@ class Spectrum(NamedTuple):
 
     def softer(self, v: float) -> "Spectrum":
         """The part below v."""
-        return self._replace(high=np.clip(self.high, self.low, np.maximum(v, self.low)))
+        return self._replace(high=np.clip(v, self.low, self.high))
+
+    def density(self, v: FloatArray) -> FloatArray:
+        """v dsigma/dv [cm2/g] at v (n, m); 0 out of range."""
+        low, high = self.low[:, None], self.high[:, None]
+        known = self.shape(np.clip(v, low, high))
+        return np.where((v >= low) & (v <= high), np.reshape(self.scale, (-1, 1)) * np.maximum(known, 0), 0.0)
 
 
 def loss(material: Material, E: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -192,3 +198,6 @@ def nuclear(Z: float, A: float, E: FloatArray) -> Spectrum:  # noqa: ARG001 - th
     low, high = 0.2 / E, 1 - MUON_MASS / E
     scale = AVOGADRO * FINE_STRUCTURE / (2 * np.pi) * 1e-30
     return Spectrum(np.minimum(low, high), high, scale, integrand)
+
+
+SPECTRA = (photons, electron_pairs, nuclear)
