@@ -34,6 +34,14 @@ MESSAGE = {
     OUT_OF_MAP: "left the map of the magnetic field",
     STEP_LIMIT: "needed more steps, or met more surfaces, than allowed",
 }
+ENDINGS = {
+    LEFT: "left",
+    STOPPED: "stopped",
+    LOOPING: "looping",
+    OUT_OF_MAP: "out_of_map",
+    STEP_LIMIT: "step_limit",
+}
+"""The same as words of tables, see `data.truth`."""
 
 
 class Physics(Section):

@@ -1,0 +1,116 @@
+"""Configuration -> a sample of tracks: hits and, apart, truth; a killed run goes on where it stopped."""
+
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from muonkit.core.arrays import AnyArray, IntArray
+from muonkit.core.config import load, read_text
+from muonkit.core.files import check_outputs
+from muonkit.core.provenance import state_of
+from muonkit.core.result import Result
+from muonkit.data.truth import ENDS
+from muonkit.io.track_samples import (
+    About,
+    TrackFiles,
+    hit_columns,
+    track_files,
+    truth_columns,
+    write_hits,
+    write_truth,
+)
+from muonkit.pipelines.pieces import detector_of
+from muonkit.run.checkpoint import remembered, unfinished
+from muonkit.run.runner import Runner
+from muonkit.simulation.tracker.config import SimulateTracks
+from muonkit.simulation.tracker.simulate import TrackJob, simulate_piece, true_detector
+
+Columns = dict[str, AnyArray]
+Events = tuple[int, int]  # number of the first, and how many
+COUNTED = 3 + len(ENDS)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSampleResult(Result):
+    """The files of a sample; how many events, tracks, hits, tracks without hits; how the tracks ended."""
+
+    files: TrackFiles
+    events: int
+    tracks: int
+    hits: int
+    without_hits: int
+    ends: dict[str, int]
+
+    def report(self) -> str:
+        """One line, and one on tracks that are not whole."""
+        line = f"{self.files.hits}: {self.tracks} tracks of {self.events} events, {self.hits} hits"
+        early = ", ".join(f"{number} {word}" for word, number in self.ends.items() if word != "left" and number)
+        lost = f"{self.without_hits} tracks without hits" if self.without_hits else ""
+        told = "; ".join(part for part in (lost, f"ended before they left the detector: {early}" if early else "") if part)
+        return f"{line}\n{told}" if told else line
+
+    def to_json(self) -> dict[str, Any]:
+        """Files, numbers, and the text."""
+        numbers = {name: getattr(self, name) for name in ("events", "tracks", "hits", "without_hits", "ends")}
+        return {"files": [str(file) for file in self.files], **numbers, "text": str(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class TrackTables:
+    """The tables of a piece, columns by name, words as numbers: hits (k), truth (n)."""
+
+    hits: Columns
+    truth: Columns
+
+
+def simulate_track_sample(config_path: Path, out: Path, runner: Runner) -> TrackSampleResult:
+    """Write both parts of the sample `out` (see `io.track_samples`).
+
+    Raises InputError for a configuration, a detector or a distortion that cannot be used."""
+    config, files = load(config_path, SimulateTracks), track_files(out)
+    chosen = detector_of(config.detector.name, config_path.parent)
+    check_outputs(files, (config_path, *chosen.files))
+    job = TrackJob(config, chosen.place, state_of(read_text(config_path), chosen.files))
+    about, names = made_by(job), true_detector(job).layers
+    origin = f"s{job.state[:15]}"
+    counts = np.zeros(COUNTED, np.int64)
+    with unfinished(files.hits, job.state) as parts:
+        run = remembered(runner.map(f"simulate {out.name}"), parts, "piece", TrackTables)
+        with write_hits(files.hits, names, about, origin) as hits, write_truth(files.truth, about, origin) as truth:
+            for tables in run(partial(run_piece, job), pieces(config)):
+                hits(tables.hits)
+                truth(tables.truth)
+                counts += counted(tables)
+    tracks, found, without, *ends = counts.tolist()
+    return TrackSampleResult(files, config.generate.number, tracks, found, without, dict(zip(ENDS, ends, strict=True)))
+
+
+def pieces(config: SimulateTracks) -> list[Events]:
+    """The events of every piece."""
+    size, events = config.generate.chunk_size, config.generate.number
+    return [(first, min(size, events - first)) for first in range(0, events, size)]
+
+
+def run_piece(job: TrackJob, events: Events) -> TrackTables:
+    """The tables of some events; module-level, so that it can travel to another process."""
+    made = simulate_piece(job, *events)
+    return TrackTables(hit_columns(made.hits), truth_columns(made.truth))
+
+
+def counted(tables: TrackTables) -> IntArray:
+    """Tracks, hits, tracks without hits, and tracks by their end."""
+    tracks, hits = len(tables.truth["event"]), len(tables.hits["event"])
+    seen = np.unique(np.column_stack((tables.hits["event"], tables.hits["track"])), axis=0)
+    return np.array([tracks, hits, tracks - len(seen), *np.bincount(tables.truth["end"], minlength=len(ENDS))])
+
+
+def made_by(job: TrackJob) -> About:
+    """How the sample is made."""
+    detector, choice = true_detector(job), job.config.generate
+    checksums = detector.checksum, detector.distorted_checksum
+    made = choice.engine, choice.seed, version("muonkit"), job.config.model_dump(mode="json")
+    return About(detector.name, *checksums, *made)

@@ -1,0 +1,66 @@
+"""The verb behind `muonkit simulate tracks`: a piece of a sample, from what begins to hits and truth."""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from muonkit.core.arrays import IntArray
+from muonkit.core.particles import SPECIES
+from muonkit.data.hits import TrackHits
+from muonkit.data.truth import ENDS, GUN, PARENTS, TrackTruth
+from muonkit.detector.detector import Detector, load_detector
+from muonkit.detector.distort import distorted
+from muonkit.simulation.tracker import step
+from muonkit.simulation.tracker.config import SimulateTracks
+from muonkit.simulation.tracker.digitise import digitise
+from muonkit.simulation.tracker.primaries import Primaries, primaries
+
+END = {status: ENDS.index(word) for status, word in step.ENDINGS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TrackJob:
+    """A configuration, the detector's name or path, and a digest of all that both depend on: it alone is compared."""
+
+    config: SimulateTracks = field(compare=False)
+    detector: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedTracks:
+    """Hits of the tracks that have some, and the truth of all."""
+
+    hits: TrackHits
+    truth: TrackTruth
+
+
+@lru_cache(maxsize=1)
+def true_detector(job: TrackJob) -> Detector:
+    """The detector that the particles meet, with its distortions. Raises InputError if it cannot be made."""
+    return distorted(load_detector(job.detector), job.config.distort)
+
+
+def simulate_piece(job: TrackJob, first: int, n: int) -> SimulatedTracks:
+    """Events `first` ... `first` + n - 1. Raises InputError, see `true_detector`, `primaries`, `follow`, `digitise`."""
+    config, detector = job.config, true_detector(job)
+    seed = config.generate.seed
+    begin = primaries(config, first, n)
+    number = first * begin.per_event
+    truth = step.follow(detector, begin.states, begin.species, seed, config.physics, number)
+    hits, _ = digitise(truth, detector, seed, config.readout, number)
+    event, track = np.divmod(number + np.arange(len(truth)), begin.per_event)
+    end = np.vectorize(END.__getitem__, otypes=[np.int64])(truth.status)
+    return SimulatedTracks(TrackHits(event, track, hits), _truth(config, begin, event, track, end))
+
+
+def _truth(config: SimulateTracks, begin: Primaries, event: IntArray, track: IntArray, end: IntArray) -> TrackTruth:
+    choice = config.generate
+    parent = PARENTS.index(choice.particle if choice.pairs else GUN)
+    kinds = (np.full(len(event), number) for number in (parent, SPECIES.index(begin.species)))
+    states = begin.states
+    masses = np.repeat(begin.parent_mass, begin.per_event)
+    return TrackTruth(
+        event, track, *kinds, states.charge.astype(np.int64), states.position, states.momentum, masses, end
+    )
