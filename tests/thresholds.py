@@ -46,3 +46,5 @@ OUTLIERS_FOUND = 0.95  # tracks from 2 GeV whose outliers of 20 sigma and more, 
 OUTLIERS_WRONG = 0.01  # tracks that are called good with a good hit left out
 Z_LINE = 1.0  # 1e-5 of the mass: the goal; built-in line against PYTHIA's
 RADIATION = 1.0  # the same, built-in radiation against PYTHIA's with alpha(0)
+HIT_WIDTH = 0.025  # of pulls of 13 000 hits: 4 standard deviations
+J_PSI_LINE = 1e-4  # GeV: half of the parents lie within 5e-5

@@ -1,11 +1,12 @@
 """Hits and truth of tracks from the files of `io.track_samples`: checked, and in pieces of whole tracks.
 
-    file = open_hits(path, detector.sensors)
-    for piece in file.pieces:
-        found = read_hits(file, piece)          # TrackHits: event, track, hits
-    truth = read_truth(open_truth(path, file))  # never in a fit"""
+file = open_hits(path, detector.sensors)
+for piece in file.pieces:
+    found = read_hits(file, piece)          # TrackHits: event, track, hits
+truth = read_truth(open_truth(path, file))  # never in a fit
+row = rows_of(truth, found.event, found.track)"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,8 +38,8 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HitsFile:
-    """An open table of hits on sensors; pieces of whole tracks; how it was made; notes, a line each, on what is taken on
-    trust."""
+    """An open table of hits on sensors; pieces of whole tracks; how it was made; notes, a line each, on what is taken
+    on trust."""
 
     path: Path
     name: str
@@ -60,8 +61,8 @@ class TruthFile:
 
 
 def open_hits(path: Path, sensors: Sensors, size: int = ROWS) -> HitsFile:
-    """A table of hits, in pieces of about `size` rows. Raises InputError, one line per fault, if it cannot be read, lacks
-    a column, was made with another description of the detector, or is not sorted by event and track."""
+    """A table of hits, in pieces of about `size` rows. Raises InputError, one line per fault, if it cannot be read,
+    lacks a column, was made with another description of the detector, or is not sorted by event and track."""
     name = str(path)
     _require_file(path, name)
     with parquet.opened(path, name) as file, reading(name, parquet.KIND):
@@ -88,10 +89,9 @@ def _missing(name: str, found: list[str], needed: tuple[str, ...]) -> Iterator[s
 
 def _other_detector(name: str, about: About | None, sensors: Sensors) -> Iterator[str]:
     if about is not None and sensors.checksum and about.checksum != sensors.checksum:
-        yield (
-            f"{name}: was made with the detector '{shown(about.detector)}' (checksum {shown(about.checksum[:12])}), but "
-            f"the one given is '{sensors.detector}' ({sensors.checksum[:12]}). Give the same description."
-        )
+        made = f"'{shown(about.detector)}' (checksum {shown(about.checksum[:12])})"
+        given = f"'{sensors.detector}' ({sensors.checksum[:12]})"
+        yield f"{name}: was made with the detector {made}, but the one given is {given}. Give the same description."
 
 
 def _keys(file: Any, name: str) -> Iterator[tuple[int, IntArray]]:
@@ -127,85 +127,108 @@ def _pieces(groups: Iterable[tuple[int, IntArray]], size: int) -> Iterator[Rows]
         yield Rows(begin, stop)
 
 
+@dataclass(frozen=True, slots=True)
+class RawHits:
+    """Rows (k,) as they are in the file: event, track; surface, UNKNOWN for other names, the first of which is
+    `stranger`; value and sigma (k, 2) [cm]; how many coordinates the surface measures."""
+
+    event: IntArray
+    track: IntArray
+    surface: IntArray
+    stranger: str
+    value: FloatArray
+    sigma: FloatArray
+    measured: IntArray
+
+
+class Fault(NamedTuple):
+    """Which rows (k,), what is wrong with them, the way out."""
+
+    rows: BoolArray
+    what: str
+    way_out: str
+
+
 def read_hits(file: HitsFile, rows: Rows) -> TrackHits:
-    """The hits of the tracks of a piece. Raises InputError, one line per kind of fault with its number and first row:
-    unknown modules, coordinates or errors that are no numbers, a second coordinate where none is measured, the same hit
-    twice."""
-    with parquet.opened(file.path, file.name) as opened, reading(file.name, parquet.KIND):
-        table = parquet.rows(opened, list(HIT_COLUMNS), *rows)
-        event, track = (bits(exact(table[key].to_numpy(), file.name, key)) for key in ("event", "track"))
-        surface = _places(table["module"], file.sensors.names)
-        value, sigma = (_two(table, names, file.name) for names in (("u", "v"), ("sigma_u", "sigma_v")))
-        words = table["module"]
-    measured = np.where(surface == UNKNOWN, 0, file.sensors.measured[surface])
-    faults = _faults(file, surface, words, value, sigma, measured)
-    again = np.zeros(len(event), np.bool_)
-    same = [np.all(x[1:] == x[:-1], axis=1) for x in (np.column_stack((event, track, surface)), np.nan_to_num(value))]
-    again[1:] = np.logical_and(*same)
-    faults.append((again, "is the hit before again", "leave it out"))
-    found = [_line(file.name, rows.start, *fault) for fault in faults if fault[0].any()]
+    """The hits of the tracks of a piece. Raises InputError, a line per kind of fault with the first row and the number
+    of rows: unknown modules, coordinates or errors that are no numbers, a second coordinate where none is measured, the
+    same hit twice."""
+    raw = _raw(file, rows)
+    found = [_line(file.name, rows.start, fault) for fault in _faults(raw, file.sensors.detector) if fault.rows.any()]
     if found:
         raise InputError(found)
-    there = np.arange(2) < measured[:, None]
-    hits = Hits(_offsets(event, track), surface, np.where(there, value, 0.0), np.where(there, sigma, 0.0) ** 2)
-    starts = hits.offsets[:-1]
-    return TrackHits(event[starts], track[starts], hits)
+    there = np.arange(2) < raw.measured[:, None]
+    offsets = _offsets(raw.event, raw.track)
+    hits = Hits(offsets, raw.surface, np.where(there, raw.value, 0.0), np.where(there, raw.sigma, 0.0) ** 2)
+    return TrackHits(raw.event[offsets[:-1]], raw.track[offsets[:-1]], hits)
 
 
-Fault = tuple[BoolArray, str, str]
+def _raw(file: HitsFile, rows: Rows) -> RawHits:
+    name = file.name
+    with parquet.opened(file.path, name) as opened, reading(name, parquet.KIND):
+        table = parquet.rows(opened, list(HIT_COLUMNS), *rows)
+        event, track = (bits(exact(table[key].to_numpy(), name, key)) for key in ("event", "track"))
+        surface = _positions(table, "module", file.sensors.names, name)
+        value, sigma = (_numbers(table, keys, name) for keys in (("u", "v"), ("sigma_u", "sigma_v")))
+        stranger = str(table["module"][int(np.argmin(surface))].as_py()) if np.any(surface == UNKNOWN) else ""
+    measured = np.where(surface == UNKNOWN, 0, file.sensors.measured[surface])
+    return RawHits(event, track, surface, stranger, value, sigma, measured)
 
 
-def _faults(
-    file: HitsFile, surface: IntArray, words: Any, value: FloatArray, sigma: FloatArray, measured: IntArray
-) -> list[Fault]:
-    """Which rows, what is wrong with them, the way out."""
-    known, there = surface != UNKNOWN, np.arange(2) < measured[:, None]
-    detector = file.sensors.detector
-    unknown = "" if known.all() else shown(str(words[int(np.argmin(known))].as_py()), 60)
-    no_number = ~(np.abs(value) < LARGEST) & there
-    no_error = ~((sigma > 0) & (sigma < LARGEST)) & there
-    beside = np.isfinite(value) & ~there & known[:, None]
-    return [
-        (~known, f"is on module '{unknown}', which {detector} does not have", "give the detector that made the hits"),
-        (known & (measured == 0), f"is on a surface of {detector} that measures nothing", "leave it out"),
-        (no_number[:, 0], "has a u that is no number of cm", "mend it, or leave the hit out"),
-        (no_number[:, 1], "has a v that is no number of cm, on a module that measures two", "mend it"),
-        (no_error.any(axis=1), "has an error that is no positive number of cm", "mend it, or leave the hit out"),
-        (beside[:, 1] & (measured == 1), "has a v on a module that measures one coordinate", "leave v empty"),
-    ]
+def _faults(raw: RawHits, detector: str) -> Iterator[Fault]:
+    known, there = raw.surface != UNKNOWN, np.arange(2) < raw.measured[:, None]
+    yield Fault(
+        ~known,
+        f"is on module '{shown(raw.stranger, 60)}', which {detector} does not have",
+        "give the detector that made the hits",
+    )
+    yield Fault(known & (raw.measured == 0), f"is on a surface of {detector} that measures nothing", "leave it out")
+    bad = ~(np.abs(raw.value) < LARGEST) & there
+    yield Fault(bad[:, 0], "has a u that is no number of cm", "mend it, or leave the hit out")
+    yield Fault(bad[:, 1], "has a v that is no number of cm, on a module that measures two", "mend it")
+    wrong = ~((raw.sigma > 0) & (raw.sigma < LARGEST)) & there
+    yield Fault(wrong[:, 0] | wrong[:, 1], "has an error that is no positive number of cm", "mend it, or leave the hit out")
+    beside = np.isfinite(raw.value) & ~there & (raw.measured == 1)[:, None]
+    yield Fault(beside[:, 1], "has a v on a module that measures one coordinate", "leave v empty")
+    yield Fault(_again(raw), "is the hit before again", "leave it out")
 
 
-def _line(name: str, start: int, bad: BoolArray, what: str, way_out: str) -> str:
-    number, first = int(bad.sum()), start + int(np.argmax(bad))
-    count = "" if number == 1 else f" ({number} such rows)"
-    return f"{name}: row {first} {what}{count}; {way_out}"
+def _again(raw: RawHits) -> BoolArray:
+    """Which rows are equal to the one before."""
+    columns = raw.event, raw.track, raw.surface, *np.nan_to_num(raw.value).T
+    again = np.zeros(len(raw.event), np.bool_)
+    again[1:] = np.all([column[1:] == column[:-1] for column in columns], axis=0)
+    return again
 
 
-def _places(column: Any, names: tuple[str, ...]) -> IntArray:
-    """Positions (n,) of words in `names`; UNKNOWN for others and for none."""
-    kind = column.type
+def _line(name: str, start: int, fault: Fault) -> str:
+    number, first = int(fault.rows.sum()), start + int(np.argmax(fault.rows))
+    count = "" if number == 1 else f" ({number} such rows in this piece)"
+    return f"{name}: row {first} {fault.what}{count}; {fault.way_out}"
+
+
+def _positions(table: Any, key: str, words: Sequence[str], name: str) -> IntArray:
+    """Positions (n,) in `words` of the words in a column; UNKNOWN for others and for none."""
+    column, kind = table[key], table[key].type
     if not (pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise ValueError(f"column '{column}' holds no words" if isinstance(column, str) else "a column holds no words")
+        raise InputError(f"{name}: column '{key}' does not hold words (found {kind}). Mend the file.")
     coded = column if pa.types.is_dictionary(kind) else column.dictionary_encode()
-    coded = coded.unify_dictionaries().combine_chunks()
-    if len(coded) == 0:
-        return np.zeros(0, np.int64)
-    where = {name: i for i, name in enumerate(names)}
-    place = np.array([*(where.get(word, UNKNOWN) for word in coded.dictionary.to_pylist()), UNKNOWN], np.int64)
-    codes = coded.indices.fill_null(len(place) - 1).to_numpy()
-    return place[codes]
+    known = {word: i for i, word in enumerate(words)}
+    parts = [np.zeros(0, np.int64)]
+    for chunk in coded.chunks:
+        place = np.array([*(known.get(word, UNKNOWN) for word in chunk.dictionary.to_pylist()), UNKNOWN], np.int64)
+        parts.append(place[chunk.indices.fill_null(len(place) - 1).to_numpy()])
+    return np.concatenate(parts)
 
 
-def _two(table: Any, names: tuple[str, str], name: str) -> FloatArray:
-    """Columns of numbers as (n, 2); nulls are NaN."""
-    return np.column_stack([_numbers(table[column], column, name) for column in names])
-
-
-def _numbers(column: Any, key: str, name: str) -> FloatArray:
-    kind = column.type
-    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)):
-        raise InputError(f"{name}: column '{key}' does not hold numbers (found {kind}). Mend the file.")
-    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+def _numbers(table: Any, keys: Sequence[str], name: str) -> FloatArray:
+    """Columns of numbers as (n, columns); nulls are NaN."""
+    for key in keys:
+        kind = table[key].type
+        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)):
+            raise InputError(f"{name}: column '{key}' does not hold numbers (found {kind}). Mend the file.")
+    columns = [table[key].cast(pa.float64()).to_numpy() for key in keys]
+    return np.column_stack(columns).astype(np.float64).reshape(-1, len(keys))
 
 
 def _offsets(event: AnyArray, track: AnyArray) -> IntArray:
@@ -221,7 +244,7 @@ def open_truth(path: Path, hits: HitsFile | None = None) -> TruthFile:
     with parquet.opened(path, name) as file, reading(name, parquet.KIND):
         metadata, rows = file.schema_arrow.metadata, file.metadata.num_rows
         faults = list(_missing(name, file.schema_arrow.names, TRUTH_COLUMNS))
-        if hits is not None and hits.origin != in_metadata(metadata):
+        if hits is not None and len({hits.origin, in_metadata(metadata)} - {None}) == 2:
             faults.append(f"{name}: is of another sample than {hits.name}; simulate the sample again")
         if faults:
             raise InputError(faults)
@@ -230,29 +253,27 @@ def open_truth(path: Path, hits: HitsFile | None = None) -> TruthFile:
 
 def read_truth(file: TruthFile, start: int = 0, stop: int | None = None) -> TrackTruth:
     """Rows [start, stop), all by default. Raises InputError for unknown words, and for what is not a number."""
-    with parquet.opened(file.path, file.name) as opened, reading(file.name, parquet.KIND):
+    name = file.name
+    with parquet.opened(file.path, name) as opened, reading(name, parquet.KIND):
         table = parquet.rows(opened, list(TRUTH_COLUMNS), start, file.rows if stop is None else stop)
-        event, track, charge = (bits(exact(table[key].to_numpy(), file.name, key)) for key in ("event", "track", "charge"))
-        words = {key: _places(table[key], tuple(known)) for key, known in WORDS.items()}
-        x, p = (np.column_stack([_numbers(table[key], key, file.name) for key in keys]) for keys in AXES)
-        mass = _numbers(table["parent_mass"], "parent_mass", file.name)
-    wrong = [key for key, places in words.items() if np.any(places == UNKNOWN)]
-    wrong += [] if np.all(np.isfinite(np.column_stack((x, p)))) else ["x y z px py pz"]
+        event, track, charge = (bits(exact(table[key].to_numpy(), name, key)) for key in ("event", "track", "charge"))
+        words = {key: _positions(table, key, known, name) for key, known in WORDS.items()}
+        state = _numbers(table, ("x", "y", "z", "px", "py", "pz"), name)
+        mass = _numbers(table, ("parent_mass",), name)[:, 0]
+    wrong = [f"column '{key}' has unknown words" for key, places in words.items() if np.any(places == UNKNOWN)]
+    wrong += [] if np.all(np.isfinite(state)) else ["x y z px py pz are not finite everywhere"]
     if wrong:
-        raise InputError([f"{file.name}: column {key} holds what is not known. Simulate the sample again." for key in wrong])
-    kinds = words["parent"], words["species"]
-    return TrackTruth(event, track, *kinds, charge, x, p, mass, words["end"])
-
-
-AXES = ("x", "y", "z"), ("px", "py", "pz")
+        raise InputError([f"{name}: {fault}. Simulate the sample again." for fault in wrong])
+    kinds = words["parent"], words["species"], charge
+    return TrackTruth(event, track, *kinds, state[:, :3], state[:, 3:], mass, words["end"])
 
 
 def rows_of(truth: TrackTruth, event: IntArray, track: IntArray) -> IntArray:
-    """Row (n,) of the truth of each of these tracks, -1 for those that it does not have; both sorted by event and
-    track."""
-    keys = np.stack((truth.event, truth.track), axis=1).astype(np.int64)
+    """Row (n,) of the truth of each of these tracks, -1 for those that it does not have. No (event, track) is twice in
+    the truth."""
+    keys = np.stack((truth.event, truth.track), axis=1)
     both = np.concatenate((keys, np.stack((event, track), axis=1)))
-    _, number = np.unique(both, axis=0, return_inverse=True)
-    row = np.full(int(number.max(initial=-1)) + 1, UNKNOWN)
+    number = np.unique(both, axis=0, return_inverse=True)[1].ravel()
+    row = np.full(len(both), UNKNOWN)
     row[number[: len(keys)]] = np.arange(len(keys))
     return row[number[len(keys) :]]

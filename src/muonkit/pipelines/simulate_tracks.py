@@ -46,12 +46,15 @@ class TrackSampleResult(Result):
     ends: dict[str, int]
 
     def report(self) -> str:
-        """One line, and one on tracks that are not whole."""
-        line = f"{self.files.hits}: {self.tracks} tracks of {self.events} events, {self.hits} hits"
-        early = ", ".join(f"{number} {word}" for word, number in self.ends.items() if word != "left" and number)
-        lost = f"{self.without_hits} tracks without hits" if self.without_hits else ""
-        told = "; ".join(part for part in (lost, f"ended before they left the detector: {early}" if early else "") if part)
-        return f"{line}\n{told}" if told else line
+        """One line, and one each on tracks without hits and on those that did not leave the detector."""
+        lines = [f"{self.files.hits}: {self.tracks} tracks of {self.events} events, {self.hits} hits"]
+        if self.without_hits:
+            lines.append(f"{self.without_hits} tracks have no hits")
+        early = {word.replace("_", " "): number for word, number in self.ends.items() if word != "left" and number}
+        if early:
+            ends = ", ".join(f"{number} {word}" for word, number in early.items())
+            lines.append(f"{sum(early.values())} tracks did not leave the detector: {ends}")
+        return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
         """Files, numbers, and the text."""
@@ -110,7 +113,13 @@ def counted(tables: TrackTables) -> IntArray:
 
 def made_by(job: TrackJob) -> About:
     """How the sample is made."""
-    detector, choice = true_detector(job), job.config.generate
-    checksums = detector.checksum, detector.distorted_checksum
-    made = choice.engine, choice.seed, version("muonkit"), job.config.model_dump(mode="json")
-    return About(detector.name, *checksums, *made)
+    detector, config = true_detector(job), job.config
+    return About(
+        detector=detector.name,
+        checksum=detector.checksum,
+        distorted=detector.distorted_checksum,
+        engine=config.generate.engine,
+        seed=config.generate.seed,
+        version=version("muonkit"),
+        config=config.model_dump(mode="json"),
+    )

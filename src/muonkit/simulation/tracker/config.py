@@ -20,9 +20,9 @@ ELSEWHERE = {"particle": "generate.particle", "vertex": "vertex.position", "spre
 
 
 class GenerateTracks(Section):
-    """What to make, and how many: `tracks` of a species, with or without a sign, from the gun, or `events` of a resonance
-    to two muons, with radiation. `sqrt_s` [TeV]: for the line of the Z. chunk_size decides how the work is cut, and the
-    random numbers of pairs and of Geant4."""
+    """What to make, and how many: `tracks` of a species, with or without a sign, from the gun, or `events` of a
+    resonance to two muons, with radiation. `sqrt_s` [TeV]: for the line of the Z. chunk_size decides how the work is
+    cut, and the random numbers of pairs."""
 
     particle: ParticleName | ResonanceName = "mu"
     tracks: Count | None = None
@@ -56,7 +56,7 @@ class GenerateTracks(Section):
         """The resonance. Raises ValueError if there is none."""
         for name in get_args(ResonanceName):
             if name == self.particle:
-                return name  # type: ignore[no-any-return]
+                return name
         raise ValueError(f"{self.particle} is no resonance")
 
     @property

@@ -29,8 +29,8 @@ BATCH = 1000  # the fewest pairs drawn at once
 
 @dataclass(frozen=True, slots=True)
 class Primaries:
-    """Particles of n events, `per_event` of each, one after the other: states; mass (n,) of the parents [GeV], NaN where
-    there are none."""
+    """Particles of n events, `per_event` of each, one after the other: states; mass (n,) of the parents [GeV], NaN
+    where there are none."""
 
     states: FreeStates
     per_event: int

@@ -56,11 +56,16 @@ def simulate_piece(job: TrackJob, first: int, n: int) -> SimulatedTracks:
 
 
 def _truth(config: SimulateTracks, begin: Primaries, event: IntArray, track: IntArray, end: IntArray) -> TrackTruth:
-    choice = config.generate
+    choice, states = config.generate, begin.states
     parent = PARENTS.index(choice.particle if choice.pairs else GUN)
-    kinds = (np.full(len(event), number) for number in (parent, SPECIES.index(begin.species)))
-    states = begin.states
-    masses = np.repeat(begin.parent_mass, begin.per_event)
     return TrackTruth(
-        event, track, *kinds, states.charge.astype(np.int64), states.position, states.momentum, masses, end
+        event=event,
+        track=track,
+        parent=np.full(len(event), parent),
+        species=np.full(len(event), SPECIES.index(begin.species)),
+        charge=states.charge.astype(np.int64),
+        position=states.position,
+        momentum=states.momentum,
+        parent_mass=np.repeat(begin.parent_mass, begin.per_event),
+        end=end,
     )
