@@ -215,11 +215,23 @@ def test_a_detector_of_ones_own_in_which_nothing_is_hit_is_told(tmp_path, capsys
     assert len(everything(files, "telescope")[1]) == 300
 
 
+def test_a_sample_without_hits_wants_attention(tmp_path, capsys):
+    code, _ = simulated(tmp_path, text=MUONS.replace("efficiency = 0.9", "efficiency = 0"))
+    assert code == 1
+    assert "No particle left a hit" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
         ({"particle": "tau"}, "generate.particle"),
+        ({"particle": "jpsy"}, "did you mean 'jpsi'?"),
         ({"n": 0}, "generate.tracks"),
+        ({"text": MUONS.replace("2.4]", "2000]")}, "eta: must lie between -20 and 20"),
+        ({"text": MUONS.replace("60.0]", "1e300]")}, "p and pt must lie between"),
+        ({"text": MUONS.replace("3.0]", "40.0]")}, "must lie in the envelope of cms_like_tracker"),
+        ({"text": MUONS.replace("3.0]", "-1.0]")}, "vertex.size.2"),
+        ({"more": "window = 1e300"}, "readout.window"),
         ({"n": "[1]"}, "generate.tracks"),
         ({"particle": "jpsi"}, "generate: tracks: jpsi makes events"),
         ({"more": "[spectrum]\npt_min = 3"}, "[spectrum]: has no use for mu"),

@@ -187,7 +187,7 @@ def _faults(raw: RawHits, detector: str) -> Iterator[Fault]:
     yield Fault(bad[:, 0], "has a u that is no number of cm", "mend it, or leave the hit out")
     yield Fault(bad[:, 1], "has a v that is no number of cm, on a module that measures two", "mend it")
     wrong = ~((raw.sigma > 0) & (raw.sigma < LARGEST)) & there
-    yield Fault(wrong[:, 0] | wrong[:, 1], "has an error that is no positive number of cm", "mend it, or leave the hit out")
+    yield Fault(wrong[:, 0] | wrong[:, 1], "has an error that is no positive number of cm", "mend it")
     beside = np.isfinite(raw.value) & ~there & (raw.measured == 1)[:, None]
     yield Fault(beside[:, 1], "has a v on a module that measures one coordinate", "leave v empty")
     yield Fault(_again(raw), "is the hit before again", "leave it out")

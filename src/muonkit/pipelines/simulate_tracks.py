@@ -12,7 +12,7 @@ from muonkit.core.arrays import AnyArray, IntArray
 from muonkit.core.config import load, read_text
 from muonkit.core.files import check_outputs
 from muonkit.core.provenance import state_of
-from muonkit.core.result import Result
+from muonkit.core.result import Result, Status
 from muonkit.data.truth import ENDS
 from muonkit.io.track_samples import (
     About,
@@ -27,6 +27,7 @@ from muonkit.pipelines.pieces import detector_of
 from muonkit.run.checkpoint import remembered, unfinished
 from muonkit.run.runner import Runner
 from muonkit.simulation.tracker.config import SimulateTracks
+from muonkit.simulation.tracker.primaries import require_inside
 from muonkit.simulation.tracker.simulate import TrackJob, simulate_piece, true_detector
 
 Columns = dict[str, AnyArray]
@@ -44,6 +45,16 @@ class TrackSampleResult(Result):
     hits: int
     without_hits: int
     ends: dict[str, int]
+
+    @property
+    def status(self) -> Status:
+        """ATTENTION if there is no hit."""
+        return "DONE" if self.hits else "ATTENTION"
+
+    @property
+    def message(self) -> str:
+        """What to look at without hits."""
+        return "" if self.hits else "No particle left a hit. Look at [gun], [vertex], [readout] and the detector."
 
     def report(self) -> str:
         """One line, and one each on tracks without hits and on those that did not leave the detector."""
@@ -78,8 +89,8 @@ def simulate_track_sample(config_path: Path, out: Path, runner: Runner) -> Track
     chosen = detector_of(config.detector.name, config_path.parent)
     check_outputs(files, (config_path, *chosen.files))
     job = TrackJob(config, chosen.place, state_of(read_text(config_path), chosen.files))
-    about, names = made_by(job), true_detector(job).layers
-    origin = f"s{job.state[:15]}"
+    require_inside(config.vertex, true_detector(job))
+    about, names, origin = made_by(job), true_detector(job).layers, f"s{job.state[:15]}"
     counts = np.zeros(COUNTED, np.int64)
     with unfinished(files.hits, job.state) as parts:
         run = remembered(runner.map(f"simulate {out.name}"), parts, "piece", TrackTables)

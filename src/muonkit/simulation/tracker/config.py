@@ -1,8 +1,9 @@
 """`muonkit simulate tracks`: its configuration."""
 
+from difflib import get_close_matches
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from muonkit.core.config import MOST_EVENTS, Section, Seed
 from muonkit.core.particles import ResonanceName
@@ -12,6 +13,19 @@ from muonkit.simulation.gun import Gun, ParticleName
 from muonkit.simulation.tracker.digitise import Readout
 from muonkit.simulation.tracker.step import Physics
 
+RESONANCES: tuple[ResonanceName, ...] = get_args(ResonanceName)
+PARTICLES = (*get_args(ParticleName), *RESONANCES)
+
+
+def _known(name: str) -> str:
+    if name not in PARTICLES:
+        near = get_close_matches(name, PARTICLES, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(PARTICLES)}"
+        raise ValueError(f"is no particle; {hint}")
+    return name
+
+
+Particle = Annotated[str, AfterValidator(_known)]
 Count = Annotated[int, Field(ge=1, le=MOST_EVENTS)]
 Place = tuple[float, float, float]
 Width = Annotated[float, Field(ge=0, le=1e4)]
@@ -24,7 +38,7 @@ class GenerateTracks(Section):
     resonance to two muons, with radiation. `sqrt_s` [TeV]: for the line of the Z. chunk_size decides how the work is
     cut, and the random numbers of pairs."""
 
-    particle: ParticleName | ResonanceName = "mu"
+    particle: Particle = "mu"
     tracks: Count | None = None
     events: Count | None = None
     seed: Seed = 1
@@ -49,15 +63,12 @@ class GenerateTracks(Section):
     @property
     def pairs(self) -> bool:
         """Whether a resonance is made."""
-        return self.particle in get_args(ResonanceName)
+        return self.particle in RESONANCES
 
     @property
     def resonance(self) -> ResonanceName:
         """The resonance. Raises ValueError if there is none."""
-        for name in get_args(ResonanceName):
-            if name == self.particle:
-                return name
-        raise ValueError(f"{self.particle} is no resonance")
+        return RESONANCES[RESONANCES.index(self.particle)]  # type: ignore[arg-type]
 
     @property
     def number(self) -> int:

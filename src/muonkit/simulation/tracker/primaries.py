@@ -15,15 +15,17 @@ from muonkit.core.kinematics import MuonArrays
 from muonkit.core.kinematics import mass as pair_mass
 from muonkit.core.particles import WINDOW, resonance
 from muonkit.data.tracks import FreeStates
+from muonkit.detector.detector import Detector
 from muonkit.simulation.dimuons import decays, drell_yan
 from muonkit.simulation.dimuons.config import REACH, USUAL_BEAMS, GenerateCuts
 from muonkit.simulation.draws import uniforms
 from muonkit.simulation.gun import Gun, shoot
 from muonkit.simulation.kernels import philox
-from muonkit.simulation.tracker.config import GenerateTracks, SimulateTracks
+from muonkit.simulation.tracker.config import GenerateTracks, SimulateTracks, VertexSpot
 
 LEAST = 1e-4  # share of pairs that must pass the cuts
 TRIED = 100_000  # pairs after which it is asked for
+FARTHEST = 8.5  # sizes: no Gaussian number of `draws` lies beyond
 BATCH = 1000  # the fewest pairs drawn at once
 
 
@@ -53,6 +55,17 @@ def _pairs(config: SimulateTracks, first: int, n: int) -> Primaries:
     momentum = np.stack((_vector(MuonArrays(*rows[1:4])), _vector(MuonArrays(*rows[4:]))), axis=1).reshape(-1, 3)
     position = np.repeat(_vertices(config, np.arange(first, first + n)), 2, axis=0)
     return Primaries(FreeStates(position, momentum, np.tile([1.0, -1.0], n)), 2, "mu", rows[0])
+
+
+def require_inside(spot: VertexSpot, detector: Detector) -> None:
+    """Raises InputError if a particle can begin outside of the envelope of a detector."""
+    (x, y, z), (a, b, c) = spot.position, (FARTHEST * size for size in spot.size)
+    r_max, z_min, z_max = detector.envelope
+    if not (np.hypot(abs(x) + a, abs(y) + b) < r_max and z_min < z - c and z + c < z_max):
+        raise InputError(
+            f"vertex: position and {FARTHEST:g} times size must lie in the envelope of {detector.name} (r < {r_max:g}, "
+            f"{z_min:g} < z < {z_max:g} cm)"
+        )
 
 
 def _vertices(config: SimulateTracks, events: IntArray) -> FloatArray:
