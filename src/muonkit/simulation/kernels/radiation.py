@@ -14,7 +14,7 @@ from muonkit.core.compiled import inlined, leaf
 from muonkit.simulation.kernels import philox
 
 LOWEST, HIGHEST, ROWS = 1.0, 1e5, 21  # energies of the tables, evenly in the logarithm; the last row stands for above
-SOFTEST = 1e-4  # v; all that is softer takes 1 % of the loss
+SOFTEST = 1e-4  # v; all that is softer takes less than 2 % of the loss
 RAREST, COLUMNS = 1e-8, 161  # quantiles of the tables, evenly in the logarithm from 1 on
 ROW = math.log(HIGHEST / LOWEST) / (ROWS - 1)
 COLUMN = -math.log(RAREST) / (COLUMNS - 1)

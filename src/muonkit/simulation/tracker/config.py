@@ -68,7 +68,7 @@ class GenerateTracks(Section):
     @property
     def resonance(self) -> ResonanceName:
         """The resonance. Raises ValueError if there is none."""
-        return RESONANCES[RESONANCES.index(self.particle)]  # type: ignore[arg-type]
+        return RESONANCES[RESONANCES.index(self.particle)]
 
     @property
     def number(self) -> int:
