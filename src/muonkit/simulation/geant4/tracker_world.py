@@ -1,0 +1,129 @@
+"""A tracker of ours as Geant4 sees it: every surface is a slab of at most THIN cm that has the matter of the surface.
+
+The slab is thinner than the matter, and its density as much higher, so that layers that lie close behind each other do
+not overlap; mean excitation energy and density effect are set to those of the matter as it is."""
+
+from typing import Any
+
+import geant4_pybind as g4
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from muonkit.detector.detector import Detector
+from muonkit.detector.material import Material
+from muonkit.detector.surfaces import CYLINDER, DISC
+from muonkit.simulation.geant4.world import OwnField, even
+
+THIN = 0.01  # cm
+MARGIN = 1.0  # cm, of the world around all surfaces
+STEP, CHORD, HIT = 1e-5, 1e-3, 1e-5  # mm: accuracy of a step, of a chord, of a crossing
+EPSILON = 1e-8  # relative accuracy of a step
+LONGEST = 2000.0  # cm
+SAMPLES = 200  # of the field, to see whether it is uniform
+
+
+class TrackerWorld(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
+    """Every object made here is kept: Geant4 does not own what Python made."""
+
+    def __init__(self, detector: Detector, sensitive: Any) -> None:
+        super().__init__()
+        self.detector, self.sensitive = detector, sensitive
+        self.keep: list[Any] = []
+        self.slabs: list[Any] = []
+        self.made: dict[tuple[int, float], Any] = {}
+
+    def Construct(self) -> Any:
+        solid = g4.G4Box("world", *(size * g4.cm for size in self.size()))
+        world = g4.G4LogicalVolume(solid, self.vacuum(), "world")
+        limits = g4.G4UserLimits(1 * g4.km, LONGEST * g4.cm)
+        world.SetUserLimits(limits)
+        self.keep += [solid, world, limits]
+        for i in range(len(self.detector.layers)):
+            self.surface(i, world)
+        placed = g4.G4PVPlacement(None, g4.G4ThreeVector(), world, "world", None, False, -1)
+        self.keep.append(placed)
+        return placed
+
+    def size(self) -> tuple[float, float, float]:
+        """Half lengths [cm] that hold the envelope and all surfaces."""
+        S, (r, z_min, z_max) = self.detector.surfaces, self.detector.envelope
+        reach = np.abs(S.center).max(axis=1) + np.abs(S.bounds).max(axis=1) + S.radius
+        far = float(max([r, *reach])) + MARGIN
+        return far, far, max(far, abs(z_min) + MARGIN, abs(z_max) + MARGIN)
+
+    def vacuum(self) -> Any:
+        return g4.G4NistManager.Instance().FindOrBuildMaterial("G4_Galactic")
+
+    def surface(self, i: int, world: Any) -> None:
+        S = self.detector.surfaces
+        thickness = min(float(S.thickness[i]), THIN) or THIN
+        density = float(S.thickness[i]) / thickness
+        matter = self.vacuum() if density == 0 else self.material(int(S.material[i]), density)
+        solid, middle = self.solid(i, thickness)
+        volume = g4.G4LogicalVolume(solid, matter, self.detector.layers[i])
+        turn = Rotation.from_matrix(S.axes[i]).as_rotvec()
+        rotation, angle = g4.G4RotationMatrix(), float(np.linalg.norm(turn))
+        if angle > 0:
+            rotation.rotate(angle, g4.G4ThreeVector(*(turn / angle).tolist()))
+        where = g4.G4ThreeVector(*(float(x) * g4.cm for x in S.center[i] + middle @ S.axes[i]))
+        placed = g4.G4PVPlacement(rotation, where, volume, self.detector.layers[i], world, False, i)
+        self.keep += [solid, volume, rotation, where, placed]
+        self.slabs.append(volume)
+
+    def solid(self, i: int, thickness: float) -> tuple[Any, Any]:
+        """The slab of a surface, and its middle (3,) [cm] in the frame of the surface."""
+        S = self.detector.surfaces
+        low, high, begin, end = (float(edge) for edge in S.bounds[i])
+        half, name = thickness / 2, self.detector.layers[i]
+        if S.kind[i] == DISC:
+            return g4.G4Tubs(name, low * g4.cm, high * g4.cm, half * g4.cm, 0, 2 * np.pi), np.zeros(3)
+        if S.kind[i] == CYLINDER:
+            R = float(S.radius[i])
+            phi = (low / R, min((high - low) / R, 2 * np.pi))
+            tube = g4.G4Tubs(name, (R - half) * g4.cm, (R + half) * g4.cm, (end - begin) / 2 * g4.cm, *phi)
+            return tube, np.array([0.0, 0.0, (begin + end) / 2])
+        sizes = ((high - low) / 2 * g4.cm, (end - begin) / 2 * g4.cm, half * g4.cm)
+        return g4.G4Box(name, *sizes), np.array([(low + high) / 2, (begin + end) / 2, 0.0])
+
+    def material(self, number: int, factor: float) -> Any:
+        """A material with `factor` times its density, that else is as it is."""
+        key = number, round(factor, 6)
+        if key not in self.made:
+            own = self.detector.materials[number]
+            self.made[key] = mixture(f"{own.name} x {factor:g}", own, factor)
+        return self.made[key]
+
+    def ConstructSDandField(self) -> None:
+        g4.G4SDManager.GetSDMpointer().AddNewDetector(self.sensitive)
+        for slab in self.slabs:
+            slab.SetSensitiveDetector(self.sensitive)
+        field = self.field()
+        manager = g4.G4TransportationManager.GetTransportationManager().GetFieldManager()
+        manager.SetDetectorField(field)
+        manager.CreateChordFinder(field)
+        manager.GetChordFinder().SetDeltaChord(CHORD * g4.mm)
+        manager.SetDeltaOneStep(STEP * g4.mm)
+        manager.SetDeltaIntersection(HIT * g4.mm)
+        manager.SetMinimumEpsilonStep(EPSILON)
+        manager.SetMaximumEpsilonStep(EPSILON)
+        self.keep += [field, manager]
+
+    def field(self) -> Any:
+        """The field of the detector: followed in C++ where it is the same everywhere."""
+        r, z_min, z_max = self.detector.envelope
+        points = np.random.default_rng(1).uniform([-r, -r, z_min], [r, r, z_max], (SAMPLES, 3))
+        B = self.detector.field.value(points[np.hypot(points[:, 0], points[:, 1]) < r])
+        return even(B[0]) if np.ptp(B, axis=0).max() == 0 else OwnField(self.detector)
+
+
+def mixture(name: str, own: Material, factor: float) -> Any:
+    """Our material in Geant4, `factor` times as dense, with the ionisation of the density that it has."""
+    nist, total = g4.G4NistManager.Instance(), sum(element.weight for element in own.elements)
+    made = g4.G4Material(name, factor * own.density * g4.g / g4.cm3, len(own.elements))
+    for element in own.elements:
+        made.AddElement(nist.FindOrBuildElement(round(element.Z)), element.weight / total)
+    effect = own.density_effect
+    ionisation = made.GetIonisation()
+    ionisation.SetMeanExcitationEnergy(own.I * g4.eV)
+    ionisation.SetDensityEffectParameters(effect.C, effect.k, effect.a, effect.x0, effect.x1, effect.delta0)
+    return made
