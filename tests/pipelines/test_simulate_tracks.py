@@ -2,6 +2,7 @@
 line."""
 
 import json
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from muonkit.io.track_hits import open_hits, open_truth, read_hits, read_truth, 
 from muonkit.io.track_samples import ABOUT, About, track_files
 from muonkit.pipelines.simulate_tracks import simulate_track_sample
 from muonkit.run.runner import runner
+from muonkit.simulation.geant4 import engine
 from muonkit.simulation.gun import Gun
 from muonkit.simulation.tracker.config import TrackPhysics
 from muonkit.simulation.tracker.digitise import Readout
@@ -31,6 +33,7 @@ particle = "{particle}"
 tracks = {n}
 seed = 3
 chunk_size = {chunk}
+engine = "{engine}"
 [gun]
 pt = [3.0, 60.0]
 eta = [-2.4, 2.4]
@@ -53,8 +56,11 @@ chunk_size = {chunk}
 DEVIATIONS = 4
 
 
+DEFAULTS = {"particle": "mu", "n": 300, "chunk": 100, "engine": "fast", "detector": "cms_like_tracker", "more": ""}
+
+
 def simulated(folder, name="s", text=MUONS, jobs=1, **changes):
-    values = {"particle": "mu", "n": 300, "chunk": 100, "detector": "cms_like_tracker", "more": ""} | changes
+    values = DEFAULTS | changes
     (folder / f"{name}.toml").write_text(text.format(**values))
     out = folder / f"{name}.parquet"
     code = main(["simulate", "tracks", str(folder / f"{name}.toml"), "-o", str(out), "--jobs", str(jobs)])
@@ -192,9 +198,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path, capsys, monkeypatch):
         return work(job, events)
 
     monkeypatch.setattr(story, "run_piece", stops)
-    (tmp_path / "s.toml").write_text(
-        MUONS.format(particle="mu", n=300, chunk=100, detector="cms_like_tracker", more="")
-    )
+    (tmp_path / "s.toml").write_text(MUONS.format(**DEFAULTS))
     with runner() as one, pytest.raises(KeyboardInterrupt):
         simulate_track_sample(tmp_path / "s.toml", tmp_path / "s.parquet", one)
     assert not list(tmp_path.glob("*.parquet"))
@@ -241,6 +245,10 @@ def test_a_sample_without_hits_wants_attention(tmp_path, capsys):
         ({"more": "[readout.layer_efficiency]\nTOC = 0.5"}, "has no layer 'TOC'"),
         ({"more": '[physics]\nscattering = "some"'}, "physics.scattering"),
         ({"particle": "e"}, "electrons radiate"),
+        ({"engine": "magic"}, "generate.engine"),
+        ({"more": "[geant4]\ncut = 1"}, "[geant4]: has no use"),
+        ({"engine": "geant4", "more": "[geant4]\ncut = 0"}, "geant4.cut"),
+        ({"engine": "geant4", "more": '[physics]\nscattering = "none"'}, "leave out scattering"),
         ({"text": PAIRS, "particle": "mu"}, "events: mu makes tracks"),
         ({"text": PAIRS, "particle": "jpsi", "more": "[gun]\npt = 3\neta = 0"}, "[gun]: has no use for jpsi"),
         ({"text": PAIRS, "particle": "jpsi", "more": "sqrt_s = 13"}, "sqrt_s"),
@@ -258,9 +266,40 @@ def test_faults_of_the_configuration_are_one_line_each(tmp_path, capsys, changes
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".toml"]
 
 
+def test_geant4_without_data_says_what_to_do(tmp_path, capsys, monkeypatch):
+    for name in (*engine.SETS, engine.WHOLE):
+        monkeypatch.delenv(name, raising=False)
+    code, _ = simulated(tmp_path, engine="geant4")
+    assert code == 2
+    error = capsys.readouterr().err
+    assert "geant4 is not installed" in error if find_spec("geant4_pybind") is None else "Geant4 has no data" in error
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="geant4_pybind is not installed")
+def test_geant4_writes_the_same_tables_whatever_the_jobs_and_says_what_its_data_are(tmp_path, capsys):
+    from tests.oracles.geant4_iron import MissingError, environment
+
+    try:
+        _, what = environment(tmp_path / "data")
+    except MissingError as error:
+        pytest.skip(str(error))
+    changes = {"engine": "geant4", "n": 60, "chunk": 30, "more": f'[geant4]\ndata = "{tmp_path / "data"}"'}
+    one, two = simulated(tmp_path, "one", **changes), simulated(tmp_path, "two", jobs=2, **changes)
+    assert (one[0], two[0]) == (0, 0)
+    assert [file.read_bytes() for file in one[1]] == [file.read_bytes() for file in two[1]]
+    found, truth = everything(one[1])
+    assert len(truth) == 60
+    assert np.median(np.diff(found.hits.offsets)) >= 12
+    about = open_hits(one[1].hits, load_detector("cms_like_tracker").sensors).about
+    assert about.engine == "geant4"
+    assert ("stand-in" in about.data) == ("stand-in" in what)
+    capsys.readouterr()
+
+
 @pytest.mark.parametrize("name", ["s.root", "s.csv", "s"])
 def test_only_parquet_is_written(tmp_path, capsys, name):
-    (tmp_path / "s.toml").write_text(MUONS.format(particle="mu", n=1, chunk=1, detector="telescope", more=""))
+    (tmp_path / "s.toml").write_text(MUONS.format(**DEFAULTS))
     assert main(["simulate", "tracks", str(tmp_path / "s.toml"), "-o", str(tmp_path / name)]) == 2
     assert "tracks are written as Parquet" in capsys.readouterr().err
 

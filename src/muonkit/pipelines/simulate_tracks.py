@@ -10,7 +10,7 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray, IntArray
 from muonkit.core.config import load, read_text
-from muonkit.core.files import check_outputs
+from muonkit.core.files import check_outputs, scratch
 from muonkit.core.provenance import state_of
 from muonkit.core.result import Result, Status
 from muonkit.data.truth import ENDS
@@ -26,6 +26,7 @@ from muonkit.io.track_samples import (
 from muonkit.pipelines.pieces import detector_of
 from muonkit.run.checkpoint import remembered, unfinished
 from muonkit.run.runner import Runner
+from muonkit.simulation.geant4.engine import data_sets, is_stand_in
 from muonkit.simulation.tracker.config import SimulateTracks
 from muonkit.simulation.tracker.primaries import require_inside
 from muonkit.simulation.tracker.simulate import TrackJob, simulate_piece, true_detector
@@ -88,7 +89,8 @@ def simulate_track_sample(config_path: Path, out: Path, runner: Runner) -> Track
     config, files = load(config_path, SimulateTracks), track_files(out)
     chosen = detector_of(config.detector.name, config_path.parent)
     check_outputs(files, (config_path, *chosen.files))
-    job = TrackJob(config, chosen.place, state_of(read_text(config_path), chosen.files))
+    data = None if config.geant4.data is None else config_path.parent / config.geant4.data
+    job = TrackJob(config, chosen.place, state_of(read_text(config_path), chosen.files), data)
     require_inside(config.vertex, true_detector(job))
     about, names, origin = made_by(job), true_detector(job).layers, f"s{job.state[:15]}"
     counts = np.zeros(COUNTED, np.int64)
@@ -133,4 +135,13 @@ def made_by(job: TrackJob) -> About:
         seed=config.generate.seed,
         version=version("muonkit"),
         config=config.model_dump(mode="json"),
+        data=geant4_data(job),
     )
+
+
+def geant4_data(job: TrackJob) -> str:
+    """What Geant4's data are; empty for the own engine. Raises InputError if Geant4 or its data are not there."""
+    if job.config.generate.engine != "geant4":
+        return ""
+    with scratch() as folder:
+        return "stand-in, not official" if is_stand_in(data_sets(job.data, folder)) else "official"

@@ -6,6 +6,7 @@ as it does in the own engine."""
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -45,43 +46,32 @@ class Geant4Job:
     off: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """The ways; how they ended (n,), positions in ENDS; whether Geant4 had stand-in data."""
-
-    truth: Truth
-    end: IntArray
-    stand_in: bool
-
-
-def follow(
-    job: Geant4Job, detector: Detector, start: FreeStates, species: str, seed: int, max_turn: float
-) -> Followed:
-    """The ways of particles through `detector`, that of the job with its distortions.
+def follow(job: Geant4Job, detector: Detector, start: FreeStates, species: str, seed: int, max_turn: float) -> Truth:
+    """The ways of particles through `detector`, that of the job with its distortions; status: position in ENDS.
 
     Raises InputError if Geant4 or its data are not there, or for thick volumes."""
     if detector.blocks:
-        raise InputError(f"engine: {detector.name} has thick volumes, which geant4 lacks here; take engine = \"fast\"")
+        raise InputError(f'engine: {detector.name} has thick volumes, which geant4 lacks here; take engine = "fast"')
     codes = (species_of(species).pdg_id * start.charge).astype(np.int64)
-    states = np.concatenate((start.position, start.momentum), axis=1)
-    knobs = json.dumps([json.loads(knob.model_dump_json()) for knob in job.distort])
-    plain = {"detector": job.detector, "distort": knobs, "states": states, "codes": codes, "seed": seed}
-    found = engine.launch("tracks", plain | {"cut": job.cut, "off": np.array([*job.off, ""])}, job.data)
+    found = engine.launch("tracks", _job(job, start, codes, seed), job.data)
     end = np.array([ENDS.index(FATES[fate]) for fate in found["fate"]], np.int64)
-    track, x, p = found["event"], found["crossing"][:, :PX], found["crossing"][:, PX:MASS]
-    size = np.linalg.norm(p, axis=1)
-    t = p / size[:, None]
-    x = on_surface(detector, found["surface"], x, t)
+    track, surface, row = found["event"], found["surface"], found["crossing"]
+    size = np.linalg.norm(row[:, PX:MASS], axis=1)
+    t = row[:, PX:MASS] / size[:, None]
+    x = on_surface(detector, surface, row[:, :PX], t)
     kept, loops = before_the_end(detector, track, x, t, start, max_turn)
     end[loops] = LOOPING
     offsets = np.concatenate(([0], np.cumsum(np.bincount(track[kept], minlength=len(codes)))))
-    ways = found["surface"][kept], x[kept], t[kept], (found["crossing"][:, CHARGE] / size)[kept]
-    return Followed(Truth(*begin(start, codes), end, offsets, *ways), end, bool(found["stand_in"]))
+    begin = start.position, start.momentum, start.charge.astype(np.float64), codes
+    return Truth(*begin, end, offsets, surface[kept], x[kept], t[kept], (row[:, CHARGE] / size)[kept])
 
 
-def begin(start: FreeStates, codes: IntArray) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
-    """Columns of `Truth` at the vertex."""
-    return start.position, start.momentum, start.charge.astype(np.float64), codes
+def _job(job: Geant4Job, start: FreeStates, codes: IntArray, seed: int) -> dict[str, Any]:
+    """The job of `geant4.tracks`."""
+    states = np.concatenate((start.position, start.momentum), axis=1)
+    knobs = json.dumps([knob.model_dump(mode="json") for knob in job.distort])
+    where = {"detector": job.detector, "distort": knobs, "states": states, "codes": codes}
+    return where | {"seed": seed, "cut": job.cut, "off": np.array([*job.off, ""])}
 
 
 def on_surface(detector: Detector, surface: IntArray, x: FloatArray, t: FloatArray) -> FloatArray:
@@ -94,8 +84,8 @@ def on_surface(detector: Detector, surface: IntArray, x: FloatArray, t: FloatArr
 def before_the_end(
     detector: Detector, track: IntArray, x: FloatArray, t: FloatArray, start: FreeStates, max_turn: float
 ) -> tuple[BoolArray, AnyArray]:
-    """Which crossings (k,) come before a particle leaves the envelope or has turned too much; and those tracks (n,) that
-    have turned too much."""
+    """Which crossings (k,) come before a particle leaves the envelope or has turned too much; and those tracks (n,)
+    that have turned too much."""
     r_max, z_min, z_max = detector.envelope
     out = (np.hypot(x[:, 0], x[:, 1]) > r_max) | (x[:, 2] < z_min) | (x[:, 2] > z_max)
     first = np.ones(len(track), np.bool_)

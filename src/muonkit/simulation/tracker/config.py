@@ -10,6 +10,7 @@ from muonkit.core.particles import ResonanceName
 from muonkit.detector.distort import Knob
 from muonkit.simulation.dimuons.config import BeamEnergy, GenerateCuts, Spectrum, require_protons
 from muonkit.simulation.gun import Gun, ParticleName
+from muonkit.simulation.tracker.by_geant4 import Geant4Tracks
 from muonkit.simulation.tracker.digitise import Readout
 from muonkit.simulation.tracker.step import Physics
 
@@ -36,13 +37,13 @@ ELSEWHERE = {"particle": "generate.particle", "vertex": "vertex.position", "spre
 class GenerateTracks(Section):
     """What to make, and how many: `tracks` of a species, with or without a sign, from the gun, or `events` of a
     resonance to two muons, with radiation. `sqrt_s` [TeV]: for the line of the Z. chunk_size decides how the work is
-    cut, and the random numbers of pairs."""
+    cut, and the random numbers of pairs and of Geant4."""
 
     particle: Particle = "mu"
     tracks: Count | None = None
     events: Count | None = None
     seed: Seed = 1
-    engine: Literal["fast"] = "fast"
+    engine: Literal["fast", "geant4"] = "fast"
     radiation: bool = True
     sqrt_s: BeamEnergy | None = None
     chunk_size: int = Field(5000, ge=1, le=1_000_000)
@@ -108,6 +109,7 @@ class SimulateTracks(Section):
     distort: tuple[Knob, ...] = Field((), max_length=1000)
     physics: TrackPhysics = TrackPhysics()
     readout: Readout = Readout()
+    geant4: Geant4Tracks = Geant4Tracks()
 
     @model_validator(mode="after")
     def _sections_have_a_use(self) -> Self:
@@ -125,4 +127,13 @@ class SimulateTracks(Section):
         if given:
             where = ", ".join(f"{name} as {ELSEWHERE[name]}" for name in ELSEWHERE if name in given)
             raise ValueError(f"gun: give {where}")
+        return self
+
+    @model_validator(mode="after")
+    def _geant4_has_its_own_physics(self) -> Self:
+        own = sorted(self.physics.model_fields_set - {"max_turn"})
+        if self.generate.engine == "geant4" and own:
+            raise ValueError(f'physics: engine = "geant4" has physics of its own; leave out {", ".join(own)}')
+        if self.generate.engine == "fast" and "geant4" in self.model_fields_set:
+            raise ValueError('[geant4]: has no use for engine = "fast"; leave it out')
         return self
