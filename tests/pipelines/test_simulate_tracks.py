@@ -186,6 +186,24 @@ def test_a_distorted_detector_makes_other_hits_and_keeps_the_checksum_of_its_des
     capsys.readouterr()
 
 
+def test_field_maps_of_distortions_stand_beside_the_configuration_and_are_part_of_the_checksum(tmp_path, capsys):
+    more = '[[distort]]\nkind = "field"\ncorrection = { file = "map.txt" }'
+    code, _ = simulated(tmp_path, n=10, more=more)
+    assert code == 2
+    assert "map.txt: there is no such file" in capsys.readouterr().err
+    seen = []
+    for factor in (1.0, 1.01):
+        rows = [f"{r} {z} {factor}" for r in (0, 40, 80, 120) for z in (-300, -100, 100, 300)]
+        (tmp_path / "map.txt").write_text("\n".join(rows))
+        code, files = simulated(tmp_path, n=10, more=more)
+        assert code == 0
+        file = open_hits(files.hits, load_detector("cms_like_tracker").sensors)
+        seen.append((file.about.distorted, everything(files)[0].hits.value))
+    assert seen[0][0] != seen[1][0]
+    assert not np.array_equal(seen[0][1], seen[1][1])
+    capsys.readouterr()
+
+
 def test_a_run_that_was_stopped_goes_on(tmp_path, capsys, monkeypatch):
     from muonkit.pipelines import simulate_tracks as story
 

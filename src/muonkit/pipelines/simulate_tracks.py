@@ -10,10 +10,12 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray, IntArray
 from muonkit.core.config import load, read_text
+from muonkit.core.errors import InputError
 from muonkit.core.files import check_outputs, scratch
-from muonkit.core.provenance import state_of
+from muonkit.core.provenance import digest, digest_file, state_of
 from muonkit.core.result import Result, Status
 from muonkit.data.truth import ENDS
+from muonkit.detector.distort import ScaleField
 from muonkit.io.track_samples import (
     About,
     TrackFiles,
@@ -86,11 +88,13 @@ def simulate_track_sample(config_path: Path, out: Path, runner: Runner) -> Track
     """Write both parts of the sample `out` (see `io.track_samples`).
 
     Raises InputError for a configuration, a detector or a distortion that cannot be used."""
-    config, files = load(config_path, SimulateTracks), track_files(out)
-    chosen = detector_of(config.detector.name, config_path.parent)
-    check_outputs(files, (config_path, *chosen.files))
-    data = None if config.geant4.data is None else config_path.parent / config.geant4.data
-    job = TrackJob(config, chosen.place, state_of(read_text(config_path), chosen.files), data)
+    base, files = config_path.parent, track_files(out)
+    config = placed(load(config_path, SimulateTracks), base)
+    chosen = detector_of(config.detector.name, base)
+    inputs = (*chosen.files, *field_maps(config))
+    check_outputs(files, (config_path, *inputs))
+    data = None if config.geant4.data is None else base / config.geant4.data
+    job = TrackJob(config, chosen.place, state_of(read_text(config_path), inputs), data)
     require_inside(config.vertex, true_detector(job))
     about, names, origin = made_by(job), true_detector(job).layers, f"s{job.state[:15]}"
     counts = np.zeros(COUNTED, np.int64)
@@ -103,6 +107,28 @@ def simulate_track_sample(config_path: Path, out: Path, runner: Runner) -> Track
                 counts += counted(tables)
     tracks, found, without, *ends = counts.tolist()
     return TrackSampleResult(files, config.generate.number, tracks, found, without, dict(zip(ENDS, ends, strict=True)))
+
+
+def placed(config: SimulateTracks, base: Path) -> SimulateTracks:
+    """The configuration with field maps of distortions below `base`. Raises InputError, a line for each that is not
+    there."""
+    knobs = []
+    for knob in config.distort:
+        if isinstance(knob, ScaleField) and knob.correction is not None:
+            there = knob.correction.model_copy(update={"file": str(base / knob.correction.file)})
+            knob = knob.model_copy(update={"correction": there})
+        knobs.append(knob)
+    found = config.model_copy(update={"distort": tuple(knobs)})
+    absent = [f"distort: {path}: there is no such file" for path in field_maps(found) if not path.is_file()]
+    if absent:
+        raise InputError(absent)
+    return found
+
+
+def field_maps(config: SimulateTracks) -> list[Path]:
+    """The files of distortions."""
+    fields = [knob for knob in config.distort if isinstance(knob, ScaleField)]
+    return [Path(knob.correction.file) for knob in fields if knob.correction is not None]
 
 
 def pieces(config: SimulateTracks) -> list[Events]:
@@ -127,10 +153,11 @@ def counted(tables: TrackTables) -> IntArray:
 def made_by(job: TrackJob) -> About:
     """How the sample is made."""
     detector, config = true_detector(job), job.config
+    maps = [digest_file(path) for path in field_maps(config)]
     return About(
         detector=detector.name,
         checksum=detector.checksum,
-        distorted=detector.distorted_checksum,
+        distorted=digest("\n".join((detector.distorted_checksum, *maps))) if maps else detector.distorted_checksum,
         engine=config.generate.engine,
         seed=config.generate.seed,
         version=version("muonkit"),
