@@ -3,15 +3,16 @@
 The slab is thinner than the matter, and its density as much higher, so that layers that lie close behind each other do
 not overlap; mean excitation energy and density effect are set to those of the matter as it is."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import geant4_pybind as g4
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from muonkit.core.arrays import FloatArray
 from muonkit.detector.detector import Detector
 from muonkit.detector.material import Material
-from muonkit.detector.surfaces import CYLINDER, DISC
+from muonkit.detector.surfaces import CYLINDER, DISC, PLANE
 from muonkit.simulation.geant4.world import OwnField, even
 
 THIN = 0.01  # cm
@@ -22,6 +23,13 @@ LONGEST = 2000.0  # cm
 SAMPLES = 200  # of the field, to see whether it is uniform
 
 
+class Slab(NamedTuple):
+    """A solid, and its middle (3,) [cm] in the frame of its surface."""
+
+    solid: Any
+    middle: FloatArray
+
+
 class TrackerWorld(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     """Every object made here is kept: Geant4 does not own what Python made."""
 
@@ -29,7 +37,7 @@ class TrackerWorld(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         super().__init__()
         self.detector, self.sensitive = detector, sensitive
         self.keep: list[Any] = []
-        self.slabs: list[Any] = []
+        self.volumes: list[Any] = []
         self.made: dict[tuple[int, float], Any] = {}
 
     def Construct(self) -> Any:
@@ -59,31 +67,29 @@ class TrackerWorld(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         thickness = min(float(S.thickness[i]), THIN) or THIN
         density = float(S.thickness[i]) / thickness
         matter = self.vacuum() if density == 0 else self.material(int(S.material[i]), density)
-        solid, middle = self.solid(i, thickness)
-        volume = g4.G4LogicalVolume(solid, matter, self.detector.layers[i])
-        turn = Rotation.from_matrix(S.axes[i]).as_rotvec()
-        rotation, angle = g4.G4RotationMatrix(), float(np.linalg.norm(turn))
-        if angle > 0:
-            rotation.rotate(angle, g4.G4ThreeVector(*(turn / angle).tolist()))
-        where = g4.G4ThreeVector(*(float(x) * g4.cm for x in S.center[i] + middle @ S.axes[i]))
+        slab = self.slab(i, thickness)
+        volume = g4.G4LogicalVolume(slab.solid, matter, self.detector.layers[i])
+        rotation = turned(S.axes[i])
+        where = g4.G4ThreeVector(*(float(x) * g4.cm for x in S.center[i] + slab.middle @ S.axes[i]))
         placed = g4.G4PVPlacement(rotation, where, volume, self.detector.layers[i], world, False, i)
-        self.keep += [solid, volume, rotation, where, placed]
-        self.slabs.append(volume)
+        self.keep += [slab.solid, volume, rotation, where, placed]
+        self.volumes.append(volume)
 
-    def solid(self, i: int, thickness: float) -> tuple[Any, Any]:
-        """The slab of a surface, and its middle (3,) [cm] in the frame of the surface."""
-        S = self.detector.surfaces
+    def slab(self, i: int, thickness: float) -> Slab:
+        """The slab [cm] of a surface."""
+        S, name, half = self.detector.surfaces, self.detector.layers[i], thickness / 2
         low, high, begin, end = (float(edge) for edge in S.bounds[i])
-        half, name = thickness / 2, self.detector.layers[i]
         if S.kind[i] == DISC:
-            return g4.G4Tubs(name, low * g4.cm, high * g4.cm, half * g4.cm, 0, 2 * np.pi), np.zeros(3)
+            return Slab(g4.G4Tubs(name, low * g4.cm, high * g4.cm, half * g4.cm, 0, 2 * np.pi), np.zeros(3))
         if S.kind[i] == CYLINDER:
             R = float(S.radius[i])
-            phi = (low / R, min((high - low) / R, 2 * np.pi))
-            tube = g4.G4Tubs(name, (R - half) * g4.cm, (R + half) * g4.cm, (end - begin) / 2 * g4.cm, *phi)
-            return tube, np.array([0.0, 0.0, (begin + end) / 2])
-        sizes = ((high - low) / 2 * g4.cm, (end - begin) / 2 * g4.cm, half * g4.cm)
-        return g4.G4Box(name, *sizes), np.array([(low + high) / 2, (begin + end) / 2, 0.0])
+            sizes = (R - half) * g4.cm, (R + half) * g4.cm, (end - begin) / 2 * g4.cm
+            phi = low / R, min((high - low) / R, 2 * np.pi)
+            return Slab(g4.G4Tubs(name, *sizes, *phi), np.array([0.0, 0.0, (begin + end) / 2]))
+        if S.kind[i] == PLANE:
+            sizes = (high - low) / 2 * g4.cm, (end - begin) / 2 * g4.cm, half * g4.cm
+            return Slab(g4.G4Box(name, *sizes), np.array([(low + high) / 2, (begin + end) / 2, 0.0]))
+        raise ValueError(f"{name}: geant4 knows planes, cylinders and discs only")
 
     def material(self, number: int, factor: float) -> Any:
         """A material with `factor` times its density, that else is as it is."""
@@ -95,8 +101,8 @@ class TrackerWorld(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
 
     def ConstructSDandField(self) -> None:
         g4.G4SDManager.GetSDMpointer().AddNewDetector(self.sensitive)
-        for slab in self.slabs:
-            slab.SetSensitiveDetector(self.sensitive)
+        for volume in self.volumes:
+            volume.SetSensitiveDetector(self.sensitive)
         field = self.field()
         manager = g4.G4TransportationManager.GetTransportationManager().GetFieldManager()
         manager.SetDetectorField(field)
@@ -114,6 +120,15 @@ class TrackerWorld(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         points = np.random.default_rng(1).uniform([-r, -r, z_min], [r, r, z_max], (SAMPLES, 3))
         B = self.detector.field.value(points[np.hypot(points[:, 0], points[:, 1]) < r])
         return even(B[0]) if np.ptp(B, axis=0).max() == 0 else OwnField(self.detector)
+
+
+def turned(axes: FloatArray) -> Any:
+    """What Geant4 wants of a solid whose axes are the rows of `axes` (3, 3)."""
+    turn = Rotation.from_matrix(axes).as_rotvec()
+    rotation, angle = g4.G4RotationMatrix(), float(np.linalg.norm(turn))
+    if angle > 0:
+        rotation.rotate(angle, g4.G4ThreeVector(*(turn / angle).tolist()))
+    return rotation
 
 
 def mixture(name: str, own: Material, factor: float) -> Any:
