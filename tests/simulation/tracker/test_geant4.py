@@ -36,11 +36,12 @@ def data(tmp_path_factory):
 
 
 @cache
-def both(data: Path, pt, n, off=(), knobs=()):
-    """The ways of n muons through the CMS-like tracker by Geant4 and by the own engine."""
-    detector = distorted(load_detector("cms_like_tracker"), knobs)
-    start = shoot(Gun(particle="mu", pt=pt, eta=(-2.2, 2.2)), n, 1)
-    theirs = by_geant4.follow(Geant4Job("cms_like_tracker", knobs, data, 1e-3, off), detector, start, "mu", 5, np.pi)
+def both(data: Path, pt, n, off=(), knobs=(), name="cms_like_tracker", phi=(-np.pi, np.pi)):
+    """The ways of n muons through a tracker by Geant4 and by the own engine."""
+    detector = distorted(load_detector(name), knobs)
+    eta = (-2.2, 2.2) if name == "cms_like_tracker" else (-0.2, 0.2)
+    start = shoot(Gun(particle="mu", pt=pt, eta=eta, phi=phi), n, 1)
+    theirs = by_geant4.follow(Geant4Job(name, knobs, data, 1e-3, off), detector, start, "mu", 5, np.pi)
     quiet = {"energy_loss": "none", "scattering": "none"}
     full = {"scattering": "tails", "radiation": True}
     return detector, theirs, step.follow(detector, start, "mu", 1, step.Physics(**quiet if off else full))
@@ -55,6 +56,14 @@ def test_without_matter_both_engines_cross_the_same_surfaces_at_the_same_places(
     assert np.abs(distance(detector.surfaces, theirs.surface, theirs.position)).max() < GEANT4_PLACE
     assert np.quantile(np.linalg.norm(theirs.position - ours.position, axis=1), 0.99) < GEANT4_PLACE
     np.testing.assert_allclose(theirs.qop, ours.qop, rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_planes_are_where_they_are_in_the_own_engine(data):
+    _, theirs, ours = both(data, (0.8, 50.0), 60, OFF, KNOBS, "telescope", (-0.2, 0.2))
+    assert len(ours.surface) > 300
+    np.testing.assert_array_equal(theirs.surface, ours.surface)
+    np.testing.assert_allclose(theirs.position, ours.position, atol=GEANT4_PLACE)
 
 
 def lost(truth):
