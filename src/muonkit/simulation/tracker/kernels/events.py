@@ -30,13 +30,14 @@ TRIES = 100
 
 
 class Scratch(NamedTuple):
-    """Of one thread. new, probe (6,): states ahead; side (n,): on which side of every surface the track is; free (n,):
+    """Of one thread. new, probe, hit (6,): states ahead, hit on the surface found; side (n,): on which side of every surface the track is; free (n,):
     path at which it could first be reached; near, met (n,): surfaces met out of bounds in a step, and where; memo: the
     next step, the path at which the region could first be left, what is left of a leg, its whole length, where on it a
     knock is due; region: block, slice and material."""
 
     new: npt.NDArray[np.float64]
     probe: npt.NDArray[np.float64]
+    hit: npt.NDArray[np.float64]
     side: npt.NDArray[np.float64]
     free: npt.NDArray[np.float64]
     near: npt.NDArray[np.int64]
@@ -49,10 +50,10 @@ class Scratch(NamedTuple):
 @compiled
 def new_scratch(n):
     """For n surfaces."""
-    new, probe, memo = np.zeros(motion.MOVING), np.zeros(motion.MOVING), np.zeros(MEMO_SIZE)
+    new, probe, hit = np.zeros(motion.MOVING), np.zeros(motion.MOVING), np.zeros(motion.MOVING)
     side, free, met = np.zeros(n), np.zeros(n), np.zeros(n)
-    near, region = np.zeros(n, np.int64), np.zeros(REGION_SIZE, np.int64)
-    return Scratch(new, probe, side, free, near, met, memo, region, motion.new_work())
+    near, region, memo = np.zeros(n, np.int64), np.zeros(REGION_SIZE, np.int64), np.zeros(MEMO_SIZE)
+    return Scratch(new, probe, hit, side, free, near, met, memo, region, motion.new_work())
 
 
 @leaf
@@ -217,7 +218,7 @@ def meet(S, bend, y, h, scratch):
 
 @leaf
 def nearest(S, bend, y, h, n, scratch):
-    """The first of the n surfaces scratch.near that is met within its bounds, and the path to it; those that the track
+    """The first of the n surfaces scratch.near that is met within its bounds, at scratch.hit, and the path to it; those that the track
     passes out of bounds before are then behind it. The likely first, by scratch.met, are tried first. What is farther
     away than the nearest found is not tried."""
     near, met, first, where = scratch.near, scratch.met, -1, h
@@ -234,6 +235,8 @@ def nearest(S, bend, y, h, n, scratch):
             met[j] = d
         elif d < where or (d == where and i > first):
             first, where = i, d
+            for c in range(motion.MOVING):
+                scratch.hit[c] = scratch.probe[c]
     for j in range(n):
         if met[j] <= where:
             scratch.side[near[j]] *= -1
@@ -264,6 +267,7 @@ def commit(y, h, new):
 def go_on(detector, bend, y, tolerance, scratch):
     """One step, at most memo[TODO] long, to the first thing that happens: what, and which surface."""
     S, V = detector.surfaces, detector.volumes
+    motion.begin(bend, y, scratch.work)
     h = careful(V, y, min(scratch.memo[TODO], min(scratch.memo[STEP], LONGEST)), scratch)
     h, what = try_step(V, bend, y, h, tolerance, scratch)
     found, d = meet(S, bend, y, h, scratch)
@@ -271,8 +275,8 @@ def go_on(detector, bend, y, tolerance, scratch):
         h, what = -d, NOTHING
         motion.advance(bend, y, h, scratch.new, scratch.work)
         found, d = meet(S, bend, y, h, scratch)
-    if found >= 0:
-        motion.advance(bend, y, d, scratch.new, scratch.work)
-        what = SURFACE
-    commit(y, d, scratch.new)
-    return what, found
+    if found < 0:
+        commit(y, d, scratch.new)
+        return what, found
+    commit(y, d, scratch.hit)
+    return SURFACE, found
