@@ -30,10 +30,10 @@ TRIES = 100
 
 
 class Scratch(NamedTuple):
-    """Of one thread. new, probe, hit (6,): states ahead, hit on the surface found; side (n,): on which side of every surface the track is; free (n,):
-    path at which it could first be reached; near, met (n,): surfaces met out of bounds in a step, and where; memo: the
-    next step, the path at which the region could first be left, what is left of a leg, its whole length, where on it a
-    knock is due; region: block, slice and material."""
+    """Of one thread. new, probe, hit (6,): states ahead, hit on the surface found; side (n,): on which side of every
+    surface the track is; free (n,): path at which it could first be reached; near, met (n,): surfaces that a step may
+    meet, and where; memo: the next step, the path at which the region could first be left, what is left of a leg, its
+    whole length, where on it a knock is due; region: block, slice and material."""
 
     new: npt.NDArray[np.float64]
     probe: npt.NDArray[np.float64]
@@ -218,9 +218,9 @@ def meet(S, bend, y, h, scratch):
 
 @leaf
 def nearest(S, bend, y, h, n, scratch):
-    """The first of the n surfaces scratch.near that is met within its bounds, at scratch.hit, and the path to it; those that the track
-    passes out of bounds before are then behind it. The likely first, by scratch.met, are tried first. What is farther
-    away than the nearest found is not tried."""
+    """The first of the n surfaces scratch.near that is met within its bounds, at scratch.hit, and the path to it; those
+    that the track passes out of bounds before are then behind it. The likely first, by scratch.met, are tried first.
+    What is farther away than the nearest found is not tried."""
     near, met, first, where = scratch.near, scratch.met, -1, h
     for j in range(n):
         for other in range(j + 1, n):
