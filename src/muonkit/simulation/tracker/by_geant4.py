@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.config import Section
 from muonkit.core.errors import InputError
 from muonkit.core.particles import species as species_of
@@ -83,7 +83,7 @@ def on_surface(detector: Detector, surface: IntArray, x: FloatArray, t: FloatArr
 
 def before_the_end(
     detector: Detector, track: IntArray, x: FloatArray, t: FloatArray, start: FreeStates, max_turn: float
-) -> tuple[BoolArray, AnyArray]:
+) -> tuple[BoolArray, BoolArray]:
     """Which crossings (k,) come before a particle leaves the envelope or has turned too much; and those tracks (n,)
     that have turned too much."""
     r_max, z_min, z_max = detector.envelope
