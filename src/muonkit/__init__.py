@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         refit,
         simulate_dimuons,
         simulate_klm,
+        simulate_track_sample,
         simulate_tracks,
         validate,
         write_report,
@@ -49,7 +50,8 @@ __version__ = "0.1.0"
 
 _VERBS = (
     "apply", "build_pdfs", "calibrate", "compare", "convert", "create_store", "forecast", "identify", "open_store",
-    "performance", "refit", "simulate_dimuons", "simulate_klm", "simulate_tracks", "validate", "write_report",
+    "performance", "refit", "simulate_dimuons", "simulate_klm", "simulate_track_sample", "simulate_tracks", "validate",
+    "write_report",
 )  # fmt: skip
 _HOMES = dict.fromkeys(_VERBS, "api") | {
     "ApplyResult": "pipelines.apply",
@@ -104,6 +106,7 @@ __all__ = [
     "runner",
     "simulate_dimuons",
     "simulate_klm",
+    "simulate_track_sample",
     "simulate_tracks",
     "validate",
     "write_report",

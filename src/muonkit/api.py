@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from muonkit.pipelines.convert import ConvertResult
     from muonkit.pipelines.report import ReportResult
     from muonkit.pipelines.simulate import SimulationResult
+    from muonkit.pipelines.simulate_tracks import TrackSampleResult
     from muonkit.simulation.gun import Gun
     from muonkit.tracking.fit import FitSettings
     from muonkit.tracking.fitted import FittedTracks
@@ -154,6 +155,16 @@ def simulate_tracks(detector: "Detector | AnyPath", gun: "Gun", n: int, seed: in
     from muonkit.simulation.tracker.tracks import simulate_tracks
 
     return simulate_tracks(_detector(detector), gun, n, seed)
+
+
+def simulate_track_sample(
+    config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None
+) -> "TrackSampleResult":
+    """Files of hits and truth of particles or pairs in a tracker (`muonkit simulate tracks`)."""
+    from muonkit.pipelines.simulate_tracks import simulate_track_sample
+
+    with _running(jobs, work) as open_work:
+        return simulate_track_sample(Path(config), Path(out), open_work)
 
 
 def simulate_klm(config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""Measurements of tracks, a struct of arrays: the hits of track i are rows offsets[i] ... offsets[i + 1] - 1."""
+"""Measurements of tracks, structs of arrays: the hits of track i are rows offsets[i] ... offsets[i + 1] - 1."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +31,29 @@ class Hits:
     def track(self) -> IntArray:
         """Number of the track of every hit (k,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+
+@dataclass(frozen=True, slots=True)
+class Sensors:
+    """What the hits of a detector refer to: its name, the checksum of its description, and per surface its name and how
+    many coordinates (m,) it measures, 0, 1 or 2."""
+
+    detector: str
+    checksum: str
+    names: tuple[str, ...]
+    measured: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class TrackHits:
+    """The hits of tracks that have names: event (n,) and track (n,) in the event."""
+
+    event: IntArray
+    track: IntArray
+    hits: Hits
+
+    def __len__(self) -> int:
+        return len(self.event)
 
 
 def select(offsets: IntArray, tracks: AnyArray | slice) -> tuple[IntArray, IntArray]:

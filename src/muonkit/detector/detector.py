@@ -11,6 +11,8 @@ import numpy as np
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.limits import reading
+from muonkit.core.provenance import digest, digest_file
+from muonkit.data.hits import Sensors
 from muonkit.detector import coverage
 from muonkit.detector import description as descriptions
 from muonkit.detector import surfaces as geometry
@@ -58,8 +60,19 @@ class Detector:
     envelope: tuple[float, float, float]
     distortions: tuple[str, ...] = ()
     maps: tuple[PlacedMap, ...] = ()
+    checksum: str = ""
     layer_of: IntArray = column(default_factory=lambda: np.zeros(0, np.int64))
     nominal: FloatArray = column(default_factory=lambda: np.zeros((0, 3)))
+
+    @property
+    def distorted_checksum(self) -> str:
+        """The same with the changes since it was loaded."""
+        return digest("\n".join((self.checksum, *self.distortions))) if self.distortions else self.checksum
+
+    @property
+    def sensors(self) -> Sensors:
+        """What tables of hits refer to."""
+        return Sensors(self.name, self.checksum, self.layers, self.surfaces.n_measured)
 
     @cached_property
     def modules(self) -> ModuleIndex:
@@ -123,9 +136,16 @@ def build(description: Description, path: Path) -> Detector:
         field=field,
         envelope=(description.envelope.r, *description.envelope.z),
         maps=tuple(coverage.maps_of(description.field, field)),
+        checksum=_checksum(description, path.parent),
         layer_of=layer_of,
         nominal=surfaces.center,
     )
+
+
+def _checksum(description: Description, folder: Path) -> str:
+    """Of what a description says, not of how it is written, and of the content of the files that it names."""
+    said = description.model_dump_json(exclude_unset=True, by_alias=True)
+    return digest("\n".join((said, *(digest_file(folder / name) for name in description.files))))
 
 
 def files_of(path_or_name: str | Path) -> tuple[Path, ...]:

@@ -13,6 +13,8 @@ from muonkit.simulation.draws import uniforms
 from muonkit.simulation.kernels import philox
 
 Range = tuple[float, float]
+SLOWEST, FASTEST = 1e-6, 1e7  # GeV
+FARTHEST = 20.0  # eta
 ParticleName = Literal[
     "mu", "mu+", "mu-", "pi", "pi+", "pi-", "K", "K+", "K-", "p", "p+", "p-", "d", "d+", "d-", "e", "e+", "e-"
 ]
@@ -44,6 +46,10 @@ class Gun(Section):
                 raise ValueError(f"{key}: the range must not fall ({low:g} is followed by {high:g})")
         if min(ends(self.p)[0], ends(self.pt)[0]) <= 0:
             raise ValueError("p and pt must be positive")
+        if not SLOWEST <= min(ends(self.p)[0], ends(self.pt)[0]) <= max(ends(self.p)[1], ends(self.pt)[1]) <= FASTEST:
+            raise ValueError(f"p and pt must lie between {SLOWEST:g} and {FASTEST:g} GeV")
+        if max(map(abs, ends(self.eta))) > FARTHEST:
+            raise ValueError(f"eta: must lie between -{FARTHEST:g} and {FARTHEST:g}")
         if not 0 < ends(self.theta)[0] <= ends(self.theta)[1] < np.pi:
             raise ValueError("theta: must lie between 0 and pi")
         if min(self.spread) < 0:

@@ -84,7 +84,19 @@ def decay(
     line: Line, pt: FloatArray, y: FloatArray, phi: FloatArray, radiation: bool, rng: np.random.Generator
 ) -> tuple[MuonArrays, MuonArrays]:
     """Muons after radiation from parents of transverse momentum `pt` [GeV], rapidity `y` and azimuth `phi`."""
-    parent_mass = line.sample(len(pt), rng)
+    return decay_parents(line, line.sample(len(pt), rng), pt, y, phi, radiation, rng)
+
+
+def decay_parents(
+    line: Line,
+    parent_mass: FloatArray,
+    pt: FloatArray,
+    y: FloatArray,
+    phi: FloatArray,
+    radiation: bool,
+    rng: np.random.Generator,
+) -> tuple[MuonArrays, MuonArrays]:
+    """As `decay`, with the masses of the parents [GeV] given."""
     share = sample_photon_share(parent_mass, rng) if radiation else np.zeros(len(pt))
     cosine = line.cosines(parent_mass, y, rng)
     return decay_mass(parent_mass, share, pt, y, phi, rng, cosine)

@@ -4,6 +4,7 @@ The letters of these kernels, and of those of `tracker` and `klm`:
 
     S, V, M   surfaces, volumes and materials of a detector: its `SurfaceArrays`, `VolumeArrays`, `MaterialArrays`
     N         what Rutherford scattering needs of the same materials: `matter.Nuclei`
+    R         what muons radiate in the same materials: `radiation.Radiators`
     y         the state of a particle, with the places of `indices`
     p, E, T   momentum, energy and kinetic energy [GeV]
     h, d      the path of a step, a path within it [cm]

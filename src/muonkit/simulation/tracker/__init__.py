@@ -1,1 +1,1 @@
-"""Single particles through a tracker: what truly happens to them, and the hits that it leaves."""
+"""Single particles and pairs through a tracker: what truly happens to them, and the hits that it leaves."""

@@ -32,7 +32,7 @@ class Readout(Section):
     layer_efficiency: dict[str, float] = Field(default_factory=dict)
     outliers: float = Field(0.0, ge=0, le=1)
     noise: float = Field(0.0, ge=0, le=1)
-    window: float = Field(1.0, gt=0)
+    window: float = Field(1.0, gt=0, le=1e4)
 
 
 PLAIN = Readout()

@@ -1,8 +1,7 @@
 """Particles -> what truly happens to them in a detector. Equations: `kernels.motion`, `simulation.kernels.matter`; the
 way: `kernels.follow`.
 
-Not simulated: radiation of muons (under 1 % of the loss below 10 GeV in iron, 20 % at 100 GeV), electrons, hadronic
-interactions, decays."""
+Not simulated: electrons, hadronic interactions, decays, the radiation of anything but muons."""
 
 from typing import Literal
 
@@ -19,6 +18,7 @@ from muonkit.simulation.draws import key_of
 from muonkit.simulation.kernels import matter
 from muonkit.simulation.kernels.indices import TX
 from muonkit.simulation.nuclei import nuclei
+from muonkit.simulation.radiation import NOTHING, radiators
 from muonkit.simulation.tracker.kernels import follow as kernel
 from muonkit.simulation.tracker.kernels.follow import LEFT, LOOPING, OUT_OF_MAP, STEP_LIMIT, STOPPED
 from muonkit.simulation.tracker.kernels.indices import STATE_QOP
@@ -35,12 +35,21 @@ MESSAGE = {
     OUT_OF_MAP: "left the map of the magnetic field",
     STEP_LIMIT: "needed more steps, or met more surfaces, than allowed",
 }
+ENDINGS = {
+    LEFT: "left",
+    STOPPED: "stopped",
+    LOOPING: "looping",
+    OUT_OF_MAP: "out_of_map",
+    STEP_LIMIT: "step_limit",
+}
+"""The same as words of tables, see `data.truth`."""
 
 
 class Physics(Section):
     """energy_loss: mean of Bethe's formula, with Gaussian or with Landau-Vavilov fluctuations; scattering: Gaussian of
     Highland's width, logarithm included, for every surface and every slice of a volume, or Moliere's distribution with
-    its `tails`.
+    its `tails`; radiation: whether muons radiate photons and pairs (under 1 % of the loss below 10 GeV in iron, 20 % at
+    100 GeV), see `kernels.radiation`.
 
     min_kinetic [GeV]: stopped below; max_turn [rad] by the field: looping above; tolerance [cm] of a step. In thick
     volumes a particle scatters once in every leg of at most leg_depth radiation lengths and loss of leg_share of its
@@ -48,6 +57,7 @@ class Physics(Section):
 
     energy_loss: Literal["none", "mean", "gaussian", "landau"] = "landau"
     scattering: Literal["none", "gaussian", "tails"] = "gaussian"
+    radiation: bool = False
     min_kinetic: float = Field(2e-3, gt=0)
     max_turn: float = Field(np.pi, gt=0)
     max_steps: int = Field(100_000, ge=1)
@@ -78,7 +88,8 @@ def follow(
     if species == "e" and physics.energy_loss != "none":
         raise InputError('energy_loss: electrons radiate, which is not simulated; use energy_loss = "none"')
     particle = matter.Particle(known.mass, float(species in SPIN_HALF))
-    world = kernel.World(detector.arrays(), nuclei(detector.materials), particle, physics.rules())
+    radiates = radiators(detector.materials) if physics.radiation and species == "mu" else NOTHING
+    world = kernel.World(detector.arrays(), nuclei(detector.materials), radiates, particle, physics.rules())
     columns = start.charge, start.position, start.momentum
     charge, position, momentum = (np.ascontiguousarray(one, dtype=np.float64) for one in columns)
     most = 2 * min(len(detector.layers), MOST_MET) + 16

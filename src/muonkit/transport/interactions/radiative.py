@@ -10,6 +10,7 @@ above those at 1 TeV, the whole loss 0.8 %. Energies GeV."""
 
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -24,6 +25,30 @@ SQRT_E = float(np.sqrt(np.e))
 ENERGIES = np.geomspace(1.0, 1e5, 61)  # GeV
 OVER_ENERGY, OVER_ASYMMETRY = 80, 12  # nodes of Gauss' rule
 SOFTEST = 1e-6  # v; softer photons take 1e-6 of the loss
+
+
+class Spectrum(NamedTuple):
+    """v dsigma/dv = scale x shape(v) [cm2/g] of the share v of the energy that is lost, from low to high (n,); scale
+    (n,) or one; shape: v (n, nodes) -> (n, nodes)."""
+
+    low: FloatArray
+    high: FloatArray
+    scale: FloatArray | float
+    shape: Callable[[FloatArray], FloatArray]
+
+    def loss(self, E: FloatArray) -> FloatArray:
+        """Loss (n,) [GeV cm2/g] at E (n,) [GeV]."""
+        return self.scale * E * _integral(self.low, self.high, self.shape)
+
+    def softer(self, v: float) -> "Spectrum":
+        """The part below v."""
+        return self._replace(high=np.clip(v, self.low, self.high))
+
+    def density(self, v: FloatArray) -> FloatArray:
+        """v dsigma/dv [cm2/g] at v (n, m); 0 out of range."""
+        low, high = self.low[:, None], self.high[:, None]
+        known = self.shape(np.clip(v, low, high))
+        return np.where((v >= low) & (v <= high), np.reshape(self.scale, (-1, 1)) * np.maximum(known, 0), 0.0)
 
 
 def loss(material: Material, E: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -72,8 +97,12 @@ def _integral(low: FloatArray, high: FloatArray, integrand: Callable[[FloatArray
 
 
 def bremsstrahlung(Z: float, A: float, E: FloatArray) -> FloatArray:
-    """Loss (n,) [GeV cm2/g] at E (n,) [GeV] by bremsstrahlung on nuclei and on electrons; Kelner et al. (1997). v =
-    photon energy/E."""
+    """Loss (n,) [GeV cm2/g] at E (n,) [GeV] by bremsstrahlung on nuclei and on electrons; Kelner et al. (1997)."""
+    return photons(Z, A, E).loss(E)
+
+
+def photons(Z: float, A: float, E: FloatArray) -> Spectrum:
+    """Bremsstrahlung at E (n,) [GeV]; v = photon energy/E."""
     B, B_e = (202.4, 446.0) if Z == 1 else (182.7, 1429.0)
     D = 1.5 if Z == 1 else 1.54 * A**0.27
     M, m = MUON_MASS, ELECTRON_MASS
@@ -87,17 +116,21 @@ def bremsstrahlung(Z: float, A: float, E: FloatArray) -> FloatArray:
 
     high = 1 - 0.75 * SQRT_E * M / E * Z ** (1 / 3)
     scale = AVOGADRO / A * FINE_STRUCTURE * (2 * m / M * ELECTRON_RADIUS) ** 2
-    return scale * E * _integral(np.full_like(E, SOFTEST), np.maximum(high, SOFTEST), integrand)
+    return Spectrum(np.full_like(E, SOFTEST), np.maximum(high, SOFTEST), scale, integrand)
 
 
 def pairs(Z: float, A: float, E: FloatArray) -> FloatArray:
-    """Loss (n,) [GeV cm2/g] at E (n,) [GeV] by production of e+e- pairs of energy v E; Kokoulin and Petrukhin
-    (1971)."""
+    """Loss (n,) [GeV cm2/g] at E (n,) [GeV] by production of e+e- pairs; Kokoulin and Petrukhin (1971)."""
+    return electron_pairs(Z, A, E).loss(E)
+
+
+def electron_pairs(Z: float, A: float, E: FloatArray) -> Spectrum:
+    """Production of e+e- pairs of energy v E at E (n,) [GeV]."""
     M, m = MUON_MASS, ELECTRON_MASS
     low, high = 4 * m / E, np.maximum(1 - 0.75 * SQRT_E * M / E * Z ** (1 / 3), 5 * m / E)
     scale = 4 / (3 * np.pi) * AVOGADRO / A * Z * (FINE_STRUCTURE * ELECTRON_RADIUS) ** 2
-    rate = _integral(low, high, lambda v: (1 - v) * _over_asymmetry(Z, E[:, None], v))
-    return scale * (Z + _electron_share(Z, E)) * E * rate
+    per_pair = scale * (Z + _electron_share(Z, E))
+    return Spectrum(low, high, per_pair, lambda v: (1 - v) * _over_asymmetry(Z, E[:, None], v))
 
 
 def _electron_share(Z: float, E: FloatArray) -> FloatArray:
@@ -142,9 +175,13 @@ def _asymmetric(Z: float, E: FloatArray, v: FloatArray, rho: FloatArray) -> Floa
     return np.maximum(B_e * L_e, 0) + (m / M) ** 2 * np.maximum(B_mu * L_mu, 0)
 
 
-def photonuclear(Z: float, A: float, E: FloatArray) -> FloatArray:  # noqa: ARG001 - the same signature for all parts
-    """Loss (n,) [GeV cm2/g] at E (n,) [GeV] by inelastic scattering on nuclei, from 0.2 GeV of energy transfer on;
-    Bezrukov and Bugaev (1981)."""
+def photonuclear(Z: float, A: float, E: FloatArray) -> FloatArray:
+    """Loss (n,) [GeV cm2/g] at E (n,) [GeV] by inelastic scattering on nuclei; Bezrukov and Bugaev (1981)."""
+    return nuclear(Z, A, E).loss(E)
+
+
+def nuclear(Z: float, A: float, E: FloatArray) -> Spectrum:  # noqa: ARG001 - the same signature for all parts
+    """Inelastic scattering on nuclei at E (n,) [GeV], from 0.2 GeV of energy transfer on."""
     M2, m1, m2 = MUON_MASS**2, 0.54, 1.80  # GeV^2
 
     def integrand(v: FloatArray) -> FloatArray:
@@ -159,5 +196,8 @@ def photonuclear(Z: float, A: float, E: FloatArray) -> FloatArray:  # noqa: ARG0
         return v**2 * sigma * (0.75 * G * shadowed + 0.25 * plain + rest)
 
     low, high = 0.2 / E, 1 - MUON_MASS / E
-    rate = _integral(np.minimum(low, high), high, integrand)
-    return AVOGADRO * FINE_STRUCTURE / (2 * np.pi) * 1e-30 * E * np.maximum(rate, 0)
+    scale = AVOGADRO * FINE_STRUCTURE / (2 * np.pi) * 1e-30
+    return Spectrum(np.minimum(low, high), high, scale, integrand)
+
+
+SPECTRA = (photons, electron_pairs, nuclear)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from muonkit.core.compiled import compiled, leaf
 from muonkit.detector.kernels import modules
-from muonkit.simulation.kernels.geometry import distance, near, room, slope, stride, within
+from muonkit.simulation.kernels.geometry import FAR, distance, near, room, slope, stride, within
 from muonkit.simulation.kernels.indices import TX, TY, TZ, X
 from muonkit.simulation.tracker.kernels import motion
 from muonkit.simulation.tracker.kernels.indices import (
@@ -32,14 +32,15 @@ ROUGHLY = 0.1  # cm: how far outside of its bounds a module is foreseen to be me
 
 
 class Scratch(NamedTuple):
-    """Of one thread. new, probe (6,): states ahead; side (n,): on which side of every surface the track is; free (n,):
-    path at which it could first be reached; near, met (n,): surfaces met out of bounds in a step, and where; nearby:
-    modules that may be met in a step; clear (g,): as free, for layers of modules; memo: the next step, the path at
-    which the region could first be left, what is left of a leg, its whole length, where on it a knock is due; region:
-    block, slice and material."""
+    """Of one thread. new, probe, hit (6,): states ahead, hit on the surface found; side (n,): on which side of every
+    surface the track is; free (n,): path at which it could first be reached; near, met (n,): surfaces that a step may
+    meet, and where; nearby: modules that may be met in a step; clear (g,): as free, for layers of modules; memo: the
+    next step, the path at which the region could first be left, what is left of a leg, its whole length, where on it a
+    knock is due; region: block, slice and material."""
 
     new: npt.NDArray[np.float64]
     probe: npt.NDArray[np.float64]
+    hit: npt.NDArray[np.float64]
     side: npt.NDArray[np.float64]
     free: npt.NDArray[np.float64]
     near: npt.NDArray[np.int64]
@@ -54,11 +55,11 @@ class Scratch(NamedTuple):
 @compiled
 def new_scratch(n, layers):
     """For n surfaces, and layers of modules."""
-    new, probe, memo = np.zeros(motion.MOVING), np.zeros(motion.MOVING), np.zeros(MEMO_SIZE)
+    new, probe, hit = np.zeros(motion.MOVING), np.zeros(motion.MOVING), np.zeros(motion.MOVING)
     side, free, met = np.zeros(n), np.zeros(n), np.zeros(n)
-    near, region = np.zeros(n, np.int64), np.zeros(REGION_SIZE, np.int64)
+    near, region, memo = np.zeros(n, np.int64), np.zeros(REGION_SIZE, np.int64), np.zeros(MEMO_SIZE)
     nearby, clear = modules.new_nearby(n), np.zeros(layers)
-    return Scratch(new, probe, side, free, near, met, nearby, clear, memo, region, motion.new_work())
+    return Scratch(new, probe, hit, side, free, near, met, nearby, clear, memo, region, motion.new_work())
 
 
 @leaf
@@ -207,7 +208,7 @@ def meet(S, index, bend, y, h, scratch):
     """The first surface within its bounds on the step to scratch.new, and the path to it; -1 and h if there is none.
 
     A step that ends beyond a surface and its way back is cut between both: the path is then negative."""
-    first, where, n, end = -1, h, 0, y[PATH] + h
+    n, end = 0, y[PATH] + h
     for i in index.alone:
         if scratch.free[i] > end:
             continue
@@ -220,49 +221,69 @@ def meet(S, index, bend, y, h, scratch):
             scratch.free[i] = end + abs(g)
             continue
         scratch.free[i] = y[PATH]
-        d = arrive(S, i, bend, y, h, scratch)
-        if not within(S, i, scratch.probe):
-            scratch.near[n], scratch.met[n] = i, d
-            n += 1
-        elif d <= where:
-            first, where = i, d
-    for g in range(index.radial.size):
-        if scratch.clear[g] > end:
+        before = abs(distance(S, i, y))
+        scratch.near[n], scratch.met[n] = i, h * before / max(before + abs(g), 1e-300)
+        n += 1
+    for layer in range(index.radial.size):
+        if scratch.clear[layer] > end:
             continue
-        scratch.clear[g] = end + modules.gap(index, g, scratch.new)
-        first, where = meet_module(S, index, g, bend, y, h, first, where, scratch)
-        if where < 0:
-            hurry(index, scratch, 2 * (h + where))
-            return first, where
-    for j in range(n):
-        if scratch.met[j] <= where:
-            scratch.side[scratch.near[j]] *= -1
+        scratch.clear[layer] = end + modules.gap(index, layer, scratch.new)
+        n, cut = meet_modules(S, index, layer, bend, y, h, n, scratch)
+        if cut < h:
+            hurry(index, scratch, 2 * (h - cut))
+            return -1, -cut
+    first, where = nearest(S, bend, y, h, n, scratch)
     if where < h:
         hurry(index, scratch, 2 * (h - where))
     return first, where
 
 
 @leaf
-def meet_module(S, index, g, bend, y, h, first, where, scratch):
-    """The same for the modules of layer g, of which those near the step are looked at: `first` and `where` are what is
-    met before them."""
-    new, found = scratch.new, scratch.nearby.ids
-    for k in range(modules.candidates(index, g, y, new, deviation(y, h, new), scratch.nearby)):
+def nearest(S, bend, y, h, n, scratch):
+    """The first of the n surfaces scratch.near that is met within its bounds, at scratch.hit, and the path to it; those
+    that the track passes out of bounds before are then behind it. The likely first, by scratch.met, are tried first.
+    What is farther away than the nearest found is not tried."""
+    ids, met, first, where = scratch.near, scratch.met, -1, h
+    for j in range(n):
+        for other in range(j + 1, n):
+            if met[other] < met[j]:
+                ids[j], ids[other], met[j], met[other] = ids[other], ids[j], met[other], met[j]
+        i = ids[j]
+        met[j] = FAR
+        if abs(distance(S, i, y)) > where + ARRIVED:
+            continue
+        d = arrive(S, i, bend, y, h, scratch)
+        if not within(S, i, scratch.probe):
+            met[j] = d
+        elif d < where or (d == where and i > first):
+            first, where = i, d
+            for c in range(motion.MOVING):
+                scratch.hit[c] = scratch.probe[c]
+    for j in range(n):
+        if met[j] <= where:
+            scratch.side[ids[j]] *= -1
+    return first, where
+
+
+@leaf
+def meet_modules(S, index, layer, bend, y, h, n, scratch):
+    """Puts those modules of a layer that the step may cross behind the n surfaces in scratch.near: their number, and
+    where the step is to be cut, h if nowhere."""
+    found = scratch.nearby.ids
+    for k in range(modules.candidates(index, layer, y, scratch.new, deviation(y, h, scratch.new), scratch.nearby)):
         i = found[k]
         scratch.side[i] = side_of(S, i, y)
-        distant = distance(S, i, new)
+        distant = distance(S, i, scratch.new)
         if distant * scratch.side[i] > 0:
             cut = touch(S, i, bend, y, h, scratch) if abs(distant) < h else h
             if cut < h:
-                return -1, -cut
+                return n, cut
             continue
-        foresee(S, i, y, h, scratch)
-        if not near(S, i, scratch.probe, ROUGHLY):
-            continue
-        d = arrive(S, i, bend, y, h, scratch)
-        if d <= where and within(S, i, scratch.probe):
-            first, where = i, d
-    return first, where
+        d = foresee(S, i, y, h, scratch)
+        if near(S, i, scratch.probe, ROUGHLY):
+            scratch.near[n], scratch.met[n] = i, d
+            n += 1
+    return n, h
 
 
 @leaf
@@ -274,7 +295,7 @@ def deviation(y, h, new):
 
 @leaf
 def foresee(S, surface, y, h, scratch):
-    """scratch.probe is where a surface between y and scratch.new is met, on the cubic through both ends."""
+    """The path to a surface between y and scratch.new, and scratch.probe there, on the cubic through both ends."""
     new, probe = scratch.new, scratch.probe
     before, behind = distance(S, surface, y), distance(S, surface, new)
     share = before / (before - behind) if before != behind else 0.0
@@ -286,6 +307,7 @@ def foresee(S, surface, y, h, scratch):
         chord = new[X + c] - y[X + c]
         a, b = h * y[TX + c] - chord, chord - h * new[TX + c]
         probe[X + c] = y[X + c] + s * (chord + (1 - s) * (a * (1 - s) + b * s))
+    return d
 
 
 @leaf
@@ -314,6 +336,7 @@ def commit(y, h, new):
 def go_on(detector, bend, y, tolerance, scratch):
     """One step, at most memo[TODO] long, to the first thing that happens: what, and which surface."""
     S, index, V = detector.surfaces, detector.modules, detector.volumes
+    motion.begin(bend, y, scratch.work)
     h = careful(V, y, min(scratch.memo[TODO], min(scratch.memo[STEP], LONGEST)), scratch)
     h, what = try_step(V, bend, y, h, tolerance, scratch)
     found, d = meet(S, index, bend, y, h, scratch)
@@ -321,8 +344,8 @@ def go_on(detector, bend, y, tolerance, scratch):
         h, what = -d, NOTHING
         motion.advance(bend, y, h, scratch.new, scratch.work)
         found, d = meet(S, index, bend, y, h, scratch)
-    if found >= 0:
-        motion.advance(bend, y, d, scratch.new, scratch.work)
-        what = SURFACE
-    commit(y, d, scratch.new)
-    return what, found
+    if found < 0:
+        commit(y, d, scratch.new)
+        return what, found
+    commit(y, d, scratch.hit)
+    return SURFACE, found

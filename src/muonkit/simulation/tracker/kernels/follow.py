@@ -13,7 +13,7 @@ from muonkit.core.compiled import compiled, leaf
 from muonkit.core.units import CURVATURE
 from muonkit.detector.detector import DetectorArrays
 from muonkit.detector.kernels import places
-from muonkit.simulation.kernels import matter, philox
+from muonkit.simulation.kernels import matter, philox, radiation
 from muonkit.simulation.kernels.geometry import FAR, has_left, room, slope
 from muonkit.simulation.kernels.indices import TX, TY, TZ, P, X, Y, Z
 from muonkit.simulation.tracker.kernels import events
@@ -56,10 +56,11 @@ class StepRules(NamedTuple):
 
 
 class World(NamedTuple):
-    """Detector, nuclei of its materials, particle and rules."""
+    """Detector, nuclei and radiation of its materials, particle and rules."""
 
     detector: DetectorArrays
     nuclei: matter.Nuclei
+    radiators: radiation.Radiators
     particle: matter.Particle
     rules: StepRules
 
@@ -150,6 +151,14 @@ def scatter(world, y, scratch, dice):
 
 
 @leaf
+def behind(world, slab, p, dice):
+    """Momentum behind a slab; 0 if nothing is left."""
+    M, particle = world.detector.materials, world.particle
+    p = matter.behind(M, slab, p, particle, world.rules.energy_loss, dice)
+    return radiation.radiating(world.radiators, slab, p, particle.mass, dice)
+
+
+@leaf
 def thin_slab(world, surface, y, dice):
     """Thin matter of a surface; False if the particle stops."""
     S, M, particle, rules = world.detector.surfaces, world.detector.materials, world.particle, world.rules
@@ -158,7 +167,7 @@ def thin_slab(world, surface, y, dice):
     length = S.thickness[surface] / max(abs(slope(S, surface, y)), STEEPEST)
     slab = matter.MatterSlab(S.material[surface], length, length)
     a, b = matter.knock(M, world.nuclei, slab, y[P], particle.mass, rules.scattering, dice)
-    y[P] = matter.behind(M, slab, y[P], particle, rules.energy_loss, dice)
+    y[P] = behind(world, slab, y[P], dice)
     matter.deflect(y, a, b)
     return moves(y, particle, rules)
 
@@ -215,9 +224,7 @@ def follow(world, charge, y, dice, scratch, record):
         what, found = events.go_on(detector, bend, y, rules.tolerance, scratch)
         h = y[PATH] - before
         memo[TODO] -= h
-        y[P] = matter.behind(
-            detector.materials, matter.MatterSlab(material, h, h), y[P], particle, rules.energy_loss, dice
-        )
+        y[P] = behind(world, matter.MatterSlab(material, h, h), y[P], dice)
         status = ended(world, y, scratch.work.known[0])
         if status != TRAVELLING:
             return status, n

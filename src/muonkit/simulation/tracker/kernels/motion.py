@@ -70,18 +70,22 @@ def derivative(bend, shift, y, stage, work):
 
 
 @leaf
+def begin(bend, y, work):
+    """The derivative where all steps from y begin."""
+    work.known[0] = derivative(bend, NUDGE, y, 0, work)
+
+
+@leaf
 def advance(bend, y, h, new, work):
-    """new (6,) = y (6,) after the path h; returns the estimated error [cm]."""
-    for stage in range(STAGES):
+    """new (6,) = y (6,) after the path h; returns the estimated error [cm]. After `begin`."""
+    for stage in range(1, STAGES):
         for c in range(MOVING):
             new[c] = y[c]
         for j in range(stage):
             weight = h * WEIGHTS[stage, j]
             for c in range(MOVING):
                 new[c] += weight * work.stages[j, c]
-        known = derivative(bend, NUDGE * (1 - 2 * NODES[stage]), new, stage, work)
-        if stage == 0:
-            work.known[0] = known
+        derivative(bend, NUDGE * (1 - 2 * NODES[stage]), new, stage, work)
     worst = 0.0
     for c in range(MOVING):
         total = 0.0
