@@ -22,6 +22,7 @@ def _paired(value: Any) -> Any:
 
 
 FEWEST = 6  # planes around the beam: fewer would be wider than far from it
+ALONE = 0.05  # of half a stagger: planes nearer to each other stand in one place
 MANY = Field(min_length=1, max_length=10_000)
 Ranges = Annotated[tuple[Span, ...], BeforeValidator(_paired), MANY]
 Numbers = Annotated[tuple[Coordinate, ...], BeforeValidator(_listed), MANY]
@@ -179,12 +180,22 @@ class ModuleLayer(Layer):
     phi0_deg: Numbers = (0.0,)
     overlap: Coordinate = 0.2
     stagger: Thickness = 0.4
-    gap: Size = 0.2
+    gap: Size = 0.1
 
     def at(self, key: str, copy: int) -> Any:
         """The value of a key for one copy. A single value holds for all copies."""
         values = getattr(self, key)
         return values[copy] if len(values) > 1 else values[0]
+
+    @model_validator(mode="after")
+    def _partners_stand_alone(self) -> Self:
+        half = self.stagger / 2
+        levels = self.gap / half if half > 0 else 0.5
+        if any(self.stereo_mrad) and round(levels) in (1, 2, 3) and abs(levels - round(levels)) < ALONE:
+            raise ValueError(
+                f"gap: partners {self.gap:g} cm behind stand where neighbours do; give no multiple of stagger/2"
+            )
+        return self
 
     def _even(self, key: str, count: int) -> None:
         if count % 2 and count > 1 and self.stagger > 0:
