@@ -46,3 +46,4 @@ OUTLIERS_FOUND = 0.95  # tracks from 2 GeV whose outliers of 20 sigma and more, 
 OUTLIERS_WRONG = 0.01  # tracks that are called good with a good hit left out
 Z_LINE = 1.0  # 1e-5 of the mass: the goal; built-in line against PYTHIA's
 RADIATION = 1.0  # the same, built-in radiation against PYTHIA's with alpha(0)
+EXACT_CURVATURE = 1e-6  # fit of tracks that do not scatter, hits without errors: relative error of the curvature

@@ -16,6 +16,7 @@ from muonkit.tracking.kernels import fit as kernel
 from muonkit.tracking.kernels.route import find_routes
 from muonkit.tracking.kernels.tuples import HitArrays, Out, Route, Scene
 from muonkit.transport.kernels import tuples
+from muonkit.transport.kernels.tuples import EVERYWHERE
 from muonkit.transport.status import OK
 
 WIDE = np.diag([1.0, 1.0, 0.01, 0.01, 1.0])  # [cm, cm, rad, rad, 1/GeV]^2: so wide that the start has no weight
@@ -51,7 +52,7 @@ def once(
 ) -> FittedTracks:
     """One pass."""
     hit_arrays = HitArrays(hits.offsets, hits.surface, hits.value, hits.variance, mask)
-    looking = plan.scene._replace(plan=plan.scene.plan._replace(gradient=False))
+    looking = plan.scene._replace(plan=plan.scene.plan._replace(gradient=False, field=EVERYWHERE, lumped=False))
     met, count = find_routes(start.surface, start.parameters, hit_arrays, looking, plan.margin)
     stops = np.full((len(hits), max(int(count.max(initial=1)), 1)), -1)
     stops[np.arange(stops.shape[1]) < count[:, None]] = met

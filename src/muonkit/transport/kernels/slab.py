@@ -10,6 +10,7 @@ from muonkit.detector.surfaces import CYLINDER
 from muonkit.transport.interactions.ionisation import BICHSEL_J
 from muonkit.transport.interactions.straggling import GAUSS_FWHM
 from muonkit.transport.kernels import frames, noise, step
+from muonkit.transport.kernels.tuples import LOST, LUMPED_DEPTH, LUMPED_XI
 
 NO_LOSS, MEAN, MOST_PROBABLE = range(3)
 LANDAU_WIDTH = 4 / GAUSS_FWHM  # full width at half maximum 4.018 xi, PDG 2024 sec. 34.2.9, as a Gaussian's sigma
@@ -91,20 +92,59 @@ def in_front(loss, slab, p, mode):
 def cross(track, S, i, way, scene, work):
     """Cross the matter on surface i in direction `way`: q/p, J and C (both bound to the surface) change.
 
-    False if the track stops."""
-    if S.thickness[i] <= 0:
-        return True
-    y, C, plan, materials = track.y, track.C, scene.plan, scene.det.materials
-    frames.normal(S, i, y, work.n)
-    across = frames.slant(y, work.n)
-    slab = Slab(S.material[i], materials.xi[S.material[i]], S.thickness[i] / max(abs(across), STEEPEST))
-    p = 1 / abs(y[FREE_QOP])
-    if plan.loss_mode != NO_LOSS and not lose(track, S, i, way, across, slab, scene, work):
-        return False
-    depth = slab.length / materials.X0[slab.material]
-    add_angles(y, C, noise.highland(depth, p, scene.loss.mass, plan.scattering))
+    False if the track stops. Where matter is lumped, that of a surface without sensors is kept for the next sensor."""
+    y, plan, materials = track.y, scene.plan, scene.det.materials
+    if S.thickness[i] > 0:
+        frames.normal(S, i, y, work.n)
+        across = frames.slant(y, work.n)
+        length = S.thickness[i] / max(abs(across), STEEPEST) if plan.path_length else S.thickness[i]
+        slab = Slab(S.material[i], materials.xi[S.material[i]], length)
+        p = 1 / abs(y[FREE_QOP])
+        if plan.lumped and S.n_measured[i] == 0:
+            lump(track, slab, p, scene)
+            return True
+        if plan.loss_mode != NO_LOSS and not lose(track, S, i, way, across, slab, scene, work):
+            return False
+        spread(track, slab.length / materials.X0[slab.material], slab.xi * slab.length, p, scene)
+    return unload(track, S, i, scene, work) if plan.lumped else True
+
+
+@inlined
+def spread(track, depth, xi, p, scene):
+    """Scattering and straggling at momentum p in front of matter."""
+    plan, mass = scene.plan, scene.loss.mass
+    add_angles(track.y, track.C, noise.highland(depth, p, mass, plan.scattering))
     if plan.straggling:
-        C[QOP, QOP] += straggled(slab.xi * slab.length, p, scene.loss.mass, plan.loss_mode)
+        track.C[QOP, QOP] += straggled(xi, p, mass, plan.loss_mode)
+
+
+@inlined
+def lump(track, slab, p, scene):
+    """Keep what a slab does for the next sensor."""
+    plan, at = scene.plan, track.at
+    if plan.loss_mode != NO_LOSS:
+        at[LOST] += loss_in(scene.loss, slab, p, plan.loss_mode)[0]
+    at[LUMPED_DEPTH] += slab.length / scene.det.materials.X0[slab.material]
+    at[LUMPED_XI] += slab.xi * slab.length
+
+
+@inlined
+def unload(track, S, i, scene, work):
+    """What was kept acts on sensor i; False if the track stops."""
+    y, at, mass = track.y, track.at, scene.loss.mass
+    p = 1 / abs(y[FREE_QOP])
+    before = math.sqrt(p * p + mass * mass)
+    E = before - at[LOST]
+    if mass >= E:
+        return False
+    after = math.sqrt(E * E - mass * mass)
+    row = work.M[0]
+    for j in range(5):
+        row[j] = 0.0
+    row[QOP] = p / before * (E / after) * (p / after) * (p / after)
+    slow_down(track, S, i, p / after, work)
+    spread(track, at[LUMPED_DEPTH], at[LUMPED_XI], p, scene)
+    at[LOST], at[LUMPED_DEPTH], at[LUMPED_XI] = 0.0, 0.0, 0.0
     return True
 
 
@@ -115,6 +155,8 @@ def lose(track, S, i, way, across, slab, scene, work):
     p = 1 / abs(y[FREE_QOP])
     if way > 0:
         after, by_p, by_length = behind(scene.loss, slab, p, mode)
+        if scene.plan.mean_qop and scene.plan.straggling and mode == MEAN:
+            after /= 1 + mean_shift(slab.xi * slab.length, p, after, scene.loss.mass)
     else:
         after, by_p, by_length = in_front(scene.loss, slab, p, mode)
     if after <= 0:
@@ -122,14 +164,29 @@ def lose(track, S, i, way, across, slab, scene, work):
     row = work.M[0]
     for j in range(5):
         row[j] = 0.0
-    by_length *= -y[FREE_QOP] * p / (after * after)
-    lengthened(S, i, y, across, by_length, work)
+    if scene.plan.path_length:
+        by_length *= -y[FREE_QOP] * p / (after * after)
+        lengthened(S, i, y, across, by_length, work)
     row[QOP] = by_p * (p / after) * (p / after)
-    y[FREE_QOP] *= p / after
-    last_row(row, track.C, work.M[1])
-    replace_last(row, track.T, work.M[1])
-    frames.start_bound(track, S, i, work)
+    slow_down(track, S, i, p / after, work)
     return True
+
+
+@inlined
+def mean_shift(xi, p, after, mass):
+    """Relative shift of the mean of 1/p behind matter from 1/p behind the mean loss: half of the variance of the loss
+    times p d2(1/p)/dE2 = 3 E^2/p^4 - 1/p^2."""
+    p2 = after * after
+    return 0.5 * noise.straggling(xi, p, mass) * (3 * (p2 + mass * mass) / p2 - 1) / p2
+
+
+@inlined
+def slow_down(track, S, i, factor, work):
+    """q/p grows by a factor on surface i; work.M[0] is the last row of its derivatives. J starts anew."""
+    track.y[FREE_QOP] *= factor
+    last_row(work.M[0], track.C, work.M[1])
+    replace_last(work.M[0], track.T, work.M[1])
+    frames.start_bound(track, S, i, work)
 
 
 @inlined
