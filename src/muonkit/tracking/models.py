@@ -33,7 +33,7 @@ APPROXIMATIONS: dict[Approximation, dict[str, Any]] = {
     "wrong mass": {"species": "pi"},
     "no path length": {"path_length": False},
 }
-IMPROVED = FitSettings(iterations=2, margin=0.0)
+IMPROVED = FitSettings(iterations=2, margin=0.0, follow_kicks=False)
 Loss = Literal["most probable", "mean", "ionisation"]
 
 

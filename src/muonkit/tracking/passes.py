@@ -27,12 +27,13 @@ STRAIGHT = 0.5  # [1/GeV]^2 of q/p, half of WIDE: above, q/p is not measured and
 
 class Plan(NamedTuple):
     """The Scene of the transport, passes of the fit, margin [cm] of surfaces, whether smoothed covariances at all
-    stops are wanted."""
+    stops are wanted, whether a pass is linear around the smoothed track or around the way of its first state."""
 
     scene: tuples.Scene
     iterations: int
     margin: float
     keep: bool
+    follow_kicks: bool
 
 
 def repeat(hits: Hits, mask: BoolArray, start: BoundStates, plan: Plan) -> FittedTracks:
@@ -56,7 +57,7 @@ def once(
     met, count = find_routes(start.surface, start.parameters, hit_arrays, looking, plan.margin)
     stops = np.full((len(hits), max(int(count.max(initial=1)), 1)), -1)
     stops[np.arange(stops.shape[1]) < count[:, None]] = met
-    route = Route(stops, count, _reference(stops, start, before))
+    route = Route(stops, count, _reference(stops, start, before if plan.follow_kicks else None))
     out = _empty(len(hits), len(hits.surface), stops.shape[1], plan.keep)
     kernel.fit_tracks(start.parameters, _wide(len(hits), before), Scene(plan.scene, route, hit_arrays, plan.keep), out)
     return FittedTracks(
