@@ -93,7 +93,7 @@ def test_derivatives_of_the_closest_point_are_those_of_the_function():
     free = np.column_stack(
         (rng.normal(0, 0.3, (5, 3)), rng.uniform(-3, 3, 5), rng.uniform(0.5, 2, 5), [1, -1, 2, 0.3, -0.1])
     )
-    parameters, J = closest(free[:, :3], free[:, 3:], B)
+    J = closest(free[:, :3], free[:, 3:], B)[1]
     for j in range(6):
         step = 1e-5 * np.eye(6)[j]
         high, low = (closest((free + s * step)[:, :3], (free + s * step)[:, 3:], B)[0] for s in (1, -1))

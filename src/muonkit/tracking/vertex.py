@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from muonkit.core.arrays import BoolArray, FloatArray, IntArray
+from muonkit.core.arrays import FloatArray
 from muonkit.core.indices import PHI, THETA
 from muonkit.core.kinematics import MuonArrays, mass, mass_response
 from muonkit.data.tracks import Perigees
@@ -96,13 +96,13 @@ def _whitening(plus: Perigees, minus: Perigees) -> FloatArray:
     """Lower Cholesky factors (n, 10, 10) of the covariances of both tracks; NaN where there is none."""
     L = np.zeros((len(plus), 10, 10))
     for at, tracks in ((0, plus), (5, minus)):
-        C, rows = np.full((len(plus), 5, 5), np.nan), np.arange(5)
-        sane = np.isfinite(tracks.covariance.reshape(len(plus), 25)).all(axis=1)
-        size = np.sqrt(np.where(sane[:, None], tracks.covariance[:, rows, rows], 1.0))
-        sane &= (size > 0).all(axis=1)
-        relative = tracks.covariance[sane] / (size[sane, :, None] * size[sane, None])
-        positive: BoolArray = np.asarray(np.linalg.eigvalsh(relative)[:, 0] > 0, dtype=np.bool_)
-        kept: IntArray = np.flatnonzero(sane)[positive]
+        C = np.full((len(plus), 5, 5), np.nan)
+        size = np.sqrt(np.einsum("nii->ni", tracks.covariance).clip(min=0))
+        usable = np.flatnonzero(np.isfinite(tracks.covariance.sum(axis=(1, 2))) & (size.min(axis=1) > 0))
+        outer = size[usable, :, None] * size[usable, None]
+        relative = tracks.covariance[usable] / outer
+        positive = np.linalg.eigvalsh(relative).min(axis=1) > 0
+        kept = usable[positive]
         C[kept] = size[kept, :, None] * np.linalg.cholesky(relative[positive])
         L[:, at : at + 5, at : at + 5] = C
     return L
