@@ -48,9 +48,8 @@ def in_tracker(n: int) -> tuple[float, float]:
         for model in ("improved", "standard")
     )
     apart = np.abs(other.perigees.parameters[:, QOP] / one.perigees.parameters[:, QOP] - 1)
-    print(
-        f"{len(hits)} tracks of {np.diff(hits.offsets).mean():.1f} hits in the CMS-like tracker, {one.good.sum()} fitted"
-    )
+    number = np.diff(hits.offsets)
+    print(f"{len(hits)} tracks of a CMS-like tracker, {number.mean():.1f} hits each, {one.good.sum()} fitted")
     print(f"difference of the improved and the standard fit: median {np.nanmedian(apart):.1e} of q/p")
     if not np.nanmedian(apart) < 0.01:
         raise SystemExit("the results do not agree: no speed is printed")
