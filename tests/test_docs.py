@@ -91,6 +91,14 @@ def test_every_key_of_a_refit_is_documented() -> None:
             assert f"`{key}`" in page, key
 
 
+def test_every_key_of_the_audit_is_documented() -> None:
+    from muonkit.pipelines.curvature import AuditSettings
+
+    page = (ROOT / "docs" / "formats.md").read_text().partition("### Audit of the track fit")[2].partition("\n## ")[0]
+    for key in AuditSettings.model_fields:
+        assert f"`audit.{key}`" in page, key
+
+
 @pytest.mark.parametrize("command", ["simulate klm", "pdfs build", "classifier", "performance"])
 def test_every_key_of_samples_tables_and_performance_is_documented(command: str) -> None:
     from muonkit.muid.build.config import BuildPdfs

@@ -6,42 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.pipelines.refitting import DETECTOR, EVENTS, sample, write_hits
 
 from muonkit.cli import main
 from muonkit.core.kinematics import mass
-from muonkit.detector.detector import load_detector
 from muonkit.io.config import Input
 from muonkit.io.source import open_dimuons, read
-from muonkit.simulation.gun import Gun
-from muonkit.simulation.tracker.step import Physics
-from muonkit.simulation.tracker.tracks import simulate_tracks
 from muonkit.tracking.refit import FEW, REFIT_STATUS
-
-EVENTS = 60
-DETECTOR = "cms_like_tracker"
-
-
-def sample():
-    """Columns of hits and truth: a positive and a negative muon per event."""
-    detector, physics = load_detector(DETECTOR), Physics(energy_loss="gaussian")
-    hits, truth = {name: [] for name in ("event", "track", "module", "u", "v", "sigma_u", "sigma_v")}, []
-    for number, name in enumerate(("mu+", "mu-")):
-        gun = Gun(particle=name, pt=(3, 30), eta=(-2, 2))
-        true, found = simulate_tracks(detector, gun, EVENTS, 5 + number, physics)
-        value, sigma = found.value.copy(), np.sqrt(found.variance)
-        value[sigma == 0], sigma[sigma == 0] = np.nan, np.nan
-        hits["event"].append(found.track)
-        hits["track"].append(np.full(len(found.track), number))
-        hits["module"].append(np.array(detector.layers)[found.surface])
-        for key, column in zip(("u", "v", "sigma_u", "sigma_v"), (*value.T, *sigma.T), strict=True):
-            hits[key].append(column)
-        truth.append(np.column_stack((np.arange(EVENTS), np.full(EVENTS, number), true.charge, true.momentum)))
-    columns = {name: np.concatenate(parts) for name, parts in hits.items()}
-    order = np.lexsort((np.arange(len(columns["event"])), columns["track"], columns["event"]))
-    rows = np.concatenate(truth)
-    true = {"event": rows[:, 0].astype(int), "track": rows[:, 1].astype(int), "charge": rows[:, 2].astype(int)}
-    true |= dict(zip(("px", "py", "pz"), rows[:, 3:].T, strict=True))
-    return {name: column[order] for name, column in columns.items()}, true
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +27,6 @@ def folder(tmp_path, columns):
     pq.write_table(pa.table(truth), tmp_path / "a.truth.parquet")
     configure(tmp_path)
     return tmp_path
-
-
-def write_hits(path, hits, detector=DETECTOR, name="a.hits.parquet"):
-    table = pa.table(hits)
-    words = table["module"].combine_chunks().dictionary_encode()
-    table = table.set_column(table.schema.get_field_index("module"), "module", words)
-    about = json.dumps({"detector": detector, "checksum": "0" * 64})
-    pq.write_table(table.replace_schema_metadata({"muonkit_tracks": about}), path / name)
 
 
 def configure(path, more="", truth='truth = "a.truth.parquet"', size=500, fit='energy_loss = "ionisation"'):
