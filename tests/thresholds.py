@@ -48,3 +48,4 @@ Z_LINE = 1.0  # 1e-5 of the mass: the goal; built-in line against PYTHIA's
 RADIATION = 1.0  # the same, built-in radiation against PYTHIA's with alpha(0)
 EXACT_CURVATURE = 1e-6  # fit of tracks that do not scatter, hits without errors: relative error of the curvature
 UNBIASED_CURVATURE = 1e-5  # mean of k_reco/k_gen, the goal; plus three standard errors
+CORE_SHIFT = 1e-4  # location of the core of k_reco/k_gen with Landau losses, the goal; plus three standard errors

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from tests.thresholds import EXACT_CURVATURE, TRACK_PULLS, UNBIASED_CURVATURE
+from tests.thresholds import CORE_SHIFT, EXACT_CURVATURE, PULL_WIDTH, TRACK_PULLS, UNBIASED_CURVATURE
 from tests.tracking import toys
 
+from muonkit.calibration.curvature import location
 from muonkit.data.hits import concatenate
 from muonkit.data.tracks import Perigees
 from muonkit.detector.detector import load_detector
@@ -75,6 +76,17 @@ def test_pulls_at_the_beam_line_have_mean_0_and_width_1(plain, detector):
     assert len(pulls) > 990
     assert (np.abs(pulls.mean(axis=0)) < TRACK_PULLS[0]).all()
     assert (np.abs(pulls.std(axis=0) - 1) < TRACK_PULLS[1]).all()
+
+
+@pytest.mark.parametrize("pt", [3.0, 10.0])
+def test_tails_of_the_loss_move_neither_the_core_nor_its_width(plain, detector, pt):
+    truth, hits = simulate_tracks(plain, Gun(pt=pt, eta=(-0.9, 0.9)), 4000, 31, Physics(energy_loss="landau"))
+    perigees = refit(hits, detector, FitChoice()).perigees
+    true = generated(truth)
+    shift = location(relative(perigees, true))
+    assert abs(shift.value) < CORE_SHIFT + 3 * shift.error
+    pull = location((perigees.parameters[:, 4] - true[:, 4]) / np.sqrt(perigees.covariance[:, 4, 4]))
+    assert abs(pull.width - 1) < PULL_WIDTH + 3 * 1.17 / np.sqrt(2 * len(true))
 
 
 def test_too_few_hits_are_a_status(plain, detector):

@@ -21,6 +21,7 @@ Approximation = Literal[
     "wrong mass",
     "no path length",
 ]
+HARD = 0.03  # of the momentum: about twice the resolution
 ONE_END = 10.0  # cm: longest step of the fit that looks up the field at one end of it
 APPROXIMATIONS: dict[Approximation, dict[str, Any]] = {
     "field at one end": {"field": "start of step", "max_step": ONE_END},
@@ -34,15 +35,18 @@ APPROXIMATIONS: dict[Approximation, dict[str, Any]] = {
     "no path length": {"path_length": False},
 }
 IMPROVED = FitSettings(iterations=2, margin=0.0, follow_kicks=False)
-Loss = Literal["most probable", "mean", "ionisation"]
+Loss = Literal["restricted", "most probable", "mean", "ionisation"]
 
 
-def settings_of(approximations: Iterable[str] = (), loss: Loss = "most probable", species: str = "mu") -> Settings:
+def settings_of(
+    approximations: Iterable[str] = (), loss: Loss = "restricted", species: str = "mu", hard: float = HARD
+) -> Settings:
     """The transport of a fit with some approximations, of particles whose loss is `loss`.
 
-    `most probable` is that of Landau's fluctuations; `mean` that of Gaussian ones, `ionisation` the same without
-    radiation. Raises InputError for an approximation that does not exist."""
-    improved = Settings(species=species, energy_loss=loss, mean_qop=loss != "most probable")
+    `restricted` and `most probable` are for Landau's fluctuations: without transfers above `hard` of the momentum,
+    which are the tail, or the mode in every slab. `mean` is for Gaussian ones, `ionisation` the same without radiation.
+    Raises InputError for an approximation that does not exist."""
+    improved = Settings(species=species, energy_loss=loss, mean_qop=loss != "most probable", hard=hard)
     changes: dict[str, Any] = {}
     for name in ordered(approximations):
         changes |= APPROXIMATIONS[name]

@@ -30,14 +30,16 @@ REFIT_STATUS = STATUS | {FEW: f"has fewer than {LEAST_HITS} hits"}
 
 class FitChoice(Section):
     """model: "improved", or "standard" with all `approximations`, or with those that are named; an improved fit takes
-    those that are named. energy_loss: most probable (Landau's fluctuations), mean (Gaussian ones), or ionisation (mean
-    without radiation). iterations: of the whole fit. max_chi2: limit per coordinate above which hits are looked at as
-    outliers. momentum [GeV] where no field bends a track."""
+    those that are named. energy_loss: restricted (Landau's fluctuations, without transfers above `hard` of the
+    momentum), most probable (their mode), mean (Gaussian ones), or ionisation (mean without radiation). iterations: of
+    the whole fit. max_chi2: limit per coordinate above which hits are looked at as outliers. momentum [GeV] where no
+    field bends a track."""
 
     model: Literal["improved", "standard"] = "improved"
     approximations: tuple[Approximation, ...] | None = None
     species: Literal["mu", "pi", "K", "p"] = "mu"
-    energy_loss: Loss = "most probable"
+    energy_loss: Loss = "restricted"
+    hard: float = Field(models.HARD, gt=0, lt=1)
     iterations: int = Field(2, ge=1, le=20)
     max_chi2: float | None = Field(None, gt=0)
     momentum: float = Field(10.0, gt=0)
@@ -52,7 +54,7 @@ class FitChoice(Section):
     @property
     def transport(self) -> Settings:
         """How the fit transports."""
-        return models.settings_of(self.neglected, self.energy_loss, self.species)
+        return models.settings_of(self.neglected, self.energy_loss, self.species, self.hard)
 
     @property
     def fitting(self) -> FitSettings:

@@ -26,7 +26,13 @@ from muonkit.transport.kernels import batch, noise, slab
 from muonkit.transport.kernels.tuples import EVERYWHERE, OF_STEP, OF_SURFACE, Loss, Plan, Scene
 
 Direction = Literal["forward", "backward"]
-LOSS = {"none": slab.NO_LOSS, "ionisation": slab.MEAN, "mean": slab.MEAN, "most probable": slab.MOST_PROBABLE}
+LOSS = {
+    "none": slab.NO_LOSS,
+    "ionisation": slab.MEAN,
+    "mean": slab.MEAN,
+    "most probable": slab.MOST_PROBABLE,
+    "restricted": slab.RESTRICTED,
+}
 SCATTERING = {
     "none": noise.NONE,
     "highland": noise.PER_SLAB,
@@ -34,14 +40,15 @@ SCATTERING = {
     "highland, total": noise.TOTAL,
 }
 FIELD = {"everywhere": EVERYWHERE, "start of step": OF_STEP, "start surface": OF_SURFACE}
-POSITIVE = ("tolerance", "max_steps", "max_step", "max_loss", "min_kinetic", "max_turn", "boundary")
+POSITIVE = ("tolerance", "max_steps", "max_step", "max_loss", "min_kinetic", "max_turn", "boundary", "hard")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How to transport. tolerance: error of one step at the target [cm]. energy_loss: `most probable` holds on
-    surfaces; in thick volumes the loss is the mean. scattering: Highland's formula per slab, without its logarithm (as
-    Geant4e), or with the logarithm of all matter since the start. min_kinetic [GeV]: below it the particle stops.
+    surfaces; in thick volumes the loss is the mean. `restricted`, also on surfaces: without transfers to single
+    electrons above `hard` of the momentum. scattering: Highland's formula per slab, without its logarithm (as Geant4e),
+    or with the logarithm of all matter since the start. min_kinetic [GeV]: below it the particle stops.
     max_turn [rad]: above it the track is looping. boundary [cm]: how precisely faces of volumes are found. max_step
     [cm]; max_loss: largest share of the kinetic energy lost in one step.
 
@@ -52,7 +59,7 @@ class Settings:
 
     species: str = "mu"
     tolerance: float = 1e-4
-    energy_loss: Literal["none", "ionisation", "mean", "most probable"] = "mean"
+    energy_loss: Literal["none", "ionisation", "mean", "most probable", "restricted"] = "mean"
     scattering: Literal["none", "highland", "highland, no log", "highland, total"] = "highland"
     straggling: bool = True
     field_gradient: bool = True
@@ -67,6 +74,7 @@ class Settings:
     lumped: bool = False
     correlated: bool = True
     mean_qop: bool = False
+    hard: float = 0.03
 
     def __post_init__(self) -> None:
         faults = [f"transport: {name}: {fault}" for name, fault in self._faults()]
@@ -102,6 +110,7 @@ class Settings:
             self.lumped,
             self.correlated,
             self.mean_qop,
+            self.hard,
         )
 
 

@@ -18,7 +18,7 @@ class Plan(NamedTuple):
     switches; jacobian: whether the total Jacobian is wanted; approximations of a track fit (see `propagate.Settings`):
     where the field is looked up (EVERYWHERE, only at the start OF_STEP or OF_SURFACE), whether slabs grow longer with
     the angle, matter is lumped on sensors, scattering shifts and turns a track alike, and q/p behind straggling is its
-    mean."""
+    mean; hard: transfers above this share of the momentum are no part of a RESTRICTED loss."""
 
     tolerance: float
     max_steps: int
@@ -37,6 +37,7 @@ class Plan(NamedTuple):
     lumped: bool = False
     correlated: bool = True
     mean_qop: bool = False
+    hard: float = 0.03
 
 
 class Loss(NamedTuple):
