@@ -208,7 +208,8 @@ def refit_tables(config_path: Path, out: Path, runner: Runner) -> RefitResult:
         run = remembered(runner.map(f"refit {out.name}"), parts, "piece", RefitPiece)
         write_tables(out, tracks(run(partial(run_piece, job), table.pieces)))
         if config.pairs:
-            write_tables(pairs, (piece.pairs for piece in run(partial(run_piece, job), table.pieces)))
+            kept = remembered(map, parts, "piece", RefitPiece)  # all are there now
+            write_tables(pairs, (piece.pairs for piece in kept(partial(run_piece, job), table.pieces)))
     return RefitResult(out, pairs if config.pairs else None, sums, config.fit, config.input.max_failed_share)
 
 
