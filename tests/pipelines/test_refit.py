@@ -12,6 +12,7 @@ from muonkit.cli import main
 from muonkit.core.kinematics import mass
 from muonkit.io.config import Input
 from muonkit.io.source import open_dimuons, read
+from muonkit.pipelines import refit as pipeline
 from muonkit.tracking.refit import FEW, REFIT_STATUS
 
 
@@ -182,3 +183,24 @@ def test_tracks_without_truth_are_counted(folder, columns, capsys):
     truth = {name: column[1:] for name, column in columns[1].items()}
     pq.write_table(pa.table(truth), folder / "a.truth.parquet")
     assert json.loads(run(capsys, folder)[1])["pairs_without_truth"] == 1
+
+
+def test_a_stopped_run_goes_on_where_it_stopped(folder, capsys, monkeypatch):
+    run(capsys, folder, out="whole.parquet")
+    done, real = [], pipeline.run_piece
+
+    def counted(job, rows, stop=3):
+        if len(done) == stop:
+            raise KeyboardInterrupt
+        done.append(rows)
+        return real(job, rows)
+
+    monkeypatch.setattr(pipeline, "run_piece", counted)
+    assert run(capsys, folder)[0] == 3
+    assert not (folder / "out.parquet").exists()
+    monkeypatch.setattr(pipeline, "run_piece", lambda job, rows: counted(job, rows, stop=None))
+    assert run(capsys, folder)[0] == 0
+    assert len(done) == len(set(done)) == 4
+    for part in ("", ".pairs"):
+        first, second = (pq.read_table(folder / f"{name}{part}.parquet") for name in ("whole", "out"))
+        assert first.equals(second)
