@@ -81,6 +81,24 @@ def test_every_key_of_an_identification_is_documented() -> None:
         assert f"`{key}`" in page, key
 
 
+def test_every_key_of_a_refit_is_documented() -> None:
+    from muonkit.pipelines.refit import RefitConfig
+
+    page = (ROOT / "docs" / "formats.md").read_text().partition("## Configuration of `refit`")[2].partition("\n## ")[0]
+    for name, field in RefitConfig.model_fields.items():
+        nested = getattr(field.annotation, "model_fields", None)
+        for key in [name] if nested is None else [f"{name}.{key}" for key in nested]:
+            assert f"`{key}`" in page, key
+
+
+def test_every_key_of_the_audit_is_documented() -> None:
+    from muonkit.pipelines.curvature import AuditSettings
+
+    page = (ROOT / "docs" / "formats.md").read_text().partition("### Audit of the track fit")[2].partition("\n## ")[0]
+    for key in AuditSettings.model_fields:
+        assert f"`audit.{key}`" in page, key
+
+
 @pytest.mark.parametrize("command", ["simulate klm", "pdfs build", "classifier", "performance"])
 def test_every_key_of_samples_tables_and_performance_is_documented(command: str) -> None:
     from muonkit.muid.build.config import BuildPdfs

@@ -71,7 +71,7 @@ def test_no_partner_stands_in_the_plane_of_a_neighbour(layer: str) -> None:
 
 
 def test_partners_in_the_planes_of_neighbours_are_refused(folder: Path) -> None:
-    with pytest.raises(InputError, match="gap: partners .* stand where neighbours do"):
+    with pytest.raises(InputError, match=r"gap: partners .* stand where neighbours do"):
         load(folder, BARREL + "gap = 0.2\n")
 
 

@@ -83,8 +83,8 @@ def test_what_is_read_is_what_was_written_whatever_the_groups_of_rows(tmp_path, 
 
 
 @pytest.mark.parametrize("cuts", [(0, 9), (0, 1, 2, 4, 7, 9)])
-@pytest.mark.parametrize(("size", "starts"), [(1, [0, 3, 5, 8, 9]), (4, [0, 5, 9]), (100, [0, 9])])
-def test_pieces_are_whole_tracks(tmp_path, cuts, size, starts):
+@pytest.mark.parametrize(("size", "starts"), [(1, [0, 5, 8, 9]), (4, [0, 5, 9]), (100, [0, 9])])
+def test_pieces_are_whole_events(tmp_path, cuts, size, starts):
     file = open_hits(written(tmp_path, cuts=cuts), SENSORS, size)
     assert list(file.pieces) == [Rows(*each) for each in pairwise(starts)]
     tracks = np.diff(np.searchsorted([0, 3, 5, 8, 9], starts))

@@ -14,31 +14,40 @@ from muonkit.transport.interactions import ionisation, scattering, straggling
 from muonkit.transport.interactions.tables import loss_tables, stopping
 from muonkit.transport.kernels import frames, noise, slab, step
 from muonkit.transport.kernels.tuples import Loss
+from muonkit.transport.propagate import Settings
 
 SILICON = library()["silicon"]
 TABLES = loss_tables((library()["vacuum"], SILICON), "mu", radiation=False)
 LOSS = Loss(MUON, *TABLES)
 MOMENTA = np.geomspace(0.2, 200, 40)
+MOST_PROBABLE = Settings(energy_loss="most probable").plan()
 
 
 @compiled
-def matter(p, depth, xi, length, loss, out):
+def matter(p, slab_of, loss, plan, out):
     """highland, highland without log, straggling, S, dS/dp, most probable loss, momentum behind and back again."""
+    depth, xi, length = slab_of
     out[0] = noise.highland(depth, p, loss.mass, noise.PER_SLAB)
     out[1] = noise.highland(depth, p, loss.mass, noise.NO_LOG)
     out[2] = noise.straggling(xi * length, p, loss.mass)
     out[3], out[4] = step.stopping(loss, 1, p)
     layer = slab.Slab(1, xi, length)
-    out[5], out[6], _ = slab.loss_in(loss, layer, p, slab.MOST_PROBABLE)
-    out[7], out[8], out[9] = slab.behind(loss, layer, p, slab.MOST_PROBABLE)
-    out[10], out[11], out[12] = slab.in_front(loss, layer, out[7], slab.MOST_PROBABLE)
+    out[5], out[6], _ = slab.loss_in(loss, layer, p, plan)
+    out[7], out[8], out[9] = slab.behind(loss, layer, p, plan)
+    out[10], out[11], out[12] = slab.in_front(loss, layer, out[7], plan)
+
+
+@compiled
+def hard(p, xi, share, mass, out):
+    """Mean loss by hard transfers, and its derivative by p."""
+    out[0], out[1] = slab.hard_part(xi, p, mass, share)
 
 
 @pytest.fixture(scope="module")
 def columns():
     rows = np.zeros((len(MOMENTA), 13))
     for row, p in zip(rows, MOMENTA, strict=True):
-        matter(p, 0.01, SILICON.xi, 0.032, LOSS, row)
+        matter(p, (0.01, SILICON.xi, 0.032), LOSS, MOST_PROBABLE, row)
     return rows.T
 
 
@@ -53,6 +62,23 @@ def test_stopping_is_that_of_its_numpy_twin(columns):
     S, dS = stopping(TABLES, 1, MOMENTA)
     np.testing.assert_allclose(columns[3], S, rtol=1e-12)
     np.testing.assert_allclose(columns[4], dS, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5])
+def test_hard_part_of_a_loss_is_what_its_numpy_twin_leaves_out(share):
+    def of(momenta):
+        rows = np.zeros((len(momenta), 2))
+        for row, p in zip(rows, momenta, strict=True):
+            hard(p, SILICON.xi * 0.032, share, MUON, row)
+        return rows.T
+
+    whole = [ionisation.mean_loss(SILICON, np.array([p]), MUON, False)[0][0] for p in MOMENTA]
+    kept = [ionisation.restricted_loss(SILICON, np.array([p]), MUON, share * p, False)[0][0] for p in MOMENTA]
+    found, slope = of(MOMENTA)
+    np.testing.assert_allclose(found, 0.032 * (np.array(whole) - kept), rtol=1e-9, atol=1e-15)
+    step = 1e-5 * MOMENTA
+    by_hand = (of(MOMENTA + step)[0] - of(MOMENTA - step)[0]) / (2 * step)
+    np.testing.assert_allclose(slope, by_hand, rtol=1e-6, atol=1e-9)
 
 
 def test_most_probable_loss_of_a_slab_is_landaus_formula(columns):
@@ -70,7 +96,7 @@ def test_a_slab_forth_and_back_closes_with_its_derivatives(columns):
     for p, slope in zip(MOMENTA, columns[8], strict=True):
         ends = []
         for factor in (1 + 1e-5, 1 - 1e-5):
-            matter(p * factor, 0.01, SILICON.xi, 0.032, LOSS, shifted)
+            matter(p * factor, (0.01, SILICON.xi, 0.032), LOSS, MOST_PROBABLE, shifted)
             ends.append(shifted[7])
         assert slope == pytest.approx((ends[0] - ends[1]) / (2e-5 * p), rel=1e-6)
 

@@ -39,3 +39,18 @@ class FreeStates:
     def __getitem__(self, rows: AnyArray | slice) -> Self:
         covariance = None if self.covariance is None else self.covariance[rows]
         return type(self)(self.position[rows], self.momentum[rows], self.charge[rows], covariance)
+
+
+@dataclass(frozen=True, slots=True)
+class Perigees:
+    """Tracks at their closest point to the beam line x = y = 0. parameters (n, 5): d0, z0 [cm], phi, theta [rad], q/p
+    [1/GeV], with d0 = -x sin phi + y cos phi; covariance (n, 5, 5)."""
+
+    parameters: FloatArray
+    covariance: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def __getitem__(self, rows: AnyArray | slice) -> Self:
+        return type(self)(self.parameters[rows], self.covariance[rows])

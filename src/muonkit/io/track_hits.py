@@ -1,4 +1,4 @@
-"""Hits and truth of tracks from the files of `io.track_samples`: checked, and in pieces of whole tracks.
+"""Hits and truth of tracks from the files of `io.track_samples`: checked, and in pieces of whole events.
 
 file = open_hits(path, detector.sensors)
 for piece in file.pieces:
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
@@ -30,7 +31,7 @@ UNKNOWN = -1
 
 
 class Rows(NamedTuple):
-    """Rows [start, stop) of whole tracks."""
+    """Rows [start, stop) of whole events."""
 
     start: int
     stop: int
@@ -38,7 +39,7 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HitsFile:
-    """An open table of hits on sensors; pieces of whole tracks; how it was made; notes, a line each, on what is taken
+    """An open table of hits on sensors; pieces of whole events; how it was made; notes, a line each, on what is taken
     on trust."""
 
     path: Path
@@ -115,11 +116,11 @@ def _keys(file: Any, name: str) -> Iterator[tuple[int, IntArray]]:
 
 
 def _pieces(groups: Iterable[tuple[int, IntArray]], size: int) -> Iterator[Rows]:
-    """Cuts where tracks begin."""
+    """Cuts where events begin."""
     begin, stop = 0, 0
     for first, keys in groups:
         stop = first + len(keys)
-        for edge in (first + 1 + np.flatnonzero(np.any(np.diff(keys, axis=0) != 0, axis=1))).tolist():
+        for edge in (first + 1 + np.flatnonzero(np.diff(keys[:, 0]) != 0)).tolist():
             if edge - begin >= size:
                 yield Rows(begin, edge)
                 begin = edge
@@ -251,11 +252,14 @@ def open_truth(path: Path, hits: HitsFile | None = None) -> TruthFile:
         return TruthFile(path, name, rows, about_of(metadata, name))
 
 
-def read_truth(file: TruthFile, start: int = 0, stop: int | None = None) -> TrackTruth:
-    """Rows [start, stop), all by default. Raises InputError for unknown words, and for what is not a number."""
-    name = file.name
-    with parquet.opened(file.path, name) as opened, reading(name, parquet.KIND):
-        table = parquet.rows(opened, list(TRUTH_COLUMNS), start, file.rows if stop is None else stop)
+def read_truth(file: TruthFile, events: tuple[int, int] | None = None) -> TrackTruth:
+    """The truth of events [first, last], all by default. Raises InputError for unknown words, and for what is not a
+    number."""
+    name, within = file.name, None
+    if events is not None:
+        within = [("event", ">=", events[0]), ("event", "<=", events[1])]
+    with reading(name, parquet.KIND):
+        table = pq.read_table(file.path, columns=list(TRUTH_COLUMNS), filters=within, use_threads=False)
         event, track, charge = (bits(exact(table[key].to_numpy(), name, key)) for key in ("event", "track", "charge"))
         words = {key: _positions(table, key, known, name) for key, known in WORDS.items()}
         state = _numbers(table, ("x", "y", "z", "px", "py", "pz"), name)

@@ -24,12 +24,15 @@ from muonkit.transport.propagate import Settings, scene
 class FitSettings:
     """iterations: of the whole fit. max_chi2: limit per coordinate for what a hit adds to chi2; where one is above it,
     outliers are looked for and left out (`outliers`). margin [cm]: surfaces are larger by it in the search for matter.
-    keep_states: keep the smoothed states at every surface."""
+    keep_states: keep the smoothed states at every surface. follow_kicks: the fit is linear around the smoothed track,
+    with its kicks, not around the way of its first state; matter then acts by momenta that know the kicks, which shifts
+    q/p by a part of its variance."""
 
     iterations: int = 3
     max_chi2: float = np.inf
     margin: float = 0.1
     keep_states: bool = False
+    follow_kicks: bool = True
 
     def __post_init__(self) -> None:
         faults = [
@@ -61,7 +64,8 @@ def fit(
     check_hits(hits, detector)
     check_starts(hits, start, detector)
     everything = np.ones(len(hits.surface), dtype=np.bool_)
-    plan = Plan(scene(detector, settings), fitting.iterations, fitting.margin, fitting.keep_states)
+    how = fitting.iterations, fitting.margin, fitting.keep_states, fitting.follow_kicks
+    plan = Plan(scene(detector, settings), *how)
     fitted = passes.repeat(hits, everything, start, plan)
     undecided = np.zeros(len(hits), dtype=np.bool_)
     if fitting.max_chi2 < np.inf:

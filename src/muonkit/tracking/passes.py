@@ -16,6 +16,7 @@ from muonkit.tracking.kernels import fit as kernel
 from muonkit.tracking.kernels.route import find_routes
 from muonkit.tracking.kernels.tuples import HitArrays, Out, Route, Scene
 from muonkit.transport.kernels import tuples
+from muonkit.transport.kernels.tuples import EVERYWHERE
 from muonkit.transport.status import OK
 
 WIDE = np.diag([1.0, 1.0, 0.01, 0.01, 1.0])  # [cm, cm, rad, rad, 1/GeV]^2: so wide that the start has no weight
@@ -26,12 +27,13 @@ STRAIGHT = 0.5  # [1/GeV]^2 of q/p, half of WIDE: above, q/p is not measured and
 
 class Plan(NamedTuple):
     """The Scene of the transport, passes of the fit, margin [cm] of surfaces, whether smoothed covariances at all
-    stops are wanted."""
+    stops are wanted, whether a pass is linear around the smoothed track or around the way of its first state."""
 
     scene: tuples.Scene
     iterations: int
     margin: float
     keep: bool
+    follow_kicks: bool
 
 
 def repeat(hits: Hits, mask: BoolArray, start: BoundStates, plan: Plan) -> FittedTracks:
@@ -51,12 +53,12 @@ def once(
 ) -> FittedTracks:
     """One pass."""
     hit_arrays = HitArrays(hits.offsets, hits.surface, hits.value, hits.variance, mask)
-    looking = plan.scene._replace(plan=plan.scene.plan._replace(gradient=False))
+    looking = plan.scene._replace(plan=plan.scene.plan._replace(gradient=False, field=EVERYWHERE, lumped=False))
     earlier = _route(len(hits), before)
     met, count = find_routes(start.surface, start.parameters, hit_arrays, looking, plan.margin, earlier)
     stops = np.full((len(hits), max(int(count.max(initial=1)), 1)), -1)
     stops[np.arange(stops.shape[1]) < count[:, None]] = met
-    route = Route(stops, count, _reference(stops, start, before))
+    route = Route(stops, count, _reference(stops, start, before if plan.follow_kicks else None))
     out = _empty(len(hits), len(hits.surface), stops.shape[1], plan.keep)
     kernel.fit_tracks(start.parameters, _wide(len(hits), before), Scene(plan.scene, route, hit_arrays, plan.keep), out)
     return FittedTracks(

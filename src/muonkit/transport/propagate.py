@@ -23,30 +23,43 @@ from muonkit.transport import cartesian
 from muonkit.transport.checks import check_bound, check_free, checked_targets
 from muonkit.transport.interactions.tables import loss_tables
 from muonkit.transport.kernels import batch, noise, slab
-from muonkit.transport.kernels.tuples import Loss, Plan, Scene
+from muonkit.transport.kernels.tuples import EVERYWHERE, OF_STEP, OF_SURFACE, Loss, Plan, Scene
 
 Direction = Literal["forward", "backward"]
-LOSS = {"none": slab.NO_LOSS, "ionisation": slab.MEAN, "mean": slab.MEAN, "most probable": slab.MOST_PROBABLE}
+LOSS = {
+    "none": slab.NO_LOSS,
+    "ionisation": slab.MEAN,
+    "mean": slab.MEAN,
+    "most probable": slab.MOST_PROBABLE,
+    "restricted": slab.RESTRICTED,
+}
 SCATTERING = {
     "none": noise.NONE,
     "highland": noise.PER_SLAB,
     "highland, no log": noise.NO_LOG,
     "highland, total": noise.TOTAL,
 }
-POSITIVE = ("tolerance", "max_steps", "max_step", "max_loss", "min_kinetic", "max_turn", "boundary")
+FIELD = {"everywhere": EVERYWHERE, "start of step": OF_STEP, "start surface": OF_SURFACE}
+POSITIVE = ("tolerance", "max_steps", "max_step", "max_loss", "min_kinetic", "max_turn", "boundary", "hard")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How to transport. tolerance: error of one step at the target [cm]. energy_loss: `most probable` holds on
-    surfaces; in thick volumes the loss is the mean. scattering: Highland's formula per slab, without its logarithm (as
-    Geant4e), or with the logarithm of all matter since the start. min_kinetic [GeV]: below it the particle stops.
+    surfaces; in thick volumes the loss is the mean. `restricted`, also on surfaces: without transfers to single
+    electrons above `hard` of the momentum. scattering: Highland's formula per slab, without its logarithm (as Geant4e),
+    or with the logarithm of all matter since the start. min_kinetic [GeV]: below it the particle stops.
     max_turn [rad]: above it the track is looping. boundary [cm]: how precisely faces of volumes are found. max_step
-    [cm]; max_loss: largest share of the kinetic energy lost in one step."""
+    [cm]; max_loss: largest share of the kinetic energy lost in one step.
+
+    Approximations, for comparison. field: looked up along the way, or only at the start of every step or of the way
+    from surface to surface; path_length: slabs grow longer with the angle; lumped: in a fit, matter of volumes and of
+    surfaces without sensors acts on the next sensor; correlated: scattering in volumes shifts a track as it turns it;
+    mean_qop: q/p behind straggling is its mean, not that behind the mean loss."""
 
     species: str = "mu"
     tolerance: float = 1e-4
-    energy_loss: Literal["none", "ionisation", "mean", "most probable"] = "mean"
+    energy_loss: Literal["none", "ionisation", "mean", "most probable", "restricted"] = "mean"
     scattering: Literal["none", "highland", "highland, no log", "highland, total"] = "highland"
     straggling: bool = True
     field_gradient: bool = True
@@ -56,6 +69,12 @@ class Settings:
     min_kinetic: float = 1e-3
     max_turn: float = 2 * np.pi
     boundary: float = 1e-7
+    field: Literal["everywhere", "start of step", "start surface"] = "everywhere"
+    path_length: bool = True
+    lumped: bool = False
+    correlated: bool = True
+    mean_qop: bool = False
+    hard: float = 0.03
 
     def __post_init__(self) -> None:
         faults = [f"transport: {name}: {fault}" for name, fault in self._faults()]
@@ -63,7 +82,8 @@ class Settings:
             raise InputError(faults)
 
     def _faults(self) -> Iterator[tuple[str, str]]:
-        for name, known in (("species", SPECIES), ("energy_loss", LOSS), ("scattering", SCATTERING)):
+        words = ("species", SPECIES), ("energy_loss", LOSS), ("scattering", SCATTERING), ("field", FIELD)
+        for name, known in words:
             if getattr(self, name) not in known:
                 yield name, f"there is no '{getattr(self, name)}'; choose one of {', '.join(known)}"
         for name in POSITIVE:
@@ -85,6 +105,12 @@ class Settings:
             SCATTERING[self.scattering],
             self.straggling,
             True,
+            FIELD[self.field],
+            self.path_length,
+            self.lumped,
+            self.correlated,
+            self.mean_qop,
+            self.hard,
         )
 
 

@@ -7,7 +7,7 @@ from muonkit.core.indices import LOC0
 from muonkit.tracking.kernels.filter import filter_track
 from muonkit.tracking.kernels.smooth import smooth_track
 from muonkit.tracking.kernels.tuples import workspace
-from muonkit.transport.kernels import travel, tuples
+from muonkit.transport.kernels import step, travel, tuples
 from muonkit.transport.kernels.batch import copy
 
 
@@ -21,10 +21,12 @@ def fit_tracks(start, cov, scene, out):
             out.status[row] = travel.NO_START
             continue
         copy(cov[row], track.C)
+        track.at[:] = 0.0
         for a in range(5):
             work.x[a] = start[row, a]
         begin = work.x if math.isnan(route.reference[row, 0, LOC0]) else route.reference[row, 0]
         travel.begin_bound(track, S, route.surface[row, 0], begin, work.transport)
+        step.hold(track.y, scene.transport, work.transport.stages)
         travel.slopes(track.y, 0.0, scene.transport, 0, work.transport)
         reached = filter_track(track, row, scene, work, out)
         out.reached[row] = reached

@@ -15,6 +15,7 @@ from muonkit.core.indices import FREE_QOP, TX, TY, TZ, X, Y, Z
 from muonkit.core.units import CURVATURE
 from muonkit.detector.kernels import field
 from muonkit.transport.kernels.rotation import cross, matrices, times
+from muonkit.transport.kernels.tuples import EVERYWHERE, OF_SURFACE
 
 CHANCE = 0.05  # of g: the least error, for the difference of g may vanish by chance
 START, MIDDLE, END = range(3)  # places of a step
@@ -100,11 +101,30 @@ def bend(y, stages, place, k):
 
 
 @inlined
+def look_up(place, x0, x1, x2, scene, stages):
+    """Field and gradient at a place of a step, or what an approximation takes for it; False outside the map."""
+    plan, B = scene.plan, stages.B
+    if plan.field == EVERYWHERE or (plan.field != OF_SURFACE and place == START):
+        return field(scene.det.field, x0, x1, x2, B[place], stages.G[place], plan.gradient)
+    put(B[place], row(B, START) if plan.field != OF_SURFACE else (stages.held[0], stages.held[1], stages.held[2]))
+    stages.G[place] = 0.0
+    return True
+
+
+@inlined
+def hold(y, scene, stages):
+    """Keep the field of this point, if it is to be that of the whole way; False outside the map."""
+    if scene.plan.field != OF_SURFACE:
+        return True
+    return field(scene.det.field, y[X], y[Y], y[Z], stages.held, stages.G[START], False)
+
+
+@inlined
 def start(y, ahead, scene, material, stages):
     """Field, k = dt/ds and lambda' at the point, looked up `ahead` [cm] further on; False outside the map."""
     x0, x1, x2 = y[X] + ahead * y[TX], y[Y] + ahead * y[TY], y[Z] + ahead * y[TZ]
-    inside = field(scene.det.field, x0, x1, x2, stages.B[START], stages.G[START], scene.plan.gradient)
-    loss_rate(scene.loss, material, y[FREE_QOP], stages.f[0])
+    inside = look_up(START, x0, x1, x2, scene, stages)
+    loss_rate(scene.loss, 0 if scene.plan.lumped else material, y[FREE_QOP], stages.f[0])
     bend(y, stages, START, stages.k[0])
     put(stages.t[0], direction(y))
     stages.t[0, LAMBDA] = y[FREE_QOP]
@@ -136,15 +156,17 @@ def try_step(y, h, nudge, scene, material, stages):
     With a nudge, the field of the last stage is looked up that far [cm] before the end of the step and not at the
     classical place, which may lie behind the face of a volume where the field jumps. The step is then of third order
     in the gradient of the field, and the error is estimated as ever."""
-    det, loss, gradient = scene.det, scene.loss, scene.plan.gradient
+    loss = scene.loss
     stages.nudge[0] = nudge
+    if scene.plan.lumped:
+        material = 0
     f, g, t, lam = stages.f, stages.g, stages.t, y[FREE_QOP]
     omega = scaled(CURVATURE * lam, row(stages.B, START))
     matrices(omega, 0.5 * h, stages.M[HALF])
     matrices(omega, h, stages.M[WHOLE])
     half_turn = stages.M[HALF, TURN]
     x0, x1, x2 = times(stages.M[HALF, SHIFT], direction(y))
-    inside = field(det.field, y[X] + x0, y[Y] + x1, y[Z] + x2, stages.B[MIDDLE], stages.G[MIDDLE], gradient)
+    inside = look_up(MIDDLE, y[X] + x0, y[Y] + x1, y[Z] + x2, scene, stages)
     put(t[1], times(half_turn, direction(y)))
     loss_rate(loss, material, lam + 0.5 * h * f[0, RATE], f[1])
     residual(stages, 1, MIDDLE, lam + 0.5 * h * f[0, RATE])
@@ -159,7 +181,7 @@ def try_step(y, h, nudge, scene, material, stages):
     for j in range(3):
         t[3, j] += h * last[j]
     x0, x1, x2 = last_place(y, h, nudge, stages)
-    inside &= field(det.field, x0, x1, x2, stages.B[END], stages.G[END], gradient)
+    inside &= look_up(END, x0, x1, x2, scene, stages)
     loss_rate(loss, material, lam + h * f[2, RATE], f[3])
     residual(stages, 3, END, lam + h * f[2, RATE])
     if not inside:

@@ -5,9 +5,9 @@ import math
 from muonkit.core.compiled import inlined
 from muonkit.core.indices import FREE_QOP, TX, X, Y, Z
 from muonkit.detector.volumes import NOWHERE
-from muonkit.transport.kernels import frames, noise, step, volumes
+from muonkit.transport.kernels import frames, noise, slab, step, volumes
 from muonkit.transport.kernels.faces import GRAZING, jump, nudge_of, stop_at_face, volume_at
-from muonkit.transport.kernels.tuples import DEPTH, NEXT_STEP, PATH, TURNED, Place
+from muonkit.transport.kernels.tuples import DEPTH, LOST, NEXT_STEP, PATH, TURNED, Place
 
 OK, LOOPING, OUT_OF_MAP, STOPPED, TANGENT, STEP_LIMIT, NOT_POSITIVE_DEFINITE, LEFT, NO_START = range(9)
 ON_TARGET = -1  # of `hop`: no status
@@ -35,8 +35,8 @@ def begin_bound(track, S, i, bound, work):
 
 @inlined
 def reset(track):
-    """Path, angle, depth and total Jacobian of a new track."""
-    track.at[:] = 0.0
+    """Path, angle, depth and total Jacobian of a new track; what is kept for the next sensor stays."""
+    track.at[:LOST] = 0.0
     track.at[NEXT_STEP] = math.inf
     track.T[:] = 0.0
     for j in range(5):
@@ -69,6 +69,9 @@ def matter(track, h, before_qop, material, scene, work):
     The momentum that counts is sqrt(p0 p1): the integral of 1/p^2 over a step in which p falls evenly is h/(p0 p1)."""
     y, plan, materials, mass = track.y, scene.plan, scene.det.materials, scene.loss.mass
     p = 1 / math.sqrt(y[FREE_QOP] * before_qop)
+    if plan.lumped:
+        slab.lump(track, slab.Slab(material, materials.xi[material], abs(h)), p, scene)
+        return
     before = track.at[DEPTH]
     track.at[DEPTH] += abs(h) / materials.X0[material]
     angle = noise.highland(track.at[DEPTH], p, mass, plan.scattering)
@@ -76,7 +79,7 @@ def matter(track, h, before_qop, material, scene, work):
     lost = noise.straggling(materials.xi[material] * abs(h), p, mass) if plan.straggling else 0.0
     step.slopes_at_end(y, scene.loss, material, work.stages)
     fold(track, plan, work)
-    noise.add_noise(track.C, max(angle, 0.0), lost, y[FREE_QOP], mass, h)
+    noise.add_noise(track.C, max(angle, 0.0), lost, y[FREE_QOP], mass, h if plan.correlated else 0.0)
 
 
 @inlined
@@ -278,6 +281,8 @@ def travel(track, target, way, scene, work):
 
     Ends OK on the surface with k and rate of the arrival in `work`, J not yet settled; or with another status."""
     place = volume_at(scene.det.volumes, track.y, nudge_of(way, scene), NOWHERE)
+    if not step.hold(track.y, scene, work.stages):
+        return OUT_OF_MAP
     for _ in range(scene.plan.max_steps):
         if not get_ready(track, place, way, scene, work):
             return OUT_OF_MAP

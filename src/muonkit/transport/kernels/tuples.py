@@ -8,13 +8,17 @@ from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import part
 from muonkit.detector.detector import DetectorArrays
 
-PATH, TURNED, DEPTH, NEXT_STEP = range(4)  # of Track.at
+PATH, TURNED, DEPTH, NEXT_STEP, LOST, LUMPED_DEPTH, LUMPED_XI = range(7)  # of Track.at
+EVERYWHERE, OF_STEP, OF_SURFACE = range(3)  # where the field is looked up: see `Plan`
 
 
 class Plan(NamedTuple):
     """Error of a step at the target [cm], most steps, longest step [cm], most of the kinetic energy lost in one step,
     kinetic energy [GeV] at which a track has stopped, angle [rad] after which it loops, width of a boundary [cm];
-    switches; jacobian: whether the total Jacobian is wanted."""
+    switches; jacobian: whether the total Jacobian is wanted; approximations of a track fit (see `propagate.Settings`):
+    where the field is looked up (EVERYWHERE, only at the start OF_STEP or OF_SURFACE), whether slabs grow longer with
+    the angle, matter is lumped on sensors, scattering shifts and turns a track alike, and q/p behind straggling is its
+    mean; hard: transfers above this share of the momentum are no part of a RESTRICTED loss."""
 
     tolerance: float
     max_steps: int
@@ -28,6 +32,12 @@ class Plan(NamedTuple):
     scattering: int
     straggling: bool
     jacobian: bool
+    field: int = EVERYWHERE
+    path_length: bool = True
+    lumped: bool = False
+    correlated: bool = True
+    mean_qop: bool = False
+    hard: float = 0.03
 
 
 class Loss(NamedTuple):
@@ -50,7 +60,8 @@ class Scene(NamedTuple):
 
 class Track(NamedTuple):
     """One moving track: free state y (7), derivatives J (7, 5), total Jacobian T (5, 5), covariance C (5, 5) where J
-    starts, and `at`: PATH [cm], angle TURNED [rad], DEPTH in radiation lengths, NEXT_STEP to try [cm]."""
+    starts, and `at`: PATH [cm], angle TURNED [rad], DEPTH in radiation lengths, NEXT_STEP to try [cm]; what is kept for
+    the next sensor where matter is lumped: energy LOST [GeV], depth, xi beta^2 [GeV]."""
 
     y: AnyArray
     J: AnyArray
@@ -74,7 +85,8 @@ class Stages(NamedTuple):
     B (3, 3), G (3, 3, 3): field and gradient at the places; M (2, 3, 3, 3): R, H, dH/da of half and of the whole step;
     t (4, 4): direction and lambda of the stages; e (4, 3): c lambda B - omega; g (4, 3); f (4, 2): lambda' and its
     derivative; k (2, 3): t' at start and end; sums (2, 3): R(h/2) g3 and R(h/2)(g2 + g3); by_lambda (7, 3):
-    derivatives of what `try_step` and `move` compute by lambda0, at fixed t; nudge (1,): of the step that was tried."""
+    derivatives of what `try_step` and `move` compute by lambda0, at fixed t; nudge (1,): of the step that was tried;
+    held (3,): the field at the surface where a track started, for OF_SURFACE."""
 
     B: AnyArray
     G: AnyArray
@@ -87,6 +99,7 @@ class Stages(NamedTuple):
     sums: AnyArray
     by_lambda: AnyArray
     nudge: AnyArray
+    held: AnyArray
 
 
 class Workspace(NamedTuple):
@@ -120,6 +133,7 @@ def workspace():
         np.zeros((2, 3)),
         np.zeros((7, 3)),
         np.zeros(1),
+        np.zeros(3),
     )
     n, u, v = np.zeros(3), np.zeros(3), np.zeros(3)
     return Workspace(stages, np.zeros(7), np.zeros((5, 5)), np.zeros((5, 5)), n, u, v, k[0], f[0])
@@ -128,4 +142,4 @@ def workspace():
 @part
 def empty_track():
     """A track to be filled."""
-    return Track(np.zeros(7), np.zeros((7, 5)), np.eye(5), np.zeros((5, 5)), np.zeros(4))
+    return Track(np.zeros(7), np.zeros((7, 5)), np.eye(5), np.zeros((5, 5)), np.zeros(7))

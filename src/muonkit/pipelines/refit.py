@@ -1,0 +1,242 @@
+"""Tables of hits -> tracks at the beam line and pairs of them, piece by piece. A killed run goes on."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from muonkit.core.arrays import AnyArray, IntArray
+from muonkit.core.config import Section, load, read_text
+from muonkit.core.errors import InputError
+from muonkit.core.files import check_outputs
+from muonkit.core.indices import QOP, THETA
+from muonkit.core.provenance import state_of
+from muonkit.core.result import Result, Status
+from muonkit.data.hits import TrackHits
+from muonkit.detector.detector import Detector
+from muonkit.io.layout import ending_of, kind_or_fault
+from muonkit.io.tables import write_tables
+from muonkit.io.track_hits import HitsFile, Rows, TruthFile, open_hits, open_truth, read_hits, read_truth
+from muonkit.pipelines.dimuons_of import Columns, pair_columns, pairs_of
+from muonkit.pipelines.pieces import detector_of
+from muonkit.run.checkpoint import remembered, unfinished
+from muonkit.run.runner import Runner
+from muonkit.tracking.refit import REFIT_STATUS, FitChoice, Refitted, prepared, refit
+from muonkit.transport.status import OK
+
+UPPER = np.triu_indices(5)
+
+
+class RefitInput(Section):
+    """A table of hits, and of the truth of its tracks (only copied into the pairs); rows per chunk; share of tracks
+    without fit above which the command fails."""
+
+    hits: str
+    truth: str | None = None
+    chunk_size: int = Field(200_000, ge=1)
+    max_failed_share: float = Field(0.05, ge=0, le=1)
+
+
+class RefitConfig(Section):
+    """`muonkit refit`. pairs: also fit common vertices."""
+
+    input: RefitInput
+    detector: str = "cms_like_tracker"
+    fit: FitChoice = FitChoice()
+    pairs: bool = True
+
+
+@dataclass(frozen=True)
+class RefitJob:
+    """All that a process needs to fit a piece."""
+
+    table: HitsFile
+    truth: TruthFile | None
+    detector: Detector
+    choice: FitChoice
+    pairs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefitPiece:
+    """Columns (n,) of the tracks, and of the pairs; hits; events that have tracks without a partner."""
+
+    tracks: dict[str, AnyArray]
+    pairs: dict[str, AnyArray]
+    hits: int
+    unpaired: int
+
+
+@dataclass(slots=True)
+class Sums:
+    """Over the pieces so far."""
+
+    status: Counter[int] = field(default_factory=Counter)
+    pairs: int = 0
+    no_vertex: int = 0
+    no_truth: int = 0
+    unpaired: int = 0
+    hits: int = 0
+    used: int = 0
+    chi2: float = 0.0
+    ndf: int = 0
+
+    def add(self, piece: RefitPiece) -> None:
+        """One more piece."""
+        status = piece.tracks["status"]
+        self.status.update(status.tolist())
+        self.hits += piece.hits
+        self.used += int(piece.tracks["hits"].sum())
+        good = status == OK
+        self.chi2 += float(piece.tracks["chi2"][good].sum())
+        self.ndf += int(piece.tracks["ndf"][good].sum())
+        self.unpaired += piece.unpaired
+        if piece.pairs:
+            self.pairs += len(piece.pairs["mass"])
+            self.no_vertex += int(np.isnan(piece.pairs["mass"]).sum())
+            self.no_truth += int(np.isnan(piece.pairs.get("plus_gen_pt", np.zeros(0))).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class RefitResult(Result):
+    """What was fitted: the file of tracks and that of pairs; tracks by status; sums."""
+
+    file: Path
+    pairs_file: Path | None
+    sums: Sums
+    choice: FitChoice
+    max_failed_share: float
+    notes: tuple[str, ...]
+
+    @property
+    def tracks(self) -> int:
+        """All tracks."""
+        return self.sums.status.total()
+
+    @property
+    def failed(self) -> int:
+        """Tracks without a fit."""
+        return self.tracks - self.sums.status[OK]
+
+    @property
+    def status(self) -> Status:
+        return "ATTENTION" if self.failed > self.max_failed_share * self.tracks else "DONE"
+
+    @property
+    def message(self) -> str:
+        failed = f"{self.failed} of {self.tracks} tracks were not fitted: more than input.max_failed_share allows"
+        return "\n".join([*([failed] if self.status == "ATTENTION" else []), *(f"Note: {each}" for each in self.notes)])
+
+    def report(self) -> str:
+        sums, model = self.sums, self.choice.model
+        neglected = ", ".join(self.choice.neglected) or "nothing"
+        lines = [
+            f"{self.file}: {self.tracks} tracks, {sums.status[OK]} fitted; chi2/ndf {sums.chi2 / max(sums.ndf, 1):.3f}",
+            f"{model} fit, {self.choice.energy_loss} loss; it neglects {neglected}",
+            f"hits used: {sums.used} of {sums.hits}",
+            *(f"  {number} tracks: {REFIT_STATUS[code]}" for code, number in sorted(sums.status.items()) if code != OK),
+        ]
+        if self.pairs_file is not None:
+            lines.append(
+                f"{self.pairs_file}: {sums.pairs} pairs, {sums.no_vertex} without a vertex, {sums.no_truth} without "
+                f"truth; {sums.unpaired} events have tracks but no pair"
+            )
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        sums = self.sums
+        return {
+            "file": str(self.file),
+            "pairs_file": None if self.pairs_file is None else str(self.pairs_file),
+            "tracks": self.tracks,
+            "fitted": sums.status[OK],
+            "failed": {REFIT_STATUS[code]: n for code, n in sorted(sums.status.items()) if code != OK},
+            "model": self.choice.model,
+            "neglected": list(self.choice.neglected),
+            "hits": sums.hits,
+            "hits_used": sums.used,
+            "chi2": sums.chi2,
+            "ndf": sums.ndf,
+            "pairs": sums.pairs,
+            "pairs_without_vertex": sums.no_vertex,
+            "pairs_without_truth": sums.no_truth,
+            "events_without_pair": sums.unpaired,
+            "status": self.status,
+            "text": str(self),
+        }
+
+
+def pairs_file(out: Path) -> Path:
+    """NAME.pairs.parquet beside NAME.parquet. Raises InputError for an unknown ending."""
+    kind_or_fault(out, str(out))
+    ending = ending_of(out)
+    return out.with_name(f"{out.name.removesuffix(out.name[-len(ending) :])}.pairs{out.name[-len(ending) :]}")
+
+
+def refit_tables(config_path: Path, out: Path, runner: Runner) -> RefitResult:
+    """Write one row per track to `out` (.parquet, .root, .csv), and one per pair beside it. Raises InputError for
+    inputs that cannot be used; then nothing is written."""
+    config, base = load(config_path, RefitConfig), config_path.parent
+    pairs = pairs_file(out)
+    chosen = detector_of(config.detector, base)
+    inputs = [base / name for name in (config.input.hits, config.input.truth) if name is not None]
+    check_outputs([out, *([pairs] if config.pairs else [])], [config_path, *inputs, *chosen.files])
+    table = open_hits(inputs[0], chosen.detector.sensors, config.input.chunk_size)
+    require_hits(table)
+    truth = None if config.input.truth is None else open_truth(inputs[1], table)
+    job = RefitJob(table, truth, prepared(chosen.detector), config.fit, config.pairs)
+    sums = Sums()
+
+    def tracks(pieces: Iterable[RefitPiece]) -> Iterator[Columns]:
+        for piece in pieces:
+            sums.add(piece)
+            yield piece.tracks
+
+    state = state_of(read_text(config_path), (*inputs, *chosen.files))
+    with unfinished(out, state) as parts:
+        run = remembered(runner.map(f"refit {out.name}"), parts, "piece", RefitPiece)
+        write_tables(out, tracks(run(partial(run_piece, job), table.pieces)))
+        if config.pairs:
+            kept = remembered(map, parts, "piece", RefitPiece)  # all are there now
+            write_tables(pairs, (piece.pairs for piece in kept(partial(run_piece, job), table.pieces)))
+    return RefitResult(
+        out, pairs if config.pairs else None, sums, config.fit, config.input.max_failed_share, table.notes
+    )
+
+
+def require_hits(table: HitsFile) -> None:
+    """Raises InputError for a table without rows."""
+    if not table.pieces:
+        raise InputError(f"{table.name}: has no hits. Give a table with at least one track.")
+
+
+def run_piece(job: RefitJob, rows: Rows) -> RefitPiece:
+    """Fit one piece; module-level, so that it can travel to another process."""
+    found = read_hits(job.table, rows)
+    fitted = refit(found.hits, job.detector, job.choice)
+    columns = track_columns(found, fitted)
+    if not job.pairs:
+        return RefitPiece(columns, {}, len(found.hits.surface), 0)
+    plus, minus = pairs_of(found.event, fitted)
+    truth = None if job.truth is None else read_truth(job.truth, (int(found.event[0]), int(found.event[-1])))
+    pairs = pair_columns(found, fitted.perigees, (plus, minus), job.detector.field, truth)
+    unpaired = len(np.setdiff1d(found.event, found.event[plus]))
+    return RefitPiece(columns, pairs, len(found.hits.surface), unpaired)
+
+
+def track_columns(found: TrackHits, fitted: Refitted) -> dict[str, AnyArray]:
+    """Columns (n,) of the tracks; cov (n, 15): the upper triangle of the covariance, row by row."""
+    parameters = fitted.perigees.parameters
+    qop, sin = parameters[:, QOP], np.sin(parameters[:, THETA])
+    names: tuple[str, ...] = ("d0", "z0", "phi", "theta", "qop")
+    numbers: dict[str, AnyArray] = dict(zip(names, parameters.T, strict=True))
+    charge: IntArray = np.sign(np.nan_to_num(qop)).astype(np.int64)
+    derived = {"charge": charge, "pt": sin / np.abs(qop), "eta": -np.log(np.tan(parameters[:, THETA] / 2))}
+    quality = {"chi2": fitted.chi2, "ndf": fitted.ndf, "hits": fitted.n_hits, "status": fitted.status}
+    covariance = fitted.perigees.covariance[:, UPPER[0], UPPER[1]]
+    return {"event": found.event, "track": found.track, **derived, **numbers, **quality, "cov": covariance}
