@@ -33,6 +33,7 @@ from muonkit.io.corrections import read_corrections
 
 TOLERANCE = 1e-7
 COMPARED_PT = np.array([1e-3, 0.5, 3.0, 7.5, 20.0, 45.0, 150.0, 1e3, 1e4, 1e6])  # GeV
+COMPARED_KICKS = 20
 COMPARED_RESPONSE = 1.03  # reconstructed over generated pT
 AGAIN = "give corrections.json.gz of a calibration of this version"
 FAULTS = (OSError, EOFError, ValueError, RuntimeError, LookupError, TypeError)
@@ -89,6 +90,7 @@ def compare(corrections: "Corrections", content: Content) -> None:
     _compare_scale(corrections, content, pt, eta, bins)
     for name, resolution in content.resolutions.items():
         _compare_resolution(corrections, content, name, resolution.at(bins), pt, eta, bins)
+    _compare_smear(corrections, content, pt, eta, bins)
 
 
 def _compare_scale(
@@ -112,16 +114,26 @@ def _compare_resolution(
 ) -> None:
     chosen = Corrections(corrections.path, name)
     simulation, bias = content.simulation.resolution.at(bins), content.simulation.bias.at(bins)
-    pt2, gen_held = content.reach_of_resolution.held(pt, bins) ** 2, content.reach_of_stretch.held(pt, bins)
-    _agree(chosen.sigma(pt, eta), np.sqrt(variance(pt2, data)), f"resolution ({name})")
-    event, phi = np.arange(len(pt)), np.linspace(-3, 3, len(pt))
-    numbers = random_normals(event, event + 1, event + 2, eta, phi)
-    found = chosen.smearing(pt, eta, phi, event, event + 1, event + 2)
-    _agree(found, smearing(*numbers, pt2, data, simulation, content.shape.at(bins)), f"smear ({name})")
+    held, gen_held = content.reach_of_resolution.held(pt, bins), content.reach_of_stretch.held(pt, bins)
+    _agree(chosen.sigma(pt, eta), np.sqrt(variance(held**2, data)), f"resolution ({name})")
     reco = COMPARED_RESPONSE * pt
     for q in (-1, 1):
         expected = stretching(reco, pt, gen_held, q, data, simulation, bias)
         _agree(chosen.stretching(reco, eta, pt, np.full(len(pt), q)), expected, f"stretch ({name})")
+
+
+def _compare_smear(
+    corrections: "Corrections", content: Content, pt: FloatArray, eta: FloatArray, bins: IntArray
+) -> None:
+    """With many kicks at every pT and eta, because few are wide."""
+    pt, eta, bins = (np.tile(each, COMPARED_KICKS) for each in (pt, eta, bins))
+    event, phi = np.arange(len(pt)), np.linspace(-3, 3, len(pt))
+    identity = (event, event + 1, event + 2)
+    pt2, numbers = content.reach_of_resolution.held(pt, bins) ** 2, random_normals(*identity, eta, phi)
+    simulated = (content.simulation.resolution.at(bins), content.shape.at(bins))
+    for name, data in content.resolutions.items():
+        found = Corrections(corrections.path, name).smearing(pt, eta, phi, *identity)
+        _agree(found, smearing(*numbers, pt2, data.at(bins), *simulated), f"smear ({name})")
 
 
 def random_normals(

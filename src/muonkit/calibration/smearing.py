@@ -5,9 +5,9 @@ wide. Noise is Gaussian, too: n^2 for most muons, w^2 for a share q of them, in 
 
     n^2 = r^2 - 1,   w^2 = n^2 + F b,   q = p n^2/b,   F = f^2 - 1,   b = n^2 + 2 (1 - p).
 
-It has the core, the variance and the fourth cumulant that are missing: n^2 widens the core by r. q (w^2 - n^2) = p F n^2
-gives the variance (r^2 - 1)(1 + p F), and 3 q (1 - q)(w^2 - n^2)^2 = (r^4 - 1) 3 p (1 - p) F^2 the cumulant. Such noise
-exists for all r > 1, f > 1 and p < 1. For p = 0 it is Gaussian; for large r it has the shape of the response."""
+It has the core, variance and fourth cumulant that are missing. n^2 widens the core by r; q (w^2 - n^2) = p F n^2 gives
+the variance (r^2 - 1)(1 + p F), and 3 q (1 - q)(w^2 - n^2)^2 = (r^4 - 1) 3 p (1 - p) F^2 the cumulant. Such noise
+exists for all r > 1, f > 1, p < 1. For p = 0 it is Gaussian; for large r it has the shape of the response."""
 
 from typing import NamedTuple, Self
 
