@@ -16,6 +16,7 @@ KAPPA = 0.02  # of a folded Gaussian; 2e6 pairs know the mean of y to 6e-6, that
 FOLDED = 1.5e-3  # cumulative response: 2e6 pairs know it to 3.5e-4
 SMEARED_WIDTHS = 0.015  # between quantiles, against data: 0.008 are exact for two Gaussians, 0.0035 is chance
 SMEARED_FAR = 0.12  # muons beyond 5 rms, over those in data: 0.03 are exact, 0.03 is chance
+SMEARED_FAR_OF_OTHERS = 0.2  # the same where the response is not two Gaussians; Gaussian noise is wrong by 0.3 to 0.4
 TAIL_SHARE, TAIL_FACTOR = 0.006, 0.04  # fitted to 1e6 muons: three standard deviations
 COVERAGE = 0.05  # errors against the spread of toys
 FORECAST = 0.05  # expected errors against those of a fit of the same size

@@ -4,7 +4,7 @@ The response is a share of Gaussians of width 1 and FACTOR; distributions are su
 transforms. Printed: quantiles of smeared simulation over those of data, less 1, and muons beyond 3 and 5 rms.
 
 Then the same for files of corrections, with and without the tails that simulation shows: built-in generator, muons of
-5 to 60 GeV, k/k_gen - 1 over the resolution of data."""
+5 to 60 GeV, k/k_gen - 1 over the resolution of data. Then for responses of other shapes."""
 
 from functools import reduce
 from operator import add
@@ -21,10 +21,10 @@ from muonkit.calibration.bias import Bias
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.resolution import Resolution
-from muonkit.calibration.response import accumulate_responses
+from muonkit.calibration.response import TAIL, accumulate_responses
 from muonkit.calibration.schema import Content
-from muonkit.calibration.smearing import Tails
-from muonkit.calibration.tails import fitted_tails
+from muonkit.calibration.smearing import Tails, smearing
+from muonkit.calibration.tails import EDGES, fitted, fitted_tails
 from muonkit.core.arrays import FloatArray
 from muonkit.data.dimuons import Dimuons
 from muonkit.simulation.dimuons.generate import generate
@@ -167,6 +167,40 @@ def of_files(pairs: int = 1_000_000) -> None:
                 print(f"s = {s:<5g}{'file, ' + name:26}widths {differences} %; tails {far:.2f}")
 
 
+def other_shapes(n: int) -> dict[str, FloatArray]:
+    """Responses (n,) that are not two Gaussians."""
+    rng = np.random.default_rng(1)
+    normal, wide = rng.standard_normal(n), rng.random(n) < 0.1
+    three = rng.choice([1, 1.6, 3.5], n, p=[0.8, 0.17, 0.03])
+    return {
+        "Student, 5 degrees": rng.standard_t(5, n),
+        "Laplace": rng.laplace(size=n),
+        "three Gaussians": three * normal,
+        "skewed": np.where(wide, 2.5, 1) * normal + 0.8 * (rng.exponential(size=n) - 1),
+    }
+
+
+def smeared_shape(x: FloatArray, s: float, tailed: bool) -> tuple[FloatArray, FloatArray]:
+    """Deviations of smeared simulation and of data; x is the response of simulation, in units of its rms."""
+    share, factor = fitted(np.histogram(x, EDGES)[0].astype(float)) if tailed else (0.0, 1.0)
+    zero, rms = np.zeros(1), 1e-3  # small, so that k and 1/k are linear
+    data, simulation = (Resolution(zero + width, zero, zero, zero) for width in (s * rms, rms))
+    numbers = np.random.default_rng(2).standard_normal((2, len(x)))
+    factors = smearing(*numbers, zero + 1, data, simulation, Tails(zero + share, zero + factor))
+    return (x + (1 / factors - 1) / rms) / s, x
+
+
+def of_shapes(n: int = 2_000_000) -> None:
+    for name, values in other_shapes(n).items():
+        x = values - values.mean()
+        x = x[np.abs(x) < TAIL * x.std()] / x.std()
+        for s in (1.1, 1.2):
+            for noise in ("Gaussian", "with tails"):
+                widths, far = far_and_quantiles(*smeared_shape(x, s, noise == "with tails"))
+                differences = ", ".join(f"{100 * value:+.1f}" for value in widths)
+                print(f"s = {s:<5g}{name + ', ' + noise:32}widths {differences} %; tails {far:.2f}")
+
+
 def main() -> None:
     for s in (1.05, 1.1, 1.2, 1.5):
         data = density(gaussians(s, SHARE, s * FACTOR))
@@ -180,6 +214,7 @@ def main() -> None:
         for name, noise in noises.items():
             print(f"s = {s:<5g}{name:26}{compared(density(gaussians(1, SHARE, FACTOR) * noise), data, s)}")
     of_files()
+    of_shapes()
 
 
 if __name__ == "__main__":

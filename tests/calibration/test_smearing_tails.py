@@ -1,17 +1,29 @@
 """What smeared and stretched simulation looks like where the response has tails; data have its shape, 10 % wider."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from tests import thresholds
-from tests.calibration.smearing_tails import FACTOR, SHARE, VARIANCE, A, C, far_and_quantiles, file_of
+from tests.calibration.smearing_tails import (
+    FACTOR,
+    SHARE,
+    VARIANCE,
+    A,
+    C,
+    far_and_quantiles,
+    file_of,
+    other_shapes,
+    smeared_shape,
+)
 from tests.calibration.test_response import responses
 
 from muonkit.calibration.bias import LEAST, Bias
 from muonkit.calibration.resolution import Resolution, stretching, variance
 from muonkit.calibration.smearing import Tails, smearing
-from muonkit.calibration.tails import fitted_tails
+from muonkit.calibration.tails import fitted_tails, tails_of
 
 MUONS, WIDER, PT = 1_000_000, 1.1, 20.0
 RMS = np.sqrt(VARIANCE) * np.hypot(A, C * PT)
@@ -56,6 +68,16 @@ def test_gaussian_noise_is_right_for_a_gaussian_response_and_short_of_tails_for_
     """The expected values are exact ones, see docs/results.md."""
     x = response(tails)
     assert far_and_quantiles(smeared(tmp_path, x, None), x)[0] == pytest.approx(np.array(expected), abs=0.015)
+
+
+@pytest.mark.parametrize("name", ["Student, 5 degrees", "three Gaussians", "skewed"])
+def test_tails_of_other_shapes_are_those_of_data_too(name: str) -> None:
+    x = other_shapes(MUONS)[name]
+    x = (x - x.mean()) / x.std()
+    (widths, far), (before, _) = (far_and_quantiles(*smeared_shape(x, WIDER, tailed)) for tailed in (True, False))
+    assert np.abs(widths).max() < thresholds.SMEARED_WIDTHS
+    assert far == pytest.approx(1, abs=thresholds.SMEARED_FAR_OF_OTHERS)
+    assert np.abs(before).max() > 3 * thresholds.SMEARED_WIDTHS, "the test would not notice Gaussian noise"
 
 
 @pytest.mark.parametrize("wider", [1.01, 1.1, 1.5, 3.0])
@@ -106,6 +128,20 @@ def test_two_gaussians_are_found_in_the_response_and_none_in_a_gaussian() -> Non
     assert found.factor == pytest.approx(FACTOR, abs=thresholds.TAIL_FACTOR)
     assert fitted_tails(responses(*kicks)) == Tails.none(1)
     assert fitted_tails(responses(*kicks[:, :0])) == Tails.none(1)
+
+
+def test_noise_has_tails_if_the_kernel_of_the_fit_has_them() -> None:
+    rng = np.random.default_rng(7)
+    kicks = 0.012 * rng.standard_normal((2, 60_000)) * np.where(rng.random((2, 60_000)) < SHARE, FACTOR, 1.0)
+    truth = SimpleNamespace(responses=responses(*kicks))
+
+    def plans(kernel: str) -> Any:
+        return [SimpleNamespace(choice=SimpleNamespace(kernel=kernel), truth=truth) for _ in range(2)]
+
+    assert tails_of(plans("curvature")) is None
+    found = tails_of(plans("response"))
+    assert found == fitted_tails(truth.responses + truth.responses), "all samples count"
+    assert found.share[0] > 0
 
 
 def test_stretching_keeps_the_tails() -> None:

@@ -17,6 +17,7 @@ from muonkit.calibration.export import Corrections, eigen_shifts, random_normals
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.parameters import ParameterLayout, ParameterValues
 from muonkit.calibration.resolution import Resolution
+from muonkit.calibration.smearing import Tails
 from muonkit.core.arrays import FloatArray
 
 BINS = 24
@@ -172,6 +173,20 @@ def test_smearing_gives_simulation_the_width_and_the_core_of_data(written: Corre
         shares = [np.mean(np.abs(each) < core * np.std(wanted)) for each in (found, wanted, before)]
         assert abs(shares[0] - shares[1]) < abs(shares[2] - shares[1]) / 3
     assert np.mean(np.abs(found) > 5 * 1.2) < 0.9 * np.mean(np.abs(wanted) > 5 * 1.2)
+
+
+def test_noise_with_tails_follows_the_variations_of_the_resolution(tmp_path: Path) -> None:
+    content, wider = toy(1.2), toy(1.3).variations["nominal"]
+    shape = Tails(np.full(BINS, 0.1), np.full(BINS, 2.5))
+    varied = {"nominal": content.variations["nominal"], "eigen_0_up": wider}
+    export.write(tmp_path / "c.json.gz", content._replace(variations=varied, tails=shape))
+    muons = Simulated(500_000, 1.2, 11)
+    one = np.ones(len(muons.pt), dtype=np.int64)
+    for name, width in (("nominal", 1.2), ("eigen_0_up", 1.3)):
+        chosen = Corrections.open(tmp_path / "c.json.gz", name)
+        assert chosen.variations_of("smear") == list(varied)
+        found = muons.deviation(chosen.smearing(muons.pt, muons.eta, muons.phi, one, one, muons.event))
+        assert np.std(found) == pytest.approx(width, rel=4e-3)
 
 
 def test_smearing_follows_a_muon_through_sorting_and_filtering(written: Corrections) -> None:

@@ -126,7 +126,8 @@ def _compare_smear(
     corrections: "Corrections", content: Content, pt: FloatArray, eta: FloatArray, bins: IntArray
 ) -> None:
     """With many kicks at every pT and eta, because few are wide."""
-    pt, eta, bins = (np.tile(each, COMPARED_KICKS) for each in (pt, eta, bins))
+    again = np.tile(np.arange(len(pt)), COMPARED_KICKS)
+    pt, eta, bins = pt[again], eta[again], bins[again]
     event, phi = np.arange(len(pt)), np.linspace(-3, 3, len(pt))
     identity = (event, event + 1, event + 2)
     pt2, numbers = content.reach_of_resolution.held(pt, bins) ** 2, random_normals(*identity, eta, phi)

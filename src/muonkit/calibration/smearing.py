@@ -1,7 +1,7 @@
 """Noise that brings simulation to wider data whose response has the same shape.
 
 The response of the simulation is a share p of Gaussians f times as wide as those of the core; data have it r times as
-wide. Noise is Gaussian, too: n^2 for most muons, w^2 for a share q of them, in units of the variance of the core,
+wide. The noise has the variance n^2 for most muons, w^2 for a share q, in units of that of the core (physics.md, 7b),
 
     n^2 = r^2 - 1,   w^2 = n^2 + F b,   q = p n^2/b,   F = f^2 - 1,   b = n^2 + 2 (1 - p).
 
