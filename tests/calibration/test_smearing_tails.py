@@ -128,6 +128,7 @@ def test_two_gaussians_are_found_in_the_response_and_none_in_a_gaussian() -> Non
     assert found.factor == pytest.approx(FACTOR, abs=thresholds.TAIL_FACTOR)
     assert fitted_tails(responses(*kicks)) == Tails.none(1)
     assert fitted_tails(responses(*kicks[:, :0])) == Tails.none(1)
+    assert fitted_tails(responses(*(0 * kicks))) == Tails.none(1), "a simulation without resolution"
 
 
 def test_noise_has_tails_if_the_kernel_of_the_fit_has_them() -> None:

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.special import ndtr
 
 from muonkit.calibration.derive import FitPlan
-from muonkit.calibration.response import KNOWN, PT_BINS, TAIL, Responses, U, pooled, standardised
+from muonkit.calibration.response import KNOWN, PT_BINS, TAIL, Responses, U, moments, pooled, standardised
 from muonkit.calibration.smearing import Tails
 from muonkit.core.arrays import FloatArray
 
@@ -40,7 +40,8 @@ def fitted_tails(responses: Responses) -> Tails:
 
 
 def scaled(shapes: FloatArray, entries: FloatArray) -> FloatArray:
-    """Histograms (rows, U) of weights as such of effective entries (rows,)."""
+    """Histograms (rows, U) of weights as such of effective entries (rows,); bins below 0 are empty."""
+    shapes = np.maximum(shapes, 0)
     total = np.maximum(shapes.sum(axis=1), 1e-300)
     return np.asarray(shapes * (entries / total)[:, None])
 
@@ -55,9 +56,7 @@ def fitted(counts: FloatArray) -> tuple[float, float]:
         return -float(shape @ np.log(np.maximum(two_gaussians(*values), 1e-300)))
 
     found = minimize(loss, START, bounds=BOUNDS, options={"ftol": 1e-12})
-    mean = shape @ MIDDLE
-    rms = np.sqrt(shape @ (MIDDLE - mean) ** 2)
-    better = loss(np.array([mean, rms, 0, 1])) - found.fun
+    better = loss(np.array([*np.ravel(moments(shape[None], MIDDLE)), 0, 1])) - found.fun
     _, _, share, factor = found.x.tolist()
     return (share, factor) if 2 * counts.sum() * better > CLEAR else (0.0, 1.0)
 
