@@ -1,7 +1,7 @@
 """Corrections of muons per second, on one core: correctionlib on the file that users receive, `Corrections`, which
 `muonkit apply` uses on top of it, and the same formulas in NumPy.
 
-24 eta bins, 72 eigen-variations, pT as of the J/psi and the Z."""
+24 eta bins, 72 eigen-variations, pT as of the J/psi and the Z; 12 % of the response are wide tails."""
 
 import argparse
 import json
@@ -18,8 +18,9 @@ from muonkit.calibration import export
 from muonkit.calibration.bias import Bias, corrected_pt
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.parameters import ParameterValues
-from muonkit.calibration.resolution import Resolution, smearing, stretching, variance
+from muonkit.calibration.resolution import Resolution, stretching, variance
 from muonkit.calibration.schema import Content
+from muonkit.calibration.smearing import Tails, smearing
 from muonkit.core.arrays import FloatArray, IntArray
 
 BINS = 24
@@ -60,7 +61,8 @@ def content() -> Content:
     names = ["nominal", *(f"eigen_{i}_{side}" for i in range(3 * BINS) for side in ("up", "down"))]
     variations = {name: ParameterValues(Bias(*varied(1e-3, 2e-3, 3e-5)), data) for name in names}
     sample_range = np.tile([4.0, 20.0], (BINS, 1))
-    return Content(variations, ParameterValues(Bias(*varied(1e-4, 1e-4, 1e-6)), simulation), EDGES, sample_range)
+    values = ParameterValues(Bias(*varied(1e-4, 1e-4, 1e-6)), simulation)
+    return Content(variations, values, EDGES, sample_range, tails=Tails(*varied(0.12, 2.2)))
 
 
 class Ways(NamedTuple):
@@ -85,7 +87,7 @@ def ways(path: Path, made: Content, muons: Muons) -> dict[str, Ways]:
     ours, library = Corrections.open(path), correctionlib.CorrectionSet.from_file(str(path))
     identity = (np.ones_like(event), event // 100, event)
     nominal, simulated = made.variations["nominal"], made.simulation
-    normal = export.random_normal(*identity, eta, phi)
+    numbers = export.random_normals(*identity, eta, phi)
 
     def bins() -> IntArray:
         return np.searchsorted(EDGES, eta, side="right") - 1
@@ -100,7 +102,8 @@ def ways(path: Path, made: Content, muons: Muons) -> dict[str, Ways]:
 
     def by_smear() -> FloatArray:
         pt2 = made.reach_of_resolution.held(pt, bins()) ** 2
-        return smearing(normal, pt2, nominal.resolution.at(bins()), simulated.resolution.at(bins()))
+        both = (nominal.resolution.at(bins()), simulated.resolution.at(bins()))
+        return smearing(*numbers, pt2, *both, made.shape.at(bins()))
 
     def by_stretch() -> FloatArray:
         held, at = made.reach_of_stretch.held(gen_pt, bins()), bins()

@@ -15,6 +15,7 @@ from muonkit.calibration.export import Corrections
 from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.reach import CALIBRATED, EXTRAPOLATED, HELD, OUTSIDE, PtCounts
 from muonkit.calibration.resolution import Resolution
+from muonkit.calibration.smearing import Tails
 from muonkit.core.arrays import FloatArray
 from muonkit.core.errors import InputError
 from muonkit.core.kinematics import MuonArrays
@@ -30,7 +31,8 @@ SIMULATION = Resolution(*(np.array([value, 1.2 * value]) for value in (0.010, 1e
 SAMPLE = np.array([[3.0, 20.0], [3.5, 25.0]])
 SIMULATED_BIAS = Bias(np.array([2e-4, 1e-4]), np.array([1e-3, 0.0]), np.array([1e-5, -1e-5]))
 VARIATIONS = {name: ParameterValues(bias, DATA) for name, bias in BIASES.items()}
-CONTENT = export.Content(VARIATIONS, ParameterValues(SIMULATED_BIAS, SIMULATION), EDGES, SAMPLE)
+TAILS = Tails(np.array([0.12, 0.3]), np.array([2.2, 1.8]))
+CONTENT = export.Content(VARIATIONS, ParameterValues(SIMULATED_BIAS, SIMULATION), EDGES, SAMPLE, tails=TAILS)
 
 
 def test_written_formulas_are_those_of_python(tmp_path: Path) -> None:
@@ -58,8 +60,13 @@ def test_the_bytes_of_the_file_follow_from_the_corrections_alone(
         ("HELD_PT", "[1]", "1e9", "scale"),
         ("RESOLUTION_FORMULA", "[4]*[4]", "[4]", "resolution"),
         ("RESOLUTION_FORMULA", "/(HELD*HELD)", "/(x*x)", "resolution"),
-        ("SMEAR_FORMULA", "[8]*[8]", "[8]", "smear"),
-        ("SMEAR_FORMULA", "y*", "0.5*y*", "smear"),
+        ("HELD_SQUARE", "[1]", "1e9", "smear"),
+        ("NARROW_FORMULA", "[6]*[6]", "[6]", "smear"),
+        ("NARROW_FORMULA", "y*", "0.5*y*", "smear"),
+        ("WIDE_FORMULA", "[6]*[6]", "[6]", "smear"),
+        ("WIDE_FORMULA", "2.*(1.-[8])", "(1.-[8])", "smear"),
+        ("WIDE_FORMULA", "erf(0.", "erf(1.", "smear"),
+        ("SECOND", "normal", "stdflat", "smear"),
         ("STRETCH_FORMULA", "[9]*[9]", "[9]", "stretch"),
         ("STRETCH_FORMULA", "-[11]", "+[11]", "stretch"),
         ("NORMAL", "normal", "stdflat", "smear"),
@@ -68,10 +75,11 @@ def test_the_bytes_of_the_file_follow_from_the_corrections_alone(
 def test_a_wrong_formula_is_noticed_when_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formula: str, right: str, wrong: str, what: str
 ) -> None:
-    if formula == "NORMAL":
+    if right == "normal":
         content = schema.build(CONTENT)
-        rule = content["corrections"][2]["data"]["rule"]
-        content["corrections"][2]["data"]["rule"] = rule | {"distribution": wrong}
+        first = content["corrections"][2]["data"]
+        numbers = {"NORMAL": first, "SECOND": first["content"]["content"][0]["content"]}
+        numbers[formula]["rule"] = getattr(schema, formula) | {"distribution": wrong}
         monkeypatch.setattr(schema, "build", lambda *_: content)
     else:
         assert right in getattr(schema, formula)

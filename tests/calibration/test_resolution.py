@@ -4,6 +4,7 @@ import numpy as np
 
 from muonkit.calibration import resolution
 from muonkit.calibration.resolution import Resolution
+from muonkit.calibration.smearing import Tails, smearing
 
 PT2 = np.array([2.0, 5.0, 20.0, 80.0]) ** 2
 
@@ -42,6 +43,7 @@ def test_derivatives_in_the_parameters_agree_with_finite_differences() -> None:
 
 def test_smearing_adds_what_is_missing_and_takes_nothing_away() -> None:
     better, worse = row(0.010, 0, 0, 0), row(0.011, 0, 0, 0)
-    kick = 1 / resolution.smearing(np.ones(4), PT2, worse, better) - 1
+    one, none = np.ones(4), Tails.none(4)
+    kick = 1 / smearing(one, one, PT2, worse, better, none) - 1
     assert np.allclose(kick**2, 0.011**2 - 0.010**2, rtol=1e-12)
-    assert np.array_equal(resolution.smearing(np.ones(4), PT2, better, worse), np.ones(4))
+    assert np.array_equal(smearing(one, one, PT2, better, worse, none), one)

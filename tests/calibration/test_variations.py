@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from scipy.stats import kstest
 
 from muonkit.calibration import export, schema
 from muonkit.calibration.bias import Bias
-from muonkit.calibration.export import Corrections, eigen_shifts, random_normal
+from muonkit.calibration.export import Corrections, eigen_shifts, random_normals
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.parameters import ParameterLayout, ParameterValues
 from muonkit.calibration.resolution import Resolution
+from muonkit.calibration.smearing import Tails
 from muonkit.core.arrays import FloatArray
 
 BINS = 24
@@ -24,6 +26,7 @@ SAMPLE = np.tile([3.0, 20.0], (BINS, 1))
 SIZES = {"A": 1e-4, "e": 1e-3, "M": 1e-8, "a": 1e-4, "c": 1e-6}
 COVARIANCE_BACK = 1e-10
 GOLDEN = [0.6093378584569359, -0.9513883082716365, -1.2160705026203946, -2.1379645867626174, -0.07451918700337255]
+SECOND = [0.3356464296527386, 0.3356464296527386, 1.0528917283308992, 1.7964764017438002, -1.5464587257070228]
 ROUGH = Resolution(*(np.full(BINS, value) for value in (0.012, 2e-4, 0.0, 0.0)))
 
 
@@ -88,8 +91,18 @@ def test_random_numbers_are_the_same_for_ever() -> None:
     eta, phi = np.array([0.5, 0.5, -1.25, 0, 0]), np.array([1.0, -1.0, 3.0, 0, 0])
     eta[3], phi[3] = np.float32(2.1), np.float32(-0.7)
     run, block = np.array([1, 1, 1, 370000, 0]), np.array([1, 1, 7, 42, 0])
-    found = random_normal(run, block, np.array([1, 1, 2, 2**40 + 3, 0]), eta, phi)
-    np.testing.assert_allclose(found, GOLDEN, rtol=1e-13)
+    first, second = random_normals(run, block, np.array([1, 1, 2, 2**40 + 3, 0]), eta, phi)
+    np.testing.assert_allclose(first, GOLDEN, rtol=1e-13)
+    np.testing.assert_allclose(second, SECOND, rtol=1e-13)
+
+
+def test_the_two_random_numbers_are_independent_and_normal() -> None:
+    """Kolmogorov and Smirnov in slices of the first number: a wide kick is as often up as down, large as small."""
+    n = 200_000
+    eta, number = np.random.default_rng(1).uniform(-2.4, 2.4, n), np.arange(n)
+    first, second = random_normals(number // 1000, number // 100, number, eta, -eta)
+    for low, high in ((-9, -1), (-1, 0), (0, 1), (1, 9)):
+        assert kstest(second[(first > low) & (first < high)], "norm").pvalue > 1e-3
 
 
 def test_nothing_that_is_deprecated_is_in_the_file() -> None:
@@ -160,6 +173,20 @@ def test_smearing_gives_simulation_the_width_and_the_core_of_data(written: Corre
         shares = [np.mean(np.abs(each) < core * np.std(wanted)) for each in (found, wanted, before)]
         assert abs(shares[0] - shares[1]) < abs(shares[2] - shares[1]) / 3
     assert np.mean(np.abs(found) > 5 * 1.2) < 0.9 * np.mean(np.abs(wanted) > 5 * 1.2)
+
+
+def test_noise_with_tails_follows_the_variations_of_the_resolution(tmp_path: Path) -> None:
+    content, wider = toy(1.2), toy(1.3).variations["nominal"]
+    shape = Tails(np.full(BINS, 0.1), np.full(BINS, 2.5))
+    varied = {"nominal": content.variations["nominal"], "eigen_0_up": wider}
+    export.write(tmp_path / "c.json.gz", content._replace(variations=varied, tails=shape))
+    muons = Simulated(500_000, 1.2, 11)
+    one = np.ones(len(muons.pt), dtype=np.int64)
+    for name, width in (("nominal", 1.2), ("eigen_0_up", 1.3)):
+        chosen = Corrections.open(tmp_path / "c.json.gz", name)
+        assert chosen.variations_of("smear") == list(varied)
+        found = muons.deviation(chosen.smearing(muons.pt, muons.eta, muons.phi, one, one, muons.event))
+        assert np.std(found) == pytest.approx(width, rel=4e-3)
 
 
 def test_smearing_follows_a_muon_through_sorting_and_filtering(written: Corrections) -> None:

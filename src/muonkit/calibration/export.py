@@ -19,8 +19,9 @@ from muonkit.calibration.extract import Extraction
 from muonkit.calibration.parameters import ParameterLayout, ParameterValues
 from muonkit.calibration.quantities import Reference
 from muonkit.calibration.reach import CALIBRATED, OUTSIDE, ReachCounts
-from muonkit.calibration.resolution import Resolution, smearing, stretching, variance
+from muonkit.calibration.resolution import Resolution, stretching, variance
 from muonkit.calibration.schema import INPUTS, KEY, TO_SIMULATION, Content
+from muonkit.calibration.smearing import smearing
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_gzip
@@ -32,6 +33,7 @@ from muonkit.io.corrections import read_corrections
 
 TOLERANCE = 1e-7
 COMPARED_PT = np.array([1e-3, 0.5, 3.0, 7.5, 20.0, 45.0, 150.0, 1e3, 1e4, 1e6])  # GeV
+COMPARED_KICKS = 20
 COMPARED_RESPONSE = 1.03  # reconstructed over generated pT
 AGAIN = "give corrections.json.gz of a calibration of this version"
 FAULTS = (OSError, EOFError, ValueError, RuntimeError, LookupError, TypeError)
@@ -88,6 +90,7 @@ def compare(corrections: "Corrections", content: Content) -> None:
     _compare_scale(corrections, content, pt, eta, bins)
     for name, resolution in content.resolutions.items():
         _compare_resolution(corrections, content, name, resolution.at(bins), pt, eta, bins)
+    _compare_smear(corrections, content, pt, eta, bins)
 
 
 def _compare_scale(
@@ -111,31 +114,42 @@ def _compare_resolution(
 ) -> None:
     chosen = Corrections(corrections.path, name)
     simulation, bias = content.simulation.resolution.at(bins), content.simulation.bias.at(bins)
-    pt2, gen_held = content.reach_of_resolution.held(pt, bins) ** 2, content.reach_of_stretch.held(pt, bins)
-    _agree(chosen.sigma(pt, eta), np.sqrt(variance(pt2, data)), f"resolution ({name})")
-    event, phi = np.arange(len(pt)), np.linspace(-3, 3, len(pt))
-    normal = random_normal(event, event + 1, event + 2, eta, phi)
-    found = chosen.smearing(pt, eta, phi, event, event + 1, event + 2)
-    _agree(found, smearing(normal, pt2, data, simulation), f"smear ({name})")
+    held, gen_held = content.reach_of_resolution.held(pt, bins), content.reach_of_stretch.held(pt, bins)
+    _agree(chosen.sigma(pt, eta), np.sqrt(variance(held**2, data)), f"resolution ({name})")
     reco = COMPARED_RESPONSE * pt
     for q in (-1, 1):
         expected = stretching(reco, pt, gen_held, q, data, simulation, bias)
         _agree(chosen.stretching(reco, eta, pt, np.full(len(pt), q)), expected, f"stretch ({name})")
 
 
-def random_normal(
+def _compare_smear(
+    corrections: "Corrections", content: Content, pt: FloatArray, eta: FloatArray, bins: IntArray
+) -> None:
+    """With many kicks at every pT and eta, because few are wide."""
+    again = np.tile(np.arange(len(pt)), COMPARED_KICKS)
+    pt, eta, bins = pt[again], eta[again], bins[again]
+    event, phi = np.arange(len(pt)), np.linspace(-3, 3, len(pt))
+    identity = (event, event + 1, event + 2)
+    pt2, numbers = content.reach_of_resolution.held(pt, bins) ** 2, random_normals(*identity, eta, phi)
+    simulated = (content.simulation.resolution.at(bins), content.shape.at(bins))
+    for name, data in content.resolutions.items():
+        found = Corrections(corrections.path, name).smearing(pt, eta, phi, *identity)
+        _agree(found, smearing(*numbers, pt2, data.at(bins), *simulated), f"smear ({name})")
+
+
+def random_normals(
     run: IntArray, luminosity_block: IntArray, event: IntArray, eta: FloatArray, phi: FloatArray
-) -> FloatArray:
-    """The standard normal numbers (n,) that correctionlib gives muons of this run, block, event, eta and phi."""
+) -> tuple[FloatArray, FloatArray]:
+    """The two standard normal numbers (n,) that correctionlib gives muons of this run, block, event, eta and phi."""
     import correctionlib
 
     output = {"name": "y", "type": "real", "description": ""}
     inputs = [schema.variable(name) for name in KEY]
-    random = {"name": "normal", "version": 1, "inputs": inputs, "output": output, "data": schema.NORMAL}
-    text = json.dumps({"schema_version": 2, "corrections": [random]})
-    evaluate = correctionlib.CorrectionSet.from_string(text)["normal"].evaluate
-    numbers: FloatArray = evaluate(run, luminosity_block, event, eta, phi)
-    return numbers
+    rules = {"first": schema.NORMAL, "second": schema.SECOND}
+    random = [{"name": n, "version": 1, "inputs": inputs, "output": output, "data": rule} for n, rule in rules.items()]
+    found = correctionlib.CorrectionSet.from_string(json.dumps({"schema_version": 2, "corrections": random}))
+    first, second = (found[name].evaluate(run, luminosity_block, event, eta, phi) for name in rules)
+    return first, second
 
 
 def _agree(found: FloatArray, expected: FloatArray, what: str) -> None:
@@ -221,9 +235,10 @@ class Corrections:
         """Variations of scale, resolution, smear or stretch. All but scale have nominal alone if the resolution of the
         data was not fitted."""
         with reading(str(self.path), "file of corrections"):
-            data = self._correction(correction)["data"]
-            tree = data["content"] if data["nodetype"] == "transform" else data
-            return [entry["key"] for entry in tree["content"]]
+            node = self._correction(correction)["data"]
+            while node["nodetype"] != "category":
+                node = node["content"] if node["nodetype"] == "transform" else node["content"][0]
+            return [entry["key"] for entry in node["content"]]
 
     def inside(self, eta: FloatArray) -> BoolArray:
         """Which muons (n,) the corrections cover."""

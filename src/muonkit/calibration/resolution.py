@@ -42,15 +42,6 @@ def variance(pt2: FloatArray, resolution: Resolution) -> FloatArray:
     return resolution.a**2 + resolution.c**2 * hit_shape(pt2, resolution.g, resolution.d)
 
 
-def smearing(normal: FloatArray, pt2: FloatArray, data: Resolution, simulation: Resolution) -> FloatArray:
-    """Smeared pT / pT (n,) that brings simulation to the resolution of data: k is kicked by what is missing.
-
-    `normal`: standard normal numbers (n,). Where simulation is worse than data, nothing is changed.
-    No muon gets more than twice its pT."""
-    missing = variance(pt2, data) - variance(pt2, simulation)
-    return 1 / np.maximum(1 + normal * np.sqrt(np.maximum(0, missing)), LEAST)
-
-
 def stretching(
     pt: FloatArray,
     gen_pt: FloatArray,

@@ -135,15 +135,13 @@ class SingleMuon:
     @classmethod
     def of(cls, responses: Responses) -> Self:
         """Shapes of at least LEAST entries: neighbours in pT are pooled, and all muons where an eta bin has fewer."""
-        counts, x = responses.counts, np.linspace(-END + STEP / 2, END - STEP / 2, BINS)
-        mean, sigma = _core(counts, x)
-        w, w2, wpt2 = responses.rows.T
-        entries = effective_entries(w, w2)
-        standard = pooled(standardise(counts, mean, sigma).reshape(-1, PT_BINS, U), entries.reshape(-1, PT_BINS))
+        standard, sigma, entries = standardised(responses)
+        standard = pooled(standard.reshape(-1, PT_BINS, U), entries.reshape(-1, PT_BINS))
         u = np.linspace(-TAIL + U_STEP / 2, TAIL - U_STEP / 2, U)
         cumulative = np.zeros((len(standard), U + 1))
         np.cumsum(standard, axis=1, out=cumulative[:, 1:])
         cumulative /= np.maximum(cumulative[:, -1:], 1e-300)
+        w, _, wpt2 = responses.rows.T
         pt2 = np.divide(wpt2, w, out=np.ones_like(w), where=w > 0)
         return cls(cumulative, *moments(standard, u), entries, sigma, pt2)
 
@@ -162,6 +160,15 @@ class SingleMuon:
                 chosen = eta == one
                 result[chosen] = np.interp(pt2[chosen], self.pt2[rows], self.sigma[rows] ** 2)
         return result
+
+
+def standardised(responses: Responses) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Of every (eta bin, pT bin): the histogram (rows, U) in standard deviations from the mean; sigma and effective
+    entries (rows,)."""
+    counts, x = responses.counts, np.linspace(-END + STEP / 2, END - STEP / 2, BINS)
+    mean, sigma = _core(counts, x)
+    w, w2, _ = responses.rows.T
+    return standardise(counts, mean, sigma), sigma, effective_entries(w, w2)
 
 
 def standardise(counts: FloatArray, mean: FloatArray, sigma: FloatArray) -> FloatArray:

@@ -3,23 +3,26 @@
 `scale`       variation, eta, pt, charge -> corrected pT / pT of data
 `resolution`  variation, eta, pt -> sigma_k/k of data
 `smear`       variation, eta, pt, phi, run, luminosityBlock, event -> smeared pT / pT of simulation: random noise of
-              the variance that is missing. The variance is that of data afterwards; where the response has tails, these
-              stay too thin and the core gets too wide
+              the variance that is missing, with tails where the response has tails (see `smearing`)
 `stretch`     variation, eta, pt, gen_pt, charge -> the same where the generated pT is known: the response k_reco/k_gen
               of the simulation, its tails included, is stretched to the width that it has in data
 `validity`    correction, eta, pt -> 0 in the range of the calibration, 1 extrapolated, 2 held, 3 outside the eta range
 
-The random number of `smear` is a hash of run, luminosityBlock, event, eta and phi, for ever the same for a muon, also
-when others are sorted or left out. Where the model ends (see `reach`) the corrections are held, which `validity` says.
-Outside the eta range evaluation is an error."""
+The random numbers of `smear` are hashes of run, luminosityBlock, event, eta and phi, for ever the same for a muon, also
+when others are sorted or left out. The first is the kick; the second, without phi, says who gets wide noise. Where the
+model ends (see `reach`) the corrections are held, which `validity` says. Outside the eta range evaluation fails."""
 
 from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
 
 from muonkit.calibration.bias import LEAST, Bias
 from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.quantities import Reference
 from muonkit.calibration.reach import CALIBRATED, EXTRAPOLATED, HELD, OUTSIDE, Reach
 from muonkit.calibration.resolution import MOST_STRETCH, TINY_VARIANCE, Resolution
+from muonkit.calibration.smearing import Tails
 from muonkit.core.arrays import FloatArray
 
 IDENTITY = ("run", "luminosityBlock", "event")
@@ -33,16 +36,30 @@ INPUTS = {
 }
 # `stdnormal` differs between processors; correctionlib before 2.8 cuts event numbers to 32 bits
 NORMAL = {"nodetype": "hashprng", "inputs": list(KEY), "distribution": "normal"}
+# phi has become the first number when the second is made, and its last bit may depend on the processor
+SECOND = NORMAL | {"inputs": [*IDENTITY, "eta"]}
 # the formulas of `bias` and `resolution` once more, as text; `export.compare` holds them to those
 # x = pT, held within [0] and [1], where the model begins and ends
 HELD_PT = "min(max(x,[0]),[1])"
 SCALE = "max(1.+[2]-[3]/HELD+[4]*HELD,LEAST)"  # [4] = q M
-VARIANCE = "([2]*[2]+[3]*[3]*(HELD*HELD+[4]*[4])/(1.+[5]*[5]/(HELD*HELD)))"
-SIMULATED_VARIANCE = "([6]*[6]+[7]*[7]*(HELD*HELD+[8]*[8])/(1.+[9]*[9]/(HELD*HELD)))"
+
+
+def variance_text(first: int, square: str) -> str:
+    """(sigma_k/k)^2 with a, c, g, d as parameters from number `first` on, and pT^2."""
+    a, c, g, d = (f"[{first + i}]*[{first + i}]" for i in range(4))
+    return f"({a}+{c}*({square}+{g})/(1.+{d}/{square}))"
+
+
+VARIANCE, SIMULATED_VARIANCE = (variance_text(first, "(HELD*HELD)") for first in (2, 6))
 SCALE_FORMULA = "1./" + SCALE
 RESOLUTION_FORMULA = f"sqrt{VARIANCE}"
-# y has become a standard normal number, which takes the place of phi
-SMEAR_FORMULA = f"1./max(1.+y*sqrt(max(0.,{VARIANCE}-{SIMULATED_VARIANCE})),LEAST)"
+# `smear`: x has become pT^2, held; y and z have become standard normal numbers; [8], [9] = p, F of `smearing`
+HELD_SQUARE = "min(max(x*x,[0]),[1])"
+CORE, SIMULATED_CORE = variance_text(0, "x"), variance_text(4, "x")
+B = f"({CORE}-{SIMULATED_CORE}+2.*(1.-[8])*{SIMULATED_CORE})"
+WIDE = f"((0.5-0.5*erf({np.sqrt(0.5)}*z))*{B}<[8]*({CORE}-{SIMULATED_CORE}))"
+NARROW_FORMULA = f"1./max(1.+y*sqrt(max(0.,{CORE}-{SIMULATED_CORE})),LEAST)"
+WIDE_FORMULA = f"1./max(1.+y*sqrt(max(0.,{CORE}-{SIMULATED_CORE})+{WIDE}*[9]*{B}),LEAST)"
 # here the generated pT is x, and the reconstructed is y; [10], [11], [12] = A, e, q M of the simulation
 RATIO = "y/(x*max(1.+[10]-[11]/HELD+[12]*HELD,LEAST))"
 STRETCH = f"min(sqrt({VARIANCE}/max({SIMULATED_VARIANCE},{TINY_VARIANCE})),{MOST_STRETCH})"
@@ -60,13 +77,19 @@ def are_errors(name: str) -> bool:
 class Content(NamedTuple):
     """What goes into a file. variations: name -> bias and resolution of data (bins,), nominal first; `simulation`: bias
     and resolution of simulation; eta_edges (bins + 1,); sample: lowest and highest pT (bins, 2) [GeV] of the muons that
-    made the corrections; `reference`: what data are compared with."""
+    made the corrections; `reference`: what data are compared with; `tails`: of the response, Gaussian without them."""
 
     variations: dict[str, ParameterValues]
     simulation: ParameterValues
     eta_edges: FloatArray
     sample: FloatArray
     reference: Reference = "truth"
+    tails: Tails | None = None
+
+    @property
+    def shape(self) -> Tails:
+        """The tails of the response in every eta bin, of none for a Gaussian one."""
+        return self.tails or Tails.none(len(self.eta_edges) - 1)
 
     @property
     def resolutions(self) -> dict[str, Resolution]:
@@ -149,7 +172,11 @@ def _correction(name: str, description: str, output: str, data: dict[str, Any], 
 
 
 def _binned(edges: FloatArray, content: list[Any]) -> dict[str, Any]:
-    return {"nodetype": "binning", "input": "eta", "edges": edges.tolist(), "content": content, "flow": "error"}
+    return _bins("eta", edges.tolist(), content)
+
+
+def _bins(name: str, edges: list[Any], content: list[Any]) -> dict[str, Any]:
+    return {"nodetype": "binning", "input": name, "edges": edges, "content": content, "flow": "error"}
 
 
 def _category(name: str, content: dict[Any, Any]) -> dict[str, Any]:
@@ -160,20 +187,29 @@ def _category(name: str, content: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _formulas(expression: str, *variables: str) -> dict[str, Any]:
-    """The one formula of a correction; its first variable is x, the second y."""
+def _transform(name: str, rule: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    return {"nodetype": "transform", "input": name, "rule": rule, "content": content}
+
+
+def _reference(index: int, parameters: list[float]) -> dict[str, Any]:
+    return {"nodetype": "formularef", "index": index, "parameters": parameters}
+
+
+def _formula(expression: str, *variables: str) -> dict[str, Any]:
+    """A formula; its variables are called x, y, z."""
     text = expression.replace("HELD", HELD_PT).replace("LEAST", str(LEAST))
-    return {
-        "generic_formulas": [
-            {"nodetype": "formula", "expression": text, "parser": "TFormula", "variables": list(variables)}
-        ]
-    }
+    return {"nodetype": "formula", "expression": text, "parser": "TFormula", "variables": list(variables)}
+
+
+def _formulas(expression: str, *variables: str) -> dict[str, Any]:
+    """The one formula of a correction."""
+    return {"generic_formulas": [_formula(expression, *variables)]}
 
 
 def _rows(edges: FloatArray, *columns: Any) -> dict[str, Any]:
     """The formula in every eta bin, with its parameters from columns (bins,)."""
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    return _binned(edges, [{"nodetype": "formularef", "index": 0, "parameters": list(row)} for row in rows])
+    return _binned(edges, [_reference(0, list(row)) for row in rows])
 
 
 def _resolution_columns(resolution: Resolution) -> tuple[FloatArray, ...]:
@@ -200,13 +236,30 @@ def _resolution(content: Content) -> dict[str, Any]:
 
 
 def _smear(content: Content) -> dict[str, Any]:
-    columns = [*content.reach_of_resolution.model.T]
-    theirs = _resolution_columns(content.simulation.resolution)
-    resolutions = content.resolutions.items()
-    tree = {name: _rows(content.eta_edges, *columns, *_resolution_columns(each), *theirs) for name, each in resolutions}
-    data = {"nodetype": "transform", "input": "phi", "rule": NORMAL, "content": _category("variation", tree)}
+    bins = [_smear_bin(content, row) for row in range(len(content.eta_edges) - 1)]
+    data = _transform("phi", NORMAL, _binned(content.eta_edges, bins))
     what = "smeared pT / pT that brings simulation to the resolution of data"
-    return _correction("smear", what, "factor", data, **_formulas(SMEAR_FORMULA, "pt", "phi"))
+    formulas = [_formula(HELD_SQUARE, "pt"), _formula(NARROW_FORMULA, "pt", "phi")]
+    formulas.append(_formula(WIDE_FORMULA, "pt", "phi", "eta"))
+    return _correction("smear", what, "factor", data, generic_formulas=formulas)
+
+
+def _smear_bin(content: Content, row: int) -> dict[str, Any]:
+    """The noise in an eta bin. Most muons have a second number that never gives wide noise: a short formula does."""
+    tails, limits = content.shape, content.reach_of_resolution.model[row] ** 2
+    share, excess = float(tails.share[row]), float(tails.excess[row])
+
+    def noise(formula: int, *shape: float) -> dict[str, Any]:
+        return _category("variation", {n: _reference(formula, [*each, *shape]) for n, each in cores.items()})
+
+    theirs = _resolution_columns(tails.core(content.simulation.resolution))
+    both = {n: (*_resolution_columns(tails.core(each)), *theirs) for n, each in content.resolutions.items()}
+    cores = {n: [float(column[row]) for column in columns] for n, columns in both.items()}
+    chosen = noise(1)
+    if share > 0:
+        edges = ["-inf", -float(ndtri(share)), "inf"]
+        chosen = _transform("eta", SECOND, _bins("eta", edges, [chosen, noise(2, share, excess)]))
+    return _transform("pt", _reference(0, limits.tolist()), chosen)
 
 
 def _stretch(content: Content) -> dict[str, Any]:

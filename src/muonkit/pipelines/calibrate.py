@@ -15,6 +15,7 @@ from muonkit.calibration.records import Closure, SampleOutcome
 from muonkit.calibration.result import CORRECTIONS, LIKELIHOOD, CalibrationResult
 from muonkit.calibration.schema import Content
 from muonkit.calibration.summary import ClosureFit, FittedSample, added
+from muonkit.calibration.tails import tails_of
 from muonkit.core.files import write_json
 from muonkit.core.provenance import digest_file
 from muonkit.pipelines.counting import Count, Counted
@@ -85,7 +86,8 @@ def measure(study: Study, templates: list[Counted], data: list[Counted], out: Pa
     terms = simulated[0].extraction.layout.resolution_terms
     varied = export.variations(found, resolution(nominal, terms), moved.shifts)
     reached = common_range([each.sample for each in data])
-    content = Content(varied, simulated[0].extraction.values, found.eta_edges, reached, study.config.fit.reference)
+    values, shape = simulated[0].extraction.values, tails_of(fit.plans)
+    content = Content(varied, values, found.eta_edges, reached, study.config.fit.reference, shape)
     export.write(out / CORRECTIONS, content)
     likelihood = Likelihood.of_covariance(found) if fit.subtracts else Likelihood.of([d.extraction for d in nominal])
     likelihood.write(out / LIKELIHOOD)
