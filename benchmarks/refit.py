@@ -38,13 +38,13 @@ def rate(hits: Hits, detector: Detector, choice: FitChoice) -> tuple[Refitted, f
 
 def in_tracker(n: int) -> tuple[float, float]:
     """Rates of the improved and of the standard fit in a CMS-like tracker; they must agree to 1 %."""
-    detector = load_detector("cms_like_tracker")
+    detector = load_detector("cms_like_layers")
     gun = Gun(pt=(3, 100), distribution="log-uniform", eta=(-2.4, 2.4))
     _, hits = simulate_tracks(detector, gun, n, 1, Physics(energy_loss="gaussian"))
     number = np.diff(hits.offsets)
     hits = hits[(number >= 14) & (number <= 17)]
     (one, fast), (other, slow) = (
-        rate(hits, prepared(detector), FitChoice(model=model, energy_loss="ionisation"))
+        rate(hits, prepared(detector), FitChoice(model=model, energy_loss="ionisation", scattering="highland"))
         for model in ("improved", "standard")
     )
     apart = np.abs(other.perigees.parameters[:, QOP] / one.perigees.parameters[:, QOP] - 1)
@@ -83,7 +83,7 @@ def in_telescope(n: int) -> tuple[float, float] | None:
     hits = Hits(np.arange(len(starts) + 1) * count, surface, measured.reshape(-1, 2), variance)
     with tempfile.TemporaryDirectory() as folder:
         detector = prepared(planes(Path(folder)))
-    ours, fast = rate(hits, detector, FitChoice(energy_loss="mean"))
+    ours, fast = rate(hits, detector, FitChoice(energy_loss="mean", scattering="highland"))
     sigma = np.sqrt(np.einsum("nii->ni", ours.perigees.covariance))
     apart = np.abs(ours.perigees.parameters - theirs.bound)[:, PHI:] / sigma[:, PHI:]
     print(f"difference of ACTS' fit and ours in {count} planes, in sigma: median {np.nanmedian(apart):.3f}")

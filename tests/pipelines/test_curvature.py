@@ -20,6 +20,7 @@ truth = "a.truth.parquet"
 chunk_size = 3000
 [fit]
 energy_loss = "ionisation"
+scattering = "highland"
 [audit]
 eta_edges = [-2.4, -1.2, 0, 1.2, 2.4]
 pt_edges = [3, 6, 12, 30]

@@ -16,7 +16,7 @@ from muonkit.tracking.perigee import closest
 from muonkit.tracking.refit import FEW, FitChoice, prepared, refit
 from muonkit.tracking.vertex import fit_vertices
 
-GAUSSIAN = FitChoice(energy_loss="ionisation")
+GAUSSIAN = FitChoice(energy_loss="ionisation", scattering="highland")
 N = 500
 
 
@@ -79,8 +79,8 @@ def test_pulls_at_the_beam_line_have_mean_0_and_width_1(plain, detector):
 
 
 @pytest.mark.parametrize("pt", [3.0, 10.0])
-def test_tails_of_the_loss_move_neither_the_core_nor_its_width(plain, detector, pt):
-    truth, hits = simulate_tracks(plain, Gun(pt=pt, eta=(-0.9, 0.9)), 4000, 31, Physics(energy_loss="landau"))
+def test_tails_of_loss_and_scattering_move_neither_the_core_nor_its_width(plain, detector, pt):
+    truth, hits = simulate_tracks(plain, Gun(pt=pt, eta=(-0.9, 0.9)), 4000, 31, Physics(scattering="tails"))
     perigees = refit(hits, detector, FitChoice()).perigees
     true = generated(truth)
     shift = location(relative(perigees, true))

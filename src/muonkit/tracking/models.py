@@ -36,6 +36,7 @@ APPROXIMATIONS: dict[Approximation, dict[str, Any]] = {
 }
 IMPROVED = FitSettings(iterations=2, margin=0.0, follow_kicks=False)
 Loss = Literal["restricted", "most probable", "mean", "ionisation"]
+Angles = Literal["highland, no log", "highland"]
 
 
 def settings_of(

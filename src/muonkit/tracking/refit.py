@@ -17,7 +17,7 @@ from muonkit.tracking import models
 from muonkit.tracking.fit import FitSettings, fit
 from muonkit.tracking.fitted import STATUS, TOO_FEW
 from muonkit.tracking.kernels.tuples import USED
-from muonkit.tracking.models import Approximation, Loss
+from muonkit.tracking.models import Angles, Approximation, Loss
 from muonkit.tracking.perigee import started, to_perigee, with_beam_line
 from muonkit.tracking.seed import seed
 from muonkit.transport.propagate import Settings
@@ -31,14 +31,16 @@ REFIT_STATUS = STATUS | {FEW: f"has fewer than {LEAST_HITS} hits"}
 class FitChoice(Section):
     """model: "improved", or "standard" with all `approximations`, or with those that are named; an improved fit takes
     those that are named. energy_loss: restricted (Landau's fluctuations, without transfers above `hard` of the
-    momentum), most probable (their mode), mean (Gaussian ones), or ionisation (mean without radiation). iterations: of
-    the whole fit. max_chi2: limit per coordinate above which hits are looked at as outliers. momentum [GeV] where no
-    field bends a track."""
+    momentum), most probable (their mode), mean (Gaussian ones), or ionisation (mean without radiation). scattering:
+    Highland's width for every slab alone, as Gaussian angles of a simulation have it; or without its logarithm, as the
+    core of Moliere's angles has it after many slabs. iterations: of the whole fit. max_chi2: limit per coordinate above
+    which hits are looked at as outliers. momentum [GeV] where no field bends a track."""
 
     model: Literal["improved", "standard"] = "improved"
     approximations: tuple[Approximation, ...] | None = None
     species: Literal["mu", "pi", "K", "p"] = "mu"
     energy_loss: Loss = "restricted"
+    scattering: Angles = "highland, no log"
     hard: float = Field(models.HARD, gt=0, lt=1)
     iterations: int = Field(2, ge=1, le=20)
     max_chi2: float | None = Field(None, gt=0)
@@ -54,7 +56,8 @@ class FitChoice(Section):
     @property
     def transport(self) -> Settings:
         """How the fit transports."""
-        return models.settings_of(self.neglected, self.energy_loss, self.species, self.hard)
+        chosen = models.settings_of(self.neglected, self.energy_loss, self.species, self.hard)
+        return replace(chosen, scattering=self.scattering)
 
     @property
     def fitting(self) -> FitSettings:
