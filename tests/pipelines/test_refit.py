@@ -30,7 +30,10 @@ def folder(tmp_path, columns):
     return tmp_path
 
 
-def configure(path, more="", truth='truth = "a.truth.parquet"', size=500, fit='energy_loss = "ionisation"\nscattering = "highland"'):
+GAUSSIAN = 'energy_loss = "ionisation"\nscattering = "highland"'
+
+
+def configure(path, more="", truth='truth = "a.truth.parquet"', size=500, fit=GAUSSIAN):
     text = f'detector = "{DETECTOR}"\n{more}\n[input]\nhits = "a.hits.parquet"\n{truth}\nchunk_size = {size}\n'
     (path / "refit.toml").write_text(f"{text}[fit]\n{fit}\n")
 
