@@ -45,6 +45,7 @@ def test_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert abs(pull.mean()) < 3 / len(pull) ** 0.5
     assert abs(pull.std() - 1) < 3 / (2 * len(pull)) ** 0.5
     assert abs(ratio.mean() - 1 / 1.005) < 3 * ratio.std() / len(ratio) ** 0.5
+    assert abs(names["shift"] - 1e-3) < 6e-4  # 2000 muons of 1.2 %, twice the error of their median
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
