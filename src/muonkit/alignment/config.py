@@ -17,8 +17,10 @@ Kind = Literal["u", "v", "w", "alpha", "beta", "gamma", "field", "material"]
 
 class AlignmentSettings(Section):
     """Widths of the Gaussian priors around 0 of every surface: u, v, w [cm], alpha, beta, gamma [rad], field and
-    material (relative); 0 fixes a parameter. free: kinds without a prior. rigid: the detector as a whole may `move`, or
-    it is `fixed`: its mean translation and rotation are 0. method: `direct` (CHOLMOD if it is installed, SuperLU
+    material (relative); 0 fixes a parameter. free: kinds without a prior. reference: patterns of the names of surfaces
+    that stay as described. rigid: the detector as a whole may `move`, or
+    it is `fixed`: its mean translation and rotation are 0, where
+    no surface is a reference. method: `direct` (CHOLMOD if it is installed, SuperLU
     otherwise), `iterative` (conjugate gradients), or `auto`: direct up to 4000 parameters. tolerance: relative, of the
     residual of the iteration; max_iterations."""
 
@@ -31,6 +33,7 @@ class AlignmentSettings(Section):
     field: Share = 0.01
     material: Share = 0.3
     free: tuple[Kind, ...] = ()
+    reference: tuple[str, ...] = ()
     rigid: Literal["fixed", "move"] = "fixed"
     method: Literal["auto", "direct", "iterative"] = "auto"
     tolerance: float = Field(1e-10, ge=1e-14, le=1e-2)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import compiled, inlined
-from muonkit.core.indices import FREE_QOP, PHI, QOP, THETA
+from muonkit.core.indices import FREE_QOP, PHI, QOP
 from muonkit.transport.kernels import frames, slab, travel
 from muonkit.transport.kernels.batch import finite
 from muonkit.transport.kernels.tuples import empty_track, workspace
@@ -54,7 +54,8 @@ def cross(surface, bound, scene, out):
             out.qop[row] = track.y[FREE_QOP]
         for j in range(5):
             out.row[row, j] = track.T[QOP, j]
-        out.noise[row, 0], out.noise[row, 1], out.noise[row, 2] = track.C[PHI, PHI], track.C[THETA, THETA], track.C[QOP, QOP]
+        for place in range(PHI, QOP + 1):
+            out.noise[row, place - PHI] = track.C[place, place]
 
 
 @inlined

@@ -70,14 +70,16 @@ def equations(hits: Hits, fitted: FittedTracks, detector: Detector, settings: Se
     tracks, route, states = tracks[fine], route[fine], states[fine]
     ways = Ways(*(part[fine] for part in ways))
     H, r, variance = _measurements(hits, fitted, tracks, route, detector.surfaces)
-    return _whitened(tracks, route, _followed(H, ways), _moved(H, route, states, detector.surfaces), r, variance, fine)
+    followed, offset = _followed(H, ways)
+    moved = _moved(H, route, states + offset, detector.surfaces)
+    return _whitened(tracks, route, followed, moved, r, variance, fine)
 
 
 def _check(hits: Hits, fitted: FittedTracks) -> None:
     if len(hits) != len(fitted.status) or len(hits.surface) != len(fitted.use):
         raise InputError(
-            f"alignment: {len(hits)} tracks with {len(hits.surface)} hits, but a fit of {len(fitted.status)} tracks with "
-            f"{len(fitted.use)} hits; give the hits that were fitted"
+            f"alignment: {len(hits)} tracks with {len(hits.surface)} hits, but a fit of {len(fitted.status)} tracks "
+            f"with {len(fitted.use)} hits; give the hits that were fitted"
         )
     if not fitted.good.any():
         raise InputError("alignment: no track was fitted; look at the statuses of the fit")
@@ -145,13 +147,14 @@ def _measurements(
     return H, r, variance
 
 
-def _followed(H: FloatArray, ways: Ways) -> FloatArray:
+def _followed(H: FloatArray, ways: Ways) -> tuple[FloatArray, FloatArray]:
     """What moves the measurements (n, s, 2, 6 + 4 s): the jumps up to a stop; the state at the first stop (5); field
-    and material of every stop (2 s); columns of the covariance with the measurements of stops before (2 s)."""
+    and material of every stop (2 s); columns of the covariance with the measurements of stops before (2 s). And the
+    track without noise minus the smoothed states (n, s, 5)."""
     n, size = H.shape[:2]
     effect, P = np.zeros((n, 5, 6 + 4 * size)), np.zeros((n, 5, 5))
     effect[:, :, 1:6] = np.eye(5)
-    out = np.zeros((n, size, 2, effect.shape[2]))
+    out, offset = np.zeros((n, size, 2, effect.shape[2])), np.zeros((n, size, 5))
     for stop in range(size):
         if stop > 0:
             F = ways.F[:, stop - 1]
@@ -162,12 +165,14 @@ def _followed(H: FloatArray, ways: Ways) -> FloatArray:
             P = F @ P @ F.swapaxes(1, 2) + ways.Q[:, stop - 1]
         first = 6 + 2 * (size + stop)
         effect[:, :, first : first + 2] = P[:, :, :2] @ H[:, stop].swapaxes(1, 2)
-        out[:, stop] = H[:, stop] @ effect[:, :2]
-    return out
+        out[:, stop], offset[:, stop] = H[:, stop] @ effect[:, :2], effect[:, :, 0]
+    return out, offset
 
 
 def _moved(H: FloatArray, route: IntArray, states: FloatArray, surfaces: SurfaceArrays) -> FloatArray:
-    """Change of the measurements (n, s, 2, 6) by translation and rotation of their surface.
+    """Change of the measurements (n, s, 2, 6) by translation and rotation of their surface, at states of the track
+    without noise. At the smoothed states, the slope would follow the residual that it is multiplied with: a telescope
+    of 1000 tracks then got longer by 0.5 %.
 
     A point q of the track lies at q - d in the frame of a surface that moved by d = delta + omega x q, and the track
     meets it n.d/(n.t) further on: with the unit vector e of a coordinate, the change is -(e - (e.t)/(n.t) n).d."""

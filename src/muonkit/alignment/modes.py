@@ -32,7 +32,7 @@ class Template(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Modes:
     """Weak modes, the weakest first. information (k,): of the tracks, over that of the priors; vectors (k, 8 n) in
-    units of the parameters, as large as the priors allow together; names (k,); share (k,): of the mode along its name."""
+    units of the parameters, of length 1 in widths of the priors; names (k,); share (k,): of the mode along its name."""
 
     information: FloatArray
     vectors: FloatArray
@@ -46,9 +46,7 @@ class Modes:
         return "\n".join(lines)
 
 
-def weak_modes(
-    inverse: LinearOperator, scale: FloatArray, detector: Detector, count: int = 10, seed: int = 1
-) -> Modes:
+def weak_modes(inverse: LinearOperator, scale: FloatArray, detector: Detector, count: int = 10, seed: int = 1) -> Modes:
     """The `count` weakest modes. inverse: applies (S N S + 1)^-1 to a vector (8 n,), see `solve.Solver`; scale (8 n,):
     S, 0 where a parameter is fixed. Raises InputError if there are not so many parameters."""
     free = int((scale > 0).sum())

@@ -6,6 +6,7 @@ six motions. Errors need a column of the inverse each, so they are made for what
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import numpy as np
@@ -16,8 +17,9 @@ from muonkit.alignment.config import AlignmentSettings
 from muonkit.alignment.modes import Modes, rigid, weak_modes
 from muonkit.alignment.parameters import NAMES, SIZE, UNITS, label
 from muonkit.alignment.system import NormalSystem
-from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
+from muonkit.core.limits import shown
 from muonkit.core.result import Result
 from muonkit.detector.detector import Detector
 
@@ -36,18 +38,20 @@ class Solver:
         n = len(system.met)
         if n != len(detector.layers):
             raise InputError(
-                f"alignment: sums over {n} surfaces, but {detector.name} has {len(detector.layers)}; give the detector of "
-                "the fit"
+                f"alignment: sums over {n} surfaces, but {detector.name} has {len(detector.layers)}; give the detector "
+                "of the fit"
             )
         if system.tracks == 0:
             raise InputError("alignment: no track was added; there is nothing to solve")
         self.system, self.detector, self.settings = system, detector, settings
         prior = np.tile(settings.has_prior(), n)
-        self.scale = np.tile(settings.widths(), n)
+        self.scale = np.where(_matching(detector, settings.reference)[:, None], 0.0, settings.widths()).reshape(-1)
         unseen = np.einsum("nii->ni", system.diagonal()).reshape(-1) == 0
-        self.scale[unseen & (prior == 0)] = 0.0
+        self.unseen = unseen & (self.scale > 0)
+        self.scale[unseen] = 0.0
         self.shift = np.where(self.scale > 0, prior, 1.0)
-        self.fixed = _orthonormal(rigid(detector), self.scale) if settings.rigid == "fixed" else np.zeros((n * SIZE, 0))
+        held = settings.rigid == "fixed" and not settings.reference
+        self.fixed = _orthonormal(rigid(detector) if held else np.zeros((0, n * SIZE)), self.scale)
         self._apply = self._chosen()
 
     def __call__(self, vector: FloatArray) -> FloatArray:
@@ -75,7 +79,7 @@ class Solver:
         size = 1 / np.sqrt(np.concatenate((matrix.diagonal(), np.ones(count))))
         inverse = _factor(sparse.csc_array(whole * size[:, None] * size[None, :]), definite=count == 0)
         if inverse is None or self.settings.free:
-            self._check(inverse, size, free, count)
+            self._check(inverse, size, free)
         assert inverse is not None
 
         def apply(vector: FloatArray) -> FloatArray:
@@ -86,7 +90,7 @@ class Solver:
 
         return apply
 
-    def _check(self, inverse: Solve | None, size: FloatArray, free: IntArray, count: int) -> None:
+    def _check(self, inverse: Solve | None, size: FloatArray, free: IntArray) -> None:
         """Raises InputError if the matrix is singular: repeated solutions find its weakest direction."""
         if inverse is None:
             raise InputError(f"alignment: the system is singular; {_way_out(self.settings)}")
@@ -107,7 +111,8 @@ class Solver:
     def _iterative(self) -> Solve:
         matrix, Q, settings = self.system.matrix(self.scale), self.fixed, self.settings
         blocks = self.system.diagonal() * self.scale.reshape(-1, SIZE, 1) * self.scale.reshape(-1, 1, SIZE)
-        blocks[:, range(SIZE), range(SIZE)] += np.maximum(self.shift.reshape(-1, SIZE), SINGULAR * np.einsum("nii->ni", blocks))
+        floor = SINGULAR * np.einsum("nii->ni", blocks)
+        blocks[:, range(SIZE), range(SIZE)] += np.maximum(self.shift.reshape(-1, SIZE), floor)
         front = np.linalg.inv(blocks)
 
         def project(x: FloatArray) -> FloatArray:
@@ -128,8 +133,8 @@ class Solver:
             x, failed = cg(A, project(vector), rtol=settings.tolerance, maxiter=settings.max_iterations, M=M)
             if failed:
                 raise InputError(
-                    f"alignment: no solution after {settings.max_iterations} iterations; {_way_out(settings)}, or raise "
-                    "alignment.max_iterations"
+                    f"alignment: no solution after {settings.max_iterations} iterations; {_way_out(settings)}, or "
+                    "raise alignment.max_iterations"
                 )
             return project(x)
 
@@ -152,9 +157,23 @@ def _factor(matrix: sparse.csc_array, definite: bool) -> Solve | None:
         raise
 
 
+def _matching(detector: Detector, patterns: tuple[str, ...]) -> BoolArray:
+    """Which surfaces (n,) have a name that fits one of the patterns. Raises InputError if a pattern fits none."""
+    fits = [np.array([fnmatchcase(name, pattern) for name in detector.layers]) for pattern in patterns]
+    lost = [pattern for pattern, fit in zip(patterns, fits, strict=True) if not fit.any()]
+    if lost:
+        raise InputError(
+            f"alignment.reference: no surface of {detector.name} fits '{shown(lost[0])}'; names are like "
+            f"{shown(', '.join(detector.layers[:3]))}"
+        )
+    return np.any(fits, axis=0) if fits else np.zeros(len(detector.layers), dtype=np.bool_)
+
+
 def _orthonormal(motions: FloatArray, scale: FloatArray) -> FloatArray:
     """Directions (8 n, k) of the scaled parameters along which motions (k, 8 n) would go."""
     scaled = np.where(scale > 0, motions / np.where(scale > 0, scale, 1.0), 0.0).T
+    if not scaled.size:
+        return scaled
     left, size, _ = np.linalg.svd(scaled, full_matrices=False)
     return left[:, size > 1e-9 * size.max(initial=0.0)]
 
@@ -192,8 +211,8 @@ class Corrections(Result):
         unmet = [name for name, met in zip(self.layers, self.met, strict=True) if met == 0]
         if not unmet:
             return ""
-        shown = ", ".join(unmet[:LINES]) + (", ..." if len(unmet) > LINES else "")
-        return f"No track met {len(unmet)} of {len(self.layers)} surfaces, which stay as described: {shown}"
+        names = ", ".join(unmet[:LINES]) + (", ..." if len(unmet) > LINES else "")
+        return f"No track met {len(unmet)} of {len(self.layers)} surfaces, which stay as described: {names}"
 
     def report(self) -> str:
         """The largest corrections among those with errors."""
@@ -248,6 +267,8 @@ def solve(
         unit = np.zeros(len(right))
         unit[index] = 1.0
         columns[place] = solver(unit)[wanted] * solver.scale[wanted] * solver.scale[index]
+        if solver.unseen[index]:
+            columns[place, place] = settings.widths()[index % SIZE] ** 2
     return Corrections(
         detector.layers,
         (solver.scale * x).reshape(-1, SIZE),
