@@ -1,0 +1,95 @@
+"""Weak modes: those of a telescope are known."""
+
+import numpy as np
+import pytest
+from tests.alignment import samples
+from tests.thresholds import WEAK_SUBSPACE
+from tests.tracking import telescopes
+
+from muonkit.alignment.config import AlignmentSettings
+from muonkit.alignment.modes import templates
+from muonkit.alignment.parameters import FIELD, SIZE, U, V
+from muonkit.alignment.solve import solve
+from muonkit.detector.detector import load_detector
+from muonkit.report.alignment import weak_modes
+
+SHIFTS = AlignmentSettings(w=0, alpha=0, beta=0, gamma=0, field=0, material=0, rigid="move")
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A telescope without field, and the sums of tracks through it."""
+    detector = telescopes.telescope(tmp_path_factory.mktemp("straight"), 8, field=0.0)
+    return detector, samples.sums(detector, detector, 300)
+
+
+def powers(detector, kinds, highest) -> np.ndarray:
+    """Shifts that grow as powers of the distance, one after the other (k, 8 n), orthonormal."""
+    x = detector.surfaces.center[:, 0] / detector.surfaces.center[:, 0].max()
+    rows = []
+    for kind in kinds:
+        for power in range(highest + 1):
+            values = np.zeros((len(x), SIZE))
+            values[:, kind] = x**power
+            rows.append(values.reshape(-1))
+    return np.linalg.qr(np.array(rows).T)[0].T
+
+
+def share(vectors, space) -> np.ndarray:
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return ((unit @ space.T) ** 2).sum(axis=1)
+
+
+def test_straight_tracks_do_not_see_shifts_and_shears(straight):
+    detector, system = straight
+    modes = solve(system, detector, SHIFTS, modes=6).modes
+    assert modes is not None
+    assert (share(modes.vectors[:4], powers(detector, (U, V), 1)) > WEAK_SUBSPACE).all()
+    assert modes.information[3] < 1e-3 < 1 < modes.information[4]
+    assert all(name.startswith(("translation", "rotation", "telescope")) for name in modes.names[:2])
+
+
+def test_bent_tracks_do_not_see_the_sagitta_either():
+    detector = samples.telescope()
+    modes = solve(samples.sums(detector, detector, 300), detector, SHIFTS, modes=6).modes
+    assert modes is not None
+    quadratic = np.concatenate((powers(detector, (U,), 2), powers(detector, (V,), 1)))
+    assert (share(modes.vectors[:5], quadratic) > WEAK_SUBSPACE).all()
+    assert modes.information[4] < 1e-2 * modes.information[5]
+
+
+def test_the_field_is_the_momentum_scale():
+    detector = samples.telescope()
+    settings = AlignmentSettings(u=0, v=0, w=0, alpha=0, beta=0, gamma=0, material=0)
+    modes = solve(samples.sums(detector, detector, 300), detector, settings, modes=3).modes
+    assert modes is not None
+    scale = np.zeros((12, SIZE))
+    scale[1:, FIELD] = 1
+    assert share(modes.vectors[:1], scale.reshape(1, -1) / np.sqrt(11))[0] > WEAK_SUBSPACE
+    assert modes.names[0] == "momentum scale"
+
+
+def test_modes_are_eigenvectors_of_the_dense_matrix(straight):
+    detector, system = straight
+    found = solve(system, detector, SHIFTS, modes=6).modes
+    assert found is not None
+    scale = np.tile(SHIFTS.widths(), 8)
+    dense = system.matrix(scale).toarray()[np.ix_(scale > 0, scale > 0)]
+    assert found.information == pytest.approx(np.linalg.eigvalsh(dense)[:6], rel=1e-5, abs=1e-6)
+
+
+def test_rigid_motions_and_their_kin_are_orthogonal_where_they_should_be():
+    known = {template.name: template.values for template in templates(load_detector("cms_like_tracker"))}
+    assert (known["translation x"][:, :3] ** 2).sum(axis=1) == pytest.approx(1)
+    assert (known["rotation z"][:, 3:6] ** 2).sum(axis=1) == pytest.approx(1)
+    assert (known["twist"] * known["rotation z"]).sum() == pytest.approx(0, abs=1e-6)
+
+
+def test_modes_are_drawn_and_printed(straight):
+    detector, system = straight
+    modes = solve(system, detector, SHIFTS, modes=6).modes
+    assert modes is not None
+    assert str(modes).count("\n") == 6
+    figure = weak_modes(modes, detector)
+    assert len(figure.axes) == 4
+    assert "information" in figure.axes[0].get_xlabel()
