@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from muonkit.alignment import kernels
 from muonkit.alignment.parameters import SIZE
@@ -219,7 +220,8 @@ def _whitened(
     right = np.concatenate(
         ((r.reshape(n, m) - rows[:, :, 0])[:, :, None], rows[:, :, 1:6], D.reshape(n, m, size * SIZE)), axis=2
     )
-    white = np.linalg.solve(np.linalg.cholesky(V), right)
+    with threadpool_limits(1, "blas"):  # small matrices, as in `system`
+        white = np.linalg.solve(np.linalg.cholesky(V), right)
     surface = np.where(route >= 0, route, -1)
     return Equations(tracks, surface, white[:, :, 0], white[:, :, 1:6], white[:, :, 6:], measured, int((~fine).sum()))
 
@@ -249,16 +251,19 @@ def eliminate(tracks: Equations) -> Eliminated:
     weak[:, 0, QOP] = 1.0
     A = np.concatenate((tracks.A, weak), axis=1)
     scale = np.linalg.norm(A, axis=1)
-    Q, R = np.linalg.qr(A / scale[:, None, :])
-    Q = Q[:, :m]
-    on_A, z_on_A = Q.swapaxes(1, 2) @ tracks.D, np.einsum("nmj,nm->nj", Q, tracks.z)
+    with threadpool_limits(1, "blas"):
+        Q, R = np.linalg.qr(A / scale[:, None, :])
+        Q = Q[:, :m]
+        on_A, z_on_A = Q.swapaxes(1, 2) @ tracks.D, np.einsum("nmj,nm->nj", Q, tracks.z)
+        D = tracks.D - Q @ on_A
+        inverse = np.linalg.inv(R) / scale[:, :, None]
+        response = -inverse @ on_A
     z = tracks.z - np.einsum("nmj,nj->nm", Q, z_on_A)
-    inverse = np.linalg.inv(R) / scale[:, :, None]
     return Eliminated(
         tracks.surface,
         z,
-        tracks.D - Q @ on_A,
-        -inverse @ on_A,
+        D,
+        response,
         inverse @ inverse.swapaxes(1, 2),
         np.einsum("nm,nm->n", z, z),
         tracks.measured.sum(axis=1) - 5,

@@ -6,6 +6,7 @@ track by BLAS, then one sum per pair of stops (`kernels.add_blocks`)."""
 
 import numpy as np
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from muonkit.alignment import kernels
 from muonkit.alignment.linear import Eliminated
@@ -50,7 +51,9 @@ class NormalSystem:
         low, high = (end(surface[:, :, None], surface[:, None, :]) for end in (np.minimum, np.maximum))
         pair = np.where(low >= 0, low * len(self.rhs) + high, -1)
         slot = self._places(pair)
-        kernels.add_blocks(self._blocks, slot, np.ascontiguousarray(surface), D.swapaxes(1, 2) @ D)
+        with threadpool_limits(1, "blas"):  # small matrices: threads wait ten times as long for each other
+            product = D.swapaxes(1, 2) @ D
+        kernels.add_blocks(self._blocks, slot, np.ascontiguousarray(surface), product)
 
     def merge(self, other: "NormalSystem") -> None:
         """Add the sums of other tracks through the same detector, in place."""

@@ -20,7 +20,7 @@ def weak_modes(modes: Modes, detector: Detector) -> Figure:
     """The information of the tracks on every mode, and how the weakest ones move the surfaces."""
     figure = Figure(figsize=(2 * WIDTH, HEIGHT + 0.22 * len(modes.names)), layout="constrained")
     count = min(DRAWN, len(modes.names))
-    left, right = figure.subfigures(1, 2, width_ratios=(1.2, 1))
+    left, right = np.asarray(figure.subfigures(1, 2, width_ratios=(1.2, 1))).tolist()
     axes = left.subplots()
     _information(axes, modes)
     head(axes, detector.title, "weak modes")
