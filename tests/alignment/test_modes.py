@@ -74,9 +74,12 @@ def test_the_field_is_the_momentum_scale():
     assert "momentum scale" in modes.names[0] + modes.names[1]
 
 
-def test_modes_are_eigenvectors_of_the_dense_matrix(straight):
+@pytest.mark.parametrize("dense", [1500, 0])
+@pytest.mark.parametrize("method", ["direct", "iterative"])
+def test_modes_are_eigenvectors_of_the_dense_matrix(straight, dense, method, monkeypatch):
+    monkeypatch.setattr("muonkit.alignment.modes.DENSE", dense)
     detector, system = straight
-    found = solve(system, detector, SHIFTS, modes=6).modes
+    found = solve(system, detector, SHIFTS.model_copy(update={"method": method}), modes=6).modes
     assert found is not None
     scale = np.tile(SHIFTS.widths(), 8)
     dense = system.matrix(scale).toarray()[np.ix_(scale > 0, scale > 0)]

@@ -84,11 +84,12 @@ def test_a_pixel_layer_moved_by_20_um_is_found_alone():
     for part in range(4):
         hits, fitted = samples.fitted(detector, real, 1000, 10 + part, gun)
         system.add(eliminate(equations(hits, fitted, detector, samples.SETTINGS)))
-    layers = np.array([i for i, name in enumerate(detector.layers) if system.met[i] > 400 and "pipe" not in name])
+    layers = np.array([i for i, name in enumerate(detector.layers) if system.met[i] > 400 and name.startswith("P")])
     asked = np.concatenate([indices(layers, "u"), indices(layers, "v")])
-    found = solve(system, detector, SHIFTS, asked)
+    strips = SHIFTS.model_copy(update={"reference": ("T*",)})
+    found = solve(system, detector, strips, asked)
     pulls = found.values.reshape(-1)[asked] / found.errors
     place = int(np.flatnonzero(asked == SIZE * surface + U)[0])
     assert abs(found.values.reshape(-1)[asked[place]] - 20e-4) < 4 * found.errors[place]
-    assert np.argmax(np.abs(pulls)) == place
+    assert pulls[place] > 10
     assert np.abs(np.delete(pulls, place)).max() < 4

@@ -4,21 +4,25 @@ The normal matrix is scaled by the widths of the priors, so that an eigenvalue i
 mode, over that of the priors: below 1, the prior knows more than the tracks. Names are those of BaBar and CMS (CMS, J.
 Instrum. 9 (2014) P06009, table 4): a displacement along r, phi or z that grows with r, phi or z."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy import sparse
+from scipy.linalg import eigh
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from muonkit.alignment.parameters import FIELD, MATERIAL, NAMES, ROTATION, SIZE, TRANSLATION, label
-from muonkit.core.arrays import FloatArray
+from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.detector.detector import Detector
 from muonkit.detector.surfaces import CYLINDER, DISC
 
 RIGID = ("translation x", "translation y", "translation z", "rotation x", "rotation y", "rotation z")
 ALIKE = 0.5  # share of a mode that lies along its name
+DENSE = 1500  # parameters up to which the matrix is decomposed as a whole
+PRECISION = 1e-6  # of eigenvalues of the inverse, by iteration; those that matter are between 0.5 and 1
 Z = np.array([0.0, 0.0, 1.0])
 
 
@@ -46,21 +50,62 @@ class Modes:
         return "\n".join(lines)
 
 
-def weak_modes(inverse: LinearOperator, scale: FloatArray, detector: Detector, count: int = 10, seed: int = 1) -> Modes:
-    """The `count` weakest modes. inverse: applies (S N S + 1)^-1 to a vector (8 n,), see `solve.Solver`; scale (8 n,):
-    S, 0 where a parameter is fixed. Raises InputError if there are not so many parameters."""
-    free = int((scale > 0).sum())
-    if not 1 <= count < free:
-        raise InputError(f"alignment: {count} weak modes of {free} free parameters; ask for 1 to {free - 1}")
-    start = np.random.default_rng(seed).normal(size=len(scale)) * (scale > 0)
-    values, vectors = eigsh(inverse, k=count, which="LA", v0=start)
-    order = np.argsort(-values)
-    information = np.maximum(1 / values[order] - 1, 0.0)
-    scaled = vectors[:, order].T
+class Scaled(NamedTuple):
+    """The normal matrix S N S (8 n, 8 n); a function that applies (S N S + 1)^-1; S, 0 where a parameter is fixed;
+    orthonormal directions (8 n, k) in which nothing may move."""
+
+    matrix: sparse.bsr_array
+    inverse: Callable[[FloatArray], FloatArray]
+    scale: FloatArray
+    held: FloatArray
+
+
+def weak_modes(system: Scaled, detector: Detector, count: int = 10) -> Modes:
+    """The `count` weakest modes. Raises InputError if there are not so many parameters, or if no modes are found."""
+    free = np.flatnonzero(system.scale > 0)
+    if not 1 <= count < len(free) - system.held.shape[1]:
+        most = len(free) - system.held.shape[1] - 1
+        raise InputError(f"alignment: {count} weak modes of {len(free)} free parameters; ask for 1 to {most}")
+    scaled = (_dense if len(free) <= DENSE else _lanczos)(system, free, count)
+    information = np.array([max(float(mode @ (system.matrix @ mode)), 0.0) for mode in scaled])
+    order = np.argsort(information)
+    information, scaled = information[order], scaled[order]
     scaled *= np.sign(scaled[np.arange(count), np.argmax(np.abs(scaled), axis=1)])[:, None]
-    known = [(t.name, _unit(t.values.reshape(-1), scale)) for t in templates(detector)]
+    known = [(t.name, _unit(t.values.reshape(-1), system.scale)) for t in templates(detector)]
     named = [_named(vector, known, detector.layers) for vector in scaled]
-    return Modes(information, scaled * scale, tuple(name for name, _ in named), np.array([share for _, share in named]))
+    names, shares = tuple(name for name, _ in named), np.array([share for _, share in named])
+    return Modes(information, scaled * system.scale, names, shares)
+
+
+def _dense(system: Scaled, free: IntArray, count: int) -> FloatArray:
+    """Eigenvectors (k, 8 n) of the smallest eigenvalues of the whole matrix."""
+    matrix, held = system.matrix.tocsr()[free][:, free].toarray(), system.held[free]
+    part = matrix @ held
+    matrix = (
+        matrix
+        - part @ held.T
+        - held @ part.T
+        + held @ (held.T @ part + np.trace(matrix) * np.eye(held.shape[1])) @ held.T
+    )
+    out = np.zeros((count, len(system.scale)))
+    out[:, free] = eigh(matrix, subset_by_index=(0, count - 1))[1].T
+    return out
+
+
+def _lanczos(system: Scaled, free: IntArray, count: int) -> FloatArray:
+    """The same by Lanczos' iteration with the inverse."""
+    size = len(system.scale)
+    inverse = LinearOperator((size, size), matvec=lambda vector: system.inverse(vector.reshape(-1)), dtype=np.float64)
+    start = np.zeros(size)
+    start[free] = np.random.default_rng(1).normal(size=len(free))
+    vectors = min(max(4 * count, 60), len(free) - 1)
+    try:
+        return eigsh(inverse, k=count, which="LA", v0=start, tol=PRECISION, ncv=vectors)[1].T
+    except ArpackNoConvergence:
+        raise InputError(
+            f"alignment: the {count} weakest modes are too much alike to be found; fix the kinds of parameters that "
+            "tracks do not see by a width of 0, or ask for fewer"
+        ) from None
 
 
 def _named(vector: FloatArray, known: Sequence[tuple[str, FloatArray]], layers: Sequence[str]) -> tuple[str, float]:

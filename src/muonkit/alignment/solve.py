@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg, splu
 
 from muonkit.alignment.config import AlignmentSettings
-from muonkit.alignment.modes import Modes, rigid, weak_modes
+from muonkit.alignment.modes import Modes, Scaled, rigid, weak_modes
 from muonkit.alignment.parameters import NAMES, SIZE, UNITS, label
 from muonkit.alignment.system import NormalSystem
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
@@ -58,10 +58,9 @@ class Solver:
         """The solution x (8 n,) of (S N S + 1) x = vector."""
         return self._apply(vector)
 
-    def operator(self) -> LinearOperator:
-        """The same for SciPy."""
-        size = len(self.scale)
-        return LinearOperator((size, size), matvec=lambda vector: self(vector.reshape(-1)), dtype=np.float64)
+    def scaled(self) -> Scaled:
+        """What the search for weak modes needs."""
+        return Scaled(self.system.matrix(self.scale), self, self.scale, self.fixed)
 
     def _chosen(self) -> Solve:
         method = self.settings.method
@@ -280,7 +279,7 @@ def solve(
         system.chi2,
         system.ndf,
         float(right @ x),
-        weak_modes(solver.operator(), solver.scale, detector, modes) if modes else None,
+        weak_modes(solver.scaled(), detector, modes) if modes else None,
     )
 
 
