@@ -3,17 +3,20 @@
 import numpy as np
 import pytest
 from tests.alignment import samples
+from tests.alignment.barrel import barrel
 from tests.thresholds import WEAK_SUBSPACE
 from tests.tracking import telescopes
 
 from muonkit.alignment.config import AlignmentSettings
-from muonkit.alignment.modes import templates
 from muonkit.alignment.parameters import FIELD, SIZE, U, V
 from muonkit.alignment.solve import solve
+from muonkit.alignment.templates import basis, beside, distortions, rigid
 from muonkit.detector.detector import load_detector
 from muonkit.report.alignment import weak_modes
+from muonkit.simulation.gun import Gun
 
 SHIFTS = AlignmentSettings(w=0, alpha=0, beta=0, gamma=0, field=0, material=0, rigid="move")
+FROM_THE_BEAM = Gun(pt=(3, 50), distribution="log-uniform", eta=(-0.5, 0.5), spread=(0.001, 0.001, 5.0))
 
 
 @pytest.fixture(scope="module")
@@ -86,18 +89,37 @@ def test_modes_are_eigenvectors_of_the_dense_matrix(straight, dense, method, mon
     assert found.information == pytest.approx(np.linalg.eigvalsh(dense)[:6], rel=1e-5, abs=1e-6)
 
 
-def test_rigid_motions_and_their_kin_are_orthogonal_where_they_should_be():
-    known = {template.name: template.values for template in templates(load_detector("cms_like_tracker"))}
-    assert (known["translation x"][:, :3] ** 2).sum(axis=1) == pytest.approx(1)
-    assert (known["rotation z"][:, 3:6] ** 2).sum(axis=1) == pytest.approx(1)
-    assert (known["twist"] * known["rotation z"]).sum() == pytest.approx(0, abs=1e-6)
+def test_a_barrel_has_the_weak_modes_of_the_books():
+    """Tracks from the beam through a barrel of 180 modules whose u and v are free."""
+    detector = barrel()
+    settings = SHIFTS.model_copy(update={"rigid": "fixed"})
+    modes = solve(samples.sums(detector, detector, 4000, gun=FROM_THE_BEAM), detector, settings, modes=6).modes
+    assert modes is not None
+    assert modes.names[0] == "telescope"
+    assert modes.share[0] > 0.9
+    weakest = sorted(modes.books, key=modes.books.__getitem__)
+    assert weakest[:2] == ["telescope", "sagitta"]
+    assert modes.books["telescope"] >= modes.information[0]
+
+
+def test_rigid_motions_and_their_kin_are_apart():
+    detector = load_detector("cms_like_tracker")
+    motions = {motion.name: motion.values.reshape(-1, SIZE) for motion in rigid(detector)}
+    assert (motions["translation x"][:, :3] ** 2).sum(axis=1) == pytest.approx(1)
+    assert (motions["rotation z"][:, 3:6] ** 2).sum(axis=1) == pytest.approx(1)
+    scale = np.ones(len(detector.layers) * SIZE)
+    whole = basis(rigid(detector), scale)
+    assert whole.T @ whole == pytest.approx(np.eye(6), abs=1e-12)
+    for one in distortions(detector):
+        directions = beside(basis([one], scale), whole)
+        assert np.abs(whole.T @ directions).max(initial=0) < 1e-9, one.name
 
 
 def test_modes_are_drawn_and_printed(straight):
     detector, system = straight
     modes = solve(system, detector, SHIFTS, modes=6).modes
     assert modes is not None
-    assert str(modes).count("\n") == 6
+    assert str(modes).count("\n") == 6 + 1 + len(modes.books)
     figure = weak_modes(modes, detector)
     assert len(figure.axes) == 4
     assert "information" in figure.axes[0].get_xlabel()

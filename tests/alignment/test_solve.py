@@ -7,10 +7,10 @@ from tests.thresholds import DENSE_RTOL
 
 from muonkit.alignment.config import AlignmentSettings
 from muonkit.alignment.linear import eliminate, equations
-from muonkit.alignment.modes import rigid
 from muonkit.alignment.parameters import NAMES, SIZE, U, V
 from muonkit.alignment.solve import solve
 from muonkit.alignment.system import NormalSystem
+from muonkit.alignment.templates import rigid
 from muonkit.core.config import parse
 from muonkit.core.errors import InputError
 from muonkit.detector.detector import load_detector
@@ -89,7 +89,8 @@ def test_solution_and_errors_are_those_of_dense_matrices(tracks, system, method,
     width = np.tile(settings.widths(), 12)
     inverse = np.linalg.inv(N + np.diag(1 / width**2))
     if held == "fixed":
-        basis, _ = np.linalg.qr((rigid(detector) / width).T)
+        motions = np.concatenate([motion.values for motion in rigid(detector)])
+        basis, _ = np.linalg.qr((motions / width).T)
         C = basis.T / width
         inverse -= inverse @ C.T @ np.linalg.solve(C @ inverse @ C.T, C @ inverse)
     sigma = np.sqrt(np.diag(inverse))

@@ -14,9 +14,10 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg, splu
 
 from muonkit.alignment.config import AlignmentSettings
-from muonkit.alignment.modes import Modes, Scaled, rigid, weak_modes
+from muonkit.alignment.modes import Modes, Scaled, weak_modes
 from muonkit.alignment.parameters import NAMES, SIZE, UNITS, label
 from muonkit.alignment.system import NormalSystem
+from muonkit.alignment.templates import basis, rigid
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.limits import shown
@@ -51,7 +52,7 @@ class Solver:
         self.scale[unseen] = 0.0
         self.shift = np.where(self.scale > 0, prior, 1.0)
         held = settings.rigid == "fixed" and not settings.reference
-        self.fixed = _orthonormal(rigid(detector) if held else np.zeros((0, n * SIZE)), self.scale)
+        self.fixed = basis(rigid(detector) if held else [], self.scale)
         self._apply = self._chosen()
 
     def __call__(self, vector: FloatArray) -> FloatArray:
@@ -166,15 +167,6 @@ def _matching(detector: Detector, patterns: tuple[str, ...]) -> BoolArray:
             f"{shown(', '.join(detector.layers[:3]))}"
         )
     return np.any(fits, axis=0) if fits else np.zeros(len(detector.layers), dtype=np.bool_)
-
-
-def _orthonormal(motions: FloatArray, scale: FloatArray) -> FloatArray:
-    """Directions (8 n, k) of the scaled parameters along which motions (k, 8 n) would go."""
-    scaled = np.where(scale > 0, motions / np.where(scale > 0, scale, 1.0), 0.0).T
-    if not scaled.size:
-        return scaled
-    left, size, _ = np.linalg.svd(scaled, full_matrices=False)
-    return left[:, size > 1e-9 * size.max(initial=0.0)]
 
 
 def _way_out(settings: AlignmentSettings) -> str:

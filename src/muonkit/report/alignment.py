@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from muonkit.alignment.modes import Modes
-from muonkit.alignment.parameters import SIZE, TRANSLATION
+from muonkit.alignment.parameters import FIELD, MATERIAL, SIZE, TRANSLATION
 from muonkit.core.arrays import FloatArray
 from muonkit.detector.detector import Detector
 from muonkit.detector.surfaces import CYLINDER, DISC
@@ -13,6 +13,7 @@ from muonkit.report.style import BLUE, GREY, HEIGHT, ORANGE, WIDTH, head, styled
 
 DRAWN = 3  # modes whose displacements are drawn
 LABEL = 34  # letters
+SMALLEST = 1e-3  # um
 
 
 @styled
@@ -29,7 +30,6 @@ def weak_modes(modes: Modes, detector: Detector) -> Figure:
         panel.set_title(f"{place + 1}: {_short(modes.names[place])}", loc="left")
         if place == count - 1:
             panel.set_xlabel("z [cm]" if _along_z(detector) else "r [cm]")
-            panel.legend(ncols=3)
     return figure
 
 
@@ -46,12 +46,18 @@ def _information(axes: Axes, modes: Modes) -> None:
 
 
 def _displacements(axes: Axes, vector: FloatArray, detector: Detector) -> None:
-    """Global displacements of the centres of the surfaces."""
-    moves = np.einsum("nij,ni->nj", detector.surfaces.axes, vector.reshape(-1, SIZE)[:, TRANSLATION])
-    where = _where(detector)
-    for axis, colour in enumerate((BLUE, ORANGE, GREY)):
-        axes.plot(where, 1e4 * moves[:, axis], ".", color=colour, markersize=4, label=rf"$\Delta {'xyz'[axis]}$")
-    axes.set_ylabel(r"shift [$\mu$m]")
+    """Global displacements of the centres of the surfaces; the field, where a mode has none."""
+    values, where = vector.reshape(-1, SIZE), _where(detector)
+    moves = 1e4 * np.einsum("nij,ni->nj", detector.surfaces.axes, values[:, TRANSLATION])
+    if np.abs(moves).max() > SMALLEST:
+        curves = {rf"$\Delta {axis}$": moves[:, place] for place, axis in enumerate("xyz")}
+        axes.set_ylabel(r"shift [$\mu$m]")
+    else:
+        curves = {"field": 1e3 * values[:, FIELD], "material": 1e3 * values[:, MATERIAL]}
+        axes.set_ylabel("share [$10^{-3}$]")
+    for (name, curve), colour in zip(curves.items(), (BLUE, ORANGE, GREY), strict=False):
+        axes.plot(where, curve, ".", color=colour, markersize=4, label=name)
+    axes.legend(ncols=len(curves))
 
 
 def _along_z(detector: Detector) -> bool:
