@@ -4,7 +4,7 @@ Around the smoothed states of a fitted track its measurements obey r = A x + D p
 deterministic track through its first state; x, the five parameters there; p, eight numbers per surface (`parameters`).
 The noise is that of the hits and that of matter in front, so its covariance V is not diagonal. V = L L^T whitens: z =
 L^-1 r and so on have unit covariance. The solution is that of broken lines (Blobel, Kleinwort and Meier, Comput. Phys.
-Commun. 182 (2011) 1760), whose angles have been integrated out. See docs/physics.md, section 17."""
+Commun. 182 (2011) 1760), whose angles have been integrated out. See docs/physics.md, "Alignment"."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -110,7 +110,10 @@ def _known(system: Scaled, detector: Detector) -> dict[str, FloatArray]:
     whole in it."""
     motions = rigid(detector)
     whole = basis(motions, system.scale)
-    found = {} if system.held.shape[1] else {one.name: basis([one], system.scale) for one in motions}
+    shifts = basis(motions[:3], system.scale)
+    found = {} if system.held.shape[1] else {one.name: basis([one], system.scale) for one in motions[:3]}
+    if not system.held.shape[1]:
+        found |= {one.name: beside(basis([one], system.scale), shifts) for one in motions[3:]}
     found |= {one.name: beside(basis([one], system.scale), whole) for one in distortions(detector)}
     return {name: directions for name, directions in found.items() if directions.shape[1]}
 
