@@ -1,11 +1,13 @@
 """How the fitted curvature answers to shift, field and matter of every layer, against the curvature.
 
-The fit's own weights say it: `Eliminated.response`. With k = 1/pT and a distortion p that is corrected, k_c/k = 1 + (d ln
-k/dp) p. In the terms of the bias model a field gives A = a f, matter e = e0 m, a shift along r-phi M = s u, with
+The fit's own weights say it: `Eliminated.response`. With k = 1/pT and a distortion p that is corrected, k_c/k = 1 +
+(d ln k/dp) p. In the terms of the bias model a field gives A = a f, matter e = e0 m, a shift along r-phi M = s u, with
 
     a = d ln k/df,  e0 = -1/k d ln k/dm,  s = q k d ln k/du.
 
-All of them fall with k where scattering takes the weight from a layer: c/(1 + d^2 k^2), one d per layer."""
+Where scattering takes over from the resolution of the hits, a layer gets another weight: the gains go from c + rest at
+small k to rest at large k as rest + c/(1 + d^2 k^2), one d per layer. The rests of all layers together are the terms of
+the model that scattering does not reduce."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +25,8 @@ from muonkit.detector.detector import Detector
 from muonkit.detector.surfaces import CYLINDER, PLANE
 
 TERMS = ("A", "e", "M")
-LARGEST = 1e3  # d [GeV]
-MANY = 200  # values of d that are tried before the search
+FEWEST = 4  # bins of k
+MANY = 100  # values of d that are tried before the search
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,12 @@ class Gains:
 
 
 class Falls(NamedTuple):
-    """terms = c/(1 + d^2 k^2): d (l,) [GeV], c (l, 3), misfit (l,): rms of what is left, over the largest gain."""
+    """terms = rest + c/(1 + d^2 k^2): d (l,) [GeV]; c and rest (l, 3); misfit (l,): rms of what is left, over the
+    largest gain."""
 
     d: FloatArray
     c: FloatArray
+    rest: FloatArray
     misfit: FloatArray
 
 
@@ -112,26 +116,26 @@ def _summed(terms: FloatArray, surface: IntArray, layer: IntArray, layers: int) 
 def falls(found: Gains) -> Falls:
     """One d per layer from all three terms, each over its largest value, bins weighted by their tracks.
 
-    Raises InputError for fewer than three bins."""
-    if len(found.k) < 3:
-        raise InputError(f"alignment: gains: {len(found.k)} bins of k with tracks; three are the fewest for a fall")
+    Raises InputError for fewer than four bins."""
+    if len(found.k) < FEWEST:
+        raise InputError(f"alignment: gains: {len(found.k)} bins of k with tracks; a fall needs {FEWEST}")
     weight = np.sqrt(found.tracks / found.tracks.sum())
     results = [_fall(found.k, found.terms[:, place], weight) for place in range(len(found.layers))]
-    return Falls(*(np.array([result[column] for result in results]) for column in range(3)))
+    return Falls(*(np.array([result[column] for result in results]) for column in range(4)))
 
 
-def _fall(k: FloatArray, terms: FloatArray, weight: FloatArray) -> tuple[float, FloatArray, float]:
+def _fall(k: FloatArray, terms: FloatArray, weight: FloatArray) -> tuple[float, FloatArray, FloatArray, float]:
     largest = np.abs(terms).max(axis=0)
-    scaled = terms / np.where(largest > 0, largest, 1.0)
+    wanted = weight[:, None] * terms / np.where(largest > 0, largest, 1.0)
 
     def amplitudes(log_d: float) -> tuple[FloatArray, float]:
-        shape = 1 / (1 + (np.exp(log_d) * k) ** 2)
-        c = (weight**2 * shape) @ scaled / ((weight * shape) @ (weight * shape))
-        return c, float(((weight[:, None] * (scaled - shape[:, None] * c)) ** 2).sum())
+        shapes = weight[:, None] * np.column_stack((1 / (1 + (np.exp(log_d) * k) ** 2), np.ones(len(k))))
+        both = np.linalg.lstsq(shapes, wanted)[0]
+        return both, float(((wanted - shapes @ both) ** 2).sum())
 
-    tried = np.linspace(np.log(1e-3), np.log(LARGEST), MANY)
+    tried = np.linspace(np.log(0.1 / k.max()), np.log(10 / k.min()), MANY)
     best = int(np.argmin([amplitudes(log_d)[1] for log_d in tried]))
     around = tried[max(best - 1, 0)], tried[min(best + 1, MANY - 1)]
     log_d = float(minimize_scalar(lambda value: amplitudes(value)[1], bounds=around, method="bounded").x)
-    c, left = amplitudes(log_d)
-    return float(np.exp(log_d)), c * largest, float(np.sqrt(left / max((largest > 0).sum(), 1)))
+    (c, rest), left = amplitudes(log_d)
+    return float(np.exp(log_d)), c * largest, rest * largest, float(np.sqrt(left / max((largest > 0).sum(), 1)))
