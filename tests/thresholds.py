@@ -52,6 +52,4 @@ ALIGNMENT_CHI2 = 1e-4  # linear equations against the fit: its third pass is as 
 ALIGNMENT_PROBABILITY = 1e-3  # of chi2 of corrections against injected distortions
 DENSE_RTOL = 1e-9  # sums of blocks against dense matrices
 WEAK_SUBSPACE = 0.99  # of weak modes that lie in the space of the known ones
-GAIN_FALL = 0.1  # gains against rest + c/(1 + d^2 k^2), rms over the largest: many planes scatter, one d describes them
-    0.02  # gains against rest + c/(1 + d^2 k^2), rms over the largest: the scattering of many planes is no one term
-)
+GAIN_FALL = 0.1  # gains against rest + c/(1 + d^2 k^2), rms over the largest: one d for the scattering of many planes

@@ -222,8 +222,10 @@ def _whitened(
     )
     with threadpool_limits(1, "blas"):  # small matrices, as in `system`
         white = np.linalg.solve(np.linalg.cholesky(V), right)
-    surface = np.where(route >= 0, route, -1)
-    return Equations(tracks, surface, white[:, :, 0], white[:, :, 1:6], white[:, :, 6:], measured, int((~fine).sum()))
+    good = np.isfinite(white).all(axis=(1, 2))
+    lost = int((~fine).sum() + (~good).sum())
+    surface, white, measured = np.where(route >= 0, route, -1)[good], white[good], measured[good]
+    return Equations(tracks[good], surface, white[:, :, 0], white[:, :, 1:6], white[:, :, 6:], measured, lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,7 @@ class Eliminated:
     """The equations without the parameters of the tracks. D (n, m, 8 s) and z (n, m): projected on what no track
     parameter can absorb. response (n, 5, 8 s): derivatives of the fitted first state when the description is moved by
     the parameters, so a distortion that is not corrected biases it by -response p; covariance (n, 5, 5) of that state;
-    chi2, ndf (n,)."""
+    chi2, ndf (n,); lost: as in Equations."""
 
     surface: IntArray
     z: FloatArray
@@ -240,6 +242,7 @@ class Eliminated:
     covariance: FloatArray
     chi2: FloatArray
     ndf: IntArray
+    lost: int = 0
 
 
 def eliminate(tracks: Equations) -> Eliminated:
@@ -267,4 +270,5 @@ def eliminate(tracks: Equations) -> Eliminated:
         inverse @ inverse.swapaxes(1, 2),
         np.einsum("nm,nm->n", z, z),
         tracks.measured.sum(axis=1) - 5,
+        tracks.lost,
     )

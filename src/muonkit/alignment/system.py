@@ -19,13 +19,13 @@ GROWTH = 1.3  # of the memory for blocks
 class NormalSystem:
     """Sums over tracks, for a detector of n surfaces.
 
-    rhs (n, 8): b; tracks: how many were added; met (n,): how many tracks met each surface; chi2, ndf: of these tracks
-    before any correction."""
+    rhs (n, 8): b; tracks: how many were added; lost: how many more could not be followed; met (n,): how many tracks met
+    each surface; chi2, ndf: of these tracks before any correction."""
 
     def __init__(self, surfaces: int):
         self.rhs = np.zeros((surfaces, SIZE))
         self.met = np.zeros(surfaces, dtype=np.int64)
-        self.tracks, self.chi2, self.ndf = 0, 0.0, 0
+        self.tracks, self.lost, self.chi2, self.ndf = 0, 0, 0.0, 0
         self._keys, self._slots = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         self._blocks = np.zeros((16, SIZE, SIZE))
 
@@ -37,6 +37,7 @@ class NormalSystem:
         """Add the equations of n tracks, in place."""
         self.add_equations(tracks.surface, tracks.D, tracks.z)
         self.tracks += len(tracks.z)
+        self.lost += tracks.lost
         self.chi2 += float(tracks.chi2.sum())
         self.ndf += int(tracks.ndf.sum())
         there = tracks.surface[tracks.surface >= 0]
@@ -59,7 +60,8 @@ class NormalSystem:
         """Add the sums of other tracks through the same detector, in place."""
         self.rhs += other.rhs
         self.met += other.met
-        self.tracks, self.chi2, self.ndf = self.tracks + other.tracks, self.chi2 + other.chi2, self.ndf + other.ndf
+        self.tracks, self.lost = self.tracks + other.tracks, self.lost + other.lost
+        self.chi2, self.ndf = self.chi2 + other.chi2, self.ndf + other.ndf
         self._blocks[self._places(other._keys)] += other._blocks[other._slots]
 
     def _places(self, pair: IntArray) -> IntArray:
