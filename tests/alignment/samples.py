@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from muonkit.alignment.linear import Eliminated, Equations, eliminate, equations
-from muonkit.alignment.system import NormalSystem
+from muonkit.alignment.linear import Eliminated, Equations, equations
+from muonkit.alignment.system import NormalSystem, accumulate
 from muonkit.data.hits import Hits
 from muonkit.detector.detector import Detector, load_detector
 from muonkit.simulation.gun import Gun
@@ -48,7 +48,7 @@ def system_of(detector: Detector, *tracks: Eliminated) -> NormalSystem:
 
 
 def sums(detector: Detector, real: Detector, n: int, random_seed: int = 1, gun: Gun = GUN) -> NormalSystem:
-    return system_of(detector, eliminate(equations_of(detector, real, n, random_seed, gun)))
+    return accumulate(*fitted(detector, real, n, random_seed, gun), detector, SETTINGS)
 
 
 def distance(values: np.ndarray, true: np.ndarray, system: NormalSystem) -> float:

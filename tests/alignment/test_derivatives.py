@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.alignment import samples
 from tests.thresholds import ALIGNMENT_CHI2, ALIGNMENT_DERIVATIVES
+from tests.tracking import telescopes
 
 from muonkit.alignment.linear import eliminate, equations
 from muonkit.alignment.parameters import FIELD, MATERIAL, NAMES, SIZE
@@ -94,3 +95,12 @@ def test_chi2_and_covariance_are_those_of_the_fit():
     assert tracks.chi2 == pytest.approx(fitted.chi2, rel=ALIGNMENT_CHI2)
     assert (tracks.ndf == fitted.ndf).all()
     assert (np.abs(tracks.covariance - covariance) < ALIGNMENT_CHI2 * sigma[:, :, None] * sigma[:, None, :]).all()
+
+
+def test_straight_tracks_have_one_parameter_less(tmp_path):
+    """Where no field bends, q/p is none: chi2 and ndf are those of the fit."""
+    detector = telescopes.telescope(tmp_path, 8, field=0.0)
+    hits, fitted = samples.fitted(detector, detector, 50)
+    tracks = eliminate(equations(hits, fitted, detector, samples.SETTINGS))
+    assert (tracks.ndf == fitted.ndf).all()
+    assert tracks.chi2 == pytest.approx(fitted.chi2, rel=ALIGNMENT_CHI2)

@@ -1,5 +1,7 @@
 """Sums, solutions and errors, against dense matrices of NumPy; and what cannot be solved."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.alignment import samples
@@ -9,7 +11,7 @@ from muonkit.alignment.config import AlignmentSettings
 from muonkit.alignment.linear import eliminate, equations
 from muonkit.alignment.parameters import NAMES, SIZE, U, V
 from muonkit.alignment.solve import solve
-from muonkit.alignment.system import NormalSystem
+from muonkit.alignment.system import NormalSystem, accumulate
 from muonkit.alignment.templates import rigid
 from muonkit.core.config import parse
 from muonkit.core.errors import InputError
@@ -183,6 +185,25 @@ def test_hits_of_another_fit_are_refused():
     hits, fitted = samples.fitted(detector, detector, 10)
     with pytest.raises(InputError, match="give the hits that were fitted"):
         equations(hits[:5], fitted, detector, samples.SETTINGS)
+    with pytest.raises(InputError, match="the tracks meet more than 5 surfaces"):
+        NormalSystem(5).add(eliminate(equations(hits, fitted, detector, samples.SETTINGS)))
+    short = replace(detector, layers=detector.layers[:5])
+    with pytest.raises(InputError, match="more surfaces than telescope has; give the detector of the fit"):
+        equations(hits, fitted, short, samples.SETTINGS)
+
+
+def test_tracks_that_were_not_fitted_are_left_out(monkeypatch):
+    detector = samples.telescope()
+    hits, fitted = samples.fitted(detector, detector, 20)
+    status = fitted.status.copy()
+    status[::2] = 3
+    system = accumulate(hits, replace(fitted, status=status), detector, samples.SETTINGS)
+    assert (system.tracks, system.lost) == (10, 0)
+    status[:10] = 3
+    monkeypatch.setattr("muonkit.alignment.system.CHUNK", 5)
+    assert accumulate(hits, replace(fitted, status=status), detector, samples.SETTINGS).tracks == 5
+    with pytest.raises(InputError, match="no track was fitted"):
+        accumulate(hits, replace(fitted, status=np.full(20, 3)), detector, samples.SETTINGS)
 
 
 def test_errors_scale_with_the_number_of_tracks(tracks):

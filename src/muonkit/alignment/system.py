@@ -9,11 +9,17 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from muonkit.alignment import kernels
-from muonkit.alignment.linear import Eliminated
+from muonkit.alignment.linear import Eliminated, eliminate, equations
 from muonkit.alignment.parameters import SIZE
 from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.errors import InputError
+from muonkit.data.hits import Hits
+from muonkit.detector.detector import Detector
+from muonkit.tracking.fitted import FittedTracks
+from muonkit.transport.propagate import Settings
 
 GROWTH = 1.3  # of the memory for blocks
+CHUNK = 500  # tracks at a time: 150 MB
 
 
 class NormalSystem:
@@ -44,7 +50,10 @@ class NormalSystem:
         self.met += np.bincount(there, minlength=len(self.met))
 
     def add_equations(self, surface: IntArray, D: FloatArray, z: FloatArray) -> None:
-        """Add whitened equations z (n, m) = D (n, m, 8 s) p of surfaces (n, s), -1 for none, in place."""
+        """Add whitened equations z (n, m) = D (n, m, 8 s) p of surfaces (n, s), -1 for none, in place.
+        Raises InputError for a surface that the sums do not have."""
+        if surface.max(initial=0) >= len(self.rhs):
+            raise InputError(f"alignment: the tracks meet more than {len(self.rhs)} surfaces; make sums for as many")
         n, size = surface.shape
         there = surface >= 0
         slope = np.einsum("nmg,nm->ng", D, z).reshape(n, size, SIZE)
@@ -111,3 +120,14 @@ class NormalSystem:
         data *= scales[columns][:, None, :]
         start = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=n)))).astype(np.int32)
         return sparse.bsr_array((data, columns, start), shape=(n * SIZE, n * SIZE))
+
+
+def accumulate(hits: Hits, fitted: FittedTracks, detector: Detector, settings: Settings = Settings()) -> NormalSystem:
+    """The sums of all tracks that were fitted, chunk by chunk. `settings` are those of the fit.
+
+    Raises InputError, see `linear.equations`."""
+    system = NormalSystem(len(detector.layers))
+    for first in range(0, len(hits), CHUNK):
+        some = np.arange(first, min(first + CHUNK, len(hits)))
+        system.add(eliminate(equations(hits, fitted, detector, settings, some)))
+    return system
