@@ -6,10 +6,12 @@ import numpy as np
 
 from muonkit.detector.detector import Detector, load_detector
 from muonkit.detector.surfaces import PLANE, SurfaceArrays
+from muonkit.simulation.gun import Gun
 
 RADII = (4.0, 8.0, 20.0, 40.0, 60.0)  # cm
 LADDERS, RINGS = 12, 3
 LENGTH = 50.0  # cm, of every layer
+FROM_THE_BEAM = Gun(pt=(3, 50), distribution="log-uniform", eta=(-0.5, 0.5), spread=(0.001, 0.001, 5.0))
 
 
 def barrel() -> Detector:

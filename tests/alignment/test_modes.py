@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from tests.alignment import samples
-from tests.alignment.barrel import barrel
+from tests.alignment.barrel import FROM_THE_BEAM, barrel
 from tests.thresholds import WEAK_SUBSPACE
 from tests.tracking import telescopes
 
@@ -13,10 +13,8 @@ from muonkit.alignment.solve import solve
 from muonkit.alignment.templates import basis, beside, distortions, rigid
 from muonkit.detector.detector import load_detector
 from muonkit.report.alignment import weak_modes
-from muonkit.simulation.gun import Gun
 
 SHIFTS = AlignmentSettings(w=0, alpha=0, beta=0, gamma=0, field=0, material=0, rigid="move")
-FROM_THE_BEAM = Gun(pt=(3, 50), distribution="log-uniform", eta=(-0.5, 0.5), spread=(0.001, 0.001, 5.0))
 
 
 @pytest.fixture(scope="module")

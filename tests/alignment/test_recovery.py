@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from tests.alignment import samples
+from tests.alignment.barrel import FROM_THE_BEAM, barrel
 from tests.thresholds import ALIGNMENT_PROBABILITY
 
 from muonkit.alignment.config import AlignmentSettings
@@ -72,6 +73,22 @@ def test_a_telescope_does_not_get_longer():
     information = samples.sums(detector, detector, 3000).matrix(np.ones(12 * SIZE)).toarray()[W::SIZE, W::SIZE]
     assert abs(by_data) < 4 * np.sqrt(stretch @ information @ stretch)
     assert found.gain >= 0
+
+
+@pytest.mark.slow
+def test_a_hundred_modules_moved_by_50_um_are_found():
+    """In three layers of a barrel between two that are the reference. Curvature absorbs a sagitta of all three: there
+    the prior holds, as wide as the shifts."""
+    detector = barrel()
+    real = Scatter(layers=("layer [1-3]/*",), translation=(50e-4, 50e-4, 0), seed=5).apply(detector)
+    true = np.einsum("nij,nj->ni", detector.surfaces.axes, real.surfaces.center - detector.surfaces.center)[:, :2]
+    settings = SHIFTS.model_copy(update={"u": 50e-4, "v": 50e-4, "reference": ("layer [04]/*",)})
+    found = solve(samples.sums(detector, real, 6000, gun=FROM_THE_BEAM), detector, settings, "all")
+    free = ~found.fixed[:, :2]
+    difference = (found.values[:, :2] - true)[free]
+    assert free.sum() == 2 * 108
+    assert probability(found.values[:, :2][free], true[free], found.covariance) > ALIGNMENT_PROBABILITY
+    assert difference.std() < 0.2 * true[free].std()
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from muonkit.alignment import kernels
-from muonkit.alignment.parameters import SIZE
+from muonkit.alignment.parameters import FIELD, SIZE
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.indices import LOC0, PHI, QOP, THETA
@@ -33,7 +33,7 @@ SHARP = np.array([1e-8, 1e-8, 1e-12, 1e-12, 1e-12]) ** 2  # [cm, cm, rad, rad, 1
 @dataclass(frozen=True, slots=True)
 class Equations:
     """Whitened equations of n tracks with up to s stops and m = 2 s measurements: z (n, m), A (n, m, 5), D (n, m, 8 s);
-    surface (n, s), -1 behind the last stop; measured (n, m). Rows that are not measured are 0.
+    surface (n, s), below 0 behind the last stop; measured (n, m). Rows that are not measured are 0.
 
     track (n,): which of the fitted tracks these are; lost: how many more were fitted, but could not be followed."""
 
@@ -74,6 +74,8 @@ def equations(
     _check(hits, fitted, detector)
     wanted = np.arange(len(hits)) if tracks is None else np.asarray(tracks, dtype=np.int64)
     tracks = wanted[fitted.good[wanted]]
+    if not len(tracks):
+        raise InputError("alignment: no track was fitted; look at the statuses of the fit")
     size = int(fitted.count[tracks].max(initial=1))
     route, states = fitted.route[tracks, :size], fitted.stop_parameters[tracks, :size]
     ways, fine = _ways(route, states, detector, settings)
@@ -81,8 +83,13 @@ def equations(
     ways = Ways(*(part[fine] for part in ways))
     H, r, variance = _measurements(hits, fitted, tracks, route, detector.surfaces)
     followed, offset = _followed(H, ways)
-    moved = _moved(H, route, states + offset, detector.surfaces)
-    return _whitened(tracks, route, followed, moved, r, variance, fine)
+    sides = _equations(followed, _moved(H, route, states + offset, detector.surfaces), r)
+    with threadpool_limits(1, "blas"):  # small matrices, as in `system`
+        white = np.linalg.solve(np.linalg.cholesky(_covariance(followed, variance)), sides)
+    good = np.isfinite(white).all(axis=(1, 2))
+    z, A, D = white[good, :, 0], white[good, :, 1:6], white[good, :, 6:]
+    measured = (variance > 0).reshape(len(route), 2 * size)[good]
+    return Equations(tracks[good], route[good], z, A, D, measured, len(fine) - int(good.sum()))
 
 
 def _check(hits: Hits, fitted: FittedTracks, detector: Detector) -> None:
@@ -95,8 +102,6 @@ def _check(hits: Hits, fitted: FittedTracks, detector: Detector) -> None:
         raise InputError(
             f"alignment: the tracks meet more surfaces than {detector.name} has; give the detector of the fit"
         )
-    if not fitted.good.any():
-        raise InputError("alignment: no track was fitted; look at the statuses of the fit")
 
 
 def _ways(route: IntArray, states: FloatArray, detector: Detector, settings: Settings) -> tuple[Ways, BoolArray]:
@@ -210,35 +215,26 @@ def _moved(H: FloatArray, route: IntArray, states: FloatArray, surfaces: Surface
     return H @ local.reshape(n, size, 2, 6)
 
 
-def _whitened(
-    tracks: IntArray,
-    route: IntArray,
-    followed: FloatArray,
-    moved: FloatArray,
-    r: FloatArray,
-    variance: FloatArray,
-    fine: BoolArray,
-) -> Equations:
-    n, size = route.shape
-    m = 2 * size
-    rows = followed.reshape(n, m, -1)
-    lower = np.tril(rows[:, :, 6 + m :])
-    measured = (variance > 0).reshape(n, m)
-    V = lower + np.tril(lower, -1).swapaxes(1, 2)
-    V[:, range(m), range(m)] += np.where(measured, variance.reshape(n, m), 1.0)
-    D = np.zeros((n, m, size, SIZE))
+def _equations(followed: FloatArray, moved: FloatArray, r: FloatArray) -> FloatArray:
+    """r, A and D side by side (n, 2 s, 6 + 8 s), not yet whitened."""
+    n, size = r.shape[:2]
+    D = np.zeros((n, size, 2, size, SIZE))
     stops = np.arange(size)
-    D.reshape(n, size, 2, size, SIZE)[:, stops, :, stops, :6] = moved.swapaxes(0, 1)
-    D[..., 6:] = rows[:, :, 6 : 6 + m].reshape(n, m, size, 2)
-    right = np.concatenate(
-        ((r.reshape(n, m) - rows[:, :, 0])[:, :, None], rows[:, :, 1:6], D.reshape(n, m, size * SIZE)), axis=2
-    )
-    with threadpool_limits(1, "blas"):  # small matrices, as in `system`
-        white = np.linalg.solve(np.linalg.cholesky(V), right)
-    good = np.isfinite(white).all(axis=(1, 2))
-    lost = int((~fine).sum() + (~good).sum())
-    surface, white, measured = np.where(route >= 0, route, -1)[good], white[good], measured[good]
-    return Equations(tracks[good], surface, white[:, :, 0], white[:, :, 1:6], white[:, :, 6:], measured, lost)
+    D[:, stops, :, stops, :FIELD] = moved.swapaxes(0, 1)
+    D[..., FIELD:] = followed[..., 6 : 6 + 2 * size].reshape(n, size, 2, size, 2)
+    first = (r - followed[..., 0])[..., None]
+    sides = np.concatenate((first, followed[..., 1:6], D.reshape(n, size, 2, size * SIZE)), axis=3)
+    return sides.reshape(n, 2 * size, sides.shape[3])
+
+
+def _covariance(followed: FloatArray, variance: FloatArray) -> FloatArray:
+    """V (n, 2 s, 2 s), 1 on the diagonal where nothing is measured."""
+    n, size = variance.shape[:2]
+    m = 2 * size
+    lower = np.tril(followed.reshape(n, m, followed.shape[3])[:, :, 6 + m :])
+    V = lower + np.tril(lower, -1).swapaxes(1, 2)
+    V[:, range(m), range(m)] += np.where(variance > 0, variance, 1.0).reshape(n, m)
+    return np.asarray(V)
 
 
 @dataclass(frozen=True, slots=True)

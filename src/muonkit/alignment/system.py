@@ -127,7 +127,7 @@ def accumulate(hits: Hits, fitted: FittedTracks, detector: Detector, settings: S
 
     Raises InputError, see `linear.equations`."""
     system = NormalSystem(len(detector.layers))
-    for first in range(0, len(hits), CHUNK):
-        some = np.arange(first, min(first + CHUNK, len(hits)))
-        system.add(eliminate(equations(hits, fitted, detector, settings, some)))
+    good = np.flatnonzero(fitted.good)
+    for first in range(0, max(len(good), 1), CHUNK):
+        system.add(eliminate(equations(hits, fitted, detector, settings, good[first : first + CHUNK])))
     return system
