@@ -1,9 +1,12 @@
 """Sums, solutions and errors, against dense matrices of NumPy; and what cannot be solved."""
 
+import sys
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 import pytest
+from scipy.sparse.linalg import splu
 from tests.alignment import samples
 from tests.thresholds import DENSE_RTOL
 
@@ -100,6 +103,24 @@ def test_solution_and_errors_are_those_of_dense_matrices(tracks, system, method,
     inverse, sigma = inverse[np.ix_(found.asked, found.asked)], sigma[found.asked]
     assert (np.abs(found.covariance - inverse) < 1e-5 * sigma[:, None] * sigma).all()
     assert found.errors == pytest.approx(sigma, rel=1e-5)
+
+
+def test_cholmod_is_used_where_it_is_installed(system, monkeypatch):
+    """A stand-in with its two names: `cholesky` returns what solves."""
+    seen = []
+
+    def cholesky(matrix):
+        seen.append(matrix.shape)
+        return splu(matrix).solve
+
+    fake = ModuleType("sksparse.cholmod")
+    fake.cholesky, fake.CholmodError = cholesky, ArithmeticError
+    detector, settings = samples.telescope(), ALL.model_copy(update={"rigid": "move", "method": "direct"})
+    expected = solve(system, detector, settings)
+    monkeypatch.setitem(sys.modules, "sksparse", ModuleType("sksparse"))
+    monkeypatch.setitem(sys.modules, "sksparse.cholmod", fake)
+    assert solve(system, detector, settings).values == pytest.approx(expected.values, rel=1e-6, abs=1e-12)
+    assert seen == [(94, 94)]
 
 
 def test_a_width_of_0_fixes(system):
