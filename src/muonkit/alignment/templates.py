@@ -34,7 +34,7 @@ def rigid(detector: Detector) -> list[Template]:
 
 def distortions(detector: Detector) -> list[Template]:
     """Those that are no motion of the whole."""
-    r, phi, r_hat, phi_hat = _cylindrical(detector)
+    r, phi, r_hat, phi_hat = cylindrical(detector)
     z = detector.surfaces.center[:, 2]
     waves, doubles = (np.cos(phi), np.sin(phi)), (r * np.cos(2 * phi), r * np.sin(2 * phi))
 
@@ -88,7 +88,7 @@ def _all_of(kind: int, surfaces: int) -> FloatArray:
     return values.reshape(1, -1)
 
 
-def _cylindrical(detector: Detector) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def cylindrical(detector: Detector) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Distance (n,) of every surface from the beam [cm], of a cylinder its radius, of a disc its mean radius; azimuth
     (n,) of its centre; unit vectors (n, 3) along r and phi there, 0 on the axis."""
     S = detector.surfaces

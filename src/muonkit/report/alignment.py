@@ -6,30 +6,37 @@ from matplotlib.figure import Figure
 
 from muonkit.alignment.modes import Modes
 from muonkit.alignment.parameters import FIELD, MATERIAL, SIZE, TRANSLATION
+from muonkit.alignment.templates import cylindrical
 from muonkit.core.arrays import FloatArray
 from muonkit.detector.detector import Detector
-from muonkit.detector.surfaces import CYLINDER, DISC
 from muonkit.report.style import BLUE, GREY, HEIGHT, ORANGE, WIDTH, head, styled
 
 DRAWN = 3  # modes whose displacements are drawn
-LABEL = 34  # letters
+LABEL = 40  # letters
 SMALLEST = 1e-3  # um
 
 
 @styled
 def weak_modes(modes: Modes, detector: Detector) -> Figure:
     """The information of the tracks on every mode, and how the weakest ones move the surfaces."""
-    figure = Figure(figsize=(2 * WIDTH, HEIGHT + 0.22 * len(modes.names)), layout="constrained")
+    places = _places(detector)
     count = min(DRAWN, len(modes.names))
-    left, right = np.asarray(figure.subfigures(1, 2, width_ratios=(1.2, 1))).tolist()
+    figure = Figure(figsize=((1 + len(places)) * WIDTH, HEIGHT + 0.22 * len(modes.names)), layout="constrained")
+    left, right = np.asarray(figure.subfigures(1, 2, width_ratios=(1.2, len(places)))).tolist()
     axes = left.subplots()
     _information(axes, modes)
     head(axes, detector.title, "weak modes")
-    for place, panel in enumerate(np.atleast_1d(right.subplots(count, sharex=True))):
-        _displacements(panel, modes.vectors[place], detector)
-        panel.set_title(f"{place + 1}: {_short(modes.names[place])}", loc="left")
-        if place == count - 1:
-            panel.set_xlabel("z [cm]" if _along_z(detector) else "r [cm]")
+    panels = right.subplots(count, len(places), sharex="col", sharey="row", squeeze=False)
+    for number, row in enumerate(panels):
+        curves, unit = _curves(modes.vectors[number], detector)
+        row[0].set_title(f"{number + 1}: {_short(modes.names[number])}", loc="left")
+        row[0].set_ylabel(unit)
+        for panel, where in zip(row, places.values(), strict=True):
+            for (name, curve), colour in zip(curves.items(), (BLUE, ORANGE, GREY), strict=False):
+                panel.plot(where, curve, ".", color=colour, markersize=4, label=name)
+        row[-1].legend(ncols=len(curves))
+    for panel, name in zip(panels[-1], places, strict=True):
+        panel.set_xlabel(f"{name} [cm]")
     return figure
 
 
@@ -45,32 +52,25 @@ def _information(axes: Axes, modes: Modes) -> None:
     axes.set_xlabel("information of the tracks / of the priors")
 
 
-def _displacements(axes: Axes, vector: FloatArray, detector: Detector) -> None:
-    """Global displacements of the centres of the surfaces; the field, where a mode has none."""
-    values, where = vector.reshape(-1, SIZE), _where(detector)
+def _curves(vector: FloatArray, detector: Detector) -> tuple[dict[str, FloatArray], str]:
+    """Displacements of the centres of the surfaces along r, phi and z (x, y and z on the axis), or what a mode has in
+    their place; and the label of the axis."""
+    values = vector.reshape(-1, SIZE)
     moves = 1e4 * np.einsum("nij,ni->nj", detector.surfaces.axes, values[:, TRANSLATION])
-    if np.abs(moves).max() > SMALLEST:
-        curves = {rf"$\Delta {axis}$": moves[:, place] for place, axis in enumerate("xyz")}
-        axes.set_ylabel(r"shift [$\mu$m]")
-    else:
-        curves = {"field": 1e3 * values[:, FIELD], "material": 1e3 * values[:, MATERIAL]}
-        axes.set_ylabel("share [$10^{-3}$]")
-    for (name, curve), colour in zip(curves.items(), (BLUE, ORANGE, GREY), strict=False):
-        axes.plot(where, curve, ".", color=colour, markersize=4, label=name)
-    axes.legend(ncols=len(curves))
+    if np.abs(moves).max() < SMALLEST:
+        return {"field": 1e3 * values[:, FIELD], "material": 1e3 * values[:, MATERIAL]}, "share [$10^{-3}$]"
+    _, _, r_hat, phi_hat = cylindrical(detector)
+    axis = (r_hat == 0).all(axis=1, keepdims=True)
+    along = np.where(axis, [1.0, 0.0, 0.0], r_hat), np.where(axis, [0.0, 1.0, 0.0], phi_hat)
+    shifts = [(moves * direction).sum(axis=1) for direction in along]
+    return {r"$\Delta r$": shifts[0], r"$r\Delta\phi$": shifts[1], r"$\Delta z$": moves[:, 2]}, r"shift [$\mu$m]"
 
 
-def _along_z(detector: Detector) -> bool:
-    return bool(np.ptp(detector.surfaces.center[:, 2]) > 0)
-
-
-def _where(detector: Detector) -> FloatArray:
-    """z of every surface (n,), or its distance from the beam where all lie at one z."""
-    S = detector.surfaces
-    if _along_z(detector):
-        return S.center[:, 2]
-    r = np.hypot(S.center[:, 0], S.center[:, 1])
-    return np.where(S.kind == CYLINDER, S.radius, np.where(S.kind == DISC, S.bounds[:, :2].mean(axis=1), r))
+def _places(detector: Detector) -> dict[str, FloatArray]:
+    """Where the surfaces are: r, and z where it is not the same for all."""
+    places = {"r": cylindrical(detector)[0]}
+    z = detector.surfaces.center[:, 2]
+    return places | ({"z": z} if np.ptp(z) > 0 else {})
 
 
 def _short(name: str) -> str:
