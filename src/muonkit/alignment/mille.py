@@ -20,7 +20,7 @@ from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
 from muonkit.core.limits import read_bytes
 
-LARGEST_LABEL = 2**31 - 1
+LARGEST_LABEL = 99_999_999  # of Mille.cc
 Places = tuple[AnyArray, AnyArray]
 
 
@@ -60,12 +60,8 @@ def _record(tracks: Equations, row: int) -> bytes:
     names = np.broadcast_to(np.concatenate(([0], 1 + np.arange(5), [0], labels)), values.shape)
     kept = (values != 0) & (names > 0)
     kept[:, [0, 6]] = True
-    floats = np.concatenate((np.zeros(1, "<f4"), values[kept]))
-    return struct.pack("<i", 2 * len(floats)) + floats.tobytes() + _begun(names[kept]).tobytes()
-
-
-def _begun(names: IntArray) -> AnyArray:
-    return np.concatenate(([0], names)).astype("<i4")
+    floats, integers = (np.concatenate(([0], part[kept])) for part in (values, names))  # the first place is (0, 0)
+    return struct.pack("<i", 2 * len(floats)) + floats.astype("<f4").tobytes() + integers.astype("<i4").tobytes()
 
 
 def read_mille(path: Path) -> list[list[Measurement]]:
