@@ -58,8 +58,8 @@ class Solver:
         self._apply = self._chosen()
 
     def __call__(self, vector: FloatArray) -> FloatArray:
-        """The solution x (8 n,) of (S N S + 1) x = vector."""
-        return self._apply(vector)
+        """The solution x (8 n,) of (S N S + 1) x = vector, 0 where a parameter is fixed."""
+        return self._apply(np.where(self.scale > 0, vector, 0.0))
 
     def scaled(self) -> Scaled:
         """What the search for weak modes needs."""
