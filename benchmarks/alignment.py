@@ -4,7 +4,8 @@
 
 Made-up tracks meet 14 layers of modules, in each one of a few modules behind each other; five parameters of every track
 are eliminated, so the system has the weak modes of a tracker. The last row extrapolates to 1.1e5 parameters and 3.3e8
-nonzeros; with --goal such a system is made and solved (4 minutes, 6 GB). And the rate of the whole chain from fitted tracks to sums, on one core, in the tracker that comes with muonkit."""
+nonzeros; with --goal such a system is made and solved (4 minutes, 6 GB). And the rate of the whole chain from fitted
+tracks to sums, on one core, in the tracker that comes with muonkit."""
 
 import argparse
 import json
@@ -148,17 +149,8 @@ def main() -> None:
     rates = chain(200 if options.quick else 1000)
     print("tracks/s: equations {:.0f}, elimination {:.0f}, sums {:.0f}, together {:.0f}".format(*rates))
     ours = {"seconds": goal.adding + goal.solving, "gigabytes": goal.gigabytes, "tracks/s": rates[-1]}
-    print(
-        json.dumps(
-            {
-                "name": "alignment",
-                "ours": ours,
-                "theirs": None,
-                "ratio": None,
-                "unit": "measured" if options.goal else "extrapolated",
-            }
-        )
-    )
+    unit = "measured" if options.goal else "extrapolated"
+    print(json.dumps({"name": "alignment", "ours": ours, "theirs": None, "ratio": None, "unit": unit}))
 
 
 if __name__ == "__main__":
