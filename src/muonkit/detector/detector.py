@@ -76,7 +76,9 @@ class Detector:
 
     @cached_property
     def modules(self) -> ModuleIndex:
-        """Where the modules are, as they stand now."""
+        """Where the modules are, as they stand now. Raises ValueError if `layer_of` is not that of the surfaces."""
+        if len(self.layer_of) not in (0, len(self.layers)):
+            raise ValueError(f"layer_of: {len(self.layer_of)} values for {len(self.layers)} surfaces")
         alone = np.full(len(self.layers), -1, dtype=np.int64)
         return module_index(self.surfaces, self.layer_of if len(self.layer_of) else alone)
 

@@ -1,0 +1,133 @@
+"""Normal equations of all tracks, summed block by block: N = sum D^T D, b = sum D^T z.
+
+A block holds the products of the eight parameters of two surfaces. Only pairs of surfaces that a track meets have one,
+and of each pair one: with 14 000 modules and 170 neighbours of each, 1.2 GB. Tracks are added in chunks: a product per
+track by BLAS, then one sum per pair of stops (`kernels.add_blocks`)."""
+
+import numpy as np
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from muonkit.alignment import kernels
+from muonkit.alignment.linear import Eliminated, eliminate, equations
+from muonkit.alignment.parameters import SIZE
+from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.errors import InputError
+from muonkit.data.hits import Hits
+from muonkit.detector.detector import Detector
+from muonkit.tracking.fitted import FittedTracks
+from muonkit.transport.propagate import Settings
+
+GROWTH = 1.3  # of the memory for blocks
+CHUNK = 500  # tracks at a time: 150 MB
+
+
+class NormalSystem:
+    """Sums over tracks, for a detector of n surfaces.
+
+    rhs (n, 8): b; tracks: how many were added; lost: how many more could not be followed; met (n,): how many tracks met
+    each surface; chi2, ndf: of these tracks before any correction."""
+
+    def __init__(self, surfaces: int):
+        self.rhs = np.zeros((surfaces, SIZE))
+        self.met = np.zeros(surfaces, dtype=np.int64)
+        self.tracks, self.lost, self.chi2, self.ndf = 0, 0, 0.0, 0
+        self._keys, self._slots = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        self._blocks = np.zeros((16, SIZE, SIZE))
+
+    def __len__(self) -> int:
+        """Number of parameters."""
+        return self.rhs.size
+
+    def add(self, tracks: Eliminated) -> None:
+        """Add the equations of n tracks, in place."""
+        self.add_equations(tracks.surface, tracks.D, tracks.z)
+        self.tracks += len(tracks.z)
+        self.lost += tracks.lost
+        self.chi2 += float(tracks.chi2.sum())
+        self.ndf += int(tracks.ndf.sum())
+        there = tracks.surface[tracks.surface >= 0]
+        self.met += np.bincount(there, minlength=len(self.met))
+
+    def add_equations(self, surface: IntArray, D: FloatArray, z: FloatArray) -> None:
+        """Add whitened equations z (n, m) = D (n, m, 8 s) p of surfaces (n, s), -1 for none, in place.
+        Raises InputError for a surface that the sums do not have."""
+        if surface.max(initial=0) >= len(self.rhs):
+            raise InputError(f"alignment: the tracks meet more than {len(self.rhs)} surfaces; make sums for as many")
+        n, size = surface.shape
+        there = surface >= 0
+        slope = np.einsum("nmg,nm->ng", D, z).reshape(n, size, SIZE)
+        np.add.at(self.rhs, surface[there], slope[there])
+        low, high = (end(surface[:, :, None], surface[:, None, :]) for end in (np.minimum, np.maximum))
+        pair = np.where(low >= 0, low * len(self.rhs) + high, -1)
+        slot = self._places(pair)
+        with threadpool_limits(1, "blas"):  # small matrices: threads wait ten times as long for each other
+            product = D.swapaxes(1, 2) @ D
+        kernels.add_blocks(self._blocks, slot, np.ascontiguousarray(surface), product)
+
+    def merge(self, other: "NormalSystem") -> None:
+        """Add the sums of other tracks through the same detector, in place."""
+        self.rhs += other.rhs
+        self.met += other.met
+        self.tracks, self.lost = self.tracks + other.tracks, self.lost + other.lost
+        self.chi2, self.ndf = self.chi2 + other.chi2, self.ndf + other.ndf
+        self._blocks[self._places(other._keys)] += other._blocks[other._slots]
+
+    def _places(self, pair: IntArray) -> IntArray:
+        """The block of every pair of surfaces, made where there was none; -1 for the pair -1."""
+        wanted = np.unique(pair)
+        wanted = wanted[wanted >= 0]
+        known = np.isin(wanted, self._keys, assume_unique=True)
+        new = wanted[~known]
+        if len(new):
+            self._make_room(len(self._keys) + len(new))
+            where = np.searchsorted(self._keys, new)
+            self._slots = np.insert(self._slots, where, len(self._keys) + np.arange(len(new)))
+            self._keys = np.insert(self._keys, where, new)
+        if not len(self._keys):
+            return np.full(pair.shape, -1)
+        found = self._slots[np.searchsorted(self._keys, np.maximum(pair, self._keys[0]))]
+        return np.where(pair >= 0, found, -1)
+
+    def _make_room(self, count: int) -> None:
+        if count > len(self._blocks):
+            larger = np.zeros((max(count, int(GROWTH * len(self._blocks))), SIZE, SIZE))
+            larger[: len(self._blocks)] = self._blocks
+            self._blocks = larger
+
+    def diagonal(self) -> FloatArray:
+        """Diagonal blocks (n, 8, 8); 0 for a surface that no track met."""
+        blocks = np.zeros((len(self.rhs), SIZE, SIZE))
+        first, second = np.divmod(self._keys, len(self.rhs))
+        same = first == second
+        blocks[first[same]] = self._blocks[self._slots[same]]
+        return blocks
+
+    def matrix(self, scale: FloatArray) -> sparse.bsr_array:
+        """S N S for scales S (8 n,), symmetric, both halves, in blocks."""
+        n = len(self.rhs)
+        first, second = np.divmod(self._keys, n)
+        other = np.flatnonzero(first != second)
+        rows, columns = np.concatenate((first, second[other])), np.concatenate((second, first[other]))
+        order = np.argsort(rows * n + columns, kind="stable")
+        rows, columns = rows[order].astype(np.int32), columns[order].astype(np.int32)
+        data = np.empty((len(order), SIZE, SIZE))
+        half = order < len(first)
+        data[half] = self._blocks[self._slots[order[half]]]
+        data[~half] = self._blocks[self._slots[other[order[~half] - len(first)]]].swapaxes(1, 2)
+        scales = scale.reshape(n, SIZE)
+        data *= scales[rows][:, :, None]
+        data *= scales[columns][:, None, :]
+        start = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=n)))).astype(np.int32)
+        return sparse.bsr_array((data, columns, start), shape=(n * SIZE, n * SIZE))
+
+
+def accumulate(hits: Hits, fitted: FittedTracks, detector: Detector, settings: Settings = Settings()) -> NormalSystem:
+    """The sums of all tracks that were fitted, chunk by chunk. `settings` are those of the fit.
+
+    Raises InputError, see `linear.equations`."""
+    system = NormalSystem(len(detector.layers))
+    good = np.flatnonzero(fitted.good)
+    for first in range(0, max(len(good), 1), CHUNK):
+        system.add(eliminate(equations(hits, fitted, detector, settings, good[first : first + CHUNK])))
+    return system
