@@ -16,6 +16,7 @@ import numpy as np
 
 from muonkit.calibration import export
 from muonkit.calibration.bias import Bias, corrected_pt
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.resolution import Resolution, smearing, stretching, variance
@@ -60,7 +61,9 @@ def content() -> Content:
     names = ["nominal", *(f"eigen_{i}_{side}" for i in range(3 * BINS) for side in ("up", "down"))]
     variations = {name: ParameterValues(Bias(*varied(1e-3, 2e-3, 3e-5)), data) for name in names}
     sample_range = np.tile([4.0, 20.0], (BINS, 1))
-    return Content(variations, ParameterValues(Bias(*varied(1e-4, 1e-4, 1e-6)), simulation), EDGES, sample_range)
+    return Content(
+        variations, ParameterValues(Bias(*varied(1e-4, 1e-4, 1e-6)), simulation), MuonBins(EDGES), sample_range
+    )
 
 
 class Ways(NamedTuple):

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from tests.report import folders
 
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.quantities import QUANTITIES
 from muonkit.core.particles import PDG_ID
 from muonkit.io.columns import read_columns, read_masses
@@ -138,7 +139,7 @@ def test_chosen_cells_of_a_tiny_run_are_each_shown_once(tables):
 
 
 def test_curve_is_the_fit_to_the_entries_of_the_cell(tables):
-    drawn = masses.spectrum(tables, 3, folders.ETA_EDGES)
+    drawn = masses.spectrum(tables, 3, MuonBins(folders.ETA_EDGES))
     assert drawn.model.sum() == pytest.approx(tables.counts[3].sum())
     assert drawn.background.sum() == pytest.approx(0.05 * tables.counts[3].sum())
     assert abs(drawn.pulls.mean()) < 0.5

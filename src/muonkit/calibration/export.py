@@ -15,6 +15,7 @@ import numpy as np
 
 from muonkit.calibration import schema
 from muonkit.calibration.bias import corrected_pt
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.parameters import ParameterLayout, ParameterValues
 from muonkit.calibration.quantities import Reference
@@ -40,7 +41,7 @@ FAULTS = (OSError, EOFError, ValueError, RuntimeError, LookupError, TypeError)
 def variations(
     extraction: Extraction, resolution: Resolution, systematics: Mapping[str, FloatArray] | None = None
 ) -> dict[str, ParameterValues]:
-    """Parameters per eta bin (bins,) of every variation.
+    """Parameters per bin of muons (bins,) of every variation.
 
     `resolution`: of the data, where none was fitted; `systematics`: shifts of the fitted vector (p,)."""
     directions = {f"eigen_{i}": shift for i, shift in enumerate(eigen_shifts(extraction.covariance))}
@@ -78,26 +79,29 @@ def write(path: Path, content: Content) -> None:
 
 
 def compare(corrections: "Corrections", content: Content) -> None:
-    """The formulas of the file against those of Python, in every eta bin, within their range and beyond it.
+    """The formulas of the file against those of Python, in every bin, within their range and beyond it.
 
     Raises AssertionError if they differ by more than 1e-7."""
-    edges = content.eta_edges
-    eta = np.repeat((edges[1:] + edges[:-1]) / 2, len(COMPARED_PT))
-    bins = np.repeat(np.arange(len(edges) - 1), len(COMPARED_PT))
-    pt = np.tile(COMPARED_PT, len(edges) - 1)
-    _compare_scale(corrections, content, pt, eta, bins)
+    _compare_scale(corrections, content)
+    pt, eta, _, bins = _points(content.bins.without_phi)
     for name, resolution in content.resolutions.items():
         _compare_resolution(corrections, content, name, resolution.at(bins), pt, eta, bins)
 
 
-def _compare_scale(
-    corrections: "Corrections", content: Content, pt: FloatArray, eta: FloatArray, bins: IntArray
-) -> None:
-    held = content.reach_of_scale.held(pt, bins)
+def _points(bins: MuonBins) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
+    """pT [GeV], eta, phi and bin (n,) of muons in the middle of every bin."""
+    index = np.repeat(np.arange(bins.count), len(COMPARED_PT))
+    eta, phi = bins.centres
+    return np.tile(COMPARED_PT, bins.count), eta[index], phi[index], index
+
+
+def _compare_scale(corrections: "Corrections", content: Content) -> None:
+    pt, eta, phi, bins = _points(content.bins)
+    held = content.reach_of_scale.held(pt, content.bins.along(bins)["eta"])
     for name, values in content.variations.items():
         for q in (-1, 1):
             expected = corrected_pt(held, q, values.bias.at(bins)) / held
-            _agree(corrections.factor(pt, eta, np.full(len(pt), q), name), expected, f"scale ({name})")
+            _agree(corrections.factor(pt, eta, np.full(len(pt), q), name, phi), expected, f"scale ({name})")
 
 
 def _compare_resolution(
@@ -110,7 +114,7 @@ def _compare_resolution(
     bins: IntArray,
 ) -> None:
     chosen = Corrections(corrections.path, name)
-    simulation, bias = content.simulation.resolution.at(bins), content.simulation.bias.at(bins)
+    simulation, bias = content.simulated.resolution.at(bins), content.simulated.bias.at(bins)
     pt2, gen_held = content.reach_of_resolution.held(pt, bins) ** 2, content.reach_of_stretch.held(pt, bins)
     _agree(chosen.sigma(pt, eta), np.sqrt(variance(pt2, data)), f"resolution ({name})")
     event, phi = np.arange(len(pt)), np.linspace(-3, 3, len(pt))
@@ -163,7 +167,7 @@ def _inputs_fault(content: dict[str, Any]) -> str | None:
     """What is wrong if a correction is missing or has other inputs, as in files of earlier versions."""
     found = {each["name"]: tuple(i["name"] for i in each["inputs"]) for each in content["corrections"]}
     for name, inputs in INPUTS.items():
-        if found.get(name) != inputs:
+        if found.get(name) not in (inputs, schema.inputs_of(name, by_phi=True)):
             return f"not corrections of muonkit (no correction '{name}' of {', '.join(inputs)}); {AGAIN}"
     return None
 
@@ -208,6 +212,11 @@ class Corrections:
         return float(edges[0]), float(edges[-1])
 
     @property
+    def by_phi(self) -> bool:
+        """Whether `scale` depends on phi."""
+        return any(each["name"] == "phi" for each in self._correction("scale")["inputs"])
+
+    @property
     def reference(self) -> Reference:
         """What `scale` compares data with: generator masses, or the simulation."""
         return "simulation" if TO_SIMULATION in str(self._set()[1].get("description")) else "truth"
@@ -238,10 +247,22 @@ class Corrections:
             raise InputError(f"{self.path}: 'validity' has other codes than {CALIBRATED} to {OUTSIDE}; {AGAIN}")
         return codes
 
-    def factor(self, pt: FloatArray, eta: FloatArray, charge: IntArray, variation: str | None = None) -> FloatArray:
-        """Corrected pT / pT (n,) of muons of pT [GeV], eta, charge (n,); 1 outside the eta range."""
+    def factor(
+        self,
+        pt: FloatArray,
+        eta: FloatArray,
+        charge: IntArray,
+        variation: str | None = None,
+        phi: FloatArray | None = None,
+    ) -> FloatArray:
+        """Corrected pT / pT (n,) of muons of pT [GeV], eta, charge and phi [rad] (n,); 1 outside the eta range.
+
+        Raises ValueError without phi if the corrections depend on it."""
+        if self.by_phi and phi is None:
+            raise ValueError(f"{self.path}: the corrections depend on phi; give phi")
+        more = (phi,) if self.by_phi else ()
         name = variation or self.variation
-        return self._where_inside("scale", eta, name, eta, pt, charge.astype(np.int64))
+        return self._where_inside("scale", eta, name, eta, pt, charge.astype(np.int64), *more)
 
     def sigma(self, pt: FloatArray, eta: FloatArray) -> FloatArray:
         """sigma_k/k (n,) of the data; 1 outside the eta range."""
@@ -286,4 +307,4 @@ class Corrections:
         return table.with_pt(self._pt(table.plus, 1), self._pt(table.minus, -1))
 
     def _pt(self, muon: MuonArrays, q: int) -> FloatArray:
-        return muon.pt * self.factor(muon.pt, muon.eta, np.full(len(muon.pt), q))
+        return muon.pt * self.factor(muon.pt, muon.eta, np.full(len(muon.pt), q), phi=muon.phi)

@@ -65,7 +65,7 @@ def measure(study: Study, templates: list[Counted], data: list[Counted], out: Pa
 
     # closure: corrected muons from the start; and, independent of them, corrections of one half on the other
     found = nominal[0].extraction
-    of_all, of_half = (BiasCorrector(found.eta_edges, each[0].extraction.values.bias) for each in (nominal, half))
+    of_all, of_half = (BiasCorrector(found.bins, each[0].extraction.values.bias) for each in (nominal, half))
     slicings = [
         Slicing.of(each.all_runs, part) if len(each.all_runs.run) > 1 else None
         for each, part in zip(data, nominal, strict=True)
@@ -86,7 +86,7 @@ def measure(study: Study, templates: list[Counted], data: list[Counted], out: Pa
     terms = simulated[0].extraction.layout.resolution_terms
     varied = export.variations(found, resolution(nominal, terms), moved.shifts)
     reached = common_range([each.sample for each in data])
-    content = Content(varied, simulated[0].extraction.values, found.eta_edges, reached, study.config.fit.reference)
+    content = Content(varied, simulated[0].extraction.values, found.bins, reached, study.config.fit.reference)
     export.write(out / CORRECTIONS, content)
     likelihood = Likelihood.of_difference(found) if fit.subtracts else Likelihood.of([d.extraction for d in nominal])
     likelihood.write(out / LIKELIHOOD)
