@@ -14,7 +14,7 @@ from muonkit.simulation.dimuons.config import BeamEnergy, InjectedResolution, Ma
 MAX_FAILED_SHARE = 0.05  # of the mass fits
 MOST_GIGABYTES = 0.5  # of the sums of all cells; several of them are in memory at a time
 COLUMNS = 20  # sums per cell beside the mass bins
-MOST_BINS = 200  # of eta x phi: the covariance, and the variations of the corrections, grow with their square
+MOST_BINS = 120  # of eta x phi: the covariance, and the variations of the corrections, grow with their square
 FULL_TURN = 1e-4  # rad, by which edges in phi may miss a full turn
 
 

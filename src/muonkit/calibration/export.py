@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -83,48 +83,61 @@ def compare(corrections: "Corrections", content: Content) -> None:
 
     Raises AssertionError if they differ by more than 1e-7."""
     _compare_scale(corrections, content)
-    pt, eta, _, bins = _points(content.bins.without_phi)
+    points = _Points.of(content.bins.without_phi)
+    reached = content.reach_of_resolution, content.reach_of_stretch
+    held = [each.held(points.pt, points.row) for each in reached]
+    simulated = content.simulated.at(points.row)
     for name, resolution in content.resolutions.items():
-        _compare_resolution(corrections, content, name, resolution.at(bins), pt, eta, bins)
+        chosen = Corrections(corrections.path, name)
+        _compare_noise(chosen, points, held[0] ** 2, resolution.at(points.row), simulated)
+        _compare_stretch(chosen, points, held[1], resolution.at(points.row), simulated)
 
 
-def _points(bins: MuonBins) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
-    """pT [GeV], eta, phi and bin (n,) of muons in the middle of every bin."""
-    index = np.repeat(np.arange(bins.count), len(COMPARED_PT))
-    eta, phi = bins.centres
-    return np.tile(COMPARED_PT, bins.count), eta[index], phi[index], index
+class _Points(NamedTuple):
+    """Muons of COMPARED_PT in the middle of every bin: pT [GeV], eta, phi and bin, each (n,)."""
+
+    pt: FloatArray
+    eta: FloatArray
+    phi: FloatArray
+    row: IntArray
+
+    @classmethod
+    def of(cls, bins: MuonBins) -> Self:
+        index = np.repeat(np.arange(bins.count), len(COMPARED_PT))
+        eta, phi = bins.centres
+        return cls(np.tile(COMPARED_PT, bins.count), eta[index], phi[index], index)
 
 
 def _compare_scale(corrections: "Corrections", content: Content) -> None:
-    pt, eta, phi, bins = _points(content.bins)
-    held = content.reach_of_scale.held(pt, content.bins.along(bins)["eta"])
+    pt, eta, phi, index = _Points.of(content.bins)
+    held = content.reach_of_scale.held(pt, content.bins.along(index)["eta"])
     for name, values in content.variations.items():
         for q in (-1, 1):
-            expected = corrected_pt(held, q, values.bias.at(bins)) / held
+            expected = corrected_pt(held, q, values.bias.at(index)) / held
             _agree(corrections.factor(pt, eta, np.full(len(pt), q), name, phi), expected, f"scale ({name})")
 
 
-def _compare_resolution(
-    corrections: "Corrections",
-    content: Content,
-    name: str,
-    data: Resolution,
-    pt: FloatArray,
-    eta: FloatArray,
-    bins: IntArray,
+def _compare_noise(
+    chosen: "Corrections", points: _Points, pt2: FloatArray, data: Resolution, simulated: ParameterValues
 ) -> None:
-    chosen = Corrections(corrections.path, name)
-    simulation, bias = content.simulated.resolution.at(bins), content.simulated.bias.at(bins)
-    pt2, gen_held = content.reach_of_resolution.held(pt, bins) ** 2, content.reach_of_stretch.held(pt, bins)
-    _agree(chosen.sigma(pt, eta), np.sqrt(variance(pt2, data)), f"resolution ({name})")
+    """`resolution` and `smear` of one variation; pt2: pT^2 (n,) [GeV^2] within the model."""
+    pt, eta = points.pt, points.eta
+    _agree(chosen.sigma(pt, eta), np.sqrt(variance(pt2, data)), f"resolution ({chosen.variation})")
     event, phi = np.arange(len(pt)), np.linspace(-3, 3, len(pt))
     normal = random_normal(event, event + 1, event + 2, eta, phi)
     found = chosen.smearing(pt, eta, phi, event, event + 1, event + 2)
-    _agree(found, smearing(normal, pt2, data, simulation), f"smear ({name})")
-    reco = COMPARED_RESPONSE * pt
+    _agree(found, smearing(normal, pt2, data, simulated.resolution), f"smear ({chosen.variation})")
+
+
+def _compare_stretch(
+    chosen: "Corrections", points: _Points, held: FloatArray, data: Resolution, simulated: ParameterValues
+) -> None:
+    """`stretch` of one variation; `held`: generated pT (n,) [GeV] within the model."""
+    pt, reco = points.pt, COMPARED_RESPONSE * points.pt
     for q in (-1, 1):
-        expected = stretching(reco, pt, gen_held, q, data, simulation, bias)
-        _agree(chosen.stretching(reco, eta, pt, np.full(len(pt), q)), expected, f"stretch ({name})")
+        expected = stretching(reco, pt, held, q, data, simulated.resolution, simulated.bias)
+        found = chosen.stretching(reco, points.eta, pt, np.full(len(pt), q))
+        _agree(found, expected, f"stretch ({chosen.variation})")
 
 
 def random_normal(

@@ -32,6 +32,10 @@ class ParameterValues:
     bias: Bias
     resolution: Resolution
 
+    def at(self, index: IntArray) -> Self:
+        """The rows `index`: from bins to muons."""
+        return type(self)(self.bias.at(index), self.resolution.at(index))
+
     def over_phi(self, bins: MuonBins) -> Self:
         """Means over phi of the bias and of the variance, each (eta bins,); that of the variance is exact where g and d
         are the same. The signs of a and c, which do not matter, stay."""
