@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -98,3 +99,18 @@ def test_forecast_in_bins_of_eta_and_phi(by_phi: Run, capsys: pytest.CaptureFixt
     content = json.loads(capsys.readouterr().out)
     assert content["phi_edges"] == json.loads(PHI)
     assert len(content["errors"]["A"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("phi_edges", [-3, -1, 1, 3]), ("phi_edges", [0, None, 6]), ("phi_edges", 1), ("eta_edges", []), ("A", [0, 0]),
+     ("covariance", [[1.0]]), ("parameter_names", ["A_0"])],
+)  # fmt: skip
+def test_a_result_with_arrays_of_other_bins_is_refused(
+    by_phi: Run, tmp_path: Path, key: str, value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shutil.copytree(by_phi.out, tmp_path / "out")
+    (out / "calibration.json").write_text(json.dumps(by_phi.content | {key: value}))
+    assert main(["report", str(out)]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "calibration.json" in line

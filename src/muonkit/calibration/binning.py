@@ -38,10 +38,15 @@ def find_phi_bin(phi: FloatArray, edges: FloatArray) -> IntArray:
 @dataclass(frozen=True, slots=True)
 class MuonBins:
     """The bins of muons, in which the parameters are: bin = eta bin x bins of phi + phi bin. Edges (bins + 1,) rise;
-    those of phi [rad] span a full turn."""
+    those of phi [rad] span a full turn. Raises ValueError for edges that are no edges."""
 
     eta_edges: FloatArray
     phi_edges: FloatArray = field(default_factory=lambda: np.array([-np.pi, np.pi]))
+
+    def __post_init__(self) -> None:
+        for name, edges in (("eta_edges", self.eta_edges), ("phi_edges", self.phi_edges)):
+            if edges.ndim != 1 or len(edges) < 2 or not np.all(np.isfinite(edges)) or np.any(np.diff(edges) <= 0):
+                raise ValueError(f"{name} are not edges of bins, which rise")
 
     @classmethod
     def of_edges(cls, eta_edges: ArrayLike, phi_edges: ArrayLike | None = None) -> Self:
@@ -58,6 +63,12 @@ class MuonBins:
     def count(self) -> int:
         """Number of bins."""
         return math.prod(self.shape)
+
+    def require(self, **columns: FloatArray) -> None:
+        """Raises ValueError if one of the columns, by name, does not have a value for every bin."""
+        for name, values in columns.items():
+            if values.shape != (self.count,):
+                raise ValueError(f"{name} has no value for each of {self.number}")
 
     def of(self, eta: FloatArray, phi: FloatArray) -> IntArray:
         """Bin (n,) of every muon of eta and phi (n,), -1 outside the eta range."""

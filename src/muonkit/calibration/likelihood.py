@@ -129,7 +129,8 @@ class Likelihood:
         shapes = {"values": (p,), "gradient": (p,), "hessian": (p, p), "covariance": (p, p), "minimum": ()}
         shapes |= {"residuals": (m,), "kinds": (m,), "cells": (m,)}
         wrong = [name for name, shape in shapes.items() if getattr(self, name).shape != shape]
-        numbers = ("values", "gradient", "hessian", "covariance", "minimum", "eta_edges", "residuals")
+        numbers = ["values", "gradient", "hessian", "covariance", "minimum", "eta_edges", "residuals"]
+        numbers += [] if self.phi_edges is None else ["phi_edges"]
         bad = [name for name in numbers if getattr(self, name).dtype.kind != "f"]
         bad += [name for name in numbers if name not in bad and not np.all(np.isfinite(getattr(self, name)))]
         return [*(f"{name} has a wrong shape" for name in wrong), *(f"{name} is not finite" for name in bad)]

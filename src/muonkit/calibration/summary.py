@@ -38,6 +38,14 @@ class FitSummary:
     p_value: float | None
     phi_edges: FloatArray | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError if the arrays are not those of the bins."""
+        self.bins.require(**self.values)
+        self.bins.require(**self.errors)
+        size = len(self.values) * self.bins.count
+        if self.covariance.shape != (size, size) or len(self.parameter_names) != size:
+            raise ValueError(f"covariance and parameter_names are not those of {size} parameters")
+
     @classmethod
     def of(cls, extraction: Extraction, **more: Any) -> Self:
         """The summary of a fit; `more`: the other fields of the class."""

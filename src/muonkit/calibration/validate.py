@@ -36,6 +36,11 @@ class ScaleLeft:
     mean_error: float
     phi_edges: FloatArray | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError if the arrays are not those of the bins."""
+        errors = {name: getattr(self, name) for name in ("error", "corrections_error", "total_error")}
+        self.bins.require(scale=self.scale, **errors)
+
     @property
     def bins(self) -> MuonBins:
         """The bins of muons."""
