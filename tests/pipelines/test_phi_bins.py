@@ -36,7 +36,7 @@ def test_the_result_is_in_bins_of_eta_and_phi(by_phi: Run) -> None:
     result = CalibrationResult.open(by_phi.out)
     assert "A, e, M in 4 x 2 bins of eta and phi" in str(result)
     assert str(result).count("[-3.14159, 0)") == 4
-    assert "φ side by side" in (by_phi.out / "report.html").read_text()
+    assert "in each bin of η the bins of φ" in (by_phi.out / "report.html").read_text()
     assert Likelihood.read(by_phi.out / "likelihood.npz").phi_edges.tolist() == json.loads(PHI)
     cells = pq.read_table(by_phi.out / "cells.parquet")
     rows = [set(cells[f"{axis}_minus_bin"].to_pylist()) for axis in ("eta", "phi")]

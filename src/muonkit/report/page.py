@@ -190,7 +190,7 @@ def _parameters(run: FinishedRun[CalibrationResult], names: Iterable[str]) -> li
         if name in result.values:
             band = _series("template", simulation, name) if name in simulation.values else None
             series = [_series("sample", result, name)]
-            figure = figures.parameter(name, result.bins.steps, series, run.sample, run.decay, band)
+            figure = figures.parameter(name, result.bins, series, run.sample, run.decay, band)
             caption = f"{name} against η ({QUANTITIES[name].meaning}){_beside(result.bins)}"
             pictures.append(Picture(svg(figure), caption))
     return pictures
@@ -203,7 +203,7 @@ def _series(label: str, fit: FitSummary, name: str, look: str = "fitted") -> Ser
 def _at_mean(run: FinishedRun[CalibrationResult]) -> Picture:
     found = run.result.diagnostics.A_at_mean_k
     series = Series("sample", found.value, found.error)
-    figure = figures.parameter("A_at_mean_k", run.result.bins.steps, [series], run.sample, run.decay)
+    figure = figures.parameter("A_at_mean_k", run.result.bins, [series], run.sample, run.decay)
     caption = "A - e⟨k⟩ against η: the scale at the mean curvature of each bin"
     return Picture(svg(figure), caption + _beside(run.result.bins))
 
@@ -218,7 +218,7 @@ def _closure(run: FinishedRun[CalibrationResult]) -> list[Picture]:
                 _series("same sample", closure.same, name, "after"),
                 _series("other half", closure.split, name, "other half"),
             ]
-            figure = figures.parameter(name, result.bins.steps, series, run.sample, run.decay)
+            figure = figures.parameter(name, result.bins, series, run.sample, run.decay)
             pictures.append(Picture(svg(figure), f"{name} before and after the corrections{_beside(result.bins)}"))
     return pictures
 
@@ -250,7 +250,7 @@ def _validation(run: FinishedRun[ValidationResult]) -> dict[str, Any]:
     result = run.result
     name = labels.resonance(result.resonance.name)
     before, after = _scale(result.before, "before"), _scale(result.after, "after")
-    figure = figures.scale(result.before.bins.steps, before, after, run.sample, run.decay)
+    figure = figures.scale(result.before.bins, before, after, run.sample, run.decay)
     return {
         "resonance": name,
         "figure": Picture(svg(figure), f"Momentum scale left on {name}{_beside(result.before.bins)}"),
@@ -266,7 +266,7 @@ def _beside(bins: MuonBins) -> str:
     if "phi" not in bins.axes:
         return ""
     edges = ", ".join(f"{edge:g}" for edge in bins.phi_edges)
-    return f", the bins of φ side by side in each bin of η (edges {edges})"
+    return f", in each bin of η the bins of φ with edges {edges}"
 
 
 def _scale(left: ScaleLeft, when: str) -> Series:
