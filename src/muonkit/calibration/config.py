@@ -115,7 +115,7 @@ class BinningChoice(CellChoice):
         muons, ratio, dphi = self.shape
         if self.phi_edges and muons > MOST_BINS:
             eta, phi = len(self.eta_edges) - 1, len(self.phi_edges) - 1
-            raise ValueError(f"{eta} x {phi} bins of eta and phi, at most {MOST_BINS} are allowed; use fewer bins")
+            raise ValueError(f"phi_edges: {eta} x {phi} bins of eta and phi, at most {MOST_BINS} are allowed")
         if self.gigabytes > MOST_GIGABYTES:
             raise ValueError(
                 f"{muons} x {muons} x {ratio} x {dphi} cells with {self.mass_bins} mass bins need "

@@ -26,7 +26,7 @@ SHIFT = 0.22  # of a bin, between series
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Values per bin of muons with errors; `total` errors, where there are, are drawn outside `errors`; `look`: LOOK."""
+    """Values per bin of muons with errors; `total` errors, if there are any, are drawn outside `errors`; `look`: LOOK."""
 
     label: str
     values: FloatArray
@@ -107,8 +107,9 @@ def _points(axes: Axes, steps: FloatArray, series: Sequence[Series], quantity: Q
 def _bin_axis(axes: Axes, bins: MuonBins) -> None:
     """The axis of eta; lines part the eta bins if there are bins of phi in them."""
     axes.set_xlim(bins.eta_edges[0], bins.eta_edges[-1])
-    axes.set_xlabel(r"$\eta$, in each bin $\phi$ from left to right" if "phi" in bins.axes else r"$\eta$")
-    for edge in bins.eta_edges[1:-1] if "phi" in bins.axes else ():
+    parted = "phi" in bins.axes
+    axes.set_xlabel(r"$\eta$, in each bin $\phi$ from left to right" if parted else r"$\eta$")
+    for edge in bins.eta_edges[1:-1] if parted else ():
         axes.axvline(edge, color=GREY, linewidth=0.6, zorder=0)
 
 
@@ -212,7 +213,7 @@ def _fit(axes: Axes, spectrum: MassSpectrum) -> None:
 
 @styled
 def scale(bins: MuonBins, before: Series, after: Series, sample: str, decay: str = "") -> Figure:
-    """Momentum scale left per bin of muons against 1; inner bars: statistics, outer: with errors of the corrections."""
+    """Momentum scale left per bin of muons against 1; inner bars: statistics, outer: with those of the corrections."""
     figure, axes = blank(WIDTH * 1.5, HEIGHT * 1.1)
     _zero(axes, bins.steps, 0.0)
     shifted = [replace(one, values=one.values - 1) for one in (before, after)]
