@@ -26,7 +26,7 @@ SHIFT = 0.22  # of a bin, between series
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Values per bin of muons with errors; `total` errors, if there are any, are drawn outside `errors`; `look`: LOOK."""
+    """Values per bin of muons with errors; `total` errors, if any, are drawn outside `errors`; `look`: LOOK."""
 
     label: str
     values: FloatArray
