@@ -16,6 +16,7 @@ import numpy as np
 
 from muonkit.calibration import export
 from muonkit.calibration.bias import Bias, corrected_pt
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.resolution import Resolution, stretching, variance
@@ -62,7 +63,7 @@ def content() -> Content:
     variations = {name: ParameterValues(Bias(*varied(1e-3, 2e-3, 3e-5)), data) for name in names}
     sample_range = np.tile([4.0, 20.0], (BINS, 1))
     values = ParameterValues(Bias(*varied(1e-4, 1e-4, 1e-6)), simulation)
-    return Content(variations, values, EDGES, sample_range, tails=Tails(*varied(0.12, 2.2)))
+    return Content(variations, values, MuonBins(EDGES), sample_range, tails=Tails(*varied(0.12, 2.2)))
 
 
 class Ways(NamedTuple):

@@ -78,7 +78,7 @@ def fit_cells(sample: Sample) -> unbinned.BinnedFit:
     """Mass fits of all cells, and the parameters."""
     plan = sample.plan
     cells, data, fits = fit_sample(plan, sample.pairs)
-    found = extract(cells, fits, plan.counting.binning.eta_edges, LETTERS, plan.rules(template_errors=False))
+    found = extract(cells, fits, plan.counting.binning.muons, LETTERS, plan.rules(template_errors=False))
     return unbinned.BinnedFit(cells, data, fits, found)
 
 

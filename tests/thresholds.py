@@ -3,6 +3,7 @@
 PULL_MEAN = 0.35  # of A, e, M over 12 eta bins
 PULL_SPREAD = (0.75, 1.3)
 CHI2_PER_NDF = (0.85, 1.15)
+WHOLE_VECTOR = 0.01  # probability of the injected values, with the full covariance
 IMINUIT_VALUE = 0.02  # of a standard deviation
 IMINUIT_ERROR = 0.02  # relative
 START = 2e-3  # of a standard deviation: nodes are made for the sigma of the start

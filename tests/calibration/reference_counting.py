@@ -116,7 +116,7 @@ def accumulate_responses(table: Dimuons, settings: CountSettings) -> Responses:
         raise ValueError("responses need generator muons")
     low, high = scaled_pt_range(table.gen_plus, table.gen_minus, mass(table.gen_plus, table.gen_minus), settings.pole)
     safe = (low > SAFE * settings.scaled_pt[0]) & (high < settings.scaled_pt[1] / SAFE)
-    edges = settings.binning.eta_edges
+    edges = settings.binning.muons.eta_edges
     rows = (len(edges) - 1) * PT_BINS
     key, weight, sums_of_rows = [], [], []
     for reco, gen in ((table.plus, table.gen_plus), (table.minus, table.gen_minus)):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from muonkit.calibration.binning import Binning, find_bin, merge
+from muonkit.calibration.binning import Binning, MuonBins, find_bin, merge
 from muonkit.calibration.config import BinningChoice
 from muonkit.core.kinematics import MuonArrays
 
@@ -16,7 +16,7 @@ def muons(n: int) -> MuonArrays:
 
 def binning() -> Binning:
     eta = np.linspace(-2.4, 2.4, 7)
-    return Binning(eta, np.array([-1e3, -0.5, 0.5, 1e3]), np.array([-1.01, 0.0, 1.01]))
+    return Binning(MuonBins(eta), np.array([-1e3, -0.5, 0.5, 1e3]), np.array([-1.01, 0.0, 1.01]))
 
 
 def test_bins_are_closed_below_and_open_above() -> None:
@@ -28,9 +28,9 @@ def test_every_pair_inside_eta_has_one_cell() -> None:
     cell = binning().index(plus, minus)
     inside = (np.abs(plus.eta) < 2.4) & (np.abs(minus.eta) < 2.4)
     assert np.array_equal(cell >= 0, inside)
-    eta_plus, eta_minus = binning().eta_bins()
-    assert np.array_equal(eta_plus[cell[inside]], find_bin(plus.eta[inside], binning().eta_edges))
-    assert np.array_equal(eta_minus[cell[inside]], find_bin(minus.eta[inside], binning().eta_edges))
+    eta_plus, eta_minus = binning().muon_bins()
+    assert np.array_equal(eta_plus[cell[inside]], find_bin(plus.eta[inside], binning().muons.eta_edges))
+    assert np.array_equal(eta_minus[cell[inside]], find_bin(minus.eta[inside], binning().muons.eta_edges))
 
 
 def test_a_common_dilation_moves_no_pair() -> None:

@@ -7,6 +7,7 @@ from muonkit.core.config import parse
 from muonkit.core.errors import InputError
 
 INPUT = '[input]\ndata = ["a.parquet"]\n'
+MANY = [*(i / 10 for i in range(62)), 6.283185]  # edges of 62 bins
 BINNING = "[binning]\neta_edges = [-2.4, 0.0, 2.4]\n"
 
 
@@ -44,6 +45,20 @@ def with_line(section: str, line: str) -> str:
         ("binning", "mass_bins = 3_000_000_000", "binning.mass_bins"),
         ("binning", "cos_dphi_bins = 3_000_000_000", "binning.cos_dphi_bins"),
         ("binning", "mass_bins = 5000\ncos_dphi_bins = 500\nlog_pt_ratio_bins = 500", "at most 0.5 GB are allowed"),
+        ("binning", "phi_edges = [0.0, 2.0, 1.0, 6.283185]", "binning.phi_edges: edges must rise"),
+        (
+            "binning",
+            "phi_edges = [-3.14159, 3.0]",
+            "phi_edges: must span a full turn of 6.283185 rad, but span 6.1",
+        ),
+        ("binning", "phi_edges = [0.0, 180.0, 360.0]", "but span 360; end at 6.283185"),
+        ("binning", "phi_edges = []", "binning.phi_edges: needs at least two edges"),
+        ("binning", "phi_edges = [nan, 1.0]", "finite"),
+        (
+            "binning",
+            f"phi_edges = {[0.1 * i for i in range(62)] + [6.283185]}",
+            "2 x 62 bins of eta and phi, at most 120",
+        ),
         ("template", "events = 9_000_000_000_000", "template.events"),
         ("template", "seed = -1", "template.seed"),
         ("template", "spectrum = {y_max = 1e300}", "template.spectrum.y_max"),
@@ -75,6 +90,7 @@ def test_cells_of_many_eta_bins_are_refused_by_their_memory(edges: int) -> None:
         ("resonance", "window = [2.5, 3.6]"),
         ("fit", 'parameters = ["A"]\npriors = {A = [0.0, 1e-5], c = [1e-4, 1e-4]}'),
         ("binning", "mass_bins = 400"),
+        ("binning", "phi_edges = [0.0, 3.1416, 6.2832]"),
         ("input", "label = '$J/\\psi$ in 5 % of $pp$'"),
         ("input", "label = 'costs $5, a_b^c & <more>'"),
         ("input", 'label = "Simulation µ → ψ"'),

@@ -10,7 +10,7 @@ from tests.thresholds import KERNEL_RTOL
 
 from muonkit.calibration import accumulate, response
 from muonkit.calibration.bias import Bias, corrected_pt
-from muonkit.calibration.binning import find_bin
+from muonkit.calibration.binning import MuonBins, find_bin
 from muonkit.calibration.closure import BiasCorrector
 from muonkit.core.packing import pack, unpack
 from muonkit.data.dimuons import Dimuons
@@ -93,7 +93,7 @@ def test_chunks_add_up_to_the_whole(table: Dimuons) -> None:
 
 def test_closure_corrects_by_the_formula_of_the_bias(table: Dimuons) -> None:
     bias, edges = Bias(*np.array([[1e-3, 2e-3, 0, 0], [1e-3, 0, 9.0, 0], [0, 0, 1e-4, 0]])), np.array(EDGES)
-    corrected = BiasCorrector(edges, bias)(table)
+    corrected = BiasCorrector(MuonBins(edges), bias)(table)
     for muon, found, q in ((table.plus, corrected.plus, 1), (table.minus, corrected.minus, -1)):
         index = find_bin(muon.eta, edges)
         inside = index >= 0

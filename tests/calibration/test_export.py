@@ -10,7 +10,7 @@ import pytest
 from muonkit.calibration import export, schema
 from muonkit.calibration.accumulate import CountSettings
 from muonkit.calibration.bias import Bias
-from muonkit.calibration.binning import Binning
+from muonkit.calibration.binning import Binning, MuonBins
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.reach import CALIBRATED, EXTRAPOLATED, HELD, OUTSIDE, PtCounts
@@ -32,7 +32,7 @@ SAMPLE = np.array([[3.0, 20.0], [3.5, 25.0]])
 SIMULATED_BIAS = Bias(np.array([2e-4, 1e-4]), np.array([1e-3, 0.0]), np.array([1e-5, -1e-5]))
 VARIATIONS = {name: ParameterValues(bias, DATA) for name, bias in BIASES.items()}
 TAILS = Tails(np.array([0.12, 0.3]), np.array([2.2, 1.8]))
-CONTENT = export.Content(VARIATIONS, ParameterValues(SIMULATED_BIAS, SIMULATION), EDGES, SAMPLE, tails=TAILS)
+CONTENT = export.Content(VARIATIONS, ParameterValues(SIMULATED_BIAS, SIMULATION), MuonBins(EDGES), SAMPLE, tails=TAILS)
 
 
 def test_written_formulas_are_those_of_python(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_range_of_a_sample_leaves_out_its_tails() -> None:
     pt = np.exp(random.uniform(np.log(4), np.log(40), 20_000))
     pt[:3] = 0.01, 900.0, 1e6
     muons = MuonArrays(pt, np.where(np.arange(20_000) % 2 == 0, -1.0, 1.0), np.zeros(20_000))
-    cells = Binning(EDGES, np.array([-1.0, 1.0]), np.array([-1.0, 1.0]))
+    cells = Binning(MuonBins(EDGES), np.array([-1.0, 1.0]), np.array([-1.0, 1.0]))
     settings = CountSettings(cells, (2.9, 3.3), 100, 3.0969, (0.0, 1e9))
     none = np.zeros(20_000)
     counts = PtCounts.of(Dimuons(muons, muons, none + 1), settings)

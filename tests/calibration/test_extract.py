@@ -8,6 +8,7 @@ from iminuit import Minuit
 from tests import thresholds
 from tests.calibration import samples
 
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.closure import BiasCorrector, against_zero
 from muonkit.calibration.diagnostics import diagnose
 from muonkit.calibration.extract import extract
@@ -55,7 +56,7 @@ def test_values_and_errors_are_those_of_iminuit(small: samples.Counts) -> None:
     derived = samples.fit(small)
     extraction, cells, fits = derived.extraction, derived.cells, derived.fits
     used = extraction.used
-    plus, minus = cells.eta_plus[used], cells.eta_minus[used]
+    plus, minus = cells.bin_plus[used], cells.bin_minus[used]
     pulls_at_minimum = extraction.pulls
 
     def chi2(vector: np.ndarray) -> float:
@@ -121,7 +122,7 @@ def test_direction_that_nothing_fixes_is_refused_with_the_way_out(small: samples
     flat = {name: np.full(len(derived.cells), 0.1) for name in ("k_plus", "k_minus")}
     cells = type(derived.cells)(**({n: getattr(derived.cells, n) for n in type(derived.cells).__slots__} | flat))
     with pytest.raises(InputError, match=r"the data do not fix a combination of .*prior"):
-        extract(cells, derived.fits, small.settings.binning.eta_edges, ("A", "e"))
+        extract(cells, derived.fits, small.settings.binning.muons, ("A", "e"))
 
 
 @pytest.mark.slow
@@ -142,7 +143,7 @@ def test_injected_parameters_are_recovered_and_close() -> None:
         spread = pulls[12 * i : 12 * (i + 1)].std(ddof=1)
         assert thresholds.PULL_SPREAD[0] < spread < thresholds.PULL_SPREAD[1], name
 
-    corrector = BiasCorrector(np.array(EDGES), extraction.values.bias)
+    corrector = BiasCorrector(MuonBins.of_edges(EDGES), extraction.values.bias)
     again = samples.count(data, simulation, EDGES, corrector, counts.settings)
     closed = samples.fit(again)
     assert abs(against_zero(closed.extraction).worst_pull) < 0.35

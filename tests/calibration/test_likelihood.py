@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.calibration import samples
 
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.extract import Extraction, Rules, extract
 from muonkit.calibration.likelihood import Likelihood
 from muonkit.core.errors import InputError
@@ -17,7 +18,9 @@ EDGES = (-2.4, 0.0, 2.4)
 def extraction() -> Extraction:
     """100 000 pairs in two eta bins, with the resolution and a prior."""
     derived = samples.fit(samples.count(samples.sample(100_000, 31), samples.sample(100_000, 32), EDGES))
-    return extract(derived.cells, derived.fits, np.array(EDGES), ("A", "e", "M", "a", "c"), Rules({"e": (0.0, 1e-2)}))
+    return extract(
+        derived.cells, derived.fits, MuonBins.of_edges(EDGES), ("A", "e", "M", "a", "c"), Rules({"e": (0.0, 1e-2)})
+    )
 
 
 def test_a_written_likelihood_has_the_minimum_and_the_covariance_of_the_fit(

@@ -7,6 +7,7 @@ import pytest
 from tests import thresholds
 
 from muonkit.calibration import lineshape, massfit, pooling
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.extract import extract
 from muonkit.calibration.massfit import CellData, FitOptions
@@ -125,7 +126,7 @@ def test_chance_in_a_shared_spectrum_is_an_error_common_to_all_cells() -> None:
     covariance = np.tile(np.diag([1.0, 0.5, 1.0, 1.0]) * SIGMA**2 / 1000, (n, 1, 1))
     fits = massfit.CellFits(theta, covariance, covariance, 0 * covariance, zero, one, one, np.zeros((n, 0)))
     errors = [
-        extract(cells, fits, np.array([-2.4, 2.4]), ("A", "a")).errors
+        extract(cells, fits, MuonBins.of_edges([-2.4, 2.4]), ("A", "a")).errors
         for cells in (own, replace(own, shared=common * one))
     ]
     relative = errors / np.array([1.0, np.sqrt(2) * SIGMA])

@@ -11,6 +11,7 @@ from tests.calibration import samples
 
 from muonkit.calibration import budget
 from muonkit.calibration.accumulate import accumulate
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.closure import BiasCorrector, against_zero, scale_off
 from muonkit.calibration.derive import Derived, derive, derive_jointly
 from muonkit.calibration.extract import Extraction
@@ -92,7 +93,7 @@ def test_samples_of_a_joint_fit_are_subtracted_together(
 
 def refitted(counts: samples.Counts, corrections: Extraction, part: slice = slice(None)) -> Derived:
     """Data, or part of them, with corrections, less the simulation, in the cells of all data."""
-    corrector = BiasCorrector(np.array(ETA), corrections.values.bias)
+    corrector = BiasCorrector(MuonBins.of_edges(ETA), corrections.values.bias)
     corrected = (accumulate(corrector(table[part]), counts.settings) for table in samples.generate(DATA))
     plan = samples.plan(counts, LETTERS, kernel="curvature")
     data, simulation = derive(plan, reduce(add, corrected)), derive(plan, counts.simulation, template_errors=False)

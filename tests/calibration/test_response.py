@@ -8,7 +8,7 @@ from tests.calibration.test_traps import mean_scale
 
 from muonkit.calibration import lineshape
 from muonkit.calibration.accumulate import CountSettings
-from muonkit.calibration.binning import Binning
+from muonkit.calibration.binning import Binning, MuonBins
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.closure import scale_off
 from muonkit.calibration.extract import Extraction
@@ -19,7 +19,7 @@ from muonkit.data.dimuons import Dimuons, Identity
 
 ETA = np.array([-2.4, 2.4])
 SETTINGS = CountSettings(
-    Binning(ETA, np.array([-9.0, 9.0]), np.array([-1.1, 1.1])), (2.92, 3.28), 100, 3.0969, (4, 1e9)
+    Binning(MuonBins(ETA), np.array([-9.0, 9.0]), np.array([-1.1, 1.1])), (2.92, 3.28), 100, 3.0969, (4, 1e9)
 )
 
 
@@ -82,7 +82,7 @@ def test_scale_off_is_the_mean_over_eta_bins() -> None:
     covariance = np.diag([1e-5, 1e-5, 1e-1, 1e-9, 1e-9, 1e-9]) ** 2
     extraction = Extraction(
         layout,
-        np.arange(4.0),
+        MuonBins(np.arange(4.0)),
         vector,
         covariance,
         0.0,

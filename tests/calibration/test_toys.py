@@ -52,7 +52,7 @@ def test_one_step_leads_to_where_the_fit_ends() -> None:
     fits = toys_of(RESOLUTION, 150_000)
     cells, masses, start = fits.derived.cells, fits.derived.fits, fits.reported()
     kept = replace(masses, status=np.where(np.arange(len(masses)) % 2, FitStatus.NOT_CONVERGED, masses.status))
-    fitted = extract(cells, kept, start.eta_edges, LETTERS, fits.rules)
+    fitted = extract(cells, kept, start.bins, LETTERS, fits.rules)
     errors = fitted.errors * start.layout.squares_dvector(fitted.vector)
     moved = (start.layout.squares(fitted.vector) - start.layout.squares(start.vector)) / errors
     assert np.abs(moved).max() > 0.5, "the other cells say something else"

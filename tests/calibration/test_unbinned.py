@@ -41,7 +41,7 @@ def start_of(made: samples.Counts) -> Start:
     merging = plan_cells(made.data, made.generator, made.settings, choice.min_entries)
     plan = FitPlan(made.settings, choice, made.truth, merging, made.simulation)
     cells, data, fits = fit_sample(plan, made.data)
-    found = extract_jointly([(cells, fits)], made.settings.binning.eta_edges, LETTERS, plan.rules())[0]
+    found = extract_jointly([(cells, fits)], made.settings.binning.muons, LETTERS, plan.rules())[0]
     return unbinned.BinnedFit(cells, data, fits, found), plan
 
 
@@ -217,7 +217,7 @@ def same_information(events: int, bins: int, seed: int) -> np.ndarray:
     begin, plan = start_of(made)
     harmonic = replace(begin.cells, pt_plus=1 / begin.cells.k_plus, pt_minus=1 / begin.cells.k_minus)
     harmonic = replace(harmonic, pt2_plus=harmonic.pt_plus**2, pt2_minus=harmonic.pt_minus**2)
-    edges = made.settings.binning.eta_edges
+    edges = made.settings.binning.muons
     binned = extract_jointly([(harmonic, begin.fits)], edges, LETTERS, plan.rules())[0]
     likelihood, first = unbinned.prepare(begin, made.data.kept, plan.merging, unbinned.Options(plan.rules()))
     vector = unbinned.minimised(as_in_cells(likelihood, begin), first)

@@ -13,6 +13,7 @@ from scipy.stats import kstest
 
 from muonkit.calibration import export, schema
 from muonkit.calibration.bias import Bias
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.export import Corrections, eigen_shifts, random_normals
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.parameters import ParameterLayout, ParameterValues
@@ -41,7 +42,7 @@ def extraction(fitted: tuple[str, ...]) -> Extraction:
     layout = ParameterLayout(fitted, BINS)
     nothing, none = np.zeros(0), csr_array((0, size))
     unused = np.zeros(0, np.bool_)
-    return Extraction(layout, EDGES, vector, covariance, 0.0, 1, nothing, unused, (), nothing, nothing, none)
+    return Extraction(layout, MuonBins(EDGES), vector, covariance, 0.0, 1, nothing, unused, (), nothing, nothing, none)
 
 
 def read_back(path: Path, correction: str) -> dict[str, FloatArray]:
@@ -60,7 +61,7 @@ def read_back(path: Path, correction: str) -> dict[str, FloatArray]:
 def test_eigen_variations_give_back_the_covariance(tmp_path: Path, fitted: tuple[str, ...]) -> None:
     found = extraction(fitted)
     varied = export.variations(found, ROUGH, {"window": found.errors})
-    content = schema.Content(varied, ParameterValues(Bias(*np.zeros((3, BINS))), ROUGH), EDGES, SAMPLE)
+    content = schema.Content(varied, ParameterValues(Bias(*np.zeros((3, BINS))), ROUGH), MuonBins(EDGES), SAMPLE)
     (tmp_path / "c.json").write_text(json.dumps(schema.build(content)))
     scale, resolution = (read_back(tmp_path / "c.json", name) for name in ("scale", "resolution"))
     columns = {name: scale[name][:, 2:5].T.ravel() for name in scale}
@@ -119,7 +120,7 @@ def toy(stretch: float) -> schema.Content:
     data = replace(simulation, a=stretch * simulation.a, c=stretch * simulation.c)
     values = ParameterValues(Bias(np.zeros(BINS), np.zeros(BINS), np.zeros(BINS)), data)
     bias = Bias(np.full(BINS, -2e-3), np.full(BINS, 1e-3), np.full(BINS, 2e-5))
-    return schema.Content({"nominal": values}, ParameterValues(bias, simulation), EDGES, SAMPLE)
+    return schema.Content({"nominal": values}, ParameterValues(bias, simulation), MuonBins(EDGES), SAMPLE)
 
 
 class Simulated:

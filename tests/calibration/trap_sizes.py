@@ -13,7 +13,7 @@ from tests.calibration import samples
 
 from muonkit.calibration import extract
 from muonkit.calibration.accumulate import CellMasses, CountSettings, accumulate, selected
-from muonkit.calibration.binning import Binning, merge
+from muonkit.calibration.binning import Binning, MuonBins, merge
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.resolution import Resolution
 from muonkit.core.kinematics import mass
@@ -45,7 +45,7 @@ def migration_slope(blocks: int) -> tuple[float, float, float]:
     Resolutions 0.5 % and 3 % in the two eta halves; what the kernel takes care of, sigma^2/2, is taken out first."""
     a = np.array([0.005, 0.03])
     config = samples.sample(1, 5, resolution={"eta_edges": TWO, "a": tuple(a), "c": (0.0,)})
-    binning = Binning(np.array(TWO), np.linspace(-1.2, 1.2, 13), np.array([-1.01, 1.01]))
+    binning = Binning(MuonBins.of_edges(TWO), np.linspace(-1.2, 1.2, 13), np.array([-1.01, 1.01]))
     settings = replace(samples.settings_for(make_block(EventBlock(config, 0)), TWO), binning=binning, window=(2.6, 3.7))
     parts = [_mean_shift(make_block(EventBlock(config, number)), settings, a) for number in range(1, blocks + 1)]
     n, x, xx = (np.sum([part[i] for part in parts], axis=0) for i in range(3))
@@ -54,7 +54,7 @@ def migration_slope(blocks: int) -> tuple[float, float, float]:
     n, x, xx = (merging.sum(values) for values in (n, x, xx))
     weight = n**2 / xx
     resolution = Resolution(a, *(np.zeros(2),) * 3)
-    shift = extract.migration(cells, resolution.at(cells.eta_plus), resolution.at(cells.eta_minus))
+    shift = extract.migration(cells, resolution.at(cells.bin_plus), resolution.at(cells.bin_minus))
     error = 1 / np.sqrt((weight * shift**2).sum())
     return float((weight * shift * x / n).sum() * error**2), float(error), float(np.abs(shift).max())
 

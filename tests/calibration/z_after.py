@@ -41,13 +41,13 @@ def left(seed: int, events: int, z_events: int, bins: int, tails: str) -> ScaleL
     jpsi = tuple(configurations(seed, events, bins, tails))
     edges = jpsi[0].bias.eta_edges
     found = samples.fit(samples.count(*jpsi, edges), LETTERS).extraction
-    corrector = BiasCorrector(found.eta_edges, found.values.bias)
+    corrector = BiasCorrector(found.bins, found.values.bias)
     data, simulation = (as_z(each, z_events) for each in jpsi)
     first = next(samples.generate(data))
     settings = samples.settings_for(first, edges, "z", CUT)
     after = samples.fit(samples.count(data, simulation, edges, corrector, settings), ("A",)).extraction
     scale = 1 + after.layout.of(after.vector, "A")
-    return against_one(after.eta_edges, scale, after.covariance, covariance_at(found, PT))
+    return against_one(after.bins, scale, after.covariance, covariance_at(found, PT))
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from tests.pipelines.identifying import prepared, write
 from muonkit.api import create_store
 from muonkit.calibration import export
 from muonkit.calibration.bias import Bias
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.resolution import Resolution
 from muonkit.calibration.schema import Content
@@ -66,7 +67,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bias, resolution = Bias(*np.zeros((3, 4))), Resolution(*np.full((4, 4), 1e-3))
     edges = np.array([-2.4, -1.2, 0.0, 1.2, 2.4])
     values = ParameterValues(bias, resolution)
-    content = Content({"nominal": values}, values, edges, np.tile([3.0, 20.0], (4, 1)))
+    content = Content({"nominal": values}, values, MuonBins(edges), np.tile([3.0, 20.0], (4, 1)))
     export.write(folder / "corrections.json.gz", content)
     rochester_files.write(folder / "rochester.txt")
     for name in ("mu", "pi"):

@@ -14,7 +14,7 @@ from tests.io.test_nanoaod import pieces
 
 from muonkit.calibration import export
 from muonkit.calibration.accumulate import CountSettings
-from muonkit.calibration.binning import Binning
+from muonkit.calibration.binning import Binning, MuonBins
 from muonkit.cli import main
 from muonkit.core.arrays import FloatArray
 from muonkit.core.errors import InputError
@@ -165,7 +165,7 @@ def test_a_calibration_counts_them(tmp_path: Path) -> None:
     )
     wide = np.array([-9.0, 9.0])
     found = count(
-        [CountTask(chunk, CountSettings(Binning(wide, wide, wide), (2.0, 4.0), 20, 3.1, (0, 1e9)))], map, 0.01
+        [CountTask(chunk, CountSettings(Binning(MuonBins(wide), wide, wide), (2.0, 4.0), 20, 3.1, (0, 1e9)))], map, 0.01
     )
     assert (found.rows.fell_back, found.rows.mixed) == (4, 3)
     assert "4 of 8 muons" in found.warnings[0]

@@ -13,6 +13,7 @@ from tests.io.pairs import columns
 
 from muonkit.calibration import export
 from muonkit.calibration.bias import Bias
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.resolution import Resolution
@@ -103,7 +104,7 @@ def test_corrections_without_a_value_for_a_muon_are_refused(tmp_path: Path) -> N
     """A binning that ends in an error instead of an edge."""
     path, bins = tmp_path / "corrections.json.gz", np.array([-2.4, 0.0, 2.4])
     values = ParameterValues(Bias(*np.zeros((3, 2))), Resolution(*np.full((4, 2), 1e-3)))
-    export.write(path, Content({"nominal": values}, values, bins, np.tile([3.0, 30.0], (2, 1))))
+    export.write(path, Content({"nominal": values}, values, MuonBins(bins), np.tile([3.0, 30.0], (2, 1))))
     content = json.loads(gzip.decompress(path.read_bytes()))
     (scale,) = [each for each in content["corrections"] if each["name"] == "scale"]
     scale["data"]["content"][0]["value"] |= {"edges": [-2.4, 0.0, 1.0], "flow": "error"}

@@ -10,6 +10,7 @@ from tests.calibration import scare_files
 
 from muonkit.calibration import export
 from muonkit.calibration.bias import Bias
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.resolution import Resolution
 from muonkit.calibration.schema import Content
@@ -28,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("compare")
     bias, resolution = Bias(np.full(2, A), np.zeros(2), np.full(2, M)), Resolution(*np.full((4, 2), 1e-3))
     values = ParameterValues(bias, resolution)
-    content = Content({"nominal": values}, values, EDGES, np.tile([3.0, 30.0], (2, 1)))
+    content = Content({"nominal": values}, values, MuonBins(EDGES), np.tile([3.0, 30.0], (2, 1)))
     export.write(made / "ours.json.gz", content)
     convert(files.write(made / "RoccoR.txt"), made / "converted.json.gz")
     scare_files.write(made / "scare.json", files.text())

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from tests.report import folders
 
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.quantities import QUANTITIES
 from muonkit.core.particles import PDG_ID
 from muonkit.io.columns import read_columns, read_masses
@@ -16,13 +17,13 @@ from muonkit.io.config import Input
 from muonkit.report import figures, labels, masses, style
 from muonkit.report.figures import MassSpectrum, Series
 
-EDGES = np.linspace(-2.4, 2.4, 7)
+BINS = MuonBins(np.linspace(-2.4, 2.4, 7))
 ONE = Series("sample", np.linspace(-1e-3, 1e-3, 6), np.full(6, 2e-4))
 
 
 def scale() -> Figure:
     left = Series("before", 1 + ONE.values, ONE.errors, 1.5 * ONE.errors, "before")
-    return figures.scale(EDGES, left, left, "Simulation", labels.decay("z"))
+    return figures.scale(BINS, left, left, "Simulation", labels.decay("z"))
 
 
 def spectrum() -> MassSpectrum:
@@ -31,7 +32,7 @@ def spectrum() -> MassSpectrum:
 
 
 DRAWN = {
-    "parameter": lambda: figures.parameter("A", EDGES, [ONE], "Simulation", labels.decay("jpsi"), ONE),
+    "parameter": lambda: figures.parameter("A", BINS, [ONE], "Simulation", labels.decay("jpsi"), ONE),
     "pulls": lambda: figures.pulls(np.random.default_rng(1).normal(size=300), "Simulation"),
     "correlation": lambda: figures.correlation(np.eye(4), ["A_0", "A_1", "e_0", "e_1"], "Simulation"),
     "mass": lambda: figures.mass(spectrum(), "Simulation"),
@@ -55,7 +56,7 @@ def test_figure_is_the_same_text_every_time(name):
 
 @pytest.mark.parametrize("name", QUANTITIES)
 def test_parameter_axis_carries_symbol_and_unit(name):
-    figure = figures.parameter(name, EDGES, [ONE], "Simulation")
+    figure = figures.parameter(name, BINS, [ONE], "Simulation")
     label = figure.axes[0].get_ylabel()
     assert QUANTITIES[name].symbol in label
     assert label.endswith("]")
@@ -63,16 +64,24 @@ def test_parameter_axis_carries_symbol_and_unit(name):
 
 
 def test_points_are_drawn_in_the_unit_of_the_axis():
-    figure = figures.parameter("e", EDGES, [ONE], "Simulation")
+    figure = figures.parameter("e", BINS, [ONE], "Simulation")
     points = figure.axes[0].lines[0].get_ydata()
     np.testing.assert_allclose(points, 1e3 * ONE.values)
 
 
 def test_parameter_at_its_limit_is_a_cross():
     limited = Series("sample", ONE.values, np.where(np.arange(6) == 2, 0.0, ONE.errors))
-    figure = figures.parameter("c", EDGES, [limited], "Simulation")
+    figure = figures.parameter("c", BINS, [limited], "Simulation")
     crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
     assert [len(line.get_xdata()) for line in crosses] == [1]
+
+
+def test_bins_of_phi_stand_side_by_side_in_their_eta_bin():
+    bins = MuonBins.of_edges([-2.4, 0.0, 2.4], np.linspace(-np.pi, np.pi, 4))
+    axes = figures.parameter("e", bins, [ONE], "Simulation").axes[0]
+    np.testing.assert_allclose(axes.containers[0].lines[0].get_xdata(), np.linspace(-2.0, 2.0, 6))
+    assert "phi" in axes.get_xlabel()
+    assert [line.get_xdata()[0] for line in axes.lines if len(set(line.get_xdata())) == 1] == [0.0]
 
 
 def test_scale_is_shown_against_1():
@@ -138,7 +147,7 @@ def test_chosen_cells_of_a_tiny_run_are_each_shown_once(tables):
 
 
 def test_curve_is_the_fit_to_the_entries_of_the_cell(tables):
-    drawn = masses.spectrum(tables, 3, folders.ETA_EDGES)
+    drawn = masses.spectrum(tables, 3, MuonBins(folders.ETA_EDGES))
     assert drawn.model.sum() == pytest.approx(tables.counts[3].sum())
     assert drawn.background.sum() == pytest.approx(0.05 * tables.counts[3].sum())
     assert abs(drawn.pulls.mean()) < 0.5

@@ -261,7 +261,7 @@ def grid(settings: CountSettings) -> counting.Grid:
     """The settings as kernels see them."""
     cells, scaled_pt = settings.binning, (float(settings.scaled_pt[0]), float(settings.scaled_pt[1]))
     window = (float(settings.window[0]), float(settings.window[1]))
-    edges = (cells.eta_edges, cells.log_pt_ratio_edges, cells.cos_dphi_edges)
+    edges = (cells.muons.eta_edges, cells.muons.phi_edges, cells.log_pt_ratio_edges, cells.cos_dphi_edges)
     return counting.Grid(*edges, window, settings.mass_bins, settings.pole, scaled_pt, SHIFT)
 
 

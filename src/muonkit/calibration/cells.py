@@ -1,26 +1,26 @@
-"""What is known of the fitted cells besides their mass fits: eta bins, mean kinematics, flux through the walls."""
+"""What is known of the fitted cells besides their mass fits: bins of muons, mean kinematics, flux through the walls."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
 
 from muonkit.calibration.accumulate import MEANS, SHIFT, CellMasses
-from muonkit.calibration.binning import Binning, Merging
+from muonkit.calibration.binning import Binning, Merging, MuonBins
 from muonkit.calibration.weights import effective_entries
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """One row per fitted cell, each column (cells,): eta bins; effective entries, 0 where weights add up to 0 or less;
-    means of k [1/GeV], pT [GeV], pT^2 and d ln m/d ln pT of each muon; `flux` = d ln(density)/d log(pT+/pT-) averaged
-    over the cell; `angular` = mass variance by the angles; `shared` = relative error of sigma by chance in a spectrum
-    that cells of a sample share, 0 where the template is the cell's own, see `pooling`."""
+    """One row per fitted cell, each column (cells,): bins of both muons; effective entries, 0 where weights add up to 0
+    or less; means of k [1/GeV], pT [GeV], pT^2 and d ln m/d ln pT of each muon; `flux` = d ln(density)/d log(pT+/pT-)
+    averaged over the cell; `angular` = mass variance by the angles; `shared` = relative error of sigma by chance in a
+    spectrum that cells of a sample share, 0 where the template is the cell's own, see `pooling`."""
 
-    eta_plus: IntArray
-    eta_minus: IntArray
+    bin_plus: IntArray
+    bin_minus: IntArray
     entries: FloatArray
     k_plus: FloatArray
     k_minus: FloatArray
@@ -45,11 +45,16 @@ class Cells:
         """The cells of several samples, one after the other."""
         return cls(*(np.concatenate([getattr(each, f.name) for each in samples]) for f in fields(cls)))
 
+    def in_eta(self, bins: MuonBins) -> Self:
+        """The same cells, with the eta bins of the muons in place of their bins in `bins`."""
+        plus, minus = (bins.along(index)["eta"] for index in (self.bin_plus, self.bin_minus))
+        return replace(self, bin_plus=plus, bin_minus=minus)
+
     def mean_curvature(self, bins: int) -> FloatArray:
-        """Mean k [1/GeV] of the muons in each of `bins` eta bins (bins,); 0 where there are none."""
-        muons = ((self.eta_plus, self.k_plus), (self.eta_minus, self.k_minus))
-        weight = sum((np.bincount(eta, self.entries, bins) for eta, _ in muons), np.zeros(()))
-        total = sum((np.bincount(eta, self.entries * k, bins) for eta, k in muons), np.zeros(()))
+        """Mean k [1/GeV] of the muons in each of `bins` bins of muons (bins,); 0 where there are none."""
+        muons = ((self.bin_plus, self.k_plus), (self.bin_minus, self.k_minus))
+        weight = sum((np.bincount(row, self.entries, bins) for row, _ in muons), np.zeros(()))
+        total = sum((np.bincount(row, self.entries * k, bins) for row, k in muons), np.zeros(()))
         mean: FloatArray = total / np.maximum(weight, 1)
         return mean
 
@@ -61,7 +66,7 @@ class Cells:
         entries = np.where(filled, effective_entries(content, merging.sum(sums.weight2)), 0)
         content = np.where(filled, content, np.inf)  # means of an empty cell are 0
         means = merging.sum(sums.means) / content[:, None]
-        plus, minus = (bins[merging.first()] for bins in binning.eta_bins())
+        plus, minus = (bins[merging.first()] for bins in binning.muon_bins())
         flux = (leaving[:, 0] - leaving[:, 1]) / (SHIFT * content)
         columns = dict(zip(MEANS, means.T, strict=True))
         more = {"flux": flux, "angular": _angular_variance(angular, merging), "shared": np.zeros(merging.count)}

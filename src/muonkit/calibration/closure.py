@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
 from muonkit.calibration.bias import LEAST, Bias
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.kernels import counting
 from muonkit.calibration.parameters import ParameterLayout
@@ -16,9 +17,9 @@ from muonkit.data.dimuons import Dimuons
 
 @dataclass(frozen=True, slots=True)
 class BiasCorrector:
-    """Applies one bias per eta bin; muons outside the edges stay as they are. `eta_edges`: (bins + 1,)."""
+    """Applies one bias per bin of muons; muons outside the eta range stay as they are."""
 
-    eta_edges: FloatArray
+    bins: MuonBins
     bias: Bias
 
     def __call__(self, table: Dimuons) -> Dimuons:
@@ -26,8 +27,8 @@ class BiasCorrector:
 
     def _pt(self, muon: MuonArrays, q: int) -> FloatArray:
         result, bias = np.empty(len(muon.pt)), (self.bias.A, self.bias.e, self.bias.M)
-        pt, eta, *of_bins = map(np.ascontiguousarray, (muon.pt, muon.eta, *bias))
-        counting.correct(pt, eta, q, self.eta_edges, tuple(of_bins), LEAST, result)
+        columns, of_bins = (tuple(map(np.ascontiguousarray, each)) for each in (muon, bias))
+        counting.correct(columns, q, (self.bins.eta_edges, self.bins.phi_edges), of_bins, LEAST, result)
         return result
 
 
@@ -63,7 +64,7 @@ SCALE_PT = (6.0, 20.0, 45.0)  # GeV: J/psi, Upsilon, Z and W
 
 @dataclass(frozen=True, slots=True)
 class ScaleOff:
-    """A - e k, averaged over eta bins with the full covariance, at one pT [GeV]; its error."""
+    """A - e k, averaged over the bins of muons with the full covariance, at one pT [GeV]; its error."""
 
     pt: float
     value: float
@@ -86,7 +87,7 @@ def _scale_off(layout: ParameterLayout, vector: FloatArray, covariance: FloatArr
 
 
 def scale_design(layout: ParameterLayout, pt: float) -> FloatArray:
-    """Derivatives (bins, p) of A - e/pT in every eta bin, at one pT [GeV]."""
+    """Derivatives (bins, p) of A - e/pT in every bin of muons, at one pT [GeV]."""
     design = np.zeros((layout.bins, len(layout.names)))
     for name, factor in (("A", 1.0), ("e", -1 / pt)):
         if name in layout.fitted:

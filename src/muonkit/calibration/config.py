@@ -1,5 +1,6 @@
 """`muonkit calibrate` and `muonkit validate`: their configuration."""
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -13,12 +14,27 @@ from muonkit.simulation.dimuons.config import BeamEnergy, InjectedResolution, Ma
 MAX_FAILED_SHARE = 0.05  # of the mass fits
 MOST_GIGABYTES = 0.5  # of the sums of all cells; several of them are in memory at a time
 COLUMNS = 20  # sums per cell beside the mass bins
+MOST_BINS = 120  # of eta x phi: the covariance, and the variations of the corrections, grow with their square
+FULL_TURN = 1e-4  # rad, by which edges in phi may miss a full turn
 
 
 MOST_PERIODS = 1000
 RunEdges = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(max_length=MOST_PERIODS + 1), AfterValidator(rising)
 ]
+
+
+def full_turn(edges: tuple[float, ...]) -> tuple[float, ...]:
+    """The edges [rad], if they span a full turn. Raises ValueError otherwise."""
+    span = edges[-1] - edges[0]
+    if abs(span - math.tau) > FULL_TURN:
+        raise ValueError(
+            f"must span a full turn of {math.tau:.6f} rad, but span {span:.6g}; end at {edges[0] + math.tau:.6f}"
+        )
+    return edges
+
+
+PhiEdges = Annotated[Edges, AfterValidator(full_turn)]
 Yield = Annotated[float, Field(gt=0, le=1000)]
 
 
@@ -87,25 +103,29 @@ class CellChoice(Section):
 
 
 class BinningChoice(CellChoice):
-    """Cells in (eta+, eta-, log(pT+/pT-), cos dphi). `run_edges`: first runs of periods that are calibrated apart, and
-    the first run behind them."""
+    """Cells in (bin of mu+, bin of mu-, log(pT+/pT-), cos dphi). Bins of muons are those of eta and, with `phi_edges`,
+    of phi [rad]. `run_edges`: first runs of periods that are calibrated apart, and the first run behind them."""
 
     eta_edges: Edges
+    phi_edges: PhiEdges | None = None
     run_edges: RunEdges | None = None
 
     @model_validator(mode="after")
     def _cells_fit_in_memory(self) -> Self:
+        muons, ratio, dphi = self.shape
+        if self.phi_edges and muons > MOST_BINS:
+            eta, phi = len(self.eta_edges) - 1, len(self.phi_edges) - 1
+            raise ValueError(f"phi_edges: {eta} x {phi} bins of eta and phi, at most {MOST_BINS} are allowed")
         if self.gigabytes > MOST_GIGABYTES:
-            eta, ratio, dphi = self.shape
             raise ValueError(
-                f"{eta} x {eta} x {ratio} x {dphi} cells with {self.mass_bins} mass bins need {self.gigabytes:.3g} GB "
-                f"for every sum, at most {MOST_GIGABYTES:g} GB are allowed; use fewer bins"
+                f"{muons} x {muons} x {ratio} x {dphi} cells with {self.mass_bins} mass bins need "
+                f"{self.gigabytes:.3g} GB for every sum, at most {MOST_GIGABYTES:g} GB are allowed; use fewer bins"
             )
         return self
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Number of bins in eta, log(pT+/pT-) and cos dphi."""
+        """Number of bins of muons, log(pT+/pT-) and cos dphi."""
         ratio, dphi = (
             bins if edges is None else len(edges) - 1
             for bins, edges in (
@@ -113,13 +133,13 @@ class BinningChoice(CellChoice):
                 (self.cos_dphi_bins, self.cos_dphi_edges),
             )
         )
-        return len(self.eta_edges) - 1, ratio, dphi
+        return (len(self.eta_edges) - 1) * (len(self.phi_edges or (0, 0)) - 1), ratio, dphi
 
     @property
     def gigabytes(self) -> float:
         """Size of the sums of all cells [GB]."""
-        eta, ratio, dphi = self.shape
-        return 8e-9 * eta**2 * ratio * dphi * (self.mass_bins + COLUMNS)
+        muons, ratio, dphi = self.shape
+        return 8e-9 * muons**2 * ratio * dphi * (self.mass_bins + COLUMNS)
 
 
 PriorWidth = Annotated[float, Field(ge=1e-12, le=1e6)]
@@ -130,7 +150,7 @@ class Fit(Section):
     """What is fitted, what the scale is compared with, and which cells are worth a fit.
 
     `method`: the masses of cells and then the parameters, or the parameters to every pair at once, see `unbinned`.
-    `priors`: parameter -> (value, width) of a Gaussian constraint in every eta bin."""
+    `priors`: parameter -> (value, width) of a Gaussian constraint in every bin of muons."""
 
     parameters: tuple[ParameterName, ...] = ("A", "e", "M")
     reference: Reference = "truth"

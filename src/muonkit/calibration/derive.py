@@ -124,13 +124,13 @@ def derive_jointly(
     fitted: tuple[str, ...] | None = None,
     template_errors: bool = True,
 ) -> tuple[Derived, ...]:
-    """The same for several samples: the cells of each, and one extraction from all. Choice, effects and eta edges of
-    the plans are the same."""
+    """The same for several samples: the cells of each, and one extraction from all. Choice, effects and bins of
+    muons of the plans are the same."""
     plan = plans[0]
     parts = [fit_sample(each, masses, run) for each, masses in zip(plans, data, strict=True)]
     samples = [(cells, fits) for cells, _, fits in parts]
-    edges, names = plan.counting.binning.eta_edges, fitted or plan.choice.parameters
-    found = extract_jointly(samples, edges, names, plan.rules(template_errors))
+    bins, names = plan.counting.binning.muons, fitted or plan.choice.parameters
+    found = extract_jointly(samples, bins, names, plan.rules(template_errors))
     if plan.choice.method == "unbinned":
         options = unbinned.Options(plan.rules(template_errors), plan.choice.background, plan.threads)
         start = unbinned.BinnedFit(*parts[0], found[0])
@@ -144,7 +144,7 @@ def fit_sample(plan: FitPlan, data: CellMasses, run: Map = map) -> tuple[Cells, 
     """Fit the masses of all cells of one sample."""
     counting = plan.counting
     cells = Cells.from_sums(data, counting.binning, plan.merging, plan.simulation)
-    shapes = shapes_of(cells, plan.truth.responses, plan.choice.kernel)
+    shapes = shapes_of(cells.in_eta(counting.binning.muons), plan.truth.responses, plan.choice.kernel)
     shapes = shapes if plan.effects.growth else replace(shapes, growth=np.zeros(len(cells)))
     generated = plan.truth.masses if plan.effects.radiation else plan.truth.masses.at_one_mass(counting.pole)
     cell_data = massfit.merge_cells(data, generated, plan.merging, counting.mass_edges, shapes)

@@ -11,7 +11,7 @@ from muonkit.calibration.extract import Extraction
 from muonkit.core.arrays import FloatArray, IntArray
 
 SHOWN = 6
-TOGETHER = 0.95  # correlation beyond which two parameters of an eta bin are known only together
+TOGETHER = 0.95  # correlation beyond which two parameters of a bin are known only together
 TINY = 1e-300
 
 
@@ -34,7 +34,7 @@ class WeakDirection:
 
 @dataclass(frozen=True, slots=True)
 class ScaleAtMeanCurvature:
-    """A - e k0 and its error per eta bin (bins,) at k0 [1/GeV], the mean curvature of the muons of the bin."""
+    """A - e k0 and its error per bin of muons (bins,) at k0 [1/GeV], the mean curvature of the muons of the bin."""
 
     k0: FloatArray
     value: FloatArray
@@ -101,8 +101,8 @@ def _at_k0(extraction: Extraction, cells: Cells) -> FloatArray:
 
 
 def unknown(extraction: Extraction) -> list[str]:
-    """Sentences: which parameters of an eta bin are known only together, and which are not known at all."""
-    layout, sentences = extraction.layout, []
+    """Sentences: which parameters of a bin are known only together, and which are not known at all."""
+    layout, name, sentences = extraction.layout, extraction.bins.name, []
     matrix, errors = correlation(extraction.covariance), extraction.errors
     for first, second in combinations(range(len(layout.fitted)), 2):
         i, j = (position * layout.bins + np.arange(layout.bins) for position in (first, second))
@@ -110,31 +110,31 @@ def unknown(extraction: Extraction) -> list[str]:
         if len(strong):
             slope = (matrix[i, j] * errors[i] / np.maximum(errors[j], TINY))[strong]
             sentences.append(
-                _together(layout.fitted[first], layout.fitted[second], strong, slope, matrix[i, j][strong])
+                _together(layout.fitted[first], layout.fitted[second], _bins(strong, name), slope, matrix[i, j][strong])
             )
-    for name in layout.resolution_terms:
-        value, error = layout.of(extraction.vector, name), layout.of(errors, name)
+    for term in layout.resolution_terms:
+        value, error = layout.of(extraction.vector, term), layout.of(errors, term)
         if len(open_bins := np.flatnonzero(error > value)):
-            sentences.append(f"{name} of {_bins(open_bins)} is not known: its error is larger than its value.")
+            sentences.append(f"{term} of {_bins(open_bins, name)} is not known: its error is larger than its value.")
     return sentences
 
 
-def _together(first: str, second: str, bins: IntArray, slope: FloatArray, matrix: FloatArray) -> str:
+def _together(first: str, second: str, bins: str, slope: FloatArray, matrix: FloatArray) -> str:
     low, high = f"{np.abs(slope).min():.2g}", f"{np.abs(slope).max():.2g}"
     sign = "-" if slope[0] > 0 else "+"
     factor = low if low == high else "x"
     between = "" if low == high else f", x from {low} to {high}"
     return (
-        f"{first} and {second} of {_bins(bins)} are known only in the combination {first} {sign} {factor} {second}"
+        f"{first} and {second} of {bins} are known only in the combination {first} {sign} {factor} {second}"
         f"{between} (correlation {matrix[np.argmax(np.abs(matrix))]:+.3f})."
     )
 
 
-def _bins(bins: IntArray) -> str:
-    """`eta bins 0-3, 7`."""
+def _bins(bins: IntArray, name: str) -> str:
+    """`eta bins 0-3, 7`; `name`: that of one bin."""
     runs = np.split(bins, np.flatnonzero(np.diff(bins) > 1) + 1)
     text = ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
-    return f"eta bin{'s' if len(bins) > 1 else ''} {text}"
+    return f"{name.replace('bin', 'bins') if len(bins) > 1 else name} {text}"
 
 
 def _largest(matrix: FloatArray, names: list[str]) -> tuple[Correlation, ...]:

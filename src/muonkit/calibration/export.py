@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from muonkit.calibration import schema
 from muonkit.calibration.bias import corrected_pt
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.extract import Extraction
 from muonkit.calibration.parameters import ParameterLayout, ParameterValues
 from muonkit.calibration.quantities import Reference
@@ -42,7 +43,7 @@ FAULTS = (OSError, EOFError, ValueError, RuntimeError, LookupError, TypeError)
 def variations(
     extraction: Extraction, resolution: Resolution, systematics: Mapping[str, FloatArray] | None = None
 ) -> dict[str, ParameterValues]:
-    """Parameters per eta bin (bins,) of every variation.
+    """Parameters per bin of muons (bins,) of every variation.
 
     `resolution`: of the data, where none was fitted; `systematics`: shifts of the fitted vector (p,)."""
     directions = {f"eigen_{i}": shift for i, shift in enumerate(eigen_shifts(extraction.covariance))}
@@ -80,61 +81,68 @@ def write(path: Path, content: Content) -> None:
 
 
 def compare(corrections: "Corrections", content: Content) -> None:
-    """The formulas of the file against those of Python, in every eta bin, within their range and beyond it.
+    """The formulas of the file against those of Python, in every bin, within their range and beyond it.
 
     Raises AssertionError if they differ by more than 1e-7."""
-    edges = content.eta_edges
-    eta = np.repeat((edges[1:] + edges[:-1]) / 2, len(COMPARED_PT))
-    bins = np.repeat(np.arange(len(edges) - 1), len(COMPARED_PT))
-    pt = np.tile(COMPARED_PT, len(edges) - 1)
-    _compare_scale(corrections, content, pt, eta, bins)
+    _compare_scale(corrections, content)
+    points = _Points.of(content.bins.without_phi)
+    reached = content.reach_of_resolution, content.reach_of_stretch
+    held = [each.held(points.pt, points.row) for each in reached]
+    simulated = content.simulated.at(points.row)
     for name, resolution in content.resolutions.items():
-        _compare_resolution(corrections, content, name, resolution.at(bins), pt, eta, bins)
-    _compare_smear(corrections, content, pt, eta, bins)
+        chosen = Corrections(corrections.path, name)
+        sigma = np.sqrt(variance(held[0] ** 2, resolution.at(points.row)))
+        _agree(chosen.sigma(points.pt, points.eta), sigma, f"resolution ({name})")
+        _compare_stretch(chosen, points, held[1], resolution.at(points.row), simulated)
+    _compare_smear(corrections, content, points)
 
 
-def _compare_scale(
-    corrections: "Corrections", content: Content, pt: FloatArray, eta: FloatArray, bins: IntArray
-) -> None:
-    held = content.reach_of_scale.held(pt, bins)
+class _Points(NamedTuple):
+    """Muons of COMPARED_PT in the middle of every bin: pT [GeV], eta, phi and bin, each (n,)."""
+
+    pt: FloatArray
+    eta: FloatArray
+    phi: FloatArray
+    row: IntArray
+
+    @classmethod
+    def of(cls, bins: MuonBins) -> Self:
+        index = np.repeat(np.arange(bins.count), len(COMPARED_PT))
+        eta, phi = bins.centres
+        return cls(np.tile(COMPARED_PT, bins.count), eta[index], phi[index], index)
+
+
+def _compare_scale(corrections: "Corrections", content: Content) -> None:
+    pt, eta, phi, index = _Points.of(content.bins)
+    held = content.reach_of_scale.held(pt, content.bins.along(index)["eta"])
     for name, values in content.variations.items():
         for q in (-1, 1):
-            expected = corrected_pt(held, q, values.bias.at(bins)) / held
-            _agree(corrections.factor(pt, eta, np.full(len(pt), q), name), expected, f"scale ({name})")
+            expected = corrected_pt(held, q, values.bias.at(index)) / held
+            _agree(corrections.factor(pt, eta, np.full(len(pt), q), name, phi), expected, f"scale ({name})")
 
 
-def _compare_resolution(
-    corrections: "Corrections",
-    content: Content,
-    name: str,
-    data: Resolution,
-    pt: FloatArray,
-    eta: FloatArray,
-    bins: IntArray,
+def _compare_stretch(
+    chosen: "Corrections", points: _Points, held: FloatArray, data: Resolution, simulated: ParameterValues
 ) -> None:
-    chosen = Corrections(corrections.path, name)
-    simulation, bias = content.simulation.resolution.at(bins), content.simulation.bias.at(bins)
-    held, gen_held = content.reach_of_resolution.held(pt, bins), content.reach_of_stretch.held(pt, bins)
-    _agree(chosen.sigma(pt, eta), np.sqrt(variance(held**2, data)), f"resolution ({name})")
-    reco = COMPARED_RESPONSE * pt
+    """`stretch` of one variation; `held`: generated pT (n,) [GeV] within the model."""
+    pt, reco = points.pt, COMPARED_RESPONSE * points.pt
     for q in (-1, 1):
-        expected = stretching(reco, pt, gen_held, q, data, simulation, bias)
-        _agree(chosen.stretching(reco, eta, pt, np.full(len(pt), q)), expected, f"stretch ({name})")
+        expected = stretching(reco, pt, held, q, data, simulated.resolution, simulated.bias)
+        found = chosen.stretching(reco, points.eta, pt, np.full(len(pt), q))
+        _agree(found, expected, f"stretch ({chosen.variation})")
 
 
-def _compare_smear(
-    corrections: "Corrections", content: Content, pt: FloatArray, eta: FloatArray, bins: IntArray
-) -> None:
+def _compare_smear(corrections: "Corrections", content: Content, points: _Points) -> None:
     """With many kicks at every pT and eta, because few are wide."""
-    again = np.tile(np.arange(len(pt)), COMPARED_KICKS)
-    pt, eta, bins = pt[again], eta[again], bins[again]
+    again = np.tile(np.arange(len(points.pt)), COMPARED_KICKS)
+    pt, eta, row = points.pt[again], points.eta[again], points.row[again]
     event, phi = np.arange(len(pt)), np.linspace(-3, 3, len(pt))
     identity = (event, event + 1, event + 2)
-    pt2, numbers = content.reach_of_resolution.held(pt, bins) ** 2, random_normals(*identity, eta, phi)
-    simulated = (content.simulation.resolution.at(bins), content.shape.at(bins))
+    pt2, numbers = content.reach_of_resolution.held(pt, row) ** 2, random_normals(*identity, eta, phi)
+    simulated = (content.simulated.resolution.at(row), content.shape.at(row))
     for name, data in content.resolutions.items():
         found = Corrections(corrections.path, name).smearing(pt, eta, phi, *identity)
-        _agree(found, smearing(*numbers, pt2, data.at(bins), *simulated), f"smear ({name})")
+        _agree(found, smearing(*numbers, pt2, data.at(row), *simulated), f"smear ({name})")
 
 
 def random_normals(
@@ -177,7 +185,7 @@ def _inputs_fault(content: dict[str, Any]) -> str | None:
     """What is wrong if a correction is missing or has other inputs, as in files of earlier versions."""
     found = {each["name"]: tuple(i["name"] for i in each["inputs"]) for each in content["corrections"]}
     for name, inputs in INPUTS.items():
-        if found.get(name) != inputs:
+        if found.get(name) not in (inputs, schema.inputs_of(name, by_phi=True)):
             return f"not corrections of muonkit (no correction '{name}' of {', '.join(inputs)}); {AGAIN}"
     return None
 
@@ -222,6 +230,11 @@ class Corrections:
         return float(edges[0]), float(edges[-1])
 
     @property
+    def by_phi(self) -> bool:
+        """Whether `scale` depends on phi."""
+        return any(each["name"] == "phi" for each in self._correction("scale")["inputs"])
+
+    @property
     def reference(self) -> Reference:
         """What `scale` compares data with: generator masses, or the simulation."""
         return "simulation" if TO_SIMULATION in str(self._set()[1].get("description")) else "truth"
@@ -253,10 +266,22 @@ class Corrections:
             raise InputError(f"{self.path}: 'validity' has other codes than {CALIBRATED} to {OUTSIDE}; {AGAIN}")
         return codes
 
-    def factor(self, pt: FloatArray, eta: FloatArray, charge: IntArray, variation: str | None = None) -> FloatArray:
-        """Corrected pT / pT (n,) of muons of pT [GeV], eta, charge (n,); 1 outside the eta range."""
+    def factor(
+        self,
+        pt: FloatArray,
+        eta: FloatArray,
+        charge: IntArray,
+        variation: str | None = None,
+        phi: FloatArray | None = None,
+    ) -> FloatArray:
+        """Corrected pT / pT (n,) of muons of pT [GeV], eta, charge and phi [rad] (n,); 1 outside the eta range.
+
+        Raises ValueError without phi if the corrections depend on it."""
+        if self.by_phi and phi is None:
+            raise ValueError(f"{self.path}: the corrections depend on phi; give phi")
+        more = (phi,) if self.by_phi else ()
         name = variation or self.variation
-        return self._where_inside("scale", eta, name, eta, pt, charge.astype(np.int64))
+        return self._where_inside("scale", eta, name, eta, pt, charge.astype(np.int64), *more)
 
     def sigma(self, pt: FloatArray, eta: FloatArray) -> FloatArray:
         """sigma_k/k (n,) of the data; 1 outside the eta range."""
@@ -301,4 +326,4 @@ class Corrections:
         return table.with_pt(self._pt(table.plus, 1), self._pt(table.minus, -1))
 
     def _pt(self, muon: MuonArrays, q: int) -> FloatArray:
-        return muon.pt * self.factor(muon.pt, muon.eta, np.full(len(muon.pt), q))
+        return muon.pt * self.factor(muon.pt, muon.eta, np.full(len(muon.pt), q), phi=muon.phi)

@@ -1,4 +1,4 @@
-"""From cells to parameters: chi2 fit of (mu, sigma^2) over all cells for A, e, M and a, c, g, d in eta bins.
+"""From cells to parameters: chi2 fit of (mu, sigma^2) over all cells for A, e, M and a, c, g, d in bins of muons.
 
     mu^2 = s+ ^(2 w+) s- ^(2 w-),   s = 1 + A - e <k> + q M <1/k>,   w = d ln m/d ln pT  (1/2 without muon mass)
     sigma^2 = w+^2 R+ + w-^2 R- + angular share                      (PRIN slides 2021; s in `bias`, R in `resolution`)
@@ -19,12 +19,15 @@ from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from muonkit.calibration import parameters
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.massfit import CellFits
 from muonkit.calibration.parameters import ParameterLayout, ParameterValues
 from muonkit.calibration.resolution import Resolution, variance, variance_dlogpt
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
+
+MOST_SHOWN = 10  # bins in a message
 
 
 class NotFixedError(InputError):
@@ -33,13 +36,13 @@ class NotFixedError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """Values (p,) and covariance (p, p) in the order of `layout.names`; eta edges (bins + 1,); chi2 and ndf of the fit;
+    """Values (p,) and covariance (p, p) in the order of `layout.names`; the bins of muons; chi2 and ndf of the fit;
     names of parameters at a limit; and of one sample: pull of mu and chi2 of every used cell (used cells,), which cells
     were used (cells,). Of all samples: residuals (m,) in standard deviations, see `Problem`, and their derivatives
     (m, p). unbinned: whether it is a fit to pairs, see `unbinned`."""
 
     layout: ParameterLayout
-    eta_edges: FloatArray
+    bins: MuonBins
     vector: FloatArray
     covariance: FloatArray
     chi2: float
@@ -54,7 +57,7 @@ class Extraction:
 
     @property
     def values(self) -> ParameterValues:
-        """All seven parameters per eta bin; those not fitted are 0."""
+        """All seven parameters per bin of muons; those not fitted are 0."""
         return self.layout.unpack(self.vector)
 
     @property
@@ -79,7 +82,7 @@ class Measurements:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """priors: parameter -> value and width of a Gaussian constraint in every eta bin; whether the statistics of the
+    """priors: parameter -> value and width of a Gaussian constraint in every bin; whether the statistics of the
     template counts, and whether migration is corrected."""
 
     priors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -88,28 +91,28 @@ class Rules:
 
 
 def extract(
-    cells: Cells, fits: CellFits, eta_edges: FloatArray, fitted: tuple[str, ...], rules: Rules = Rules()
+    cells: Cells, fits: CellFits, bins: MuonBins, fitted: tuple[str, ...], rules: Rules = Rules()
 ) -> Extraction:
-    """Fit the parameters named in `fitted` to all good cells; `eta_edges`: (bins + 1,).
+    """Fit the parameters named in `fitted`, in these bins of muons, to all good cells.
 
-    Raises InputError when an eta bin has no cell, and NotFixedError when the data leave a direction open."""
-    return extract_jointly([(cells, fits)], eta_edges, fitted, rules)[0]
+    Raises InputError when a bin has no cell, and NotFixedError when the data leave a direction open."""
+    return extract_jointly([(cells, fits)], bins, fitted, rules)[0]
 
 
 def extract_jointly(
     samples: Sequence[tuple[Cells, CellFits]],
-    eta_edges: FloatArray,
+    bins: MuonBins,
     fitted: tuple[str, ...],
     rules: Rules = Rules(),
 ) -> list[Extraction]:
     """One fit to the cells of all samples: the same parameters, with the cells of each sample in turn; see `extract`.
 
-    With several samples the fit works with A - e k0 in place of A, k0 the mean curvature in each eta bin."""
+    With several samples the fit works with A - e k0 in place of A, k0 the mean curvature in each bin."""
     used = [fits.good & (cells.entries > 0) for cells, fits in samples]
     kept = Cells.joined([cells[rows] for (cells, _), rows in zip(samples, used, strict=True)])
     good = CellFits.joined([fits[rows] for (_, fits), rows in zip(samples, used, strict=True)])
-    _require_every_eta_bin(kept, eta_edges)
-    layout = ParameterLayout(fitted, len(eta_edges) - 1)
+    _require_every_bin(kept, bins)
+    layout = ParameterLayout(fitted, bins.count)
     problem, rough = _posed(kept, good, layout, rules)
     k0 = kept.mean_curvature(layout.bins) if len(samples) > 1 else np.zeros(layout.bins)
     lower, upper = layout.bounds()
@@ -138,7 +141,7 @@ def extract_jointly(
     ends = np.cumsum([rows.sum() for rows in used])[:-1]
     return [
         Extraction(
-            layout, eta_edges, vector, covariance, chi2, ndf, part[0], rows, limited,
+            layout, bins, vector, covariance, chi2, ndf, part[0], rows, limited,
             (part**2).sum(axis=0), fit.fun, jacobian,
         )
         for rows, part in zip(used, np.split(parts, ends, axis=1), strict=True)
@@ -172,29 +175,30 @@ def step_in_squares(cells: Cells, fits: CellFits, start: Extraction, rules: Rule
     return values
 
 
-def _require_every_eta_bin(cells: Cells, eta_edges: FloatArray) -> None:
-    bins = len(eta_edges) - 1
-    count = np.bincount(np.concatenate([cells.eta_plus, cells.eta_minus]), minlength=bins)
-    empty = [f"[{eta_edges[i]:g}, {eta_edges[i + 1]:g})" for i in np.flatnonzero(count == 0)]
+def _require_every_bin(cells: Cells, bins: MuonBins) -> None:
+    count = np.bincount(np.concatenate([cells.bin_plus, cells.bin_minus]), minlength=bins.count)
+    labels = [" x ".join(each) for each in zip(*bins.labels.values(), strict=True)]
+    empty = [labels[i] for i in np.flatnonzero(count == 0)]
     if empty:
+        more = f", ... ({len(empty)} bins)" if len(empty) > MOST_SHOWN else ""
         raise InputError(
-            f"no fitted cell in eta bin {', '.join(empty)}. Use wider bins or a smaller range in binning.eta_edges, "
-            "or lower fit.min_entries."
+            f"no fitted cell in {bins.name} {', '.join(empty[:MOST_SHOWN])}{more}. Use wider bins or a smaller range "
+            f"in binning.{' and binning.'.join(bins.edges)}, or lower fit.min_entries."
         )
 
 
 def rough_resolution(cells: Cells, fits: CellFits, bins: int, terms: tuple[str, ...] = ("a", "c")) -> Resolution:
-    """a and c per eta bin (bins,) by non-negative least squares in a^2, c^2: for the weights and for migration.
+    """a and c per bin of muons (bins,) by non-negative least squares in a^2, c^2: for the weights and for migration.
 
     Without "c" in `terms`, c is 0."""
     free = 2 * bins if "c" in terms else bins
     observed = np.maximum(fits.theta[:, 1] ** 2 - cells.angular, 1e-10)
     design = np.zeros((len(cells), 2 * bins))
     rows = np.arange(len(cells))
-    for eta, pt2, w in ((cells.eta_plus, cells.pt2_plus, cells.response_plus),
-                        (cells.eta_minus, cells.pt2_minus, cells.response_minus)):  # fmt: skip
-        design[rows, eta] += w**2
-        design[rows, bins + eta] += w**2 * pt2
+    for row, pt2, w in ((cells.bin_plus, cells.pt2_plus, cells.response_plus),
+                        (cells.bin_minus, cells.pt2_minus, cells.response_minus)):  # fmt: skip
+        design[rows, row] += w**2
+        design[rows, bins + row] += w**2 * pt2
     weight = np.sqrt(cells.entries) / np.median(observed)
     for _ in range(2):
         solution = np.zeros(2 * bins)
@@ -206,7 +210,7 @@ def rough_resolution(cells: Cells, fits: CellFits, bins: int, terms: tuple[str, 
 
 def measure(cells: Cells, fits: CellFits, rough: Resolution, rules: Rules) -> Measurements:
     """Corrected (ln mu, sigma^2) and their covariance, scaled to the resolution that `rough` predicts."""
-    plus, minus = rough.at(cells.eta_plus), rough.at(cells.eta_minus)
+    plus, minus = rough.at(cells.bin_plus), rough.at(cells.bin_minus)
     mu, sigma = fits.theta[:, 0], fits.theta[:, 1]
     r_plus, r_minus = variance(cells.pt2_plus, plus), variance(cells.pt2_minus, minus)
     predicted = cells.response_plus**2 * r_plus + cells.response_minus**2 * r_minus + cells.angular
@@ -262,7 +266,7 @@ def inverse_information(information: FloatArray, layout: ParameterLayout, at_lim
         strongest = [layout.names[free[i]] for i in np.argsort(-np.abs(vectors[:, 0]))[:4]]
         raise NotFixedError(
             f"fit.parameters: the data do not fix a combination of {', '.join(strongest)}; fit fewer parameters, "
-            "use wider eta bins, or give a prior in [fit.priors]"
+            "use wider bins, or give a prior in [fit.priors]"
         )
     covariance = np.zeros((len(at_limit), len(at_limit)))
     covariance[np.ix_(free, free)] = (vectors / values) @ vectors.T / np.outer(scale, scale)

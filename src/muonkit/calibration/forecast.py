@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from muonkit.calibration.accumulate import CellMasses
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.budget import with_choice
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.closure import scale_design
@@ -77,16 +78,16 @@ def expected_errors(
     fitted = [(cells, fits) for cells, _, fits in (asimov(each, run) for each in samples)]
     plan = samples[0].plan
     both, alone = (
-        extract_jointly(fitted, plan.counting.binning.eta_edges, plan.choice.parameters, plan.rules(template))[0]
+        extract_jointly(fitted, plan.counting.binning.muons, plan.choice.parameters, plan.rules(template))[0]
         for template in (True, False)
     )
     return both, alone, fitted
 
 
-def w_weights(eta_edges: FloatArray) -> FloatArray:
-    """Share (bins,) of the muons of W in every eta bin: flat in eta within W_ETA; all 0 if no bin is there."""
-    width = np.diff(np.clip(eta_edges, -W_ETA, W_ETA))
-    weights: FloatArray = width / max(float(width.sum()), 1e-300)
+def w_weights(bins: MuonBins) -> FloatArray:
+    """Share (bins,) of the muons of W in every bin: flat in eta within W_ETA, and in phi; all 0 if no bin is there."""
+    eta, phi = np.diff(np.clip(bins.eta_edges, -W_ETA, W_ETA)), np.diff(bins.phi_edges)
+    weights: FloatArray = np.outer(eta / max(float(eta.sum()), 1e-300), phi / phi.sum()).ravel()
     return weights
 
 
@@ -94,5 +95,5 @@ def w_mass_error(extraction: Extraction) -> float:
     """Error of the W mass [GeV] by the scale: W_MASS times that of A - e/W_PT, averaged over the muons of W.
 
     M cancels: it moves the masses of W+ and W- by the same, in opposite directions."""
-    row = w_weights(extraction.eta_edges) @ scale_design(extraction.layout, W_PT)
+    row = w_weights(extraction.bins) @ scale_design(extraction.layout, W_PT)
     return float(W_MASS * np.sqrt(row @ extraction.covariance @ row))

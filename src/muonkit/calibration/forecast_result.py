@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from muonkit.calibration import key
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.closure import scale_off
 from muonkit.calibration.diagnostics import Diagnostics, correlation, diagnose
@@ -22,7 +23,7 @@ from muonkit.core.result import Result
 
 @dataclass(frozen=True, slots=True)
 class ExpectedError:
-    """Error of the scale, averaged over eta bins as data would be, at one pT [GeV]: `error`, and its part without the
+    """Error of the scale, averaged over the bins as data would be, at one pT [GeV]: `error`, and its part without the
     statistics of the template."""
 
     pt: float
@@ -43,9 +44,9 @@ class WMass:
 
     @classmethod
     def of(cls, both: Extraction, alone: Extraction) -> Self | None:
-        """None if no eta bin holds muons of W."""
-        edges = np.clip(both.eta_edges, -W_ETA, W_ETA)
-        if not w_weights(both.eta_edges).any():
+        """None if no bin holds muons of W."""
+        edges = np.clip(both.bins.eta_edges, -W_ETA, W_ETA)
+        if not w_weights(both.bins).any():
             return None
         eta = float(edges[0]), float(edges[-1])
         return cls(1e3 * w_mass_error(both), 1e3 * w_mass_error(alone), W_MASS, W_PT, eta)
@@ -84,8 +85,8 @@ class ForecastSample:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ForecastResult(Result):
-    """Expected errors of every parameter per eta bin, by its letter, each (bins,), in the units of `bias` and
-    `resolution`; covariance (p, p) in the order of `parameter_names`; correlation of A and e in every eta bin (bins,),
+    """Expected errors of every parameter per bin of muons, by its letter, each (bins,), in the units of `bias` and
+    `resolution`; covariance (p, p) in the order of `parameter_names`; correlation of A and e in every bin (bins,),
     None if e is not fitted; what they mean for the scale and for the W mass; what the cells cannot tell."""
 
     eta_edges: FloatArray
@@ -98,6 +99,7 @@ class ForecastResult(Result):
     w_mass: WMass | None
     diagnostics: Diagnostics
     notes: tuple[str, ...]
+    phi_edges: FloatArray | None = None
 
     @classmethod
     def of(
@@ -112,7 +114,6 @@ class ForecastResult(Result):
         cells = Cells.joined([each[fits.good] for each, fits in fitted])
         layout, pairs = both.layout, zip(scale_off(both), scale_off(alone), strict=True)
         return cls(
-            eta_edges=both.eta_edges,
             samples=samples,
             errors={name: layout.of(both.errors, name) for name in layout.fitted},
             correlation_A_e=_between(both, "A", "e"),
@@ -122,7 +123,13 @@ class ForecastResult(Result):
             w_mass=WMass.of(both, alone),
             diagnostics=diagnose(both, cells, {}, {}),
             notes=notes,
+            **both.bins.edges,
         )
+
+    @property
+    def bins(self) -> MuonBins:
+        """The bins of muons."""
+        return MuonBins.of_edges(self.eta_edges, self.phi_edges)
 
     @property
     def message(self) -> str:
@@ -150,16 +157,16 @@ class ForecastResult(Result):
 
     def report(self) -> str:
         pairs = ", ".join(f"{each.pairs:.4g} {each.name}" for each in self.samples)
-        head = f"{self.status}: forecast of {', '.join(self.errors)} in {len(self.eta_edges) - 1} eta bins from {pairs}"
+        head = f"{self.status}: forecast of {', '.join(self.errors)} in {self.bins.number} from {pairs}"
         return "\n".join([head, "", *self._parameter_lines, "", *key.aligned(self._rows)])
 
     @property
     def _parameter_lines(self) -> list[str]:
-        """One line per eta bin: errors of all parameters, and how A and e are correlated."""
+        """One line per bin: errors of all parameters, and how A and e are correlated."""
         columns = [key.error_column(name, self.errors[name]) for name in QUANTITIES if name in self.errors]
         if self.correlation_A_e is not None:
             columns.append(["corr(A, e)", *(f"{each:+.3f}" for each in self.correlation_A_e.tolist())])
-        return key.table(self.eta_edges, columns)
+        return key.table(self.bins, columns)
 
     @property
     def _rows(self) -> key.Rows:
@@ -205,7 +212,7 @@ def _parts(error: float, unit: str, of_data: float) -> str:
 
 
 def _between(extraction: Extraction, first: str, second: str) -> FloatArray | None:
-    """Correlation (bins,) of two parameters in every eta bin."""
+    """Correlation (bins,) of two parameters in every bin."""
     layout = extraction.layout
     if second not in layout.fitted:
         return None

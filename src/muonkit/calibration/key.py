@@ -1,10 +1,10 @@
 """The numbers a reader looks for first: as content of report.json, and as rows of a table."""
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.diagnostics import Diagnostics
 from muonkit.calibration.drift import Drift
 from muonkit.calibration.periods import Period
@@ -41,7 +41,7 @@ def of_scale(when: str, left: ScaleLeft) -> Content:
 
 
 def typical_errors(fit: FitSummary) -> dict[str, float]:
-    """Median over the eta bins of the error of every parameter."""
+    """Median over the bins of the error of every parameter."""
     return {name: float(np.median(errors)) for name, errors in fit.errors.items()}
 
 
@@ -140,9 +140,9 @@ def _chi2(tested: FitSummary | ScaleLeft) -> str:
 
 
 def parameter_lines(fit: FitSummary) -> list[str]:
-    """One line per eta bin: values and errors of all parameters, in the units they are read in."""
+    """One line per bin of muons: values and errors of all parameters, in the units they are read in."""
     names = [name for name in QUANTITIES if name in fit.values]
-    return table(fit.eta_edges, [_column(_head(name), *_values(fit, name)) for name in names])
+    return table(fit.bins, [_column(_head(name), *_values(fit, name)) for name in names])
 
 
 def error_column(name: str, errors: FloatArray) -> list[str]:
@@ -152,10 +152,10 @@ def error_column(name: str, errors: FloatArray) -> list[str]:
     return [_head(name), *(f"± {error:.{digits}f}" if error > 0 else "at its limit" for error in scaled)]
 
 
-def table(eta_edges: FloatArray, columns: list[list[str]]) -> list[str]:
-    """One line for the heads of the columns, and one for every eta bin; `eta_edges`: (bins + 1,)."""
-    edges = [f"[{low:g}, {high:g})" for low, high in pairwise(eta_edges)]
-    padded = [_padded(column) for column in (["eta", *edges], *columns)]
+def table(bins: MuonBins, columns: list[list[str]]) -> list[str]:
+    """One line for the heads of the columns, and one for every bin of muons."""
+    where = ([axis, *labels] for axis, labels in bins.labels.items())
+    padded = [_padded(column) for column in (*where, *columns)]
     return ["  ".join(row).rstrip() for row in zip(*padded, strict=True)]
 
 

@@ -32,8 +32,9 @@ OF_PARAMETER = "parameter"  # what a residual of a parabola is
 @dataclass(frozen=True, slots=True, eq=False)
 class Likelihood:
     """names (p,), values (p,), gradient (p,), hessian and covariance (p, p) of the parameters; minimum: -ln L at the
-    values; eta_edges (bins + 1,). residuals (m,) and their derivatives `jacobian` (m, p); of every residual: what it is
-    (KINDS, OF_PARAMETER), and its row in cells.parquet, -1 where it has none (m,)."""
+    values; edges (bins + 1,) of eta and, if there are several bins, of phi. residuals (m,) and their derivatives
+    `jacobian` (m, p); of every residual: what it is (KINDS, OF_PARAMETER), and its row in cells.parquet, -1 where it
+    has none (m,)."""
 
     names: AnyArray
     values: FloatArray
@@ -46,6 +47,7 @@ class Likelihood:
     kinds: AnyArray
     cells: IntArray
     jacobian: csr_array
+    phi_edges: FloatArray | None = None
 
     @classmethod
     def of(cls, parts: Sequence[Extraction]) -> Self:
@@ -62,7 +64,7 @@ class Likelihood:
             hessian=(jacobian.T @ jacobian).toarray(),
             covariance=extraction.covariance,
             minimum=np.array(residuals @ residuals / 2),
-            eta_edges=extraction.eta_edges,
+            **extraction.bins.edges,
             residuals=residuals,
             kinds=kinds,
             cells=cells,
@@ -85,7 +87,7 @@ class Likelihood:
             hessian=jacobian.T @ jacobian,
             covariance=extraction.covariance,
             minimum=np.zeros(()),
-            eta_edges=extraction.eta_edges,
+            **extraction.bins.edges,
             residuals=np.zeros(len(free)),
             kinds=np.full(len(free), OF_PARAMETER),
             cells=np.full(len(free), -1),
@@ -99,7 +101,8 @@ class Likelihood:
 
     def write(self, path: Path) -> None:
         """Write an npz file, atomically. Raises OSError if the folder cannot be written."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "jacobian"}
+        found = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "jacobian"}
+        plain = {name: value for name, value in found.items() if value is not None}
         sparse = {f"jacobian_{name}": getattr(self.jacobian, name) for name in ("data", "indices", "indptr")}
         with atomic(path) as temporary, temporary.open("wb") as stream:
             np.savez_compressed(stream, allow_pickle=False, schema=np.array(SCHEMA), **plain, **sparse)
@@ -128,7 +131,8 @@ class Likelihood:
         shapes = {"values": (p,), "gradient": (p,), "hessian": (p, p), "covariance": (p, p), "minimum": ()}
         shapes |= {"residuals": (m,), "kinds": (m,), "cells": (m,)}
         wrong = [name for name, shape in shapes.items() if getattr(self, name).shape != shape]
-        numbers = ("values", "gradient", "hessian", "covariance", "minimum", "eta_edges", "residuals")
+        numbers = ["values", "gradient", "hessian", "covariance", "minimum", "eta_edges", "residuals"]
+        numbers += [] if self.phi_edges is None else ["phi_edges"]
         bad = [name for name in numbers if getattr(self, name).dtype.kind != "f"]
         bad += [name for name in numbers if name not in bad and not np.all(np.isfinite(getattr(self, name)))]
         return [*(f"{name} has a wrong shape" for name in wrong), *(f"{name} is not finite" for name in bad)]

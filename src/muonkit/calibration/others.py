@@ -86,7 +86,7 @@ def _of_muonkit(path: Path) -> OtherCorrections:
 
     def factor(muons: Muons) -> FloatArray:
         inside = corrections.inside(muons.eta)
-        return np.where(inside, corrections.factor(muons.pt, muons.eta, muons.charge), np.nan)
+        return np.where(inside, corrections.factor(muons.pt, muons.eta, muons.charge, phi=muons.phi), np.nan)
 
     def width(muons: Muons) -> FloatArray:
         return np.where(corrections.inside(muons.eta), corrections.sigma(muons.pt, muons.eta), np.nan)

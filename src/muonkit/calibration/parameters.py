@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
 from muonkit.calibration.bias import Bias, scale, scale_dparameters
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.resolution import Resolution, variance, variance_dparameters
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
@@ -25,15 +27,27 @@ def with_resolution(fitted: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class ParameterValues:
-    """All seven parameters per eta bin, each (bins,); those not fitted are 0."""
+    """All seven parameters per bin of muons, see `binning.MuonBins`, each (bins,); those not fitted are 0."""
 
     bias: Bias
     resolution: Resolution
 
+    def at(self, index: IntArray) -> Self:
+        """The rows `index`: from bins to muons."""
+        return type(self)(self.bias.at(index), self.resolution.at(index))
+
+    def over_phi(self, bins: MuonBins) -> Self:
+        """Means over phi of the bias and of the variance, each (eta bins,); that of the variance is exact where g and d
+        are the same. The signs of a and c, which do not matter, stay."""
+        bias, found = self.bias, self.resolution
+        mean = (bins.over_phi(values) for values in (bias.A, bias.e, bias.M))
+        a, c = (np.copysign(np.sqrt(bins.over_phi(x**2)), bins.over_phi(x)) for x in (found.a, found.c))
+        return type(self)(Bias(*mean), Resolution(a, c, bins.over_phi(found.g), bins.over_phi(found.d)))
+
 
 @dataclass(frozen=True, slots=True)
 class ParameterLayout:
-    """Which parameters are fitted, in how many eta bins; the vector (p,) holds them parameter by parameter."""
+    """Which parameters are fitted, in how many bins of muons; the vector (p,) holds them parameter by parameter."""
 
     fitted: tuple[str, ...]
     bins: int
@@ -59,7 +73,7 @@ class ParameterLayout:
         return len(self.resolution_terms) > 0
 
     def of(self, vector: FloatArray, name: str) -> FloatArray:
-        """The values of one parameter per eta bin (bins,); 0 if it is not fitted."""
+        """The values of one parameter per bin (bins,); 0 if it is not fitted."""
         if name not in self.fitted:
             return np.zeros(self.bins)
         start = self.fitted.index(name) * self.bins
@@ -160,37 +174,37 @@ class Problem:
         return [w11 * first, w21 * first + w22 * second]
 
     def _muons(self) -> list[tuple[int, IntArray, FloatArray, FloatArray, FloatArray, FloatArray]]:
-        """Of both muons of every cell: charge, eta bin, means of k, of 1/k = pT and of pT^2, d ln m/d ln pT."""
+        """Of both muons of every cell: charge, bin, means of k, of 1/k = pT and of pT^2, d ln m/d ln pT."""
         c = self.cells
         return [
-            (1, c.eta_plus, c.k_plus, c.pt_plus, c.pt2_plus, c.response_plus),
-            (-1, c.eta_minus, c.k_minus, c.pt_minus, c.pt2_minus, c.response_minus),
+            (1, c.bin_plus, c.k_plus, c.pt_plus, c.pt2_plus, c.response_plus),
+            (-1, c.bin_minus, c.k_minus, c.pt_minus, c.pt2_minus, c.response_minus),
         ]
 
     def _log_mu(self, bias: Bias) -> FloatArray:
-        return sum((w * np.log(scale(k, pt, q, bias.at(eta))) for q, eta, k, pt, _, w in self._muons()), np.zeros(()))
+        return sum((w * np.log(scale(k, pt, q, bias.at(row))) for q, row, k, pt, _, w in self._muons()), np.zeros(()))
 
     def _log_mu_jacobian(self, bias: Bias) -> FloatArray:
         result, rows = np.zeros((len(self.cells), len(self.layout.names))), np.arange(len(self.cells))
-        for q, eta, k, pt, _, w in self._muons():
-            factor = w / scale(k, pt, q, bias.at(eta))
+        for q, row, k, pt, _, w in self._muons():
+            factor = w / scale(k, pt, q, bias.at(row))
             for name, derivative in scale_dparameters(k, pt, q).items():
-                self._add(result, rows, eta, name, factor * derivative)
+                self._add(result, rows, row, name, factor * derivative)
         return result
 
     def _sigma2(self, resolution: Resolution) -> FloatArray:
-        return sum((w**2 * variance(pt2, resolution.at(eta)) for _, eta, _, _, pt2, w in self._muons()), np.zeros(()))
+        return sum((w**2 * variance(pt2, resolution.at(row)) for _, row, _, _, pt2, w in self._muons()), np.zeros(()))
 
     def _sigma2_jacobian(self, resolution: Resolution) -> FloatArray:
         result, rows = np.zeros((len(self.cells), len(self.layout.names))), np.arange(len(self.cells))
-        for _, eta, _, _, pt2, w in self._muons():
-            for name, derivative in variance_dparameters(pt2, resolution.at(eta)).items():
-                self._add(result, rows, eta, name, w**2 * derivative)
+        for _, row, _, _, pt2, w in self._muons():
+            for name, derivative in variance_dparameters(pt2, resolution.at(row)).items():
+                self._add(result, rows, row, name, w**2 * derivative)
         return result
 
-    def _add(self, result: FloatArray, rows: IntArray, eta: IntArray, name: str, values: FloatArray) -> None:
+    def _add(self, result: FloatArray, rows: IntArray, row: IntArray, name: str, values: FloatArray) -> None:
         if name in self.layout.fitted:
-            result[rows, self.layout.fitted.index(name) * self.layout.bins + eta] += values
+            result[rows, self.layout.fitted.index(name) * self.layout.bins + row] += values
 
     def _prior_rows(self, vector: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
         rows = []

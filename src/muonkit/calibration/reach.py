@@ -43,8 +43,9 @@ class Reach:
 
     @classmethod
     def of_scale(cls, biases: Iterable[Bias], sample: FloatArray) -> Self:
-        """Where the corrections of the scale, nominal and all variations, are small."""
+        """Where the corrections of the scale, nominal and all variations, are small, at any phi."""
         e, M = (np.max(np.abs(values), axis=0) for values in zip(*((b.e, b.M) for b in biases), strict=True))
+        e, M = (values.reshape(len(sample), -1).max(axis=1) for values in (e, M))  # of all phi
         return cls._within(e / SCALE_LIMIT, _quotient(SCALE_LIMIT, M), sample)
 
     @classmethod
@@ -108,8 +109,8 @@ class PtCounts:
     @classmethod
     def of(cls, table: Dimuons, settings: CountSettings) -> Self:
         """Of pairs that were selected."""
-        bins, nodes = len(settings.binning.eta_edges) - 1, len(PT_NODES) - 1
-        index = np.concatenate([_node(muon, settings.binning.eta_edges) for muon in (table.plus, table.minus)])
+        bins, nodes = len(settings.binning.muons.eta_edges) - 1, len(PT_NODES) - 1
+        index = np.concatenate([_node(muon, settings.binning.muons.eta_edges) for muon in (table.plus, table.minus)])
         return cls(np.bincount(index, minlength=bins * nodes).reshape(bins, nodes))
 
     def __add__(self, other: Self) -> Self:

@@ -19,7 +19,7 @@ def of_entries(samples: Sequence[Derived], rules: Rules, fitted: tuple[str, ...]
     """`fitted` (what it was, if not given) from the same mass fits, with the errors of the entries alone."""
     before, parts = samples[0].extraction, [(each.cells, each.fits) for each in samples]
     alone = replace(rules, template_errors=False)
-    return extract_jointly(parts, before.eta_edges, fitted or before.layout.fitted, alone)[0]
+    return extract_jointly(parts, before.bins, fitted or before.layout.fitted, alone)[0]
 
 
 def difference(data: Sequence[Derived], simulation: Sequence[Derived], rules: Rules) -> tuple[Derived, ...]:

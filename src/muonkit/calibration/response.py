@@ -1,7 +1,8 @@
 """The response of single muons in simulation, and the shape that it gives to the mass of a cell.
 
-k_reco/k_gen - 1 is counted in bins of eta and of the generated pT. Only the shape is used: its mean is taken off, its
-width is a parameter of the fit. So a bias of the simulation shows in its own fit, and is not hidden in the kernel.
+k_reco/k_gen - 1 is counted in bins of eta and of the generated pT, all of phi together. Only the shape is used: its
+mean is taken off, its width is a parameter of the fit. So a bias of the simulation shows in its own fit, and is not
+hidden in the kernel.
 
 Pairs near the cut in pT/m are left out: a muon that fluctuates below it is not in the sample."""
 
@@ -58,7 +59,7 @@ def accumulate_responses(table: Dimuons, settings: CountSettings) -> Responses:
     """Responses of the muons of one chunk. Raises ValueError if it has no generator muons."""
     if table.gen_plus is None or table.gen_minus is None:
         raise ValueError("responses need generator muons")
-    rows, both = (len(settings.binning.eta_edges) - 1) * PT_BINS, 2 * len(table)
+    rows, both = (len(settings.binning.muons.eta_edges) - 1) * PT_BINS, 2 * len(table)
     row, place = np.empty(both, dtype=np.int64), np.empty(both, dtype=np.int64)
     weight, of_rows, found = np.empty((both, 1)), np.zeros((2, rows, 3)), 0
     safe, weights = _safe(table, settings), np.ascontiguousarray(table.weight)
@@ -66,7 +67,7 @@ def accumulate_responses(table: Dimuons, settings: CountSettings) -> Responses:
     for charge, (reco, gen) in enumerate(((table.plus, table.gen_plus), (table.minus, table.gen_minus))):
         measured, true = tuple(map(np.ascontiguousarray, (reco.pt, reco.eta))), np.ascontiguousarray(gen.pt)
         free = (row[found:], place[found:], weight[found:])
-        edges = settings.binning.eta_edges
+        edges = settings.binning.muons.eta_edges
         found += counting.responses(measured, true, safe, weights, edges, binning, *free, of_rows[charge])
     key, summed = sparse.gathered(row[:found], place[:found], weight[:found], rows, BINS)
     return Responses(key, summed[:, 0].copy(), of_rows[0] + of_rows[1])
@@ -204,14 +205,14 @@ def _core(counts: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def shapes_of(cells: Cells, responses: Responses, kernel: str) -> Shapes:
-    """The shapes of `cells` for a kernel, a key of `lineshape.KINDS`."""
+    """The shapes of `cells`, whose muons are in eta bins, for a kernel, a key of `lineshape.KINDS`."""
     return response_shapes(responses, cells) if kernel == "response" else gaussian_shapes(len(cells))
 
 
 def response_shapes(responses: Responses, cells: Cells) -> Shapes:
     """The shapes of `cells`: the responses of their two muons, folded; width growing with the mass as with pT."""
     single = SingleMuon.of(responses)
-    columns = ((cells.eta_plus, cells.pt2_plus), (cells.eta_minus, cells.pt2_minus))
+    columns = ((cells.bin_plus, cells.pt2_plus), (cells.bin_minus, cells.pt2_minus))
     pair = np.stack([single.row(eta, pt2) for eta, pt2 in columns], axis=1)
     variance = np.stack([single.variance(eta, pt2) for eta, pt2 in columns], axis=1)
     power = np.stack([cells.response_plus, cells.response_minus], axis=1)

@@ -136,37 +136,37 @@ class CalibrationResult(KeptResult, SampleFit):
 
     @property
     def A(self) -> FloatArray:
-        """Scale of the magnetic field per eta bin."""
+        """Scale of the magnetic field per bin of muons."""
         return self.value("A")
 
     @property
     def e(self) -> FloatArray:
-        """Energy loss per eta bin [GeV]."""
+        """Energy loss per bin of muons [GeV]."""
         return self.value("e")
 
     @property
     def M(self) -> FloatArray:
-        """Misalignment per eta bin [1/GeV]."""
+        """Misalignment per bin of muons [1/GeV]."""
         return self.value("M")
 
     @property
     def a(self) -> FloatArray:
-        """Scattering term of sigma_k/k per eta bin."""
+        """Scattering term of sigma_k/k per bin of muons."""
         return self.value("a")
 
     @property
     def c(self) -> FloatArray:
-        """Hit resolution per eta bin [1/GeV]."""
+        """Hit resolution per bin of muons [1/GeV]."""
         return self.value("c")
 
     @property
     def g(self) -> FloatArray:
-        """First pT of the hit term per eta bin [GeV]."""
+        """First pT of the hit term per bin of muons [GeV]."""
         return self.value("g")
 
     @property
     def d(self) -> FloatArray:
-        """Second pT of the hit term per eta bin [GeV]."""
+        """Second pT of the hit term per bin of muons [GeV]."""
         return self.value("d")
 
     @property
@@ -235,7 +235,7 @@ class CalibrationResult(KeptResult, SampleFit):
 
     def report(self) -> str:
         on = ", ".join(each.name for each in self.samples)
-        head = f"{self.status}: {', '.join(self.values)} in {len(self.eta_edges) - 1} eta bins on {on}"
+        head = f"{self.status}: {', '.join(self.values)} in {self.bins.number} on {on}"
         return "\n".join([head, "", *key.parameter_lines(self), "", *key.aligned(self.rows)])
 
     def to_json(self) -> dict[str, Any]:
@@ -299,7 +299,7 @@ class ValidationResult(KeptResult):
         return [*read, *key.reach_rows(self.muons), *scales, *covered]
 
     def report(self) -> str:
-        head = f"{self.status}: scale left in {len(self.after.eta_edges) - 1} eta bins on {self.resonance.name}"
+        head = f"{self.status}: scale left in {self.after.bins.number} on {self.resonance.name}"
         return "\n".join([head, *key.aligned([*self.rows, *key.fit_rows(self.fit)])])
 
     def to_json(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The file of corrections as correctionlib JSON (schema 2): what analysts load, in Python or C++, without this package.
 
-`scale`       variation, eta, pt, charge -> corrected pT / pT of data
+`scale`       variation, eta, pt, charge -> corrected pT / pT of data; after charge it takes phi, of any turn, if the
+              parameters have bins of phi. All other corrections are means over phi
 `resolution`  variation, eta, pt -> sigma_k/k of data
 `smear`       variation, eta, pt, phi, run, luminosityBlock, event -> smeared pT / pT of simulation: random noise of
               the variance that is missing, with tails where the response has tails (see `smearing`)
@@ -18,6 +19,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from muonkit.calibration.bias import LEAST, Bias
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.quantities import Reference
 from muonkit.calibration.reach import CALIBRATED, EXTRAPOLATED, HELD, OUTSIDE, Reach
@@ -60,6 +62,7 @@ B = f"({CORE}-{SIMULATED_CORE}+2.*(1.-[8])*{SIMULATED_CORE})"
 WIDE = f"((0.5-0.5*erf({np.sqrt(0.5)}*z))*{B}<[8]*({CORE}-{SIMULATED_CORE}))"
 NARROW_FORMULA = f"1./max(1.+y*sqrt(max(0.,{CORE}-{SIMULATED_CORE})),LEAST)"
 WIDE_FORMULA = f"1./max(1.+y*sqrt(max(0.,{CORE}-{SIMULATED_CORE})+{WIDE}*[9]*{B}),LEAST)"
+TURNED = "[0]+atan2(sin(x-[0]),cos(x-[0]))"  # the angle x in the turn around [0]
 # here the generated pT is x, and the reconstructed is y; [10], [11], [12] = A, e, q M of the simulation
 RATIO = "y/(x*max(1.+[10]-[11]/HELD+[12]*HELD,LEAST))"
 STRETCH = f"min(sqrt({VARIANCE}/max({SIMULATED_VARIANCE},{TINY_VARIANCE})),{MOST_STRETCH})"
@@ -75,13 +78,14 @@ def are_errors(name: str) -> bool:
 
 
 class Content(NamedTuple):
-    """What goes into a file. variations: name -> bias and resolution of data (bins,), nominal first; `simulation`: bias
-    and resolution of simulation; eta_edges (bins + 1,); sample: lowest and highest pT (bins, 2) [GeV] of the muons that
-    made the corrections; `reference`: what data are compared with; `tails`: of the response, Gaussian without them."""
+    """What goes into a file. variations: name -> bias and resolution of data in the bins of muons, nominal first;
+    `simulation`: bias and resolution of simulation; sample: lowest and highest pT (eta bins, 2) [GeV] of the muons that
+    made the corrections; `reference`: what data are compared with; `tails`: of the response (eta bins,), Gaussian
+    without them."""
 
     variations: dict[str, ParameterValues]
     simulation: ParameterValues
-    eta_edges: FloatArray
+    bins: MuonBins
     sample: FloatArray
     reference: Reference = "truth"
     tails: Tails | None = None
@@ -89,15 +93,20 @@ class Content(NamedTuple):
     @property
     def shape(self) -> Tails:
         """The tails of the response in every eta bin, of none for a Gaussian one."""
-        return self.tails or Tails.none(len(self.eta_edges) - 1)
+        return self.tails or Tails.none(self.bins.shape[0])
 
     @property
     def resolutions(self) -> dict[str, Resolution]:
-        """The resolution of data of every variation; of nominal alone where none has another."""
+        """The resolution of data (eta bins,) of every variation; of nominal alone where none has another."""
         nominal = self.variations["nominal"].resolution
-        if all(values.resolution is nominal for values in self.variations.values()):
-            return {"nominal": nominal}
-        return {name: values.resolution for name, values in self.variations.items()}
+        others = any(values.resolution is not nominal for values in self.variations.values())
+        names = self.variations if others else ["nominal"]
+        return {name: self.variations[name].over_phi(self.bins).resolution for name in names}
+
+    @property
+    def simulated(self) -> ParameterValues:
+        """Bias and resolution of simulation (eta bins,)."""
+        return self.simulation.over_phi(self.bins)
 
     @property
     def reach_of_scale(self) -> Reach:
@@ -107,8 +116,8 @@ class Content(NamedTuple):
     @property
     def reach_of_resolution(self) -> Reach:
         """The same for `resolution` and `smear`."""
-        data = (self.variations[name].resolution for name in self._limiting)
-        return Reach.of_resolution((*data, self.simulation.resolution), self.sample)
+        data = (self.variations[name].over_phi(self.bins).resolution for name in self._limiting)
+        return Reach.of_resolution((*data, self.simulated.resolution), self.sample)
 
     @property
     def _limiting(self) -> list[str]:
@@ -118,7 +127,7 @@ class Content(NamedTuple):
     @property
     def reach_of_stretch(self) -> Reach:
         """The same for `stretch`, in the generated pT."""
-        return self.reach_of_resolution.within(Reach.of_scale([self.simulation.bias], self.sample))
+        return self.reach_of_resolution.within(Reach.of_scale([self.simulated.bias], self.sample))
 
 
 def build(content: Content) -> dict[str, Any]:
@@ -134,7 +143,7 @@ def build(content: Content) -> dict[str, Any]:
 
 
 def _ranges(content: Content) -> str:
-    reach, edges = content.reach_of_scale, content.eta_edges
+    reach, edges = content.reach_of_scale, content.bins.eta_edges
     sample = f"{reach.sample[:, 0].min():.3g} to {reach.sample[:, 1].max():.4g} GeV"
     model = f"{reach.model[:, 0].max():.3g} to {reach.model[:, 1].min():.4g} GeV"
     return (
@@ -160,23 +169,45 @@ def variable(name: str) -> dict[str, str]:
     return {"name": name, "type": kind, "description": description}
 
 
-def _correction(name: str, description: str, output: str, data: dict[str, Any], **more: Any) -> dict[str, Any]:
+def inputs_of(name: str, by_phi: bool) -> tuple[str, ...]:
+    """The inputs of a correction; `by_phi`: the parameters have bins of phi."""
+    return (*INPUTS[name], "phi") if by_phi and name == "scale" else INPUTS[name]
+
+
+def _correction(
+    name: str, description: str, output: str, data: dict[str, Any], by_phi: bool = False, **more: Any
+) -> dict[str, Any]:
     return {
         "name": name,
         "description": description,
         "version": 1,
-        "inputs": [variable(each) for each in INPUTS[name]],
+        "inputs": [variable(each) for each in inputs_of(name, by_phi)],
         "output": {"name": output, "type": "real", "description": description},
         "data": data,
     } | more
 
 
-def _binned(edges: FloatArray, content: list[Any]) -> dict[str, Any]:
-    return _bins("eta", edges.tolist(), content)
+def _binned(axis: str, edges: list[Any], content: list[Any], flow: str | float = "error") -> dict[str, Any]:
+    return {"nodetype": "binning", "input": axis, "edges": edges, "content": content, "flow": flow}
 
 
-def _bins(name: str, edges: list[Any], content: list[Any]) -> dict[str, Any]:
-    return {"nodetype": "binning", "input": name, "edges": edges, "content": content, "flow": "error"}
+def _of_muons(bins: MuonBins, content: list[Any], flow: str | float = "error") -> dict[str, Any]:
+    """The content (count,) of bins of muons; `flow`: outside the eta range."""
+    if "phi" in bins.axes:
+        phi = bins.shape[1]
+        content = [
+            _binned("phi", bins.phi_edges.tolist(), content[i : i + phi], "clamp") for i in range(0, len(content), phi)
+        ]
+    return _binned("eta", bins.eta_edges.tolist(), content, flow)
+
+
+def _turned(bins: MuonBins, data: dict[str, Any]) -> dict[str, Any]:
+    """Brings phi into the turn of the edges."""
+    if "phi" not in bins.axes:
+        return data
+    middle = float(bins.phi_edges[0] + np.pi)
+    rule = {"nodetype": "formula", "parser": "TFormula", "variables": ["phi"], "parameters": [middle]}
+    return {"nodetype": "transform", "input": "phi", "rule": rule | {"expression": TURNED}, "content": data}
 
 
 def _category(name: str, content: dict[Any, Any]) -> dict[str, Any]:
@@ -206,10 +237,10 @@ def _formulas(expression: str, *variables: str) -> dict[str, Any]:
     return {"generic_formulas": [_formula(expression, *variables)]}
 
 
-def _rows(edges: FloatArray, *columns: Any) -> dict[str, Any]:
-    """The formula in every eta bin, with its parameters from columns (bins,)."""
+def _rows(bins: MuonBins, *columns: Any) -> dict[str, Any]:
+    """The formula in every bin, with its parameters from columns (bins,)."""
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    return _binned(edges, [_reference(0, list(row)) for row in rows])
+    return _of_muons(bins, [_reference(0, list(row)) for row in rows])
 
 
 def _resolution_columns(resolution: Resolution) -> tuple[FloatArray, ...]:
@@ -217,27 +248,29 @@ def _resolution_columns(resolution: Resolution) -> tuple[FloatArray, ...]:
 
 
 def _scale(content: Content) -> dict[str, Any]:
-    edges, limits = content.eta_edges, content.reach_of_scale.model.T
+    bins = content.bins
+    limits = np.repeat(content.reach_of_scale.model, bins.shape[1], axis=0).T
 
     # a formula cannot take an int input, so charge is a category
     def charges(bias: Bias) -> dict[str, Any]:
-        return _category("charge", {q: _rows(edges, *limits, bias.A, bias.e, q * bias.M) for q in (-1, 1)})
+        return _category("charge", {q: _rows(bins, *limits, bias.A, bias.e, q * bias.M) for q in (-1, 1)})
 
     data = _category("variation", {name: charges(values.bias) for name, values in content.variations.items()})
-    return _correction("scale", "corrected pT / pT of data", "factor", data, **_formulas(SCALE_FORMULA, "pt"))
+    what, formulas = "corrected pT / pT of data", _formulas(SCALE_FORMULA, "pt")
+    return _correction("scale", what, "factor", _turned(bins, data), by_phi="phi" in bins.axes, **formulas)
 
 
 def _resolution(content: Content) -> dict[str, Any]:
-    limits = content.reach_of_resolution.model.T
+    bins, limits = content.bins.without_phi, content.reach_of_resolution.model.T
     resolutions = content.resolutions.items()
-    tree = {name: _rows(content.eta_edges, *limits, *_resolution_columns(each)) for name, each in resolutions}
+    tree = {name: _rows(bins, *limits, *_resolution_columns(each)) for name, each in resolutions}
     data = _category("variation", tree)
     return _correction("resolution", "sigma_k/k of data", "sigma", data, **_formulas(RESOLUTION_FORMULA, "pt"))
 
 
 def _smear(content: Content) -> dict[str, Any]:
-    bins = [_smear_bin(content, row) for row in range(len(content.eta_edges) - 1)]
-    data = _transform("phi", NORMAL, _binned(content.eta_edges, bins))
+    bins = [_smear_bin(content, row) for row in range(content.bins.shape[0])]
+    data = _transform("phi", NORMAL, _of_muons(content.bins.without_phi, bins))
     what = "smeared pT / pT that brings simulation to the resolution of data"
     formulas = [_formula(HELD_SQUARE, "pt"), _formula(NARROW_FORMULA, "pt", "phi")]
     formulas.append(_formula(WIDE_FORMULA, "pt", "phi", "eta"))
@@ -252,23 +285,23 @@ def _smear_bin(content: Content, row: int) -> dict[str, Any]:
     def noise(formula: int, *shape: float) -> dict[str, Any]:
         return _category("variation", {n: _reference(formula, [*each, *shape]) for n, each in cores.items()})
 
-    theirs = _resolution_columns(tails.core(content.simulation.resolution))
+    theirs = _resolution_columns(tails.core(content.simulated.resolution))
     both = {n: (*_resolution_columns(tails.core(each)), *theirs) for n, each in content.resolutions.items()}
     cores = {n: [float(column[row]) for column in columns] for n, columns in both.items()}
     chosen = noise(1)
     if share > 0:
         edges = ["-inf", -float(ndtri(share)), "inf"]
-        chosen = _transform("eta", SECOND, _bins("eta", edges, [chosen, noise(2, share, excess)]))
+        chosen = _transform("eta", SECOND, _binned("eta", edges, [chosen, noise(2, share, excess)]))
     return _transform("pt", _reference(0, limits.tolist()), chosen)
 
 
 def _stretch(content: Content) -> dict[str, Any]:
-    edges, limits = content.eta_edges, content.reach_of_stretch.model.T
-    bias, theirs = content.simulation.bias, _resolution_columns(content.simulation.resolution)
+    bins, limits, simulated = content.bins.without_phi, content.reach_of_stretch.model.T, content.simulated
+    bias, theirs = simulated.bias, _resolution_columns(simulated.resolution)
 
     def charges(mine: Resolution) -> dict[str, Any]:
         first = (*limits, *_resolution_columns(mine), *theirs, bias.A, bias.e)
-        return _category("charge", {q: _rows(edges, *first, q * bias.M) for q in (-1, 1)})
+        return _category("charge", {q: _rows(bins, *first, q * bias.M) for q in (-1, 1)})
 
     data = _category("variation", {name: charges(each) for name, each in content.resolutions.items()})
     what = "pT / pT of simulation with its response, tails included, stretched to the resolution of data"
@@ -278,15 +311,15 @@ def _stretch(content: Content) -> dict[str, Any]:
 def _validity(content: Content) -> dict[str, Any]:
     reaches = {"scale": content.reach_of_scale, "stretch": content.reach_of_stretch}
     reaches |= dict.fromkeys(("resolution", "smear"), content.reach_of_resolution)
-    data = _category("correction", {name: _codes(reach, content.eta_edges) for name, reach in reaches.items()})
+    data = _category("correction", {name: _codes(reach, content.bins.without_phi) for name, reach in reaches.items()})
     what = "0: as calibrated; 1: pt extrapolated; 2: pt held; 3: eta outside"
     return _correction("validity", what, "code", data)
 
 
-def _codes(reach: Reach, edges: FloatArray) -> dict[str, Any]:
-    bins = []
+def _codes(reach: Reach, bins: MuonBins) -> dict[str, Any]:
+    rows = []
     for (low, high), (first, last) in zip(reach.sample.tolist(), reach.model.tolist(), strict=True):
         walls = sorted({first, low, high, last})
         codes = [float(CALIBRATED if wall == low else EXTRAPOLATED) for wall in walls[:-1]]
-        bins.append({"nodetype": "binning", "input": "pt", "edges": walls, "content": codes, "flow": float(HELD)})
-    return _binned(edges, bins) | {"flow": float(OUTSIDE)}
+        rows.append(_binned("pt", walls, codes, float(HELD)))
+    return _of_muons(bins, rows, float(OUTSIDE))

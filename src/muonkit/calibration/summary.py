@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
 from muonkit.calibration.accumulate import CellMasses, residual_correlations
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.closure import ScaleOff, ZeroTest, against_zero, scale_off
 from muonkit.calibration.derive import Derived
@@ -22,9 +23,10 @@ from muonkit.core.plain import plain_fields, rebuilt_fields
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class FitSummary:
-    """Values and errors of every fitted parameter per eta bin, by its letter: each (bins,), in the units of `bias` and
-    `resolution`. `covariance`: of all values in the order of `parameter_names`, such as A_0 ... A_11 e_0 ...;
-    `eta_edges`: (bins + 1,); chi2, ndf and p-value: the cells against the parameters; no p-value if ndf is 0."""
+    """Values and errors of every fitted parameter per bin of muons, by its letter: each (bins,), in the units of `bias`
+    and `resolution`. `covariance`: of all values in the order of `parameter_names`, such as A_0 ... A_11 e_0 ...;
+    `eta_edges`, `phi_edges`: of the bins of muons, see `MuonBins`; chi2, ndf and p-value: the cells against the
+    parameters; no p-value if ndf is 0."""
 
     eta_edges: FloatArray
     values: Mapping[str, FloatArray]
@@ -34,13 +36,22 @@ class FitSummary:
     chi2: float
     ndf: int
     p_value: float | None
+    phi_edges: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if the arrays are not those of the bins."""
+        self.bins.require(**self.values)
+        self.bins.require(**self.errors)
+        size = len(self.values) * self.bins.count
+        if self.covariance.shape != (size, size) or len(self.parameter_names) != size:
+            raise ValueError(f"covariance and parameter_names are not those of {size} parameters")
 
     @classmethod
     def of(cls, extraction: Extraction, **more: Any) -> Self:
         """The summary of a fit; `more`: the other fields of the class."""
         layout, errors = extraction.layout, extraction.errors
         return cls(
-            eta_edges=extraction.eta_edges,
+            **extraction.bins.edges,
             values={name: layout.of(extraction.vector, name) for name in layout.fitted},
             errors={name: layout.of(errors, name) for name in layout.fitted},
             parameter_names=tuple(layout.names),
@@ -58,9 +69,14 @@ class FitSummary:
         np.fill_diagonal(matrix, 1.0)
         return matrix
 
+    @property
+    def bins(self) -> MuonBins:
+        """The bins of muons."""
+        return MuonBins.of_edges(self.eta_edges, self.phi_edges)
+
     def value(self, name: str) -> FloatArray:
-        """One parameter per eta bin; NaN where it was not fitted."""
-        return self.values.get(name, np.full(len(self.eta_edges) - 1, np.nan))
+        """One parameter per bin of muons; NaN where it was not fitted."""
+        return self.values.get(name, np.full(self.bins.count, np.nan))
 
     def to_json(self) -> dict[str, Any]:
         """The fields as content of JSON; values stand beside them by their letters."""

@@ -17,8 +17,7 @@ def cell_columns(derived: Derived, sample: str) -> dict[str, AnyArray]:
     columns: dict[str, AnyArray] = {
         "sample": np.full(len(fits), sample),
         "cell": np.arange(len(fits)),
-        "eta_plus_bin": cells.eta_plus,
-        "eta_minus_bin": cells.eta_minus,
+        **_places(derived),
         "status": np.array([FitStatus(int(s)).name.lower() for s in fits.status]),
     }
     columns |= {name: getattr(cells, name) for name in MEANS}
@@ -27,6 +26,13 @@ def cell_columns(derived: Derived, sample: str) -> dict[str, AnyArray]:
     columns["mu_template_error"] = np.sqrt(np.maximum(fits.template_covariance[:, 0, 0], 0))
     columns |= {"mu_sigma_covariance": fits.covariance[:, 0, 1], "chi2": fits.chi2, "pull": pulls}
     return columns
+
+
+def _places(derived: Derived) -> dict[str, AnyArray]:
+    """Bins of both muons: of eta, and of phi if there are several."""
+    cells, bins = derived.cells, derived.extraction.bins
+    plus, minus = bins.along(cells.bin_plus), bins.along(cells.bin_minus)
+    return {f"{axis}_{sign}_bin": rows[axis] for axis in plus for sign, rows in (("plus", plus), ("minus", minus))}
 
 
 def template_columns(derived: Derived, sample: str) -> dict[str, AnyArray]:

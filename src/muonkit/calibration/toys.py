@@ -59,7 +59,7 @@ class ToyFits:
     def reported(self) -> Extraction:
         """The fit to data, with errors of the entries alone."""
         found = self.derived.extraction
-        return extract(self.derived.cells, self.derived.fits, found.eta_edges, found.layout.fitted, self.rules)
+        return extract(self.derived.cells, self.derived.fits, found.bins, found.layout.fitted, self.rules)
 
 
 @dataclass(frozen=True, slots=True)

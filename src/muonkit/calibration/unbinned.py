@@ -149,7 +149,7 @@ def _pairs(kept: KeptPairs, group: IntArray, cells: Cells, rough: Resolution, mi
     pt = kept.plus_pt * scaled, kept.minus_pt * scaled
     shift = np.zeros(len(kept))
     if migration:
-        both = (rough.at(cells.eta_plus[group]), rough.at(cells.eta_minus[group]))
+        both = (rough.at(cells.bin_plus[group]), rough.at(cells.bin_minus[group]))
         shift = pull_of_migration((pt[0] ** 2, pt[1] ** 2), *both, cells.flux[group])
     weight = kept.weight * (kept.weight.sum() / (kept.weight @ kept.weight))
     return kernel.Pairs(first, kept.mass, 1 / pt[0], 1 / pt[1], kept.plus_response, kept.minus_response, shift, weight)
@@ -160,8 +160,8 @@ def _regions(start: BinnedFit, pairs: kernel.Pairs, rough: Resolution, backgroun
     cells, data = start.cells, start.data
     region = np.repeat(np.arange(len(cells)), np.diff(pairs.first))
     sigma2 = np.full(len(cells), np.inf)
-    plus = pairs.response_plus**2 * variance(pairs.k_plus**-2, rough.at(cells.eta_plus[region]))
-    minus = pairs.response_minus**2 * variance(pairs.k_minus**-2, rough.at(cells.eta_minus[region]))
+    plus = pairs.response_plus**2 * variance(pairs.k_plus**-2, rough.at(cells.bin_plus[region]))
+    minus = pairs.response_minus**2 * variance(pairs.k_minus**-2, rough.at(cells.bin_minus[region]))
     np.minimum.at(sigma2, region, plus + minus + cells.angular[region])
     finest = FINER * np.sqrt(np.where(np.isfinite(sigma2), sigma2, 1e-4))
     template = kernel.Template(data.first, data.node, data.weight, data.variance, np.zeros((0, TILTS)))
@@ -173,7 +173,7 @@ def _regions(start: BinnedFit, pairs: kernel.Pairs, rough: Resolution, backgroun
     width = (mass[nodes] / _averages(mass[nodes], weight[nodes], of_node)[of_node]) ** data.shapes.growth[of_node]
     return kernel.Regions(
         first, mass[nodes].copy(), weight[nodes].copy(), width, smooth(data.shapes.tables), data.shapes.table,
-        data.shapes.kappa[data.shapes.table], cells.angular, cells.eta_plus, cells.eta_minus, background,
+        data.shapes.kappa[data.shapes.table], cells.angular, cells.bin_plus, cells.bin_minus, background,
     )  # fmt: skip
 
 

@@ -114,7 +114,7 @@ class _Corrector:
 
     def _scaled(self, muons: MuonRows) -> FloatArray:
         self._count("scale", muons.pt, muons.eta)
-        return self.corrections.factor(muons.pt, muons.eta, muons.charge)
+        return self.corrections.factor(muons.pt, muons.eta, muons.charge, phi=muons.phi)
 
     def _smeared(self, muons: MuonRows) -> FloatArray:
         self._count("smear", muons.pt, muons.eta)

@@ -65,7 +65,7 @@ def measure(study: Study, templates: list[Counted], data: list[Counted], out: Pa
 
     # closure: corrected muons from the start; and, independent of them, corrections of one half on the other
     found = nominal[0].extraction
-    of_all, of_half = (BiasCorrector(found.eta_edges, each[0].extraction.values.bias) for each in (nominal, half))
+    of_all, of_half = (BiasCorrector(found.bins, each[0].extraction.values.bias) for each in (nominal, half))
     slicings = [
         Slicing.of(each.all_runs, part) if len(each.all_runs.run) > 1 else None
         for each, part in zip(data, nominal, strict=True)
@@ -87,7 +87,7 @@ def measure(study: Study, templates: list[Counted], data: list[Counted], out: Pa
     varied = export.variations(found, resolution(nominal, terms), moved.shifts)
     reached = common_range([each.sample for each in data])
     values, shape = simulated[0].extraction.values, tails_of(fit.plans)
-    content = Content(varied, values, found.eta_edges, reached, study.config.fit.reference, shape)
+    content = Content(varied, values, found.bins, reached, study.config.fit.reference, shape)
     export.write(out / CORRECTIONS, content)
     likelihood = Likelihood.of_covariance(found) if fit.subtracts else Likelihood.of([d.extraction for d in nominal])
     likelihood.write(out / LIKELIHOOD)

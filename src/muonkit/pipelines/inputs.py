@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from muonkit.calibration.accumulate import CountSettings, selected
-from muonkit.calibration.binning import Binning
+from muonkit.calibration.binning import Binning, MuonBins
 from muonkit.calibration.config import Sample
 from muonkit.core.errors import InputError, UnreadableError
 from muonkit.core.kinematics import MuonArrays, mass
@@ -129,7 +129,8 @@ def settings(config: Sample, data: Sequence[DimuonPiece], run: Map) -> CountSett
     map over pieces."""
     window, pole = config.resonance.mass_window, resonance(config.resonance.name).mass
     cuts = (config.selection.scaled_pt_min, config.selection.scaled_pt_max)
-    empty = Binning(np.array(config.binning.eta_edges), np.array([-1.0, 1.0]), np.array([-1.0, 1.0]))
+    muons = MuonBins.of_edges(config.binning.eta_edges, config.binning.phi_edges)
+    empty = Binning(muons, np.array([-1.0, 1.0]), np.array([-1.0, 1.0]))
     draft = CountSettings(empty, window, config.binning.mass_bins, pole, cuts)
     given = config.binning.log_pt_ratio_edges is not None and config.binning.cos_dphi_edges is not None
     plus, minus = _muons([]) if given else _muons(_enough(data, draft, run))

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from scipy.special import ndtr
 
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.quantities import QUANTITIES, Quantity
 from muonkit.core.arrays import FloatArray
 from muonkit.report.style import BLUE, GREY, HEIGHT, INK, ORANGE, WIDTH, blank, head, sized, styled
@@ -25,7 +26,7 @@ SHIFT = 0.22  # of a bin, between series
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Values per eta bin with errors; `total` errors, where there are, are drawn outside of `errors`; `look`: LOOK."""
+    """Values per bin of muons with errors; `total` errors, if any, are drawn outside `errors`; `look`: LOOK."""
 
     label: str
     values: FloatArray
@@ -61,34 +62,34 @@ class MassSpectrum:
 
 @styled
 def parameter(
-    name: str, eta_edges: FloatArray, series: Sequence[Series], sample: str, decay: str = "", band: Series | None = None
+    name: str, bins: MuonBins, series: Sequence[Series], sample: str, decay: str = "", band: Series | None = None
 ) -> Figure:
-    """One parameter against eta; `band` is drawn as steps behind the points."""
+    """One parameter against eta, bins of phi side by side; `band` is drawn as steps behind the points."""
     quantity = QUANTITIES[name]
     figure, axes = blank()
-    _zero(axes, eta_edges, 0.0)
+    _zero(axes, bins.steps, 0.0)
     if band is not None:
-        _band(axes, eta_edges, band, quantity.factor)
-    _points(axes, eta_edges, series, quantity)
-    _eta_axis(axes, eta_edges)
+        _band(axes, bins.steps, band, quantity.factor)
+    _points(axes, bins.steps, series, quantity)
+    _bin_axis(axes, bins)
     axes.set_ylabel(quantity.axis)
     head(axes, sample, decay)
     _legend(axes, len(series) + (band is not None))
     return figure
 
 
-def _zero(axes: Axes, eta_edges: FloatArray, value: float) -> None:
-    axes.hlines(value, eta_edges[0], eta_edges[-1], color=INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
+def _zero(axes: Axes, steps: FloatArray, value: float) -> None:
+    axes.hlines(value, steps[0], steps[-1], color=INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
 
 
-def _band(axes: Axes, eta_edges: FloatArray, band: Series, factor: float) -> None:
+def _band(axes: Axes, steps: FloatArray, band: Series, factor: float) -> None:
     low, high = ((band.values + sign * band.errors) * factor for sign in (-1, 1))
-    axes.stairs(high, eta_edges, baseline=low, fill=True, color=GREY, alpha=0.3, linewidth=0, label=band.label)
-    axes.stairs(band.values * factor, eta_edges, baseline=None, color=GREY, linewidth=1.2)
+    axes.stairs(high, steps, baseline=low, fill=True, color=GREY, alpha=0.3, linewidth=0, label=band.label)
+    axes.stairs(band.values * factor, steps, baseline=None, color=GREY, linewidth=1.2)
 
 
-def _points(axes: Axes, eta_edges: FloatArray, series: Sequence[Series], quantity: Quantity) -> None:
-    centres, widths = (eta_edges[1:] + eta_edges[:-1]) / 2, np.diff(eta_edges)
+def _points(axes: Axes, steps: FloatArray, series: Sequence[Series], quantity: Quantity) -> None:
+    centres, widths = (steps[1:] + steps[:-1]) / 2, np.diff(steps)
     for i, one in enumerate(series):
         x = centres + (i - (len(series) - 1) / 2) * SHIFT * widths
         y, factor, look = one.values * quantity.factor, quantity.factor, LOOK[one.look]
@@ -103,9 +104,13 @@ def _points(axes: Axes, eta_edges: FloatArray, series: Sequence[Series], quantit
         axes.plot(x[~free], y[~free], linestyle="none", marker="x", color=look["color"], markersize=5)
 
 
-def _eta_axis(axes: Axes, eta_edges: FloatArray) -> None:
-    axes.set_xlim(eta_edges[0], eta_edges[-1])
-    axes.set_xlabel(r"$\eta$")
+def _bin_axis(axes: Axes, bins: MuonBins) -> None:
+    """The axis of eta; lines part the eta bins if there are bins of phi in them."""
+    axes.set_xlim(bins.eta_edges[0], bins.eta_edges[-1])
+    parted = "phi" in bins.axes
+    axes.set_xlabel(r"$\eta$, in each bin $\phi$ from left to right" if parted else r"$\eta$")
+    for edge in bins.eta_edges[1:-1] if parted else ():
+        axes.axvline(edge, color=GREY, linewidth=0.6, zorder=0)
 
 
 def _legend(axes: Axes, entries: int) -> None:
@@ -149,7 +154,7 @@ def _moments(values: FloatArray) -> str:
 
 @styled
 def correlation(matrix: FloatArray, names: Sequence[str], sample: str, decay: str = "") -> Figure:
-    """Correlation matrix, one block per parameter, eta bins rising inside each."""
+    """Correlation matrix, one block per parameter, bins rising inside each."""
     figure = Figure(figsize=(5.6, 4.9), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
@@ -207,14 +212,14 @@ def _fit(axes: Axes, spectrum: MassSpectrum) -> None:
 
 
 @styled
-def scale(eta_edges: FloatArray, before: Series, after: Series, sample: str, decay: str = "") -> Figure:
-    """Momentum scale left per eta bin against 1: inner bars statistics, outer bars with the corrections' errors."""
+def scale(bins: MuonBins, before: Series, after: Series, sample: str, decay: str = "") -> Figure:
+    """Momentum scale left per bin of muons against 1; inner bars: statistics, outer: with those of the corrections."""
     figure, axes = blank(WIDTH * 1.5, HEIGHT * 1.1)
-    _zero(axes, eta_edges, 0.0)
+    _zero(axes, bins.steps, 0.0)
     shifted = [replace(one, values=one.values - 1) for one in (before, after)]
     quantity = Quantity(r"p/p_{\mathrm{true}} - 1", "$10^{-3}$", "10⁻³", 1e3, "scale left")
-    _points(axes, eta_edges, shifted, quantity)
-    _eta_axis(axes, eta_edges)
+    _points(axes, bins.steps, shifted, quantity)
+    _bin_axis(axes, bins)
     axes.set_ylabel(quantity.axis)
     head(axes, sample, decay)
     _legend(axes, 2)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.lineshape import exponential
 from muonkit.calibration.massfit import PARAMETERS
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
@@ -61,7 +62,7 @@ def chosen(tables: CellTables) -> list[tuple[str, int]]:
     return [(why, cell) for cell, why in first.items()]
 
 
-def spectrum(tables: CellTables, cell: int, eta_edges: FloatArray) -> MassSpectrum:
+def spectrum(tables: CellTables, cell: int, bins: MuonBins) -> MassSpectrum:
     """Counts of one cell and the fitted curve in the same bins."""
     cells, edges, counts, variances = tables.cells, tables.edges, tables.counts[cell], tables.variances[cell]
     theta = np.array([cells[name][cell] for name in PARAMETERS])
@@ -69,17 +70,23 @@ def spectrum(tables: CellTables, cell: int, eta_edges: FloatArray) -> MassSpectr
     value, _ = exponential((edges - edges[0]) / width, float(np.clip(theta[3] * width, -STEEPEST, STEEPEST)))
     total = counts.sum()
     background = total * theta[2] * np.diff(value)
-    return MassSpectrum(edges, counts, variances, tables.curves[cell], background, _lines(tables, cell, eta_edges))
+    return MassSpectrum(edges, counts, variances, tables.curves[cell], background, _lines(tables, cell, bins))
 
 
-def _lines(tables: CellTables, cell: int, eta_edges: FloatArray) -> tuple[str, ...]:
+def _lines(tables: CellTables, cell: int, bins: MuonBins) -> tuple[str, ...]:
     row: dict[str, Any] = {name: values[cell] for name, values in tables.cells.items()}
-    plus, minus = (eta_edges[row[f"eta_{sign}_bin"] :][:2] for sign in ("plus", "minus"))
+    plus, minus = (_where(row, sign, bins) for sign in ("plus", "minus"))
     return (
-        rf"$\mu^+$  $\eta\in$[{plus[0]:g}, {plus[1]:g}]  $\langle p_T\rangle$ {row['pt_plus']:.1f} GeV",
-        rf"$\mu^-$  $\eta\in$[{minus[0]:g}, {minus[1]:g}]  $\langle p_T\rangle$ {row['pt_minus']:.1f} GeV",
+        rf"$\mu^+$  {plus}  $\langle p_T\rangle$ {row['pt_plus']:.1f} GeV",
+        rf"$\mu^-$  {minus}  $\langle p_T\rangle$ {row['pt_minus']:.1f} GeV",
         rf"$\mu$ = {row['mu']:.5f} ± {row['mu_error']:.5f}",
         rf"$\sigma$ = ({row['sigma'] * 1e2:.3f} ± {row['sigma_error'] * 1e2:.3f}) %",
         rf"$\chi^2$/ndf = {row['chi2']:.0f}/{tables.ndf[cell]}",
         *([] if row["status"] in ("converged", "no_background") else [str(row["status"]).replace("_", " ")]),
     )
+
+
+def _where(row: Mapping[str, Any], sign: str, bins: MuonBins) -> str:
+    """The ranges of eta, and of phi if there are several, of one muon, in mathtext."""
+    ranges = {axis: edges[row[f"{axis}_{sign}_bin"] :][:2] for axis, edges in bins.axes.items()}
+    return "  ".join(rf"$\{axis}\in$[{low:g}, {high:g}]" for axis, (low, high) in ranges.items())

@@ -8,6 +8,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from muonkit.calibration import key
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.budget import BudgetLine
 from muonkit.calibration.closure import SCALE_PT
 from muonkit.calibration.quantities import QUANTITIES, subscripted
@@ -15,7 +16,6 @@ from muonkit.calibration.result import CalibrationResult, ValidationResult
 from muonkit.calibration.summary import FitSummary, SampleFit
 from muonkit.calibration.validate import ScaleLeft
 from muonkit.calibration.verdict import Verdict
-from muonkit.core.arrays import FloatArray
 from muonkit.report import figures, labels, masses, runs
 from muonkit.report.figures import Series
 from muonkit.report.masses import CellTables
@@ -104,7 +104,7 @@ def _render(run: FinishedRun[Any], verdict: Verdict, fit: SampleFit, **more: Any
         "windows": _windows(run.result),
         "pulls": _pulls(run),
         "matrix": _matrix(run, fit),
-        "spectra": list(_spectra(run, fit.eta_edges)),
+        "spectra": list(_spectra(run, fit.bins)),
         "correlation_rows": _correlation_rows(fit),
         "direction_rows": _direction_rows(fit),
         "residual_rows": _residual_rows(fit),
@@ -127,7 +127,7 @@ def _periods(run: FinishedRun[CalibrationResult]) -> list[Picture]:
     result = run.result
     return [
         Picture(
-            svg(runs.periods(name, result.periods, result.eta_edges, run.sample, run.decay)),
+            svg(runs.periods(name, result.periods, result.bins, run.sample, run.decay)),
             f"{name} against the run period",
         )
         for name in SCALE
@@ -190,8 +190,9 @@ def _parameters(run: FinishedRun[CalibrationResult], names: Iterable[str]) -> li
         if name in result.values:
             band = _series("template", simulation, name) if name in simulation.values else None
             series = [_series("sample", result, name)]
-            figure = figures.parameter(name, result.eta_edges, series, run.sample, run.decay, band)
-            pictures.append(Picture(svg(figure), f"{name} against η ({QUANTITIES[name].meaning})"))
+            figure = figures.parameter(name, result.bins, series, run.sample, run.decay, band)
+            caption = f"{name} against η ({QUANTITIES[name].meaning}){_beside(result.bins)}"
+            pictures.append(Picture(svg(figure), caption))
     return pictures
 
 
@@ -202,8 +203,9 @@ def _series(label: str, fit: FitSummary, name: str, look: str = "fitted") -> Ser
 def _at_mean(run: FinishedRun[CalibrationResult]) -> Picture:
     found = run.result.diagnostics.A_at_mean_k
     series = Series("sample", found.value, found.error)
-    figure = figures.parameter("A_at_mean_k", run.result.eta_edges, [series], run.sample, run.decay)
-    return Picture(svg(figure), "A - e⟨k⟩ against η: the scale at the mean curvature of each bin")
+    figure = figures.parameter("A_at_mean_k", run.result.bins, [series], run.sample, run.decay)
+    caption = "A - e⟨k⟩ against η: the scale at the mean curvature of each bin"
+    return Picture(svg(figure), caption + _beside(run.result.bins))
 
 
 def _closure(run: FinishedRun[CalibrationResult]) -> list[Picture]:
@@ -216,8 +218,8 @@ def _closure(run: FinishedRun[CalibrationResult]) -> list[Picture]:
                 _series("same sample", closure.same, name, "after"),
                 _series("other half", closure.split, name, "other half"),
             ]
-            figure = figures.parameter(name, result.eta_edges, series, run.sample, run.decay)
-            pictures.append(Picture(svg(figure), f"{name} before and after the corrections"))
+            figure = figures.parameter(name, result.bins, series, run.sample, run.decay)
+            pictures.append(Picture(svg(figure), f"{name} before and after the corrections{_beside(result.bins)}"))
     return pictures
 
 
@@ -235,10 +237,10 @@ def _matrix(run: FinishedRun[Any], fit: SampleFit) -> Picture:
     return Picture(png(figure), "Correlation matrix of the parameters")
 
 
-def _spectra(run: FinishedRun[Any], eta_edges: FloatArray) -> Iterable[Picture]:
+def _spectra(run: FinishedRun[Any], bins: MuonBins) -> Iterable[Picture]:
     for name, tables in run.tables.items():
         for why, cell in masses.chosen(tables):
-            spectrum = masses.spectrum(tables, cell, eta_edges)
+            spectrum = masses.spectrum(tables, cell, bins)
             entries = f"{tables.cells['entries'][cell]:.0f}"
             caption = f"Cell {cell} ({why}): {entries} pairs, χ²/ndf = {tables.chi2_per_ndf[cell]:.2f}"
             yield Picture(svg(figures.mass(spectrum, run.sample, run.decay_of(name))), run.titled(name, caption))
@@ -248,15 +250,23 @@ def _validation(run: FinishedRun[ValidationResult]) -> dict[str, Any]:
     result = run.result
     name = labels.resonance(result.resonance.name)
     before, after = _scale(result.before, "before"), _scale(result.after, "after")
-    figure = figures.scale(result.before.eta_edges, before, after, run.sample, run.decay)
+    figure = figures.scale(result.before.bins, before, after, run.sample, run.decay)
     return {
         "resonance": name,
-        "figure": Picture(svg(figure), f"Momentum scale left on {name}"),
+        "figure": Picture(svg(figure), f"Momentum scale left on {name}{_beside(result.before.bins)}"),
         "rows": result.rows,
         "reference": result.reference,
         "test": result.parameters.test if result.parameters else None,
         "warnings": result.warnings,
     }
+
+
+def _beside(bins: MuonBins) -> str:
+    """Where the bins of phi are in a figure."""
+    if "phi" not in bins.axes:
+        return ""
+    edges = ", ".join(f"{edge:g}" for edge in bins.phi_edges)
+    return f", in each bin of η the bins of φ with edges {edges}"
 
 
 def _scale(left: ScaleLeft, when: str) -> Series:

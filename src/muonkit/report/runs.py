@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.drift import Drift
 from muonkit.calibration.periods import Period
 from muonkit.calibration.quantities import QUANTITIES
-from muonkit.core.arrays import FloatArray
 from muonkit.report.style import BLUE, HEIGHT, INK, WIDTH, blank, head, styled
 
 SPREAD = 0.3  # of the distance of two periods, over which the points of the eta bins are spread
@@ -30,20 +30,20 @@ def drift(found: Drift, sample: str, decay: str = "") -> Figure:
 
 
 @styled
-def periods(name: str, found: Sequence[Period], eta_edges: FloatArray, sample: str, decay: str = "") -> Figure:
-    """One parameter against the run period, with a colour for every eta bin."""
+def periods(name: str, found: Sequence[Period], bins: MuonBins, sample: str, decay: str = "") -> Figure:
+    """One parameter against the run period, with a colour for every bin of muons."""
     from matplotlib import colormaps
 
-    quantity, bins = QUANTITIES[name], len(eta_edges) - 1
+    quantity, labels = QUANTITIES[name], labels_of(bins)
     figure, axes = blank(WIDTH * 1.5, HEIGHT * 1.1)
     places = np.array([i for i, each in enumerate(found) if name in each.values])
     values, errors = (
         np.array([getattr(each, which)[name] for each in found if name in each.values]) * quantity.factor
         for which in ("values", "errors")
     )
-    for i in range(bins):
-        colour, shift = colormaps["viridis"]((i + 0.5) / bins), SPREAD * ((i + 0.5) / bins - 0.5)
-        label = rf"$\eta$ {eta_edges[i]:g} to {eta_edges[i + 1]:g}" if i in (0, bins - 1) else None
+    for i in range(bins.count):
+        colour, shift = colormaps["viridis"]((i + 0.5) / bins.count), SPREAD * ((i + 0.5) / bins.count - 0.5)
+        label = labels[i] if i in (0, bins.count - 1) else None
         axes.errorbar(places + shift, values[:, i], errors[:, i], fmt="o", color=colour, markersize=3, label=label)
     _run_axis(axes, [each.first for each in found])
     axes.set_ylabel(quantity.axis)
@@ -52,6 +52,15 @@ def periods(name: str, found: Sequence[Period], eta_edges: FloatArray, sample: s
     axes.legend(loc="upper center", ncols=2)
     head(axes, sample, decay)
     return figure
+
+
+def labels_of(bins: MuonBins) -> list[str]:
+    """The range of every bin (count,), in mathtext."""
+    found = []
+    for place in zip(*bins.along(np.arange(bins.count)).values(), strict=True):
+        ranges = zip(bins.axes.items(), place, strict=True)
+        found.append(", ".join(rf"$\{axis}$ {edges[i]:g} to {edges[i + 1]:g}" for (axis, edges), i in ranges))
+    return found
 
 
 def _run_axis(axes: Axes, first: Sequence[int]) -> None:

@@ -33,9 +33,11 @@ class Pair(NamedTuple):
 
     plus_pt: float
     plus_eta: float
+    plus_phi: float
     plus_cosh: float
     minus_pt: float
     minus_eta: float
+    minus_phi: float
     minus_cosh: float
     cos_dphi: float
     angles: float
@@ -46,6 +48,7 @@ class Grid(NamedTuple):
     shift of log(pT+/pT-) for `leaving`."""
 
     eta: Column
+    phi: Column
     ratio: Column
     cos_dphi: Column
     window: tuple[float, float]
@@ -96,11 +99,9 @@ class ResponseGrid(NamedTuple):
 
 
 @inlined
-def bin_of(value, edges):
-    """Bin of a value, -1 outside [first, last)."""
+def place_of(value, edges):
+    """Bin of a value; the first or last one outside."""
     low, high = 0, edges.size - 1
-    if not (value >= edges[0] and value < edges[high]):
-        return -1
     while high - low > 1:
         middle = (low + high) // 2
         if value < edges[middle]:
@@ -111,15 +112,34 @@ def bin_of(value, edges):
 
 
 @inlined
+def bin_of(value, edges):
+    """Bin of a value, -1 outside [first, last)."""
+    if not (value >= edges[0] and value < edges[edges.size - 1]):
+        return -1
+    return place_of(value, edges)
+
+
+@inlined
+def muon_bin_of(eta, phi, eta_edges, phi_edges):
+    """Bin of a muon, see `binning.MuonBins`, -1 outside the eta range."""
+    row = bin_of(eta, eta_edges)
+    if row < 0:
+        return -1
+    turned = phi - phi_edges[0]
+    turned = phi_edges[0] + (turned - math.tau * math.floor(turned / math.tau))
+    return row * (phi_edges.size - 1) + place_of(turned, phi_edges)
+
+
+@inlined
 def pair_of(muons, i):
     """Pair i; cosh and sinh of an eta take one exponential."""
     plus_up, minus_up = math.exp(muons.plus_eta[i]), math.exp(muons.minus_eta[i])
     plus_down, minus_down = 1 / plus_up, 1 / minus_up
     cos_dphi = math.cos(muons.plus_phi[i] - muons.minus_phi[i])
     angles = cos_dphi + (plus_up - plus_down) * (minus_up - minus_down) / 4
-    plus = (muons.plus_pt[i], muons.plus_eta[i], (plus_up + plus_down) / 2)
-    minus = (muons.minus_pt[i], muons.minus_eta[i], (minus_up + minus_down) / 2)
-    return Pair(plus[0], plus[1], plus[2], minus[0], minus[1], minus[2], cos_dphi, angles)
+    plus = (muons.plus_pt[i], muons.plus_eta[i], muons.plus_phi[i], (plus_up + plus_down) / 2)
+    minus = (muons.minus_pt[i], muons.minus_eta[i], muons.minus_phi[i], (minus_up + minus_down) / 2)
+    return Pair(*plus, *minus, cos_dphi, angles)
 
 
 @inlined
@@ -144,11 +164,13 @@ def is_within(plus_pt, minus_pt, factor, cuts):
 @inlined
 def cell_of(pair, ratio, grid):
     """Fine cell of a pair with `ratio` = log(pT+/pT-), -1 outside."""
-    a, b = bin_of(pair.plus_eta, grid.eta), bin_of(pair.minus_eta, grid.eta)
+    a = muon_bin_of(pair.plus_eta, pair.plus_phi, grid.eta, grid.phi)
+    b = muon_bin_of(pair.minus_eta, pair.minus_phi, grid.eta, grid.phi)
     c, d = bin_of(ratio, grid.ratio), bin_of(pair.cos_dphi, grid.cos_dphi)
     if a < 0 or b < 0 or c < 0 or d < 0:
         return -1
-    return ((a * (grid.eta.size - 1) + b) * (grid.ratio.size - 1) + c) * (grid.cos_dphi.size - 1) + d
+    muons = (grid.eta.size - 1) * (grid.phi.size - 1)
+    return ((a * muons + b) * (grid.ratio.size - 1) + c) * (grid.cos_dphi.size - 1) + d
 
 
 @inlined
@@ -346,11 +368,12 @@ def pair_masses(muons, out):
 
 
 @compiled
-def correct(pt, eta, charge, edges, bias, least, out):
-    """Write corrected pT (n,) [GeV], see `bias.corrected_pt`; bias = (A, e, M), per eta bin; `least`: of k_c/k."""
-    A, e, M = bias
+def correct(muon, charge, edges, bias, least, out):
+    """Write corrected pT (n,) [GeV], see `bias.corrected_pt`; muon = (pT, eta, phi), (n,) each; edges of (eta, phi);
+    bias = (A, e, M), per bin of muons; `least`: of k_c/k."""
+    (pt, eta, phi), (A, e, M) = muon, bias
     for i in range(pt.size):
-        b = bin_of(eta[i], edges)
+        b = muon_bin_of(eta[i], phi[i], edges[0], edges[1])
         out[i] = pt[i]
         if b >= 0:
             out[i] = pt[i] / max(1 + A[b] - e[b] * (1 / pt[i]) + charge * M[b] * pt[i], least)
