@@ -2,7 +2,7 @@
 it works on these sums alone, and sums of chunks add up to the sum of the file.
 
 Fine cells are those of `binning.Binning`. The pairs that leave a cell when log(pT+/pT-) is shifted by +-SHIFT measure
-the density at its walls, which the extraction needs to undo the pull of migration on the mass."""
+density and pT^2 at its walls, which the extraction needs to undo the pull of migration on the mass."""
 
 from dataclasses import dataclass, field, fields, replace
 from typing import Protocol, Self
@@ -102,10 +102,11 @@ class CellMasses:
     """Sums over pairs in the mass window. First axis: fine cells.
 
     masses (cells, mass bins); weight2 (cells,), sums of w^2; spread (mass bins,), the same per mass bin; means (cells,
-    MEANS), sums of weight x value; leaving (cells, 2); angular (cells, 3): sums of 1, x, x^2 with x = ln of the mass
-    change by the angles (simulation only); correlation (AXES, 5): sums of x, x^2, r, r^2, x r of each axis and the mass
-    residual; pairs (6,): read, selected, outside the mass window, then outside the cuts, then outside the eta range;
-    selected with a weight below 0; kept: the selected pairs, where they are kept."""
+    MEANS), sums of weight x value; leaving (cells, 3): SHIFT x density x (1, pT+^2, pT-^2) at the upper wall less that
+    at the lower; angular (cells, 3): sums of 1, x, x^2 with x = ln of the mass change by the angles (simulation only);
+    correlation (AXES, 5): sums of x, x^2, r, r^2, x r of each axis and the mass residual; pairs (6,): read, selected,
+    outside the mass window, then outside the cuts, then outside the eta range; selected with a weight below 0; kept:
+    the selected pairs, where they are kept."""
 
     masses: FloatArray
     weight2: FloatArray
@@ -223,7 +224,7 @@ def accumulate(table: Dimuons, settings: CountSettings, slices: counting.Slices 
     given, are filled with them too."""
     size, bins = settings.binning.size, settings.mass_bins
     spectra = (np.zeros((size, bins)), np.zeros(size), np.zeros(bins))
-    of_cells = (np.zeros((size, len(MEANS))), np.zeros((size, 2)), np.zeros((size, 3)))
+    of_cells = (np.zeros((size, len(MEANS))), np.zeros((size, 3)), np.zeros((size, 3)))
     kept = KeptPairs.of(table, settings) if settings.keeps_pairs else KeptPairs.none()
     result = CellMasses(*spectra, *of_cells, np.zeros((len(AXES), 5)), np.zeros(NEGATIVE + 1), kept)
     filled = counting.Sums(*(getattr(result, name) for name in counting.Sums._fields))

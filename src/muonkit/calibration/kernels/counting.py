@@ -200,13 +200,24 @@ def add_means(pair, m, w, cell, means):
 
 @inlined
 def add_leaving(pair, ratio, factor, w, cell, grid, leaving):
-    """Add a pair that leaves its cell, or the selection, when log(pT+/pT-) grows or falls by the shift."""
-    c, rise = cell // (grid.cos_dphi.size - 1) % (grid.ratio.size - 1), math.exp(grid.shift / 2)
-    plus, minus = pair.plus_pt, pair.minus_pt
-    if ratio + grid.shift >= grid.ratio[c + 1] or not is_within(plus * rise, minus / rise, factor, grid.scaled_pt):
-        leaving[cell, 0] += w
-    if ratio - grid.shift < grid.ratio[c] or not is_within(plus / rise, minus * rise, factor, grid.scaled_pt):
-        leaving[cell, 1] += w
+    """Add a pair that leaves its cell, or the selection, when log(pT+/pT-) grows by the shift; subtract one that leaves
+    when it falls. From there to the wall density and pT^2 are extrapolated linearly: w -> 3 w for a pair that leaves by
+    half the shift, -w for the others."""
+    plus, minus, half = pair.plus_pt, pair.minus_pt, math.exp(grid.shift / 4)
+    whole = half * half
+    up = down = 0.0
+    c = cell // (grid.cos_dphi.size - 1) % (grid.ratio.size - 1)
+    low, high = grid.ratio[c], grid.ratio[c + 1]
+    if ratio + grid.shift >= high or not is_within(plus * whole, minus / whole, factor, grid.scaled_pt):
+        near = ratio + grid.shift / 2 >= high or not is_within(plus * half, minus / half, factor, grid.scaled_pt)
+        up = 3 * w if near else -w
+    if ratio - grid.shift < low or not is_within(plus / whole, minus * whole, factor, grid.scaled_pt):
+        near = ratio - grid.shift / 2 < low or not is_within(plus / half, minus * half, factor, grid.scaled_pt)
+        down = 3 * w if near else -w
+    if up != down:
+        leaving[cell, 0] += up - down
+        leaving[cell, 1] += (up - down) * (plus * plus)
+        leaving[cell, 2] += (up - down) * (minus * minus)
 
 
 @inlined
