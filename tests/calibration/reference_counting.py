@@ -89,17 +89,19 @@ def _angular_columns(table: Dimuons) -> list[FloatArray]:
 
 def _leaving(table: Dimuons, masses: FloatArray, cell: IntArray, settings: CountSettings) -> FloatArray:
     """Sums of 1, pT+^2, pT-^2 (cells, 3) over pairs that leave a cell, or the selection, upwards, less those downwards;
-    extrapolated to the wall from what leaves it by half of SHIFT and by all of it.
+    extrapolated to the density at the wall from what leaves by half of the shift and by all of it.
 
     Only those that leave are counted: what would come in from outside the selection may not be in the file."""
-    gone = [_gone(table, masses, cell, settings, shift * SHIFT).astype(float) for shift in (0.5, 1, -0.5, -1)]
-    net = table.weight * (4 * (gone[0] - gone[2]) - (gone[1] - gone[3]))
+    shift = np.minimum(SHIFT, np.diff(settings.binning.log_pt_ratio_edges) / 2)
+    shift = shift[np.unravel_index(cell, settings.binning.shape)[2]]
+    gone = [_gone(table, masses, cell, settings, share * shift).astype(float) for share in (0.5, 1, -0.5, -1)]
+    net = table.weight / shift * (4 * (gone[0] - gone[2]) - (gone[1] - gone[3]))
     columns = [np.ones(len(table)), table.plus.pt**2, table.minus.pt**2]
     return _sums(cell, net, columns, settings.binning.size)
 
 
-def _gone(table: Dimuons, masses: FloatArray, cell: IntArray, settings: CountSettings, shift: float) -> BoolArray:
-    """Which pairs (n,) leave their cell, or the selection, when log(pT+/pT-) grows by `shift` at fixed pT+ pT-."""
+def _gone(table: Dimuons, masses: FloatArray, cell: IntArray, settings: CountSettings, shift: FloatArray) -> BoolArray:
+    """Which pairs (n,) leave their cell, or the selection, when log(pT+/pT-) grows by `shift` (n,) at fixed pT+ pT-."""
     plus = table.plus._replace(pt=table.plus.pt * np.exp(shift / 2))
     minus = table.minus._replace(pt=table.minus.pt * np.exp(-shift / 2))
     moved = replace(table, plus=plus, minus=minus)

@@ -120,7 +120,7 @@ def test_chance_in_a_shared_spectrum_is_an_error_common_to_all_cells() -> None:
     n, common = 40, 0.01
     zero, one = np.zeros(n, dtype=np.int64), np.ones(n)
     means = (one / 10, one / 10, 10 * one, 10 * one, 100 * one, 100 * one, one / 2, one / 2)
-    own = Cells(zero, zero, 1000 * one, *means, *np.zeros((5, 1)))
+    own = Cells(zero, zero, 1000 * one, *means, *np.zeros((5, n)))
     theta = np.tile([1.0, SIGMA, 0.0, 0.0], (n, 1))
     covariance = np.tile(np.diag([1.0, 0.5, 1.0, 1.0]) * SIGMA**2 / 1000, (n, 1, 1))
     fits = massfit.CellFits(theta, covariance, covariance, 0 * covariance, zero, one, one, np.zeros((n, 0)))

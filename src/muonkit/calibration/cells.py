@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from muonkit.calibration.accumulate import MEANS, SHIFT, CellMasses
+from muonkit.calibration.accumulate import MEANS, CellMasses
 from muonkit.calibration.binning import Binning, Merging
 from muonkit.calibration.weights import effective_entries
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
@@ -68,7 +68,7 @@ class Cells:
         means = merging.sum(sums.means) / content[:, None]
         plus, minus = (bins[merging.first()] for bins in binning.eta_bins())
         columns = dict(zip(MEANS, means.T, strict=True))
-        columns |= dict(zip(FLUXES, leaving.T / (SHIFT * content), strict=True))
+        columns |= dict(zip(FLUXES, leaving.T / content, strict=True))
         more = {"angular": _angular_variance(angular, merging), "shared": np.zeros(merging.count)}
         return cls(plus, minus, entries, **columns, **more)
 

@@ -42,8 +42,8 @@ class Pair(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """Edges of cells, see `binning.Binning`; mass window [GeV], number of its bins, cuts on pT/m x pole [GeV]; the
-    shift of log(pT+/pT-) for `leaving`."""
+    """Edges of cells, see `binning.Binning`; mass window [GeV], number of its bins, cuts on pT/m x pole [GeV]; of
+    every bin of log(pT+/pT-), the shift of it for `leaving` (bins,) and exp(shift/4)."""
 
     eta: Column
     ratio: Column
@@ -52,7 +52,8 @@ class Grid(NamedTuple):
     mass_bins: int
     pole: float
     scaled_pt: tuple[float, float]
-    shift: float
+    shift: Column
+    rise: Column
 
 
 class Sums(NamedTuple):
@@ -203,21 +204,21 @@ def add_leaving(pair, ratio, factor, w, cell, grid, leaving):
     """Add a pair that leaves its cell, or the selection, when log(pT+/pT-) grows by the shift; subtract one that leaves
     when it falls. From there to the wall density and pT^2 are extrapolated linearly: w -> 3 w for a pair that leaves by
     half the shift, -w for the others."""
-    plus, minus, half = pair.plus_pt, pair.minus_pt, math.exp(grid.shift / 4)
+    plus, minus, c = pair.plus_pt, pair.minus_pt, cell // (grid.cos_dphi.size - 1) % (grid.ratio.size - 1)
+    low, high, shift, half = grid.ratio[c], grid.ratio[c + 1], grid.shift[c], grid.rise[c]
     whole = half * half
-    up = down = 0.0
-    c = cell // (grid.cos_dphi.size - 1) % (grid.ratio.size - 1)
-    low, high = grid.ratio[c], grid.ratio[c + 1]
-    if ratio + grid.shift >= high or not is_within(plus * whole, minus / whole, factor, grid.scaled_pt):
-        near = ratio + grid.shift / 2 >= high or not is_within(plus * half, minus / half, factor, grid.scaled_pt)
-        up = 3 * w if near else -w
-    if ratio - grid.shift < low or not is_within(plus / whole, minus * whole, factor, grid.scaled_pt):
-        near = ratio - grid.shift / 2 < low or not is_within(plus / half, minus * half, factor, grid.scaled_pt)
-        down = 3 * w if near else -w
-    if up != down:
-        leaving[cell, 0] += up - down
-        leaving[cell, 1] += (up - down) * (plus * plus)
-        leaving[cell, 2] += (up - down) * (minus * minus)
+    net = 0.0
+    if ratio + shift >= high or not is_within(plus * whole, minus / whole, factor, grid.scaled_pt):
+        near = ratio + shift / 2 >= high or not is_within(plus * half, minus / half, factor, grid.scaled_pt)
+        net += 3.0 if near else -1.0
+    if ratio - shift < low or not is_within(plus / whole, minus * whole, factor, grid.scaled_pt):
+        near = ratio - shift / 2 < low or not is_within(plus / half, minus * half, factor, grid.scaled_pt)
+        net -= 3.0 if near else -1.0
+    if net != 0:
+        density = net * w / shift
+        leaving[cell, 0] += density
+        leaving[cell, 1] += density * (plus * plus)
+        leaving[cell, 2] += density * (minus * minus)
 
 
 @inlined
