@@ -206,19 +206,16 @@ def add_leaving(pair, ratio, factor, w, cell, grid, leaving):
     half the shift, -w for the others."""
     plus, minus, c = pair.plus_pt, pair.minus_pt, cell // (grid.cos_dphi.size - 1) % (grid.ratio.size - 1)
     low, high, shift, half = grid.ratio[c], grid.ratio[c + 1], grid.shift[c], grid.rise[c]
-    whole = half * half
-    net = 0.0
-    if ratio + shift >= high or not is_within(plus * whole, minus / whole, factor, grid.scaled_pt):
-        near = ratio + shift / 2 >= high or not is_within(plus * half, minus / half, factor, grid.scaled_pt)
-        net += 3.0 if near else -1.0
-    if ratio - shift < low or not is_within(plus / whole, minus * whole, factor, grid.scaled_pt):
-        near = ratio - shift / 2 < low or not is_within(plus / half, minus * half, factor, grid.scaled_pt)
-        net -= 3.0 if near else -1.0
-    if net != 0:
-        density = net * w / shift
-        leaving[cell, 0] += density
-        leaving[cell, 1] += density * (plus * plus)
-        leaving[cell, 2] += density * (minus * minus)
+    lowest, highest = grid.scaled_pt[0] / factor, grid.scaled_pt[1] / factor
+    whole, fall = half * half, 1 / half
+    net = 4.0 * ((ratio + shift / 2 >= high) | (minus * fall <= lowest) | (plus * half >= highest))
+    net -= 1.0 * ((ratio + shift >= high) | (minus * (fall * fall) <= lowest) | (plus * whole >= highest))
+    net -= 4.0 * ((ratio - shift / 2 < low) | (plus * fall <= lowest) | (minus * half >= highest))
+    net += 1.0 * ((ratio - shift < low) | (plus * (fall * fall) <= lowest) | (minus * whole >= highest))
+    density = net * w / shift
+    leaving[cell, 0] += density
+    leaving[cell, 1] += density * (plus * plus)
+    leaving[cell, 2] += density * (minus * minus)
 
 
 @inlined
