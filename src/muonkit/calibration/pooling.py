@@ -36,7 +36,7 @@ SETTLED = 1e-8
 CLOSE = 1e-4  # means of x
 REGULAR = 1e-9  # added to the variances of x
 TINY = 1e-300
-ENOUGH = 5  # times the entries that a cell needs
+ENOUGH = 2  # times the entries that a cell needs: sigma is biased by half of BIAS at most
 FARTHEST = 1.0  # step of a tilt in standard deviations of x
 BATCH = 500
 
