@@ -46,7 +46,7 @@ def test_a_second_fit_has_nothing_left_to_correct():
 
 def test_what_does_not_fit_is_refused():
     values = np.zeros((12, SIZE))
-    with pytest.raises(InputError, match="other surfaces than cms_like_tracker"):
+    with pytest.raises(InputError, match="other surfaces than cms_like_layers"):
         corrected(load_detector("cms_like_layers"), made(values))
     values[3, MATERIAL] = -1.5
     with pytest.raises(InputError, match="plane/04 would have less matter than none"):

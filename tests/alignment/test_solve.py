@@ -187,7 +187,7 @@ def test_what_cannot_be_solved_is_refused(system):
     detector = samples.telescope()
     with pytest.raises(InputError, match="no track was added"):
         solve(NormalSystem(12), detector)
-    with pytest.raises(InputError, match="sums over 12 surfaces, but cms_like_tracker has"):
+    with pytest.raises(InputError, match="sums over 12 surfaces, but cms_like_layers has"):
         solve(system, load_detector("cms_like_layers"))
     with pytest.raises(InputError, match="numbered from 0 to 95"):
         solve(system, detector, asked=np.array([96]))

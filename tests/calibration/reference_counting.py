@@ -15,7 +15,7 @@ from muonkit.calibration.accumulate import (
 )
 from muonkit.calibration.binning import find_bin, scaled_pt_range
 from muonkit.calibration.response import BINS, END, PT_BINS, PT_EDGES, SAFE, STEP, Responses
-from muonkit.core.arrays import FloatArray, IntArray, sums
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray, sums
 from muonkit.core.kinematics import cos_dphi, log_pt_ratio, mass, mass_response
 from muonkit.data.dimuons import Dimuons
 
@@ -36,7 +36,7 @@ def accumulate(table: Dimuons, settings: CountSettings) -> CellMasses:
         sums(cell, kept.weight**2, size),
         sums(position, kept.weight**2, settings.mass_bins),
         _sums(cell, kept.weight, _mean_columns(kept), size),
-        np.stack([_leaving(kept, kept_masses, cell, settings, sign * SHIFT) for sign in (1, -1)], axis=1),
+        _leaving(kept, kept_masses, cell, settings),
         _sums(cell, kept.weight, _angular_columns(kept), size),
         _correlation_sums(kept, kept_masses / settings.pole - 1),
         np.array([len(table), len(kept), *outside, (kept.weight < 0).sum()], dtype=float),
@@ -87,15 +87,25 @@ def _angular_columns(table: Dimuons) -> list[FloatArray]:
     return [one, change, change**2]
 
 
-def _leaving(table: Dimuons, masses: FloatArray, cell: IntArray, settings: CountSettings, shift: float) -> FloatArray:
-    """Entries of each cell that leave it, or the selection, when log(pT+/pT-) grows by `shift` at fixed pT+ pT-.
+def _leaving(table: Dimuons, masses: FloatArray, cell: IntArray, settings: CountSettings) -> FloatArray:
+    """Sums of 1, pT+^2, pT-^2 (cells, 3) over pairs that leave a cell, or the selection, upwards, less those downwards;
+    extrapolated to the density at the wall from what leaves by half of the shift and by all of it.
 
     Only those that leave are counted: what would come in from outside the selection may not be in the file."""
+    shift = np.minimum(SHIFT, np.diff(settings.binning.log_pt_ratio_edges) / 2)
+    shift = shift[np.unravel_index(cell, settings.binning.shape)[2]]
+    gone = [_gone(table, masses, cell, settings, share * shift).astype(float) for share in (0.5, 1, -0.5, -1)]
+    net = table.weight / shift * (4 * (gone[0] - gone[2]) - (gone[1] - gone[3]))
+    columns = [np.ones(len(table)), table.plus.pt**2, table.minus.pt**2]
+    return _sums(cell, net, columns, settings.binning.size)
+
+
+def _gone(table: Dimuons, masses: FloatArray, cell: IntArray, settings: CountSettings, shift: FloatArray) -> BoolArray:
+    """Which pairs (n,) leave their cell, or the selection, when log(pT+/pT-) grows by `shift` (n,) at fixed pT+ pT-."""
     plus = table.plus._replace(pt=table.plus.pt * np.exp(shift / 2))
     minus = table.minus._replace(pt=table.minus.pt * np.exp(-shift / 2))
     moved = replace(table, plus=plus, minus=minus)
-    gone = (settings.binning.index(plus, minus) != cell) | ~selected(moved, masses, settings)
-    return sums(cell[gone], table.weight[gone], settings.binning.size)
+    return (settings.binning.index(plus, minus) != cell) | ~selected(moved, masses, settings)
 
 
 def _correlation_sums(table: Dimuons, residual: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ from tests.calibration import samples
 
 from muonkit.calibration import export
 from muonkit.calibration.bias import Bias
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.parameters import ParameterValues
 from muonkit.calibration.resolution import Resolution
@@ -139,7 +140,7 @@ def file_of(path: Path, wider: float, tails: Tails | None) -> Corrections:
     data = Resolution(wider * simulated.a, wider * simulated.c, zero, zero)
     sample = np.tile([4.0, 60.0], (bins, 1))
     values = {"nominal": ParameterValues(bias, data)}
-    export.write(path, Content(values, ParameterValues(bias, simulated), np.array(ETA), sample, tails=tails))
+    export.write(path, Content(values, ParameterValues(bias, simulated), MuonBins.of_edges(ETA), sample, tails=tails))
     return Corrections.open(path)
 
 

@@ -121,7 +121,7 @@ def test_chance_in_a_shared_spectrum_is_an_error_common_to_all_cells() -> None:
     n, common = 40, 0.01
     zero, one = np.zeros(n, dtype=np.int64), np.ones(n)
     means = (one / 10, one / 10, 10 * one, 10 * one, 100 * one, 100 * one, one / 2, one / 2)
-    own = Cells(zero, zero, 1000 * one, *means, 0 * one, 0 * one, 0 * one)
+    own = Cells(zero, zero, 1000 * one, *means, *np.zeros((5, n)))
     theta = np.tile([1.0, SIGMA, 0.0, 0.0], (n, 1))
     covariance = np.tile(np.diag([1.0, 0.5, 1.0, 1.0]) * SIGMA**2 / 1000, (n, 1, 1))
     fits = massfit.CellFits(theta, covariance, covariance, 0 * covariance, zero, one, one, np.zeros((n, 0)))
@@ -132,6 +132,24 @@ def test_chance_in_a_shared_spectrum_is_an_error_common_to_all_cells() -> None:
     relative = errors / np.array([1.0, np.sqrt(2) * SIGMA])
     assert relative[1, 0] == pytest.approx(relative[0, 0], rel=1e-6)
     assert np.sqrt(relative[1, 1] ** 2 - relative[0, 1] ** 2) == pytest.approx(common, rel=0.01)
+
+
+def test_radiation_that_depends_on_the_place_of_a_cell_does_not_shift_the_mass() -> None:
+    """Every other cell has no photons in a range of energies, as cells of small |L| back to back. Without chance."""
+    node, weight = spectrum("z")
+    edges, place = np.linspace(*WINDOW["z"], 101), np.arange(CELLS) % 2
+    bare = np.where((node > 80) & (node < 86), 0.5 * weight, weight)
+    kinds = np.array([weight / weight.sum(), bare / bare.sum()])
+    counts = 1e6 * np.array([lineshape.probabilities(TRUE, edges, node, each, KERNEL)[0] for each in kinds])[place]
+    size = SIMULATED * kinds[place].ravel()
+    first = np.arange(CELLS + 1) * len(node)
+    nodes = (np.tile(node, CELLS), size, size)
+    cells = CellData(counts, 0 * counts, edges, first, *nodes, gaussian_shapes(CELLS))
+    one, two = (
+        massfit.fit_cells(pooling.pooled(cells, OPTIONS, of)[0], OPTIONS).theta[:, 0] - 1 for of in (None, place)
+    )
+    assert np.abs(one).max() > 1e-4, "the test would not notice it"
+    assert np.abs(two).max() < 1e-5
 
 
 def test_a_cell_whose_masses_no_tilt_can_have_keeps_its_own_template() -> None:

@@ -28,12 +28,6 @@ def test_equal_g_and_d_cancel() -> None:
     assert np.allclose(resolution.hit_shape(PT2, np.array(7.0), np.array(7.0)), PT2, rtol=1e-14)
 
 
-def test_derivative_in_log_pt_agrees_with_finite_differences() -> None:
-    r, h = row(0.01, 2e-4, 30.0, 10.0), 1e-5
-    up, down = (resolution.variance(PT2 * np.exp(2 * s * h), r) for s in (1, -1))
-    assert np.allclose(resolution.variance_dlogpt(PT2, r), (up - down) / (2 * h), rtol=1e-7)
-
-
 def test_derivatives_in_the_parameters_agree_with_finite_differences() -> None:
     values, h = {"a": 0.01, "c": 2e-4, "g": 30.0, "d": 10.0}, 1e-6
     for name, derivative in resolution.variance_dparameters(PT2, row(**values)).items():

@@ -39,7 +39,7 @@ def responses(plus: np.ndarray, minus: np.ndarray) -> Responses:
 def one_cell() -> Cells:
     zero, one = np.zeros(1, dtype=np.int64), np.ones(1)
     means = (one, one, 10 * one, 10 * one, 100 * one, 100 * one, one / 2, one / 2)
-    return Cells(zero, zero, one, *means, 0 * one, 0 * one, 0 * one)
+    return Cells(zero, zero, one, *means, *np.zeros((5, 1)))
 
 
 def kernel(shapes: Shapes) -> lineshape.Kernel:

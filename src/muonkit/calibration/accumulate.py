@@ -1,8 +1,8 @@
 """From pairs to sums: masses per cell, cell means, generator masses. The waist of the calibration: everything after
 it works on these sums alone, and sums of chunks add up to the sum of the file.
 
-Fine cells are those of `binning.Binning`. The pairs that leave a cell when log(pT+/pT-) is shifted by +-SHIFT measure
-the density at its walls, which the extraction needs to undo the pull of migration on the mass."""
+Fine cells are those of `binning.Binning`. The pairs that leave a cell when log(pT+/pT-) is shifted measure
+density and pT^2 at its walls, which the extraction needs to undo the pull of migration on the mass."""
 
 from dataclasses import dataclass, field, fields, replace
 from typing import Protocol, Self
@@ -15,7 +15,7 @@ from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, sums
 from muonkit.core.errors import InputError
 from muonkit.data.dimuons import Dimuons
 
-SHIFT = 0.03
+SHIFT = 0.1  # and half of the cell at most: nearer walls are noisier, by 1/sqrt(shift)
 NODE_SPACING = 1e-3  # in ln m_gen: ten times finer than the resolution; a node sits at the mean of its entries
 MARGIN = 0.12  # in ln m: generator masses this far outside the window still feed it
 MEANS = ("k_plus", "k_minus", "pt_plus", "pt_minus", "pt2_plus", "pt2_minus", "response_plus", "response_minus")
@@ -102,10 +102,11 @@ class CellMasses:
     """Sums over pairs in the mass window. First axis: fine cells.
 
     masses (cells, mass bins); weight2 (cells,), sums of w^2; spread (mass bins,), the same per mass bin; means (cells,
-    MEANS), sums of weight x value; leaving (cells, 2); angular (cells, 3): sums of 1, x, x^2 with x = ln of the mass
-    change by the angles (simulation only); correlation (AXES, 5): sums of x, x^2, r, r^2, x r of each axis and the mass
-    residual; pairs (6,): read, selected, outside the mass window, then outside the cuts, then outside the eta range;
-    selected with a weight below 0; kept: the selected pairs, where they are kept."""
+    MEANS), sums of weight x value; leaving (cells, 3): density x (1, pT+^2, pT-^2) at the upper wall less that at the
+    lower; angular (cells, 3): sums of 1, x, x^2 with x = ln of the mass change by the angles (simulation only);
+    correlation (AXES, 5): sums of x, x^2, r, r^2, x r of each axis and the mass residual; pairs (6,): read, selected,
+    outside the mass window, then outside the cuts, then outside the eta range; selected with a weight below 0; kept:
+    the selected pairs, where they are kept."""
 
     masses: FloatArray
     weight2: FloatArray
@@ -223,7 +224,7 @@ def accumulate(table: Dimuons, settings: CountSettings, slices: counting.Slices 
     given, are filled with them too."""
     size, bins = settings.binning.size, settings.mass_bins
     spectra = (np.zeros((size, bins)), np.zeros(size), np.zeros(bins))
-    of_cells = (np.zeros((size, len(MEANS))), np.zeros((size, 2)), np.zeros((size, 3)))
+    of_cells = (np.zeros((size, len(MEANS))), np.zeros((size, 3)), np.zeros((size, 3)))
     kept = KeptPairs.of(table, settings) if settings.keeps_pairs else KeptPairs.none()
     result = CellMasses(*spectra, *of_cells, np.zeros((len(AXES), 5)), np.zeros(NEGATIVE + 1), kept)
     filled = counting.Sums(*(getattr(result, name) for name in counting.Sums._fields))
@@ -262,7 +263,8 @@ def grid(settings: CountSettings) -> counting.Grid:
     cells, scaled_pt = settings.binning, (float(settings.scaled_pt[0]), float(settings.scaled_pt[1]))
     window = (float(settings.window[0]), float(settings.window[1]))
     edges = (cells.muons.eta_edges, cells.muons.phi_edges, cells.log_pt_ratio_edges, cells.cos_dphi_edges)
-    return counting.Grid(*edges, window, settings.mass_bins, settings.pole, scaled_pt, SHIFT)
+    shift = np.minimum(SHIFT, np.diff(cells.log_pt_ratio_edges) / 2)
+    return counting.Grid(*edges, window, settings.mass_bins, settings.pole, scaled_pt, shift, np.exp(shift / 4))
 
 
 def muons(table: Dimuons) -> counting.Muons:

@@ -6,18 +6,21 @@ from typing import Self
 
 import numpy as np
 
-from muonkit.calibration.accumulate import MEANS, SHIFT, CellMasses
+from muonkit.calibration.accumulate import MEANS, CellMasses
 from muonkit.calibration.binning import Binning, Merging, MuonBins
 from muonkit.calibration.weights import effective_entries
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
+
+FLUXES = ("flux", "flux_pt2_plus", "flux_pt2_minus")  # in the order of CellMasses.leaving
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
     """One row per fitted cell, each column (cells,): bins of both muons; effective entries, 0 where weights add up to 0
-    or less; means of k [1/GeV], pT [GeV], pT^2 and d ln m/d ln pT of each muon; `flux` = d ln(density)/d log(pT+/pT-)
-    averaged over the cell; `angular` = mass variance by the angles; `shared` = relative error of sigma by chance in a
-    spectrum that cells of a sample share, 0 where the template is the cell's own, see `pooling`."""
+    or less; means of k [1/GeV], pT [GeV], pT^2 and d ln m/d ln pT of each muon; `flux`: density at the upper wall in
+    log(pT+/pT-) less that at the lower, over the content; `flux_pt2_plus`, `flux_pt2_minus` [GeV^2]: the same of
+    density x pT^2; `angular` = mass variance by the angles; `shared` = relative error of sigma by chance in a spectrum
+    that cells of a sample share, 0 where the template is the cell's own, see `pooling`."""
 
     bin_plus: IntArray
     bin_minus: IntArray
@@ -31,6 +34,8 @@ class Cells:
     response_plus: FloatArray
     response_minus: FloatArray
     flux: FloatArray
+    flux_pt2_plus: FloatArray
+    flux_pt2_minus: FloatArray
     angular: FloatArray
     shared: FloatArray
 
@@ -67,9 +72,9 @@ class Cells:
         content = np.where(filled, content, np.inf)  # means of an empty cell are 0
         means = merging.sum(sums.means) / content[:, None]
         plus, minus = (bins[merging.first()] for bins in binning.muon_bins())
-        flux = (leaving[:, 0] - leaving[:, 1]) / (SHIFT * content)
         columns = dict(zip(MEANS, means.T, strict=True))
-        more = {"flux": flux, "angular": _angular_variance(angular, merging), "shared": np.zeros(merging.count)}
+        columns |= dict(zip(FLUXES, leaving.T / content, strict=True))
+        more = {"angular": _angular_variance(angular, merging), "shared": np.zeros(merging.count)}
         return cls(plus, minus, entries, **columns, **more)
 
 

@@ -149,7 +149,8 @@ def fit_sample(plan: FitPlan, data: CellMasses, run: Map = map) -> tuple[Cells, 
     generated = plan.truth.masses if plan.effects.radiation else plan.truth.masses.at_one_mass(counting.pole)
     cell_data = massfit.merge_cells(data, generated, plan.merging, counting.mass_edges, shapes)
     if not plan.free:
-        cell_data, shared = pooling.pooled(cell_data, plan.options)
+        place = plan.merging.first() % int(np.prod(counting.binning.shape[2:]))
+        cell_data, shared = pooling.pooled(cell_data, plan.options, place)
         cells = replace(cells, shared=shared)
     return cells, *fit_masses(plan, cell_data, run)
 

@@ -6,7 +6,7 @@
 Two corrections stand between the mass fits and this model, each second order in the resolution:
 * migration: a cell is chosen by the reconstructed log(pT+/pT-) = L, whose error is correlated with that of the mass
   when R+ and R- differ. By Tweedie's formula (Efron, JASA 106 (2011) 1602)
-  <shift of ln m> = 1/2 (1/f) d/dL[(R- - R+) f], f the density in L.
+  <shift of ln m> = 1/2 (1/f) d/dL[(R- - R+) f], f the density in L: in the mean over a cell, (R- - R+) f at its walls.
 * errors: a cell whose sigma fluctuates down claims a small error; every cell's covariance is therefore scaled to the
   sigma that the resolution model predicts for it, without which mu and sigma^2 are pulled by 1/entries."""
 
@@ -23,7 +23,7 @@ from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.cells import Cells
 from muonkit.calibration.massfit import CellFits
 from muonkit.calibration.parameters import ParameterLayout, ParameterValues
-from muonkit.calibration.resolution import Resolution, variance, variance_dlogpt
+from muonkit.calibration.resolution import Resolution, variance
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 
@@ -224,9 +224,11 @@ def measure(cells: Cells, fits: CellFits, rough: Resolution, rules: Rules) -> Me
 
 
 def migration(cells: Cells, plus: Resolution, minus: Resolution) -> FloatArray:
-    """Shift of ln m (cells,) because cells are chosen by the reconstructed log(pT+/pT-); one row of `plus`, `minus` per
-    cell."""
-    return pull_of_migration((cells.pt2_plus, cells.pt2_minus), plus, minus, cells.flux)
+    """Shift of ln m (cells,) because cells are chosen by the reconstructed log(pT+/pT-); one row of `plus`, `minus`, of
+    which a and c count, per cell."""
+    r_plus = plus.a**2 * cells.flux + plus.c**2 * cells.flux_pt2_plus
+    r_minus = minus.a**2 * cells.flux + minus.c**2 * cells.flux_pt2_minus
+    return (r_minus - r_plus) / 2
 
 
 def _from_shared(
@@ -239,15 +241,6 @@ def _from_shared(
         shift = covariance @ (jacobian.T @ problem.moved(np.where(sample == one, relative, 0)))
         added += np.outer(shift, shift)
     return added
-
-
-def pull_of_migration(
-    pt2: tuple[FloatArray, FloatArray], plus: Resolution, minus: Resolution, flux: FloatArray
-) -> FloatArray:
-    """The same for pairs of pT^2 (n,) [GeV^2] of both muons, with the flux of their cells (n,)."""
-    difference = variance(pt2[1], minus) - variance(pt2[0], plus)
-    slope = -(variance_dlogpt(pt2[1], minus) + variance_dlogpt(pt2[0], plus)) / 2
-    return (difference * flux + slope) / 2
 
 
 def inverse_information(information: FloatArray, layout: ParameterLayout, at_limit: BoolArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Templates of cells that have few simulated pairs: the spectrum of all cells, tilted to the moments of the cell.
+"""Templates of cells that have few simulated pairs: the spectrum of many cells, tilted to the moments of the cell.
 
 Chance in a template is smoothed by the kernel, by a wider kernel more: so the likelihood prefers a sigma that is too
 large. With p_i + eps_i in place of p_i, E ln(p + eps) = ln p - Var/(2 p^2), and
@@ -11,8 +11,12 @@ has 0.1 with 700. Where it is above BIAS, the template of cell c is
     w_j = h_j exp(t_c . x_j),   x = (ln m, (ln m)^2, share of all pairs below m)
 
 with t_c of maximum likelihood: the three means of x are those of the cell. h is common, such that all cells add up to
-the spectrum of all (a density-ratio model; Qin, Biometrika 85 (1998) 619). Radiation and acceptance change a spectrum
-slowly with the mass, which ln m describes. The share below m keeps the place of the peak that the cell has itself."""
+the spectrum of all (a density-ratio model; Qin, Biometrika 85 (1998) 619). Acceptance changes a spectrum slowly with
+the mass, which ln m describes. The share below m keeps the place of the peak that the cell has itself.
+
+Radiation does not change it slowly: back to back, a photon that takes the share 1 - x of one muon makes |L| = -ln x and
+m^2 = x M^2, so that a bin of L has the photons of a range of masses. So h is that of the cells at the same place in
+(L, cos dphi) in all eta bins, if every place has ENOUGH pairs."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -32,20 +36,26 @@ SETTLED = 1e-8
 CLOSE = 1e-4  # means of x
 REGULAR = 1e-9  # added to the variances of x
 TINY = 1e-300
+ENOUGH = 2  # times the entries that a cell needs: sigma is biased by half of BIAS at most
 FARTHEST = 1.0  # step of a tilt in standard deviations of x
 BATCH = 500
 
 
-def pooled(cells: CellData, options: FitOptions) -> tuple[CellData, FloatArray]:
+def pooled(cells: CellData, options: FitOptions, place: IntArray | None = None) -> tuple[CellData, FloatArray]:
     """The cells, those with too few simulated pairs with tilted templates; and for these the relative error of sigma by
-    chance in the spectrum of all cells, 0 for the others (cells,)."""
+    chance in the spectrum of all cells, 0 for the others (cells,). `place` (cells,): cells of the same spectrum."""
     whole = massfit.merged_to_one(cells)
     fit = massfit.fit_cells(whole, options)
     entries = _entries(cells)
-    thin = np.flatnonzero((entries > 0) & (entries < entries_needed(whole, fit, options)))
+    needed = entries_needed(whole, fit, options)
+    thin = np.flatnonzero((entries > 0) & (entries < needed))
     if len(thin) == 0:
         return cells, np.zeros(len(cells))
-    tilted, found = _with_templates(cells, thin, _Pool.of(cells, whole))
+    kind = np.zeros(len(cells), dtype=np.int64)
+    if place is not None:
+        _, kinds = np.unique(place, return_inverse=True)
+        kind = kinds if np.bincount(kinds, entries).min() > ENOUGH * needed else kind
+    tilted, found = _with_templates(cells, thin, _Pool.of(cells, whole, kind))
     return tilted, found * np.sqrt(fit.template_covariance[0, 1, 1]) / fit.theta[0, 1]
 
 
@@ -88,51 +98,57 @@ def _chance(whole: CellData, theta: FloatArray, options: FitOptions) -> tuple[Fl
 
 @dataclass(frozen=True, slots=True)
 class _Pool:
-    """Of all cells: nodes (nodes,) [GeV], their x (nodes, TILTS) of mean 0 and rms 1, relative errors and weights
-    (nodes,) that add up to 1. Of every cell the means of x (cells, TILTS), sums of weights and effective entries
-    (cells,)."""
+    """Of all cells: nodes (nodes,) [GeV], their x (nodes, TILTS) of mean 0 and rms 1. Of every kind of cells, the
+    relative errors and weights (kinds, nodes), which add up to 1. Of every cell its kind (cells,), the means of x
+    (cells, TILTS), sums of weights and effective entries (cells,)."""
 
     node: FloatArray
     x: FloatArray
     error: FloatArray
     weight: FloatArray
+    kind: IntArray
     means: FloatArray
     size: FloatArray
     entries: FloatArray
 
     @classmethod
-    def of(cls, cells: CellData, whole: CellData) -> Self:
-        """The pool of all cells; `whole`: these as one."""
-        share = whole.weight / whole.weight.sum()
-        x = _functions(whole.node, share)
+    def of(cls, cells: CellData, whole: CellData, kind: IntArray) -> Self:
+        """The pool of all cells; `whole`: these as one; `kind` (cells,): the kind of each."""
+        x = _functions(whole.node, whole.weight / whole.weight.sum())
         place = massfit.places(cells.node)
         cell = np.repeat(np.arange(len(cells)), np.diff(cells.first))
         size = sums(cell, cells.weight, len(cells))
         means = np.stack([sums(cell, cells.weight * each[place], len(cells)) for each in x.T], axis=1)
         means /= np.maximum(size, TINY)[:, None]
-        pool = cls(whole.node, x, np.sqrt(whole.variance) / whole.weight, share, means, size, _entries(cells))
-        return replace(pool, weight=share * whole.weight / np.maximum(pool.together(), TINY))
+        shape = (int(kind.max()) + 1, len(whole.node))
+        key = kind[cell] * shape[1] + place
+        added = (sums(key, each, shape[0] * shape[1]) for each in (cells.weight, cells.variance))
+        total, variance = (each.reshape(shape) for each in added)
+        share = total / np.maximum(total.sum(axis=1, keepdims=True), TINY)
+        error = np.sqrt(variance) / np.maximum(total, TINY)
+        pool = cls(whole.node, x, error, share, kind, means, size, _entries(cells))
+        return replace(pool, weight=share * total / np.maximum(pool.together(), TINY))
 
     def together(self) -> FloatArray:
-        """The tilted templates of all cells, added up (nodes,)."""
-        total = np.zeros(len(self.node))
+        """The tilted templates of all cells of every kind, added up (kinds, nodes)."""
+        total = np.zeros_like(self.weight)
         for start in range(0, len(self.size), BATCH):
             rows = np.arange(start, min(start + BATCH, len(self.size)))
-            total += self.size[rows] @ self.tilted(rows)
+            np.add.at(total, self.kind[rows], self.size[rows, None] * self.tilted(rows))
         return total
 
     def tilted(self, rows: IntArray) -> FloatArray:
         """Templates (rows, nodes) of the cells `rows` whose means of x are those of the cells; each adds up to 1."""
         tilt = np.zeros((len(rows), TILTS))
         for _ in range(ROUNDS):
-            density = self._density(tilt)
+            density = self._density(tilt, rows)
             mean = density @ self.x
             step = np.linalg.solve(self._spread(density, mean), (self.means[rows] - mean)[:, :, None])[:, :, 0]
             step /= np.maximum(np.abs(step).max(axis=1, keepdims=True) / FARTHEST, 1)
             tilt += step
             if np.abs(step).max() < SETTLED:
                 break
-        return self._density(tilt)
+        return self._density(tilt, rows)
 
     def modes(self, rows: IntArray, density: FloatArray) -> FloatArray:
         """By what chance in the means of x changes the templates (rows, nodes, TILTS): independent, one standard
@@ -141,9 +157,9 @@ class _Pool:
         root = np.linalg.cholesky(np.linalg.inv(self._spread(density, mean) * self.entries[rows, None, None]))
         return density[:, :, None] * ((self.x - mean[:, None, :]) @ root)
 
-    def _density(self, tilt: FloatArray) -> FloatArray:
+    def _density(self, tilt: FloatArray, rows: IntArray) -> FloatArray:
         exponent = tilt @ self.x.T
-        density = self.weight * np.exp(exponent - exponent.max(axis=1, keepdims=True))
+        density = self.weight[self.kind[rows]] * np.exp(exponent - exponent.max(axis=1, keepdims=True))
         return density / density.sum(axis=1, keepdims=True)
 
     def _spread(self, density: FloatArray, mean: FloatArray) -> FloatArray:
@@ -176,8 +192,10 @@ def _with_templates(cells: CellData, thin: IntArray, pool: _Pool) -> tuple[CellD
         rows, density = rows[good], density[good]
         found[rows] = True
         for c, weight, of_cell in zip(rows.tolist(), density, pool.modes(rows, density), strict=True):
-            own[c] = np.stack([pool.node, pool.size[c] * weight, (pool.size[c] * weight * pool.error) ** 2])
-            modes[c] = pool.size[c] * of_cell
+            seen, size = weight > 0, pool.size[c]
+            error = size * weight * pool.error[pool.kind[c]]
+            own[c] = np.stack([pool.node, size * weight, error**2])[:, seen]
+            modes[c] = size * of_cell[seen]
     first = np.concatenate([[0], np.cumsum([each.shape[1] for each in own])])
     node, weight, variance = np.concatenate(own, axis=1)
     nodes = {"first": first, "node": node, "weight": weight, "variance": variance, "modes": np.concatenate(modes)}

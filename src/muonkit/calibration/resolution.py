@@ -72,10 +72,3 @@ def variance_dparameters(pt2: FloatArray, resolution: Resolution) -> dict[str, F
         "g": c2 * 2 * g * pt2 / (pt2 + d**2),
         "d": -c2 * 2 * d * shape / (pt2 + d**2),
     }
-
-
-def variance_dlogpt(pt2: FloatArray, resolution: Resolution) -> FloatArray:
-    """Derivative (n,) of `variance` with respect to ln pT, at pT^2 = pt2 (n,) [GeV^2]."""
-    g2, d2 = resolution.g**2, resolution.d**2
-    shape_d = (pt2**2 + 2 * pt2 * d2 + g2 * d2) / (pt2 + d2) ** 2
-    return 2 * pt2 * resolution.c**2 * shape_d

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from muonkit.calibration.accumulate import KeptPairs
 from muonkit.calibration.binning import Merging, runs
 from muonkit.calibration.cells import Cells
-from muonkit.calibration.extract import Extraction, Rules, inverse_information, pull_of_migration, rough_resolution
+from muonkit.calibration.extract import Extraction, Rules, inverse_information, migration, rough_resolution
 from muonkit.calibration.kernels import pairs as kernel
 from muonkit.calibration.kernels.records import INTERVALS, TILTS
 from muonkit.calibration.massfit import CellData, CellFits
@@ -80,7 +80,8 @@ def prepare(start: BinnedFit, kept: KeptPairs, merging: Merging, options: Option
     rough = rough_resolution(cells[good], fits[good], found.layout.bins)
     group = merging.group[kept.cell]
     order = np.argsort(group, kind="stable")[np.count_nonzero(group < 0) :]
-    pairs = _pairs(kept[order], group[order], cells, rough, options.rules.migration)
+    by_migration = migration(cells, rough.at(cells.bin_plus), rough.at(cells.bin_minus))
+    pairs = _pairs(kept[order], group[order], cells, by_migration if options.rules.migration else 0 * by_migration)
     background = _backgrounds(cells.entries) if options.background else np.zeros(len(cells), dtype=np.int64)
     layout = _with_resolution(found.layout)
     window = (float(start.data.edges[0]), float(start.data.edges[-1]))
@@ -140,19 +141,17 @@ def _backgrounds(entries: FloatArray) -> IntArray:
     return background
 
 
-def _pairs(kept: KeptPairs, group: IntArray, cells: Cells, rough: Resolution, migration: bool) -> kernel.Pairs:
-    """The pairs of all regions, in the order of their regions `group` (n,), as the kernel sees them."""
+def _pairs(kept: KeptPairs, group: IntArray, cells: Cells, shift: FloatArray) -> kernel.Pairs:
+    """The pairs of all regions, in the order of their regions `group` (n,), as the kernel sees them; `shift` (regions,)
+    of ln m by migration."""
     regions = len(cells)
     first = np.searchsorted(group, np.arange(regions + 1))
     mean = sums(group, kept.weight * kept.mass, regions) / np.maximum(sums(group, kept.weight, regions), 1e-300)
     scaled = mean[group] / kept.mass
     pt = kept.plus_pt * scaled, kept.minus_pt * scaled
-    shift = np.zeros(len(kept))
-    if migration:
-        both = (rough.at(cells.bin_plus[group]), rough.at(cells.bin_minus[group]))
-        shift = pull_of_migration((pt[0] ** 2, pt[1] ** 2), *both, cells.flux[group])
     weight = kept.weight * (kept.weight.sum() / (kept.weight @ kept.weight))
-    return kernel.Pairs(first, kept.mass, 1 / pt[0], 1 / pt[1], kept.plus_response, kept.minus_response, shift, weight)
+    responses = kept.plus_response, kept.minus_response
+    return kernel.Pairs(first, kept.mass, 1 / pt[0], 1 / pt[1], *responses, shift[group], weight)
 
 
 def _regions(start: BinnedFit, pairs: kernel.Pairs, rough: Resolution, background: IntArray) -> kernel.Regions:

@@ -44,8 +44,8 @@ class Pair(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """Edges of cells, see `binning.Binning`; mass window [GeV], number of its bins, cuts on pT/m x pole [GeV]; the
-    shift of log(pT+/pT-) for `leaving`."""
+    """Edges of cells, see `binning.Binning`; mass window [GeV], number of its bins, cuts on pT/m x pole [GeV]; of
+    every bin of log(pT+/pT-), the shift of it for `leaving` (bins,) and exp(shift/4)."""
 
     eta: Column
     phi: Column
@@ -55,7 +55,8 @@ class Grid(NamedTuple):
     mass_bins: int
     pole: float
     scaled_pt: tuple[float, float]
-    shift: float
+    shift: Column
+    rise: Column
 
 
 class Sums(NamedTuple):
@@ -222,13 +223,21 @@ def add_means(pair, m, w, cell, means):
 
 @inlined
 def add_leaving(pair, ratio, factor, w, cell, grid, leaving):
-    """Add a pair that leaves its cell, or the selection, when log(pT+/pT-) grows or falls by the shift."""
-    c, rise = cell // (grid.cos_dphi.size - 1) % (grid.ratio.size - 1), math.exp(grid.shift / 2)
-    plus, minus = pair.plus_pt, pair.minus_pt
-    if ratio + grid.shift >= grid.ratio[c + 1] or not is_within(plus * rise, minus / rise, factor, grid.scaled_pt):
-        leaving[cell, 0] += w
-    if ratio - grid.shift < grid.ratio[c] or not is_within(plus / rise, minus * rise, factor, grid.scaled_pt):
-        leaving[cell, 1] += w
+    """Add a pair that leaves its cell, or the selection, when log(pT+/pT-) grows by the shift; subtract one that leaves
+    when it falls. From there to the wall density and pT^2 are extrapolated linearly: w -> 3 w for a pair that leaves by
+    half the shift, -w for the others."""
+    plus, minus, c = pair.plus_pt, pair.minus_pt, cell // (grid.cos_dphi.size - 1) % (grid.ratio.size - 1)
+    low, high, shift, half = grid.ratio[c], grid.ratio[c + 1], grid.shift[c], grid.rise[c]
+    lowest, highest = grid.scaled_pt[0] / factor, grid.scaled_pt[1] / factor
+    whole, fall = half * half, 1 / half
+    net = 4.0 * ((ratio + shift / 2 >= high) | (minus * fall <= lowest) | (plus * half >= highest))
+    net -= 1.0 * ((ratio + shift >= high) | (minus * (fall * fall) <= lowest) | (plus * whole >= highest))
+    net -= 4.0 * ((ratio - shift / 2 < low) | (plus * fall <= lowest) | (minus * half >= highest))
+    net += 1.0 * ((ratio - shift < low) | (plus * (fall * fall) <= lowest) | (minus * whole >= highest))
+    density = net * w / shift
+    leaving[cell, 0] += density
+    leaving[cell, 1] += density * (plus * plus)
+    leaving[cell, 2] += density * (minus * minus)
 
 
 @inlined
