@@ -1,7 +1,7 @@
 # make run   set up and run the main jobs: calibration, then identification; end with the paths of their pages
 # make calibration, make identification  one of the two
 # make test  set up and pass lint, types, import layers and tests
-# make real  calibrate on CMS Open Data 2010, validate on the Z of 2011 (data in ../shared/data)
+# make real  calibrate on CMS Open Data 2010, validate on the Z of 2011; J/psi, Upsilon, Z together (data in ../shared/data)
 # make figures  the figures of the documentation
 # make payload      simulate 2.2 million tracks and build the payload that comes with muonkit
 # make classifier   simulate 3 million tracks and train the classifier that comes with muonkit
@@ -47,6 +47,7 @@ real: .venv/installed
 	$(BIN)/muonkit calibrate examples/cms-open-data-2010.toml -o $(OUT)/real --jobs $(JOBS)
 	$(BIN)/muonkit validate examples/cms-open-data-2011-z.toml --corrections $(OUT)/real/corrections.json.gz -o $(OUT)/real/validation --jobs $(JOBS)
 	$(BIN)/muonkit report $(OUT)/real
+	$(BIN)/muonkit calibrate examples/cms-open-data-joint.toml -o $(OUT)/real-joint --jobs $(JOBS)
 
 payload: .venv/installed
 	mkdir -p $(OUT)/payload
