@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#8A8F98", "#1F2430"
 WIDTH, HEIGHT = 4.8, 3.5  # inches; two or three stand side by side on a page, one on a phone
+HEAD = 0.97  # of the width of the axes: what both titles may take
 MARGINS = (0.78, 0.14, 0.5, 0.3)  # left, right, bottom, top [inches]
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -76,9 +77,12 @@ def blank(width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Axes]:
 
 
 def head(axes: Axes, left: str, right: str = "") -> None:
-    """What the sample is, and which decay, above the axes."""
-    axes.set_title(left, loc="left", fontweight="bold")
-    axes.set_title(right, loc="right")
+    """What the sample is, and which decay, above the axes; smaller where both are long."""
+    titles = (axes.set_title(left, loc="left", fontweight="bold"), axes.set_title(right, loc="right"))
+    width = sum(title.get_window_extent().width for title in titles)
+    share = HEAD * axes.get_window_extent().width / max(width, 1)
+    for title in titles:
+        title.set_fontsize(title.get_fontsize() * min(1, share))
 
 
 def svg(figure: Figure) -> str:
