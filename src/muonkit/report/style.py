@@ -82,7 +82,7 @@ def head(axes: Axes, left: str, right: str = "") -> None:
     width = sum(title.get_window_extent().width for title in titles)
     share = HEAD * axes.get_window_extent().width / max(width, 1)
     for title in titles:
-        title.set_fontsize(title.get_fontsize() * min(1, share))
+        title.set_fontsize(float(title.get_fontsize()) * min(1, share))
 
 
 def svg(figure: Figure) -> str:
