@@ -15,7 +15,7 @@ from muonkit.core.files import check_folder, check_outputs, make_folder, write_j
 from muonkit.core.result import Result
 from muonkit.detector.distort import distorted
 from muonkit.pipelines.calibrate import calibrate
-from muonkit.pipelines.full_study_config import FITS, StudyConfig, Texts
+from muonkit.pipelines.full_study_config import FITS, StudyConfig, Texts, folder_of
 from muonkit.pipelines.full_study_result import Left, Muons, Stage, StudyResult, of_jpsi, of_z
 from muonkit.pipelines.full_study_steps import Step, Told
 from muonkit.pipelines.pieces import detector_of
@@ -89,11 +89,6 @@ class Plan:
         outputs = tuple(f"{name}/{file}" for file in (*files, "report.html"))
         needed = (*inputs, corrections) if is_z else tuple(inputs)
         return Step(name, self.texts.calibrate(resonance, fit), needed, outputs, run, folder=True)
-
-
-def folder_of(resonance: str, fit: str) -> str:
-    """The folder of a calibration on J/psi, or of its validation on the Z."""
-    return f"{'validate' if resonance == 'z' else 'calibrate'}-{resonance}-{fit}"
 
 
 def study(config_path: Path, out: Path, runner: Runner) -> StudyResult:

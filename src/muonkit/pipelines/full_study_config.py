@@ -80,7 +80,7 @@ class StudyConfig(Section):
     @model_validator(mode="after")
     def _both_fits_are_made(self) -> Self:
         if given := self.fit.model_fields_set & {"model", "approximations"}:
-            raise ValueError(f"fit: {min(given)}: a study makes the standard and the improved fit; leave it out")
+            raise ValueError(f"fit.{min(given)}: a study makes the standard and the improved fit; leave it out")
         return self
 
     @property
@@ -138,7 +138,7 @@ class Texts:
         parameters, least = self.config.calibration.parameters, self.config.calibration.min_entries
         binning = {key: value for key, value in cells.items() if key not in ("parameters", "min_entries")}
         if resonance == "z":
-            parameters, binning = ("A",), {"log_pt_ratio_bins": 3, "cos_dphi_bins": 1}
+            parameters, binning = ("A",), {"log_pt_ratio_bins": 1, "cos_dphi_bins": 1}
         files = {key: [f"{resonance}-{key}-{fit}.pairs.parquet"] for key in ("data", "simulation")}
         return as_toml(
             {
@@ -151,13 +151,19 @@ class Texts:
         )
 
     def check(self, name: str) -> None:
-        """Raises InputError, with the `name` of the study's file, if a verb would refuse its configuration."""
-        for text in self.simulations.values():
-            parse(text, SimulateTracks, name)
+        """Raises InputError, with the `name` of the study's file and the step, if a verb would refuse its
+        configuration."""
+        for step, text in self.simulations.items():
+            parse(text, SimulateTracks, f"{name}: {step}")
         for fit in FITS:
-            parse(self.refit("jpsi-data", fit), RefitConfig, name)
+            parse(self.refit("jpsi-data", fit), RefitConfig, f"{name}: jpsi-data-{fit}")
             for resonance in self.config.pairs:
-                parse(self.calibrate(resonance, fit), Calibrate, name)
+                parse(self.calibrate(resonance, fit), Calibrate, f"{name}: {folder_of(resonance, fit)}")
+
+
+def folder_of(resonance: str, fit: str) -> str:
+    """The step, and its folder, of a calibration on J/psi, or of its validation on the Z."""
+    return f"{'validate' if resonance == 'z' else 'calibrate'}-{resonance}-{fit}"
 
 
 def _plain(section: Section) -> dict[str, Any]:

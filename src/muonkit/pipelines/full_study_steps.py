@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from muonkit.core.errors import InputError
 from muonkit.core.files import write_json, write_text
 from muonkit.core.limits import parse_json, read_text
 from muonkit.core.provenance import digest, digest_file, state_of
@@ -47,17 +48,23 @@ class Step:
 
     def do(self, out: Path, runner: Runner) -> Told:
         """Run the step in OUT/, or return what it said if it is done. Raises what `run` raises."""
-        state = state_of(self.config, [*(out / name for name in self.inputs), *self.more])
+        state = state_of(self.config, self.more, *(_stamp(out, name) for name in self.inputs))
         record = self._record(out)
         if record.state == state and not self._faults(record, out):
             return Told(**parse_json(read_text(out / f"{self.name}.json"), self.name))
         write_text(out / f"{self.name}.toml", self.config)
-        result = self.run(out / f"{self.name}.toml", out, named(self.name, runner))
+        result = self._ran(out, runner)
         told = Told(result.message, result.report(), result.to_json())
         write_json(out / f"{self.name}.json", asdict(told))
         written = {name: digest_file(out / name) for name in self.files}
         replace(record, state=state, outputs=written).write(out, self._place)
         return told
+
+    def _ran(self, out: Path, runner: Runner) -> Result:
+        try:
+            return self.run(out / f"{self.name}.toml", out, named(self.name, runner))
+        except InputError as error:
+            raise InputError(f"{self.name}: {fault}" for fault in error.faults) from None
 
     @property
     def _place(self) -> str:
@@ -80,6 +87,12 @@ class Step:
         if faults:
             say(f"{out}: {', '.join(faults)}; {self.name} is done again")
         return faults
+
+
+def _stamp(out: Path, name: str) -> str:
+    """Name, size and time of a file in OUT/, which may be moved."""
+    found = (out / name).stat()
+    return f"{name} {found.st_size} {found.st_mtime_ns}"
 
 
 def named(step: str, runner: Runner) -> Runner:
