@@ -14,6 +14,7 @@ from muonkit.calibration.verdict import Check
 from muonkit.cli import main
 from muonkit.core.config import as_toml
 from muonkit.core.limits import parse_toml
+from muonkit.pipelines.full_study import Plan
 from muonkit.pipelines.full_study_result import Left, Stage, StudyResult
 
 FIELD = 0.995  # reconstructed momenta are too high by 1/FIELD
@@ -162,6 +163,12 @@ def test_a_fault_is_one_line_and_nothing_is_written(tmp_path, capsys, old, new, 
     assert len(err.splitlines()) == 1
     assert line in err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_example_can_be_planned():
+    steps = [step.name for step in Plan.of(Path(__file__).parents[2] / "examples" / "study.toml").steps()]
+    assert len(steps) == 5 + 2 * (5 + 2)
+    assert len(set(steps)) == len(steps)
 
 
 def stage(name, value, error, aside=False):
