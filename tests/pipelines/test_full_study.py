@@ -16,6 +16,7 @@ from muonkit.core.config import as_toml
 from muonkit.core.limits import parse_toml
 from muonkit.pipelines.full_study import Plan
 from muonkit.pipelines.full_study_result import Left, Stage, StudyResult
+from muonkit.pipelines.full_study_steps import Told
 
 FIELD = 0.995  # reconstructed momenta are too high by 1/FIELD
 JPSI = f"""
@@ -123,7 +124,7 @@ def test_a_file_that_was_changed_is_made_again(folder, capsys):
     assert pq.read_table(broken).equals(pq.read_table(folder / "out" / "muons-improved.parquet"))
 
 
-def test_a_study_that_was_killed_goes_on(tmp_path, capsys):
+def test_a_study_that_was_killed_goes_on_in_two_processes_to_the_same_numbers(folder, tmp_path, capsys):
     config, out = tmp_path / "study.toml", tmp_path / "out"
     config.write_text(JPSI)
     command = [sys.executable, "-m", "muonkit", "study", str(config), "-o", str(out)]
@@ -135,10 +136,12 @@ def test_a_study_that_was_killed_goes_on(tmp_path, capsys):
     process.wait()
     assert not (out / "study.json").exists()
     kept = (out / "jpsi-simulation.hits.parquet").stat().st_mtime_ns
-    code, found, err = run(capsys, config, JPSI, out)
+    code, found, err = run(capsys, config, JPSI, out, "--jobs", "2")
     assert code in (0, 1), err
     assert (out / "jpsi-simulation.hits.parquet").stat().st_mtime_ns == kept
-    assert len(json.loads(found)["stages"]) == 4
+    undisturbed = json.loads((folder / "out" / "study.json").read_text())
+    numbers = [[stage["left"]["jpsi"] for stage in result["stages"]] for result in (json.loads(found), undisturbed)]
+    assert numbers[0] == numbers[1]
 
 
 @pytest.mark.parametrize(
@@ -191,6 +194,14 @@ def test_verdict_wants_a_small_scale_and_no_step_back(values, failed):
     verdict = StudyResult(Path(), tuple(stages), {}).verdict
     assert [check.name for check in verdict.checks if not check.passed] == failed
     assert all(isinstance(check, Check) for check in verdict.checks)
+
+
+def test_verdict_wants_the_tracks_fitted():
+    content = {"tracks": 100, "fitted": 90, "status": "ATTENTION", "model": "a"}
+    content |= dict.fromkeys(("pairs", "pairs_without_vertex", "events_without_pair"), 0)
+    result = StudyResult(Path(), (stage("a", 1e-5, 1e-6),), {"muons-a": Told("", "", content)})
+    assert result.verdict.reasons == ["muons-a: 10 of 100 tracks were not fitted"]
+    assert "a fit: 90 of 100 tracks fitted" in str(result)
 
 
 def test_configurations_are_written_as_they_are_read():

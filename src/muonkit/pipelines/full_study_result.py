@@ -65,13 +65,14 @@ class StudyResult(Result):
 
     @property
     def verdict(self) -> Verdict:
-        """PASS if the scale left after the last stage is small, and no stage made it worse."""
+        """PASS if the scale left after the last stage is small, no stage made it worse, and the hits were fitted."""
         notes = [
             f"{name}: {line.removeprefix('Note: ')}"
             for name, told in self.steps.items()
             for line in told.message.splitlines()
         ]
-        return Verdict((*_small(self.chain[-1]), *_not_worse(self.chain)), tuple(notes))
+        checks = (*_small(self.chain[-1]), *_not_worse(self.chain), *_fitted(self.steps))
+        return Verdict(checks, tuple(notes))
 
     @property
     def status(self) -> Status:
@@ -155,6 +156,15 @@ def _not_worse(chain: list[Stage]) -> Iterator[Check]:
             found += f", {_shown(after.left[sample])} after {after.name}, in 1e-5"
             name = f"{sample} not worse after {after.name}"
             yield Check(name, not _worse(before.left[sample], after.left[sample]), f"{found}: it became worse")
+
+
+def _fitted(steps: Mapping[str, Told]) -> Iterator[Check]:
+    """Of steps that are fits of hits."""
+    for name, told in steps.items():
+        if "fitted" in told.content:
+            tracks = told.content["tracks"]
+            share = f"{tracks - told.content['fitted']} of {tracks} tracks"
+            yield Check(f"{name} fitted", told.content["status"] != "ATTENTION", f"{name}: {share} were not fitted")
 
 
 def _worse(before: Left, after: Left) -> bool:
