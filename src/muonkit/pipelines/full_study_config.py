@@ -42,9 +42,7 @@ class StudyMuons(Section):
     """Single muons, evenly in log pT; the ranges of pT [GeV] in which their scale is looked at."""
 
     tracks: Count
-    pt: tuple[Annotated[Range, Field()], ...] = Field(
-        ((4.0, 6.0), (8.0, 14.0), (30.0, 70.0)), min_length=1, max_length=9
-    )
+    pt: tuple[Range, ...] = Field(((4.0, 6.0), (8.0, 14.0), (30.0, 70.0)), min_length=1, max_length=5)
 
     @model_validator(mode="after")
     def _above_zero(self) -> Self:
@@ -103,21 +101,28 @@ class Texts:
 
     @property
     def simulations(self) -> dict[str, str]:
-        """Samples of hits: pairs in the distorted detector and in the undistorted one, and single muons."""
-        found = {}
-        for number, (name, pairs) in enumerate(self.config.pairs.items()):
-            for distorted, which in enumerate(("simulation", "data")):
-                generate = {"particle": name, "events": pairs.events, "seed": self.config.seed + 2 * number + distorted}
-                selection = {"eta_max": self.config.eta_max, "scaled_pt_min": round(MARGIN * pairs.scaled_pt_min, 6)}
-                how = {"spectrum": _plain(pairs.spectrum), "selection": selection}
-                found[f"{name}-{which}"] = self._simulate(generate, how, bool(distorted))
-        if (muons := self.config.muons) is not None:
-            generate = {"particle": "mu", "tracks": muons.tracks, "seed": self.config.seed + 4}
-            ends = [min(low for low, _ in muons.pt), max(high for _, high in muons.pt)]
-            edges = self.config.calibration.eta_edges
-            gun = {"pt": ends, "distribution": "log-uniform", "eta": [edges[0], edges[-1]]}
-            found["muons"] = self._simulate(generate, {"gun": gun}, True)
+        """Samples of hits: pairs in the undistorted detector and in the distorted one, and single muons. Each has a
+        seed of its own."""
+        found, seed = dict[str, str](), self.config.seed
+        for name in self.config.pairs:
+            found[f"{name}-simulation"] = self._pairs(name, seed, False)
+            found[f"{name}-data"] = self._pairs(name, seed + 1, True)
+            seed += 2
+        if self.config.muons is not None:
+            found["muons"] = self._muons(self.config.muons, self.config.seed + 4)
         return found
+
+    def _pairs(self, resonance: str, seed: int, distorted: bool) -> str:
+        pairs = self.config.pairs[resonance]
+        generate = {"particle": resonance, "events": pairs.events, "seed": seed}
+        selection = {"eta_max": self.config.eta_max, "scaled_pt_min": round(MARGIN * pairs.scaled_pt_min, 6)}
+        return self._simulate(generate, {"spectrum": _plain(pairs.spectrum), "selection": selection}, distorted)
+
+    def _muons(self, muons: StudyMuons, seed: int) -> str:
+        ends = [min(low for low, _ in muons.pt), max(high for _, high in muons.pt)]
+        edges = self.config.calibration.eta_edges
+        gun = {"pt": ends, "distribution": "log-uniform", "eta": [edges[0], edges[-1]]}
+        return self._simulate({"particle": "mu", "tracks": muons.tracks, "seed": seed}, {"gun": gun}, True)
 
     def _simulate(self, generate: Mapping[str, Any], how: Mapping[str, Any], distorted: bool) -> str:
         config = self.config
