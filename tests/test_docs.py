@@ -100,6 +100,17 @@ def test_every_key_of_the_audit_is_documented() -> None:
         assert f"`audit.{key}`" in page, key
 
 
+def test_every_key_of_a_study_is_documented() -> None:
+    from muonkit.core.config import _sections as sections
+    from muonkit.pipelines.full_study_config import StudyConfig
+
+    page = (ROOT / "docs" / "formats.md").read_text().partition("## Configuration of `study`")[2].partition("\n## ")[0]
+    for name, field in StudyConfig.model_fields.items():
+        keys = [f"{name}.{key}" for kind in sections(field.annotation) for key in kind.model_fields]
+        for key in [name] if name in ("seed", "distort") else keys:
+            assert any(shown in page for shown in (f"`{key}`", f"`[[{key}]]`", f"`{name}.*`")), key
+
+
 @pytest.mark.parametrize("command", ["simulate klm", "pdfs build", "classifier", "performance"])
 def test_every_key_of_samples_tables_and_performance_is_documented(command: str) -> None:
     from muonkit.muid.build.config import BuildPdfs

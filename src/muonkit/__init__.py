@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         simulate_klm,
         simulate_track_sample,
         simulate_tracks,
+        study,
         validate,
         write_report,
     )
@@ -50,8 +51,8 @@ __version__ = "0.1.0"
 
 _VERBS = (
     "apply", "build_pdfs", "calibrate", "compare", "convert", "create_store", "forecast", "identify", "open_store",
-    "performance", "refit", "simulate_dimuons", "simulate_klm", "simulate_track_sample", "simulate_tracks", "validate",
-    "write_report",
+    "performance", "refit", "simulate_dimuons", "simulate_klm", "simulate_track_sample", "simulate_tracks", "study",
+    "validate", "write_report",
 )  # fmt: skip
 _HOMES = dict.fromkeys(_VERBS, "api") | {
     "ApplyResult": "pipelines.apply",
@@ -108,6 +109,7 @@ __all__ = [
     "simulate_klm",
     "simulate_track_sample",
     "simulate_tracks",
+    "study",
     "validate",
     "write_report",
 ]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from muonkit.pipelines.apply import ApplyResult
     from muonkit.pipelines.compare import CompareResult
     from muonkit.pipelines.convert import ConvertResult
+    from muonkit.pipelines.full_study_result import StudyResult
     from muonkit.pipelines.report import ReportResult
     from muonkit.pipelines.simulate import SimulationResult
     from muonkit.pipelines.simulate_tracks import TrackSampleResult
@@ -165,6 +166,16 @@ def simulate_track_sample(
 
     with _running(jobs, work) as open_work:
         return simulate_track_sample(Path(config), Path(out), open_work)
+
+
+def study(config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None) -> "StudyResult":
+    """From hits to corrections: the scale left after each stage, in the folder `out` (`muonkit study`).
+
+    Steps that are done are not done again."""
+    from muonkit.pipelines.full_study import study
+
+    with _running(jobs, work) as open_work:
+        return study(Path(config), Path(out), open_work)
 
 
 def simulate_klm(config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None) -> Any:

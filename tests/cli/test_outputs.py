@@ -50,6 +50,7 @@ FOLDERS = {  # command without -o: a name in the folder that it writes, and an i
     "performance performance.toml": ("performance.html", "performance.toml"),
     "detector show detector.toml": ("belle2-rz.png", "detector.toml"),
     "compare corrections.json.gz rochester.txt": ("comparison.txt", "rochester.txt"),
+    "study study.toml": ("study.json", "study.toml"),
 }
 NOT_WRITTEN_BESIDE_INPUT = {"open-data fetch"}  # reads nothing from the disk
 DETECTOR = Path(__file__).parents[2] / "src" / "muonkit" / "detector" / "descriptions"
@@ -64,6 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     simulate(folder, "data.parquet", events=2000)
     shutil.copy(folder / "data.parquet", folder / "simulation.parquet")
     (folder / "calibrate.toml").write_text(CALIBRATE)
+    (folder / "study.toml").write_text("[jpsi]\nevents = 10\n")
     bias, resolution = Bias(*np.zeros((3, 4))), Resolution(*np.full((4, 4), 1e-3))
     edges = np.array([-2.4, -1.2, 0.0, 1.2, 2.4])
     values = ParameterValues(bias, resolution)

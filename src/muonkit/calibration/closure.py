@@ -76,10 +76,11 @@ def scale_off(
 ) -> tuple[ScaleOff, ...]:
     """How far the scale is off 1, at `momenta` [GeV]; `extra`: see `against_zero`."""
     layout, covariance = extraction.layout, extraction.covariance + (0 if extra is None else extra)
-    return tuple(_scale_off(layout, extraction.vector, covariance, pt) for pt in momenta)
+    return tuple(scale_at(layout, extraction.vector, covariance, pt) for pt in momenta)
 
 
-def _scale_off(layout: ParameterLayout, vector: FloatArray, covariance: FloatArray, pt: float) -> ScaleOff:
+def scale_at(layout: ParameterLayout, vector: FloatArray, covariance: FloatArray, pt: float) -> ScaleOff:
+    """How far the scale is off 1 at one pT [GeV], from fitted parameters (p,) and their covariance (p, p)."""
     design = scale_design(layout, pt)
     weight = np.linalg.solve(design @ covariance @ design.T, np.ones(layout.bins))
     value = float(weight @ design @ vector / weight.sum())

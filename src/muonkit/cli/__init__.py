@@ -19,7 +19,7 @@ from muonkit.core.streams import leave, prepare_streams, say, write_out
 
 COMMANDS = (
     *("simulate", "calibrate", "apply", "validate", "report", "open_data", "refit", "identify", "pdfs", "performance"),
-    *("classifier", "conditions", "detector", "doctor", "convert", "compare"),
+    *("classifier", "conditions", "detector", "doctor", "convert", "compare", "study"),
 )
 RESUMES = "the same command goes on from here"
 STARTS_AGAIN = "no half file is left; start it again"

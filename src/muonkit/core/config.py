@@ -1,5 +1,7 @@
 """Configuration: TOML read into frozen models; every fault is one line that names file, key and the way out."""
 
+import json
+from collections.abc import Mapping
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
@@ -145,3 +147,25 @@ def _tagged(sections: list[type[BaseModel]], tag: str) -> list[type[BaseModel]]:
     """Those that a tag of a union means: it is their name, or their value of a key like `kind`."""
     values = [[part for field in _keys(one).values() for part in get_args(field.annotation)] for one in sections]
     return [one for one, known in zip(sections, values, strict=True) if tag == one.__name__ or tag in known]
+
+
+def as_toml(content: Mapping[str, Any]) -> str:
+    """The text of a TOML file: numbers, texts and lists first, then a table for each mapping; what is None is left
+    out."""
+    tables = {key: value for key, value in content.items() if isinstance(value, Mapping)}
+    lines = [_line(key, value) for key, value in content.items() if key not in tables and value is not None]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *(_line(key, value) for key, value in table.items() if value is not None)]
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _line(key: str, value: Any) -> str:
+    return f"{json.dumps(key, ensure_ascii=False) if '.' in key or not key.isidentifier() else key} = {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(_line(key, one) for key, one in value.items() if one is not None) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -19,7 +19,8 @@ def digest(text: str) -> str:
 
 def digest_file(path: Path) -> str:
     """SHA-256 of the content of a file, as 64 hexadecimal digits. Raises OSError if it cannot be read."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def state_of(config_text: str, inputs: Iterable[Path], *more: str) -> str:

@@ -1,7 +1,7 @@
 """Plain columns to and from Parquet, and the cell-by-mass histogram to and from UHI JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import hist
@@ -21,10 +21,11 @@ def write_columns(path: Path, columns: Mapping[str, AnyArray]) -> None:
         pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), temporary)
 
 
-def read_columns(path: Path) -> dict[str, AnyArray]:
-    """Name -> array (n,) for all columns of a Parquet file. Raises InputError if it is absent or damaged."""
+def read_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, AnyArray]:
+    """Name -> array (n,) for columns of a Parquet file, all if no `names` are given. Raises InputError if it is absent
+    or damaged."""
     with reading(str(path), "Parquet file"):
-        table = pq.read_table(path)
+        table = pq.read_table(path, columns=None if names is None else list(names))
         return {name: table[name].to_numpy() for name in table.column_names}
 
 

@@ -1,5 +1,6 @@
 """Configuration -> a sample of tracks: hits and, apart, truth; a killed run goes on where it stopped."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -15,7 +16,7 @@ from muonkit.core.files import check_outputs, scratch
 from muonkit.core.provenance import digest, digest_file, state_of
 from muonkit.core.result import Result, Status
 from muonkit.data.truth import ENDS
-from muonkit.detector.distort import ScaleField
+from muonkit.detector.distort import Knob, ScaleField
 from muonkit.io.track_samples import (
     About,
     TrackFiles,
@@ -91,7 +92,7 @@ def simulate_track_sample(config_path: Path, out: Path, runner: Runner) -> Track
     base, files = config_path.parent, track_files(out)
     config = placed(load(config_path, SimulateTracks), base)
     chosen = detector_of(config.detector.name, base)
-    inputs = (*chosen.files, *field_maps(config))
+    inputs = (*chosen.files, *field_maps(config.distort))
     check_outputs(files, (config_path, *inputs))
     data = None if config.geant4.data is None else base / config.geant4.data
     job = TrackJob(config, chosen.place, state_of(read_text(config_path), inputs), data)
@@ -112,22 +113,26 @@ def simulate_track_sample(config_path: Path, out: Path, runner: Runner) -> Track
 def placed(config: SimulateTracks, base: Path) -> SimulateTracks:
     """The configuration with field maps of distortions below `base`. Raises InputError, a line for each that is not
     there."""
-    knobs = []
-    for knob in config.distort:
+    return config.model_copy(update={"distort": placed_knobs(config.distort, base)})
+
+
+def placed_knobs(knobs: Iterable[Knob], base: Path) -> tuple[Knob, ...]:
+    """Distortions with their field maps below `base`. Raises InputError, a line for each that is not there."""
+    found = []
+    for knob in knobs:
         if isinstance(knob, ScaleField) and knob.correction is not None:
             there = knob.correction.model_copy(update={"file": str(base / knob.correction.file)})
             knob = knob.model_copy(update={"correction": there})
-        knobs.append(knob)
-    found = config.model_copy(update={"distort": tuple(knobs)})
+        found.append(knob)
     absent = [f"distort: {path}: there is no such file" for path in field_maps(found) if not path.is_file()]
     if absent:
         raise InputError(absent)
-    return found
+    return tuple(found)
 
 
-def field_maps(config: SimulateTracks) -> list[Path]:
+def field_maps(knobs: Iterable[Knob]) -> list[Path]:
     """The files of distortions."""
-    fields = [knob for knob in config.distort if isinstance(knob, ScaleField)]
+    fields = [knob for knob in knobs if isinstance(knob, ScaleField)]
     return [Path(knob.correction.file) for knob in fields if knob.correction is not None]
 
 
@@ -153,7 +158,7 @@ def counted(tables: TrackTables) -> IntArray:
 def made_by(job: TrackJob) -> About:
     """How the sample is made."""
     detector, config = true_detector(job), job.config
-    maps = [digest_file(path) for path in field_maps(config)]
+    maps = [digest_file(path) for path in field_maps(config.distort)]
     return About(
         detector=detector.name,
         checksum=detector.checksum,

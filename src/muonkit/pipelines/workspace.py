@@ -29,16 +29,16 @@ class Record:
     state: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
 
-    def write(self, out: Path) -> None:
-        """Write OUT/.run.json, with a digest of itself."""
+    def write(self, out: Path, name: str = RECORD) -> None:
+        """Write OUT/.run.json, or the record called `name`, with a digest of itself."""
         content = asdict(self)
-        write_json(out / RECORD, content | {"sha256": _seal(content)})
+        write_json(out / name, content | {"sha256": _seal(content)})
 
     @classmethod
-    def read(cls, out: Path) -> "Record | None":
-        """The record of OUT/; None if there is none, or none that is whole."""
+    def read(cls, out: Path, name: str = RECORD) -> "Record | None":
+        """The record of OUT/, or that called `name`; None if there is none, or none that is whole."""
         try:
-            content = parse_json(read_text(out / RECORD), RECORD)
+            content = parse_json(read_text(out / name), name)
             seal = content.pop("sha256")
             return cls(**content) if seal == _seal(content) else None
         except (InputError, AttributeError, KeyError, TypeError):

@@ -1,0 +1,226 @@
+"""The scale left after each stage of a study, and the verdict on it.
+
+The scale is that of momenta, reconstructed over true, minus 1: A - e k at the pT of J/psi averaged over eta; the mean
+of the validation for the Z; for single muons -(k_reco/k_gen - 1), where its core lies."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from muonkit.calibration.closure import SCALE_PT, scale_at
+from muonkit.calibration.curvature import location
+from muonkit.calibration.export import Corrections
+from muonkit.calibration.parameters import ParameterLayout
+from muonkit.calibration.result import CalibrationResult, ValidationResult
+from muonkit.calibration.verdict import Check, Verdict
+from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.errors import InputError
+from muonkit.core.result import Result, Status
+from muonkit.io.columns import read_columns
+from muonkit.pipelines.full_study_steps import Told
+
+GOAL = {"jpsi": 2e-5, "z": 5e-5}  # largest scale left
+SIGMAS = 2.0  # or within so many errors of 0
+JPSI_PT = SCALE_PT[0]
+
+
+class Left(NamedTuple):
+    """Scale left, its error; None where it cannot be known."""
+
+    value: float | None
+    error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`fit` of the hits, `corrected` by A, e, M or not; scale left by sample: jpsi, z, and muons of ranges of pT.
+    `aside`: not one of the chain of stages, only to compare."""
+
+    name: str
+    fit: str
+    corrected: bool
+    aside: bool
+    left: Mapping[str, Left]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult(Result):
+    """A study: its stages, and what its steps said."""
+
+    FILE = "study.json"
+    PAGE = "study.html"
+
+    folder: Path
+    stages: tuple[Stage, ...]
+    steps: Mapping[str, Told]
+
+    @property
+    def chain(self) -> list[Stage]:
+        """The stages, each better than the one before."""
+        return [stage for stage in self.stages if not stage.aside]
+
+    @property
+    def verdict(self) -> Verdict:
+        """PASS if the scale left after the last stage is small, no stage made it worse, and the hits were fitted."""
+        notes = [
+            f"{name}: {line.removeprefix('Note: ')}"
+            for name, told in self.steps.items()
+            for line in told.message.splitlines()
+        ]
+        checks = (*_small(self.chain[-1]), *_not_worse(self.chain), *_fitted(self.steps))
+        return Verdict(checks, tuple(notes))
+
+    @property
+    def status(self) -> Status:
+        return self.verdict.word
+
+    @property
+    def message(self) -> str:
+        return self.verdict.message
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """A row for each stage: its name, and the scale left of every sample in 1e-5."""
+        return [[stage.name, *map(_shown, stage.left.values())] for stage in self.stages]
+
+    @property
+    def counts(self) -> list[str]:
+        """A line for each fit: what became of tracks and pairs."""
+        return [self._counted(fit) for fit in dict.fromkeys(stage.fit for stage in self.stages)]
+
+    def _counted(self, fit: str) -> str:
+        keys = ("tracks", "fitted", "pairs", "pairs_without_vertex", "events_without_pair")
+        refits = [told.content for told in self.steps.values() if told.content.get("model") == fit]
+        tracks, fitted, pairs, apart, single = (sum(content[key] for content in refits) for key in keys)
+        return (
+            f"{fit} fit: {fitted} of {tracks} tracks fitted; {pairs} pairs, {apart} without a vertex; "
+            f"{single} events have tracks but no pair"
+        )
+
+    def report(self) -> str:
+        heads = ["scale left [1e-5]", *map(title, self.stages[0].left)]
+        lines = [heads, *self.rows]
+        table = [f"{line[0]:<24}" + "".join(f"{cell:>18}" for cell in line[1:]) for line in lines]
+        head = f"{self.status}: from hits to corrections"
+        return "\n".join([head, *table, *self.counts, str(self.folder / self.PAGE)])
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "folder": str(self.folder),
+            "status": self.status,
+            "stages": [
+                {"name": stage.name, "fit": stage.fit, "corrected": stage.corrected, "aside": stage.aside}
+                | {"left": {sample: left._asdict() for sample, left in stage.left.items()}}
+                for stage in self.stages
+            ],
+            "checks": [
+                {"name": check.name, "passed": check.passed, "sentence": check.sentence}
+                for check in self.verdict.checks
+            ],
+            "notes": list(self.verdict.notes),
+            "counts": self.counts,
+            "steps": {name: told.text for name, told in self.steps.items()},
+            "text": str(self),
+        }
+
+
+def title(sample: str) -> str:
+    """The name of a sample in tables and figures."""
+    return {"jpsi": "J/ψ", "z": "Z"}.get(sample, sample)
+
+
+def _shown(left: Left) -> str:
+    if left.value is None or left.error is None:
+        return "-"
+    return f"{1e5 * left.value:.1f} ± {1e5 * left.error:.1f}"
+
+
+def _small(last: Stage) -> Iterator[Check]:
+    for sample, goal in GOAL.items():
+        if sample in last.left:
+            value, error = last.left[sample]
+            small = value is not None and error is not None and abs(value) <= max(goal, SIGMAS * error)
+            found = f"{title(sample)}: the scale left after {last.name} is {_shown(last.left[sample])} in 1e-5"
+            limit = f"at most {1e5 * goal:g}, or {SIGMAS:g} errors, are allowed"
+            yield Check(f"{sample} small", small, f"{found}; {limit}")
+
+
+def _not_worse(chain: list[Stage]) -> Iterator[Check]:
+    for before, after in pairwise(chain):
+        for sample in before.left:
+            found = f"{title(sample)}: {_shown(before.left[sample])} after {before.name}"
+            found += f", {_shown(after.left[sample])} after {after.name}, in 1e-5"
+            name = f"{sample} not worse after {after.name}"
+            yield Check(name, not _worse(before.left[sample], after.left[sample]), f"{found}: it became worse")
+
+
+def _fitted(steps: Mapping[str, Told]) -> Iterator[Check]:
+    """Of steps that are fits of hits."""
+    for name, told in steps.items():
+        if "fitted" in told.content:
+            tracks = told.content["tracks"]
+            share = f"{tracks - told.content['fitted']} of {tracks} tracks"
+            yield Check(f"{name} fitted", told.content["status"] != "ATTENTION", f"{name}: {share} were not fitted")
+
+
+def _worse(before: Left, after: Left) -> bool:
+    """By more than the errors allow; the same muons are behind both, so these are generous."""
+    if before.value is None or before.error is None or after.value is None or after.error is None:
+        return False
+    return bool(abs(after.value) - abs(before.value) > SIGMAS * np.hypot(before.error, after.error))
+
+
+def of_jpsi(result: CalibrationResult) -> tuple[Left, Left]:
+    """Before the corrections, and of one half after the corrections of the other half."""
+    vector = np.concatenate(list(result.values.values()))
+    layout = ParameterLayout(tuple(result.values), len(result.eta_edges) - 1)
+    before, after = scale_at(layout, vector, result.covariance, JPSI_PT), result.closure.split.scale[0]
+    return Left(before.value, before.error), Left(after.value, after.error)
+
+
+def of_z(result: ValidationResult) -> tuple[Left, Left]:
+    """Before and after the corrections."""
+    before, after = result.before, result.after
+    return Left(before.mean - 1, before.mean_error), Left(after.mean - 1, after.mean_error)
+
+
+@dataclass(frozen=True, slots=True)
+class Muons:
+    """Of n fitted muons: generated pT [GeV] and eta, the fitted pT, eta and charge, and k_reco/k_gen, signed."""
+
+    gen_pt: FloatArray
+    gen_eta: FloatArray
+    pt: FloatArray
+    eta: FloatArray
+    charge: IntArray
+    ratio: FloatArray
+
+    @classmethod
+    def read(cls, tracks: Path, truth: Path) -> "Muons":
+        """From tables of tracks and of truth with one track in every event. Raises InputError if they do not fit
+        together."""
+        found = read_columns(tracks, ("event", "pt", "eta", "charge", "status"))
+        true = read_columns(truth, ("event", "charge", "px", "py", "pz"))
+        good = (found["status"] == 0) & np.isfinite(found["pt"])
+        row = np.searchsorted(true["event"], found["event"][good])
+        if len(row) and not np.array_equal(
+            true["event"][np.minimum(row, len(true["event"]) - 1)], found["event"][good]
+        ):
+            raise InputError(f"{truth}: is not the truth of {tracks}. Remove both, and run the same command again.")
+        gen_pt = np.hypot(true["px"], true["py"])[row]
+        ratio = found["charge"][good] * true["charge"][row] * gen_pt / found["pt"][good]
+        eta = np.arcsinh(true["pz"][row] / gen_pt)
+        return cls(gen_pt, eta, found["pt"][good], found["eta"][good], found["charge"][good], ratio)
+
+    def left(self, span: tuple[float, float], eta: tuple[float, float], corrections: Corrections | None) -> Left:
+        """Scale left of muons with generated pT in `span` [GeV] and generated eta between both edges."""
+        inside = (self.gen_pt >= span[0]) & (self.gen_pt < span[1]) & (self.gen_eta >= eta[0]) & (self.gen_eta < eta[1])
+        ratio = self.ratio[inside]
+        if corrections is not None:
+            ratio = ratio / corrections.factor(self.pt[inside], self.eta[inside], self.charge[inside])
+        found = location(ratio - 1)
+        return Left(-found.value, found.error) if np.isfinite(found.value) else Left(None, None)
