@@ -26,6 +26,9 @@ from muonkit.conditions.iov import IoV
 
 SAMPLE = '[generate]\nevents = 20\nseed = 5\n[gun]\nparticle = "{0}"\np = [0.7, 4.0]\ntheta = [0.5, 2.4]\n'
 SAMPLES = '[input]\nsamples = ["mu.parquet", "pi.parquet"]\n'
+GUN = "[gun]\npt = [5.0, 9.0]\neta = [-1.0, 1.0]\n"
+TRACKS = f'[generate]\nparticle = "mu"\ntracks = 5\n{GUN}[detector]\nname = "cms_like_layers"\n'
+REFIT = 'detector = "cms_like_layers"\n[input]\nhits = "muons.hits.parquet"\ntruth = "muons.truth.parquet"\n'
 KLM = "KLMLikelihoodParameters"
 
 FILES = {  # command without -o: inputs that a file of this ending must not replace
@@ -42,9 +45,11 @@ FILES = {  # command without -o: inputs that a file of this ending must not repl
     "classifier train pdfs.toml": ("", ["pdfs.toml", "mu.hits.parquet", "pi.json"]),
     "classifier evaluate pdfs.toml --model toy.npz": ("", ["pdfs.toml", "toy.npz", "mu.truth.parquet"]),
     f"conditions get store main {KLM} --experiment 0 --run 0": ("", ["store/conditions.sqlite"]),
+    "refit refit.toml": (".parquet", ["refit.toml", "muons.hits.parquet", "muons.truth.parquet"]),
 }
 FOLDERS = {  # command without -o: a name in the folder that it writes, and an input that has this name
     "simulate klm klm.toml": ("k.json", "klm.toml"),
+    "simulate tracks muons.toml": ("k.hits.parquet", "muons.toml"),
     "calibrate calibrate.toml": ("cells.parquet", "data.parquet"),
     "validate calibrate.toml --corrections corrections.json.gz": ("masses.json.gz", "corrections.json.gz"),
     "performance performance.toml": ("performance.html", "performance.toml"),
@@ -75,6 +80,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("mu", "pi"):
         (folder / "klm.toml").write_text(SAMPLE.format(name))
         assert main(["simulate", "klm", str(folder / "klm.toml"), "-o", str(folder / f"{name}.parquet")]) == 0
+    (folder / "muons.toml").write_text(TRACKS)
+    assert main(["simulate", "tracks", str(folder / "muons.toml"), "-o", str(folder / "muons.parquet")]) == 0
+    (folder / "refit.toml").write_text(REFIT)
     (folder / "pdfs.toml").write_text(SAMPLES)
     with create_store(folder / "store") as store:
         store.add(KLM, TOY.to_bytes(), f"{KLM}/1")
@@ -132,7 +140,7 @@ def test_a_file_that_is_read_is_not_one_of_many_outputs(
     name, victim = FOLDERS[command]
     Path("link").mkdir()
     (os.link if link == "hard" else os.symlink)(Path(victim).absolute(), Path("link", name))
-    out = "link/k.parquet" if command.startswith("simulate klm") else "link"
+    out = "link/k.parquet" if command.startswith("simulate ") else "link"
     assert f"link/{name}: would overwrite its own input" in refused(capsys, command, out)
     assert len(list(Path("link").iterdir())) == 1
 
