@@ -7,6 +7,7 @@ import pytest
 from tests import thresholds
 from tests.calibration import samples
 
+from muonkit.calibration.binning import MuonBins
 from muonkit.calibration.config import Fit
 from muonkit.calibration.derive import FitPlan, plan_cells
 from muonkit.calibration.extract import Extraction
@@ -84,8 +85,8 @@ def test_the_fit_of_expected_counts_gives_the_curve_back(counts: samples.Counts)
 
 
 def test_muons_of_w_are_flat_in_eta_and_end_at_their_acceptance() -> None:
-    np.testing.assert_allclose(w_weights(np.array([-3, -2.4, 0, 1.2, 3])), [0, 0.5, 0.25, 0.25])
-    assert not w_weights(np.array([3.0, 4.0])).any()
+    np.testing.assert_allclose(w_weights(MuonBins.of_edges([-3, -2.4, 0, 1.2, 3])), [0, 0.5, 0.25, 0.25])
+    assert not w_weights(MuonBins.of_edges([3.0, 4.0])).any()
 
 
 def test_an_error_common_to_all_bins_is_not_averaged_away(counts: samples.Counts) -> None:

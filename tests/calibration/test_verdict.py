@@ -22,7 +22,7 @@ def judged(change: Callable[[Content], object], validation: Content | None = Non
 def test_nothing_wrong_passes_without_reasons_or_notes() -> None:
     found = judged(lambda _: None, folders.validation())
     assert (found.passed, found.reasons, found.notes, found.word) == (True, [], (), "PASS")
-    assert len(found.checks) == 6
+    assert len(found.checks) == 7
 
 
 FAULTS: dict[str, Callable[[Content], object]] = {

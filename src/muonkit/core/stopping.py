@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 STOPPED = 3  # exit code
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -55,7 +56,24 @@ def end(line: str) -> None:
     for undo in reversed(_undo):
         with suppress(Exception):
             undo()
+    for pid in _workers():
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
     os._exit(STOPPED)
+
+
+def _workers() -> list[int]:
+    """Processes of multiprocessing that this one has started, where /proc tells them. One that is just starting would
+    complain that its parent is gone."""
+    found = [pid for each in Path("/proc/self/task").glob("*/children") for pid in _content(each).split()]
+    return [int(pid) for pid in found if b"spawn_main" in _content(Path("/proc", pid.decode(), "cmdline"))]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 @contextmanager

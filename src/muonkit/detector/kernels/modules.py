@@ -60,9 +60,9 @@ def candidates(index, g, a, b, pad, nearby):
     nearby.search[0] += 1
     near, far = roots(a, b, shell[SHELL_R_MIN] - pad) if shell[SHELL_R_MIN] > pad else (math.inf, -math.inf)
     if near > far:
-        return gather(index, g, a, b, low, high, pad, nearby, 0)
-    count = gather(index, g, a, b, low, min(high, near), pad, nearby, 0)
-    return gather(index, g, a, b, max(low, far), high, pad, nearby, count)
+        return gather(index, g, a, b, (low, high), pad, nearby, 0)
+    count = gather(index, g, a, b, (low, min(high, near)), pad, nearby, 0)
+    return gather(index, g, a, b, (max(low, far), high), pad, nearby, count)
 
 
 @inlined
@@ -81,8 +81,9 @@ def roots(a, b, r):
 
 
 @leaf
-def gather(index, g, a, b, low, high, pad, nearby, count):
+def gather(index, g, a, b, shares, pad, nearby, count):
     """Add the modules of all cells within `pad` of the chord between two shares of it; returns how many there are."""
+    low, high = shares
     if low > high:
         return count
     d0, d1 = b[X] - a[X], b[Y] - a[Y]
