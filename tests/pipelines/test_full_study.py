@@ -196,6 +196,14 @@ def test_verdict_wants_a_small_scale_and_no_step_back(values, failed):
     assert all(isinstance(check, Check) for check in verdict.checks)
 
 
+@pytest.mark.parametrize(("error", "told"), [(1e-5, False), (3e-5, True)])
+def test_an_error_above_the_goal_is_told(error, told):
+    stages = [stage(name, value, error) for name, value in zip("abc", (1e-3, 5e-4, 0.0), strict=True)]
+    verdict = StudyResult(Path(), tuple(stages), {}).verdict
+    assert verdict.passed
+    assert any("only more pairs can show" in note for note in verdict.notes) is told
+
+
 def test_verdict_wants_the_tracks_fitted():
     content = {"tracks": 100, "fitted": 90, "status": "ATTENTION", "model": "a"}
     content |= dict.fromkeys(("pairs", "pairs_without_vertex", "events_without_pair"), 0)

@@ -72,7 +72,7 @@ class StudyResult(Result):
             for line in told.message.splitlines()
         ]
         checks = (*_small(self.chain[-1]), *_not_worse(self.chain), *_fitted(self.steps))
-        return Verdict(checks, tuple(notes))
+        return Verdict(checks, (*_by_chance(self.chain[-1]), *notes))
 
     @property
     def status(self) -> Status:
@@ -147,6 +147,15 @@ def _small(last: Stage) -> Iterator[Check]:
             found = f"{title(sample)}: the scale left after {last.name} is {_shown(last.left[sample])} in 1e-5"
             limit = f"at most {1e5 * goal:g}, or {SIGMAS:g} errors, are allowed"
             yield Check(f"{sample} small", small, f"{found}; {limit}")
+
+
+def _by_chance(last: Stage) -> Iterator[str]:
+    """A line for every sample whose error is above its goal: it cannot show that the goal is reached."""
+    for sample, goal in GOAL.items():
+        error = last.left[sample].error if sample in last.left else None
+        if error is not None and error > goal:
+            size = f"{1e5 * error:.1f} in 1e-5, the goal is {1e5 * goal:g}"
+            yield f"{title(sample)}: the error after {last.name} is {size}; only more pairs can show that it is reached"
 
 
 def _not_worse(chain: list[Stage]) -> Iterator[Check]:
