@@ -71,7 +71,8 @@ class NormalSystem:
         self.met += other.met
         self.tracks, self.lost = self.tracks + other.tracks, self.lost + other.lost
         self.chi2, self.ndf = self.chi2 + other.chi2, self.ndf + other.ndf
-        self._blocks[self._places(other._keys)] += other._blocks[other._slots]
+        place = self._places(other._keys)  # first: it may make new memory for the blocks
+        self._blocks[place] += other._blocks[other._slots]
 
     def _places(self, pair: IntArray) -> IntArray:
         """The block of every pair of surfaces, made where there was none; -1 for the pair -1."""

@@ -61,6 +61,13 @@ def started(start: BoundStates, detector: Detector, settings: Settings) -> Bound
 
 def to_perigee(states: BoundStates, detector: Detector) -> Perigees:
     """States on planes through the beam line, with their covariance, at the point of closest approach."""
+    parameters, J = perigee_of(states, detector)
+    return Perigees(parameters, J @ _covariance(states) @ J.transpose(0, 2, 1))
+
+
+def perigee_of(states: BoundStates, detector: Detector) -> tuple[FloatArray, FloatArray]:
+    """Parameters (n, 5) at the point of closest approach of states on planes through the beam line, and their
+    derivatives (n, 5, 5) by the states."""
     S, n = detector.surfaces, len(states)
     p, axes = states.parameters, S.axes[states.surface]
     position = p[:, LOC0, None] * axes[:, 0] + p[:, LOC1, None] * axes[:, 1]
@@ -69,8 +76,7 @@ def to_perigee(states: BoundStates, detector: Detector) -> Perigees:
     by_local = np.zeros((n, 6, 5))
     by_local[:, :3, 0], by_local[:, :3, 1] = axes[:, 0], axes[:, 1]
     by_local[:, 3:, 2:] = np.eye(3)
-    J = by_free @ by_local
-    return Perigees(parameters, J @ _covariance(states) @ J.transpose(0, 2, 1))
+    return parameters, by_free @ by_local
 
 
 def _covariance(states: BoundStates) -> FloatArray:

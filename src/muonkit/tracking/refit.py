@@ -15,7 +15,7 @@ from muonkit.data.tracks import Perigees
 from muonkit.detector.detector import Detector
 from muonkit.tracking import models
 from muonkit.tracking.fit import FitSettings, fit
-from muonkit.tracking.fitted import STATUS, TOO_FEW
+from muonkit.tracking.fitted import STATUS, TOO_FEW, FittedTracks
 from muonkit.tracking.kernels.tuples import USED
 from muonkit.tracking.models import Angles, Approximation, Loss
 from muonkit.tracking.perigee import started, to_perigee, with_beam_line
@@ -90,9 +90,19 @@ def prepared(detector: Detector) -> Detector:
 
 def refit(hits: Hits, detector: Detector, choice: FitChoice) -> Refitted:
     """Fit n tracks to the beam line of a `prepared` detector. Raises InputError as `fit`."""
+    return at_beam_line(from_hits(hits, detector, choice), hits, detector)
+
+
+def from_hits(hits: Hits, detector: Detector, choice: FitChoice) -> FittedTracks:
+    """The fit of n tracks, whose first state is on a plane through the beam line of a `prepared` detector. Raises
+    InputError as `fit`."""
     settings = choice.transport
     start = started(seed(hits, detector, choice.momentum), detector, settings)
-    fitted = fit(hits, start, detector, settings, choice.fitting)
+    return fit(hits, start, detector, settings, choice.fitting)
+
+
+def at_beam_line(fitted: FittedTracks, hits: Hits, detector: Detector) -> Refitted:
+    """Tracks of `from_hits` at the point of closest approach."""
     few = np.diff(hits.offsets) < LEAST_HITS
     status = np.where(few, FEW, np.where(fitted.status == TOO_FEW, TOO_FEW, fitted.status))
     lost = status != OK

@@ -41,11 +41,12 @@ class Vertices:
     @property
     def mass_error(self) -> FloatArray:
         """Standard deviation (n,) [GeV] of the mass."""
-        slope = self._mass_slope()
+        slope = self.mass_slope
         variance = np.einsum("ni,nij,nj->n", slope, self.covariance[:, 3:, 3:], slope)
         return np.sqrt(variance)
 
-    def _mass_slope(self) -> FloatArray:
+    @property
+    def mass_slope(self) -> FloatArray:
         """d mass/d (phi, theta, q/p of both), (n, 6)."""
         (plus, minus), m = self.muons, self.mass
         # at fixed p, theta changes pT and eta; at fixed angles, q/p changes pT alone
@@ -75,6 +76,19 @@ def fit_vertices(plus: Perigees, minus: Perigees, field: Field) -> Vertices:
     out = Vertices(np.full((n, 9), np.nan), np.full((n, 9, 9), np.nan), np.full(n, np.nan))
     if good.any():
         out.parameters[good], out.covariance[good], out.chi2[good] = _solved(measured[good], L[good], field)
+    return out
+
+
+def mass_by_perigees(vertices: Vertices, plus: Perigees, minus: Perigees, field: Field) -> FloatArray:
+    """d mass/d (perigee of the positive, of the negative track), (n, 10): the vertex fit is linear around its result,
+    with d vertex/d perigees = C S^T V^-1, S = d perigees/d vertex. NaN where there is no vertex."""
+    good = np.isfinite(vertices.chi2)
+    out = np.full((len(plus), 10), np.nan)
+    L, slope = _whitening(plus[good], minus[good]), _linear(vertices.parameters[good], field).slope
+    A = np.linalg.solve(L, slope)
+    by_vertex = np.einsum("ni,nij->nj", vertices.mass_slope[good], vertices.covariance[good, 3:])
+    white = np.einsum("nj,nkj->nk", by_vertex, A)
+    out[good] = np.linalg.solve(L.transpose(0, 2, 1), white[..., None])[..., 0]
     return out
 
 
