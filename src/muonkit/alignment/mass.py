@@ -29,15 +29,6 @@ class MassEquations(NamedTuple):
     z: FloatArray
 
 
-class Measured(NamedTuple):
-    """Of n pairs: mass (n,) [GeV]; its derivatives (n, 2, 5) by the fitted first states of both muons; what it should
-    be (n,) [GeV]."""
-
-    mass: FloatArray
-    by_first: FloatArray
-    reference: FloatArray
-
-
 def pair_mass(states: FloatArray) -> PairMass:
     """Mass of pairs of states (n, 2, 5) at their common point, m^2 = 2 (m_mu^2 + E1 E2 - p1.p2)."""
     phi, theta, qop = states[..., PHI], states[..., THETA], states[..., QOP]
@@ -70,14 +61,8 @@ def mass_equations(
         raise InputError(f"alignment: mass: needs a reference above 0 and a width of 0 or more [GeV]; {found}")
     mass = pair_mass(states)
     slope = np.einsum("npi,npij->npj", mass.by_state, jacobian)
-    return of_measured(tracks, pairs, Measured(mass.mass, slope, np.full(len(pairs), reference)), width)
-
-
-def of_measured(tracks: Eliminated, pairs: IntArray, measured: Measured, width: float) -> MassEquations:
-    """The same of masses that know their derivatives by the fitted first states, such as those of a vertex fit."""
-    slope = measured.by_first
     variance = np.einsum("npi,npij,npj->n", slope, tracks.covariance[pairs], slope) + width**2
     D = np.einsum("npi,npig->npg", slope, tracks.response[pairs]).reshape(len(pairs), -1)
     sigma = np.sqrt(variance)[:, None]
     surface = tracks.surface[pairs].reshape(len(pairs), -1)
-    return MassEquations(surface, (D / sigma)[:, None, :], (measured.reference - measured.mass)[:, None] / sigma)
+    return MassEquations(surface, (D / sigma)[:, None, :], (reference - mass.mass)[:, None] / sigma)
