@@ -73,6 +73,7 @@ CORE_SHIFT = 1e-4  # location of the core of k_reco/k_gen with Landau losses, th
 ALIGNMENT_DERIVATIVES = 0.01  # fits with a changed detector against derivatives: of the second order in the changes
 ALIGNMENT_CHI2 = 1e-4  # linear equations against the fit: its third pass is as close to its limit
 ALIGNMENT_PROBABILITY = 1e-3  # of chi2 of corrections against injected distortions
+MAXWELL = 1e-6  # divergence and curl of polynomials by differences, over the largest gradient
 DENSE_RTOL = 1e-9  # sums of blocks against dense matrices
 WEAK_SUBSPACE = 0.99  # of weak modes that lie in the space of the known ones
 GAIN_FALL = 0.1  # gains against rest + c/(1 + d^2 k^2), rms over the largest: one d for the scattering of many planes

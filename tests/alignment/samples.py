@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 
+from muonkit.alignment.harmonics import Harmonics
 from muonkit.alignment.linear import Eliminated, Equations, equations
 from muonkit.alignment.system import NormalSystem, accumulate
 from muonkit.data.hits import Hits
@@ -47,8 +48,15 @@ def system_of(detector: Detector, *tracks: Eliminated) -> NormalSystem:
     return system
 
 
-def sums(detector: Detector, real: Detector, n: int, random_seed: int = 1, gun: Gun = GUN) -> NormalSystem:
-    return accumulate(*fitted(detector, real, n, random_seed, gun), detector, SETTINGS)
+def sums(
+    detector: Detector,
+    real: Detector,
+    n: int,
+    random_seed: int = 1,
+    gun: Gun = GUN,
+    harmonics: Harmonics | None = None,
+) -> NormalSystem:
+    return accumulate(*fitted(detector, real, n, random_seed, gun), detector, SETTINGS, harmonics)
 
 
 def distance(values: np.ndarray, true: np.ndarray, system: NormalSystem) -> float:

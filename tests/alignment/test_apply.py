@@ -20,7 +20,7 @@ ENDS = AlignmentSettings(w=0, alpha=0, beta=0, field=0, material=0, reference=("
 def made(values: np.ndarray) -> Corrections:
     layers, n = samples.telescope().layers, len(values)
     none = np.zeros(0, dtype=np.int64)
-    return Corrections(layers, values, none, np.zeros((0, 0)), np.ones(n), values == 0, 1, 0, 0.0, 0, 0.0)
+    return Corrections(layers, values, none, np.zeros(0), np.zeros((0, 0)), np.ones(n), values == 0, 1, 0, 0.0, 0, 0.0)
 
 
 def test_they_act_as_the_distortions_do():

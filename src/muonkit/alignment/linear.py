@@ -13,7 +13,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from muonkit.alignment import kernels
-from muonkit.alignment.parameters import FIELD, SIZE
+from muonkit.alignment.harmonics import Harmonics, Ray, Way
+from muonkit.alignment.parameters import FIELD, SIZE, units
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.indices import LOC0, PHI, QOP, THETA
@@ -33,7 +34,8 @@ SHARP = np.array([1e-8, 1e-8, 1e-12, 1e-12, 1e-12]) ** 2  # [cm, cm, rad, rad, 1
 @dataclass(frozen=True, slots=True)
 class Equations:
     """Whitened equations of n tracks with up to s stops and m = 2 s measurements: z (n, m), A (n, m, 5), D (n, m, 8 s);
-    surface (n, s), below 0 behind the last stop; measured (n, m). Rows that are not measured are 0.
+    surface (n, s), below 0 behind the last stop; measured (n, m). Rows that are not measured are 0. With harmonics of
+    the field, surface and D go on with their coefficients, eight by eight, as if they were those of further surfaces.
 
     track (n,): which of the fitted tracks these are; lost: how many more were fitted, but could not be followed."""
 
@@ -50,13 +52,15 @@ class Equations:
 
 
 class Ways(NamedTuple):
-    """From every stop to the next, (n, s - 1, ...): Jacobian F through matter and field, noise Q, effects of field and
-    material at the next stop, and where the track arrives minus the smoothed state there."""
+    """From every stop to the next, (n, s - 1, ...): Jacobian F through matter and field, noise Q, effects of field,
+    material and coefficients of the field (5, t) at the next stop, and where the track arrives minus the smoothed state
+    there."""
 
     F: FloatArray
     Q: FloatArray
     by_field: FloatArray
     by_material: FloatArray
+    by_terms: FloatArray
     jump: FloatArray
 
 
@@ -66,9 +70,11 @@ def equations(
     detector: Detector,
     settings: Settings = Settings(),
     tracks: IntArray | None = None,
+    harmonics: Harmonics | None = None,
 ) -> Equations:
     """The equations of those of `tracks` (m,), of all where none are given, that were fitted. `settings` are those of
-    the fit. A track of 15 hits takes 0.3 MB meanwhile, so give many in chunks, or call `system.accumulate`.
+    the fit; harmonics: terms of a correction of the field that are wanted, too. A track of 15 hits takes 0.3 MB
+    meanwhile, so give many in chunks, or call `system.accumulate`.
 
     Raises InputError if hits, fitted tracks and detector do not belong together, or if no track was fitted."""
     _check(hits, fitted, detector)
@@ -78,18 +84,25 @@ def equations(
         raise InputError("alignment: no track was fitted; look at the statuses of the fit")
     size = int(fitted.count[tracks].max(initial=1))
     route, states = fitted.route[tracks, :size], fitted.stop_parameters[tracks, :size]
-    ways, fine = _ways(route, states, detector, settings)
+    ways, fine = _ways(route, states, detector, settings, harmonics)
     tracks, route, states = tracks[fine], route[fine], states[fine]
     ways = Ways(*(part[fine] for part in ways))
     H, r, variance = _measurements(hits, fitted, tracks, route, detector.surfaces)
     followed, offset = _followed(H, ways)
-    sides = _equations(followed, _moved(H, route, states + offset, detector.surfaces), r)
+    sides = _equations(followed, _moved(H, route, states + offset, detector.surfaces), r, ways.by_terms.shape[-1])
     with threadpool_limits(1, "blas"):  # small matrices, as in `system`
         white = np.linalg.solve(np.linalg.cholesky(_covariance(followed, variance)), sides)
     good = np.isfinite(white).all(axis=(1, 2))
     z, A, D = white[good, :, 0], white[good, :, 1:6], white[good, :, 6:]
     measured = (variance > 0).reshape(len(route), 2 * size)[good]
-    return Equations(tracks[good], route[good], z, A, D, measured, len(fine) - int(good.sum()))
+    surface = _with_coefficients(route[good], len(detector.layers), ways.by_terms.shape[-1])
+    return Equations(tracks[good], surface, z, A, D, measured, len(fine) - int(good.sum()))
+
+
+def _with_coefficients(route: IntArray, surfaces: int, terms: int) -> IntArray:
+    """Surfaces (n, s) of tracks, and the further ones that stand for coefficients of the field."""
+    further = surfaces + np.arange(units(terms))
+    return np.concatenate((route, np.tile(further, (len(route), 1))), axis=1)
 
 
 def _check(hits: Hits, fitted: FittedTracks, detector: Detector) -> None:
@@ -104,7 +117,9 @@ def _check(hits: Hits, fitted: FittedTracks, detector: Detector) -> None:
         )
 
 
-def _ways(route: IntArray, states: FloatArray, detector: Detector, settings: Settings) -> tuple[Ways, BoolArray]:
+def _ways(
+    route: IntArray, states: FloatArray, detector: Detector, settings: Settings, harmonics: Harmonics | None
+) -> tuple[Ways, BoolArray]:
     """From stop to stop; which tracks (n,) arrive everywhere."""
     n, size = route.shape
     row, stop = np.nonzero(route[:, 1:] >= 0)
@@ -134,8 +149,21 @@ def _ways(route: IntArray, states: FloatArray, detector: Detector, settings: Set
     by_field[:, QOP] = 0.0  # a field changes no momentum
     assert there.states.covariance is not None
     jump = _wrapped(there.states.parameters - states[row, stop + 1], route[row, stop + 1], detector.surfaces)
-    parts = (there.jacobian @ through, there.states.covariance, by_field, by_qop * behind.by_thickness[:, None], jump)
+    by_material = by_qop * behind.by_thickness[:, None]
+    by_terms = np.zeros((len(row), 5, 0))
+    if harmonics is not None:
+        first, last = (_rays(detector.surfaces, route[row, at], states[row, at]) for at in (stop, stop + 1))
+        way = Way(first, last, start[:, QOP], there.jacobian)
+        by_terms = np.concatenate((by_field[:, :, None], harmonics.by_terms(way)), axis=2)
+    parts = (there.jacobian @ through, there.states.covariance, by_field, by_material, by_terms, jump)
     return Ways(*map(spread, parts)), fine
+
+
+def _rays(surfaces: SurfaceArrays, ids: IntArray, states: FloatArray) -> Ray:
+    """Of bound states (k, 5) on surfaces (k,)."""
+    sin = np.sin(states[:, THETA])
+    t = np.column_stack((sin * np.cos(states[:, PHI]), sin * np.sin(states[:, PHI]), np.cos(states[:, THETA])))
+    return Ray(to_global(surfaces, ids, states[:, :2]), t)
 
 
 def _wrapped(difference: FloatArray, ids: IntArray, surfaces: SurfaceArrays) -> FloatArray:
@@ -167,11 +195,11 @@ def _measurements(
 
 
 def _followed(H: FloatArray, ways: Ways) -> tuple[FloatArray, FloatArray]:
-    """What moves the measurements (n, s, 2, 6 + 4 s): the jumps up to a stop; the state at the first stop (5); field
-    and material of every stop (2 s); columns of the covariance with the measurements of stops before (2 s). And the
-    track without noise minus the smoothed states (n, s, 5)."""
+    """What moves the measurements (n, s, 2, 6 + 4 s + t): the jumps up to a stop; the state at the first stop (5);
+    field and material of every stop (2 s); columns of the covariance with the measurements of stops before (2 s);
+    coefficients of the field (t). And the track without noise minus the smoothed states (n, s, 5)."""
     n, size = H.shape[:2]
-    effect, P = np.zeros((n, 5, 6 + 4 * size)), np.zeros((n, 5, 5))
+    effect, P = np.zeros((n, 5, 6 + 4 * size + ways.by_terms.shape[-1])), np.zeros((n, 5, 5))
     effect[:, :, 1:6] = np.eye(5)
     out, offset = np.zeros((n, size, 2, effect.shape[2])), np.zeros((n, size, 5))
     for stop in range(size):
@@ -181,6 +209,7 @@ def _followed(H: FloatArray, ways: Ways) -> tuple[FloatArray, FloatArray]:
             effect[:, :, 0] += ways.jump[:, stop - 1]
             effect[:, :, 6 + 2 * stop] = ways.by_field[:, stop - 1]
             effect[:, :, 6 + 2 * (stop - 1) + 1] = ways.by_material[:, stop - 1]
+            effect[:, :, 6 + 4 * size :] += ways.by_terms[:, stop - 1]
             P = F @ P @ F.swapaxes(1, 2) + ways.Q[:, stop - 1]
         first = 6 + 2 * (size + stop)
         effect[:, :, first : first + 2] = P[:, :, :2] @ H[:, stop].swapaxes(1, 2)
@@ -198,10 +227,8 @@ def _moved(H: FloatArray, route: IntArray, states: FloatArray, surfaces: Surface
     n, size = route.shape
     there = np.flatnonzero(route.reshape(-1) >= 0)
     ids, x = route.reshape(-1)[there], states.reshape(-1, 5)[there]
-    points, axes = to_global(surfaces, ids, x[:, :2]), surfaces.axes[ids]
-    q = in_frame(surfaces, ids, points)
-    sin = np.sin(x[:, THETA])
-    t = np.column_stack((sin * np.cos(x[:, PHI]), sin * np.sin(x[:, PHI]), np.cos(x[:, THETA])))
+    points, t = _rays(surfaces, ids, x)
+    axes, q = surfaces.axes[ids], in_frame(surfaces, ids, points)
     t = np.einsum("kij,kj->ki", axes, t)
     across = np.einsum("kij,kj->ki", axes, normal(surfaces, ids, points))
     curved = (surfaces.kind[ids] == CYLINDER)[:, None]
@@ -215,15 +242,17 @@ def _moved(H: FloatArray, route: IntArray, states: FloatArray, surfaces: Surface
     return H @ local.reshape(n, size, 2, 6)
 
 
-def _equations(followed: FloatArray, moved: FloatArray, r: FloatArray) -> FloatArray:
-    """r, A and D side by side (n, 2 s, 6 + 8 s), not yet whitened."""
+def _equations(followed: FloatArray, moved: FloatArray, r: FloatArray, terms: int) -> FloatArray:
+    """r, A and D side by side (n, 2 s, 6 + 8 s), not yet whitened; and the coefficients of the field."""
     n, size = r.shape[:2]
     D = np.zeros((n, size, 2, size, SIZE))
     stops = np.arange(size)
     D[:, stops, :, stops, :FIELD] = moved.swapaxes(0, 1)
     D[..., FIELD:] = followed[..., 6 : 6 + 2 * size].reshape(n, size, 2, size, 2)
     first = (r - followed[..., 0])[..., None]
-    sides = np.concatenate((first, followed[..., 1:6], D.reshape(n, size, 2, size * SIZE)), axis=3)
+    last = np.zeros((n, size, 2, SIZE * units(terms)))
+    last[..., :terms] = followed[..., 6 + 4 * size :]
+    sides = np.concatenate((first, followed[..., 1:6], D.reshape(n, size, 2, size * SIZE), last), axis=3)
     return sides.reshape(n, 2 * size, sides.shape[3])
 
 
@@ -231,7 +260,7 @@ def _covariance(followed: FloatArray, variance: FloatArray) -> FloatArray:
     """V (n, 2 s, 2 s), 1 on the diagonal where nothing is measured."""
     n, size = variance.shape[:2]
     m = 2 * size
-    lower = np.tril(followed.reshape(n, m, followed.shape[3])[:, :, 6 + m :])
+    lower = np.tril(followed.reshape(n, m, followed.shape[3])[:, :, 6 + m : 6 + 2 * m])
     V = lower + np.tril(lower, -1).swapaxes(1, 2)
     V[:, range(m), range(m)] += np.where(variance > 0, variance, 1.0).reshape(n, m)
     return np.asarray(V)

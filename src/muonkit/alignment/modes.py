@@ -4,7 +4,7 @@ The normal matrix is scaled by the widths of the priors, so that an eigenvalue i
 mode, over that of the priors: below 1, the prior knows more than the tracks. A mode has the name of the distortion of
 `templates` along which at least half of it lies, or of its largest parameter."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,8 +13,9 @@ from scipy import sparse
 from scipy.linalg import eigh
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from muonkit.alignment.parameters import NAMES, SIZE, label
+from muonkit.alignment.parameters import NAMES, SIZE
 from muonkit.alignment.templates import basis, beside, distortions, rigid
+from muonkit.alignment.ties import Ties
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.detector.detector import Detector
@@ -47,16 +48,19 @@ class Modes:
 
 class Scaled(NamedTuple):
     """The normal matrix S N S (8 n, 8 n); a function that applies (S N S + 1)^-1; S, 0 where a parameter is fixed;
-    orthonormal directions (8 n, k) in which nothing may move."""
+    orthonormal directions (8 n, k) in which nothing may move; what is tied."""
 
     matrix: sparse.bsr_array
     inverse: Callable[[FloatArray], FloatArray]
     scale: FloatArray
     held: FloatArray
+    ties: Ties
 
 
-def weak_modes(system: Scaled, detector: Detector, count: int = 10) -> Modes:
-    """The `count` weakest modes. Raises InputError if there are not so many parameters, or if no modes are found."""
+def weak_modes(system: Scaled, detector: Detector, names: Callable[[int], str], count: int = 10) -> Modes:
+    """The `count` weakest modes, of parameters that `names` puts in words.
+
+    Raises InputError if there are not so many parameters, or if no modes are found."""
     free = np.flatnonzero(system.scale > 0)
     if not 1 <= count < len(free) - system.held.shape[1]:
         most = len(free) - system.held.shape[1] - 1
@@ -67,10 +71,11 @@ def weak_modes(system: Scaled, detector: Detector, count: int = 10) -> Modes:
     information, scaled = information[order], scaled[order]
     scaled *= np.sign(scaled[np.arange(count), np.argmax(np.abs(scaled), axis=1)])[:, None]
     known = _known(system, detector)
-    named = [_named(vector, known, detector.layers) for vector in scaled]
-    names, shares = tuple(name for name, _ in named), np.array([share for _, share in named])
+    named = [_named(vector, known, names, system.ties.surfaces * SIZE) for vector in scaled]
+    called, shares = tuple(name for name, _ in named), np.array([share for _, share in named])
     books = {name: _least(system, directions) for name, directions in known.items()}
-    return Modes(information, scaled * system.scale, names, shares, books)
+    vectors = np.array([system.ties.forth(vector) for vector in scaled * system.scale])
+    return Modes(information, vectors[:, : SIZE * len(detector.layers)], called, shares, books)
 
 
 def _least(system: Scaled, directions: FloatArray) -> float:
@@ -108,17 +113,19 @@ def _lanczos(system: Scaled, free: IntArray, count: int) -> FloatArray:
 def _known(system: Scaled, detector: Detector) -> dict[str, FloatArray]:
     """Orthonormal directions (8 n, k) of every named distortion of what is free; none of the others has a motion of the
     whole in it."""
-    motions = rigid(detector)
+    motions, others = system.ties.back(rigid(detector)), system.ties.back(distortions(detector))
     whole = basis(motions, system.scale)
     shifts = basis(motions[:3], system.scale)
     found = {} if system.held.shape[1] else {one.name: basis([one], system.scale) for one in motions[:3]}
     if not system.held.shape[1]:
         found |= {one.name: beside(basis([one], system.scale), shifts) for one in motions[3:]}
-    found |= {one.name: beside(basis([one], system.scale), whole) for one in distortions(detector)}
+    found |= {one.name: beside(basis([one], system.scale), whole) for one in others}
     return {name: directions for name, directions in found.items() if directions.shape[1]}
 
 
-def _named(vector: FloatArray, known: dict[str, FloatArray], layers: Sequence[str]) -> tuple[str, float]:
+def _named(
+    vector: FloatArray, known: dict[str, FloatArray], names: Callable[[int], str], size: int
+) -> tuple[str, float]:
     """The distortion that a mode is most alike, or the parameters in which it is largest."""
     shares = {name: float(((vector @ directions) ** 2).sum()) for name, directions in known.items()}
     best = max(shares, key=shares.__getitem__, default="")
@@ -126,6 +133,8 @@ def _named(vector: FloatArray, known: dict[str, FloatArray], layers: Sequence[st
         return best, shares[best]
     index = int(np.argmax(np.abs(vector)))
     if vector[index] ** 2 >= ALIKE:
-        return label(index, layers), float(vector[index] ** 2)
-    kinds = (vector.reshape(-1, SIZE) ** 2).sum(axis=0)
-    return f"{NAMES[int(np.argmax(kinds))]}, most of {layers[index // SIZE]}", float(kinds.max())
+        return names(index), float(vector[index] ** 2)
+    if index >= size:
+        return f"{names(index)} and other terms", float((vector[size:] ** 2).sum())
+    kinds = (vector[:size].reshape(-1, SIZE) ** 2).sum(axis=0)
+    return f"{NAMES[int(np.argmax(kinds))]}, most of {names(index).rpartition(': ')[0]}", float(kinds.max())

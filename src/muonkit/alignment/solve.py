@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from muonkit.alignment.config import AlignmentSettings
+from muonkit.alignment.harmonics import FieldCorrection
 from muonkit.alignment.modes import Modes, weak_modes
-from muonkit.alignment.parameters import NAMES, SIZE, UNITS, label
+from muonkit.alignment.parameters import APART, NAMES, SIZE, label, unit_of
 from muonkit.alignment.solver import Solver
 from muonkit.alignment.system import NormalSystem
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
@@ -22,13 +23,15 @@ LINES = 20  # of parameters in a report, or of surfaces in a message
 
 @dataclass(frozen=True)
 class Corrections(Result):
-    """How the real detector differs from its description: values (n, 8), see `parameters`; asked (k,): parameters whose
-    covariance (k, k) is known; met (n,): tracks that met each surface; fixed (n, 8): not fitted; lost: tracks that were
-    fitted but not used; chi2, ndf of the tracks before; gain: by how much chi2 falls, priors included."""
+    """How the real detector differs from its description: values (n, 8), see `parameters`; asked (k,): parameters of
+    which found (k,) and covariance (k, k) are known, of those that are tied the first; met (n,): tracks that met each
+    surface; fixed (n, 8): not fitted; lost: tracks that were fitted but not used; chi2, ndf of the tracks before; gain:
+    by how much chi2 falls, priors included; field: a correction of the map; levels: what was tied, of every kind."""
 
     layers: tuple[str, ...]
     values: FloatArray
     asked: IntArray
+    found: FloatArray
     covariance: FloatArray
     met: IntArray
     fixed: AnyArray
@@ -38,11 +41,19 @@ class Corrections(Result):
     ndf: int
     gain: float
     modes: Modes | None = None
+    field: FieldCorrection | None = None
+    levels: tuple[str, ...] = APART
 
     @property
     def errors(self) -> FloatArray:
         """Standard deviations (k,) of what was asked."""
         return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What was asked, in words (k,)."""
+        terms = self.field.harmonics.names if self.field is not None else ()
+        return tuple(label(int(index), self.layers, terms, self.levels) for index in self.asked)
 
     @property
     def message(self) -> str:
@@ -58,12 +69,13 @@ class Corrections(Result):
             f"Tracks               {self.tracks}" + (f" ({self.lost} more could not be followed)" if self.lost else ""),
             f"chi2/ndf             {self.chi2:.1f}/{self.ndf}, falls by {self.gain:.1f}",
         ]
-        values, errors = self.values.reshape(-1)[self.asked], self.errors
-        order = np.argsort(-np.abs(values) / np.where(errors > 0, errors, np.inf))
+        errors, names = self.errors, self.names
+        order = np.argsort(-np.abs(self.found) / np.where(errors > 0, errors, np.inf))
         for place in order[:LINES]:
-            unit = UNITS[self.asked[place] % SIZE]
-            name = label(int(self.asked[place]), self.layers)
-            lines.append(f"  {name:<30}{values[place]:12.3g} +- {errors[place]:.2g} {unit}".rstrip())
+            unit = unit_of(int(self.asked[place]), len(self.layers))
+            lines.append(f"  {names[place]:<30}{self.found[place]:12.3g} +- {errors[place]:.2g} {unit}".rstrip())
+        if self.field is not None:
+            lines.append(str(self.field))
         if self.modes is not None:
             lines.append(str(self.modes))
         return "\n".join(lines)
@@ -73,10 +85,9 @@ class Corrections(Result):
         return {
             "parameters": list(NAMES),
             "values": {name: row.tolist() for name, row in zip(self.layers, self.values, strict=True)},
-            "errors": {
-                label(int(index), self.layers): float(error)
-                for index, error in zip(self.asked, self.errors, strict=True)
-            },
+            "found": dict(zip(self.names, self.found.tolist(), strict=True)),
+            "errors": dict(zip(self.names, self.errors.tolist(), strict=True)),
+            "field": None if self.field is None else self.field.to_json(),
             "tracks": {name: int(met) for name, met in zip(self.layers, self.met, strict=True)},
             "lost": self.lost,
             "chi2": self.chi2,
@@ -99,29 +110,48 @@ def solve(
     parameters, a singular system."""
     solver = Solver(system, detector, settings)
     wanted = _wanted(asked, solver)
-    right = solver.scale * system.rhs.reshape(-1)
+    right = solver.scale * solver.system.rhs.reshape(-1)
     x = solver(right)
-    columns = np.zeros((len(wanted), len(wanted)))
-    for place, index in enumerate(wanted):
-        unit = np.zeros(len(right))
-        unit[index] = 1.0
-        columns[place] = solver(unit)[wanted] * solver.scale[wanted] * solver.scale[index]
-        if solver.unseen[index]:
-            columns[place, place] = settings.widths()[index % SIZE] ** 2
+    found, size = solver.scale * x, SIZE * len(detector.layers)
+    fixed = solver.ties.forth((solver.scale > 0).astype(np.float64)) == 0
     return Corrections(
         detector.layers,
-        (solver.scale * x).reshape(-1, SIZE),
+        solver.ties.forth(found)[:size].reshape(-1, SIZE),
         wanted,
-        (columns + columns.T) / 2,
+        found[wanted],
+        _covariance(solver, wanted),
         system.met,
-        (solver.scale == 0).reshape(-1, SIZE),
+        fixed[:size].reshape(-1, SIZE),
         system.tracks,
         system.lost,
         system.chi2,
         system.ndf,
         float(right @ x),
-        weak_modes(solver.scaled(), detector, modes) if modes else None,
+        weak_modes(solver.scaled(), detector, solver.named, modes) if modes else None,
+        _field(solver, found),
+        settings.groups.levels(),
     )
+
+
+def _covariance(solver: Solver, wanted: IntArray) -> FloatArray:
+    """Of parameters (k,), (k, k)."""
+    columns = np.zeros((len(wanted), len(wanted)))
+    for place, index in enumerate(wanted):
+        unit = np.zeros(len(solver.scale))
+        unit[index] = 1.0
+        columns[place] = solver(unit)[wanted] * solver.scale[wanted] * solver.scale[index]
+        if solver.unseen[index]:
+            columns[place, place] = solver.width[index] ** 2
+    return (columns + columns.T) / 2
+
+
+def _field(solver: Solver, found: FloatArray) -> FieldCorrection | None:
+    """The correction of the map, if one was asked for."""
+    harmonics, first = solver.system.harmonics, SIZE * solver.ties.surfaces
+    if harmonics is None or solver.settings.field_order is None:
+        return None
+    places = first + np.arange(len(harmonics))
+    return FieldCorrection(harmonics, found[places], _covariance(solver, places))
 
 
 def _wanted(asked: IntArray | Literal["all", "none"], solver: Solver) -> IntArray:
@@ -130,4 +160,4 @@ def _wanted(asked: IntArray | Literal["all", "none"], solver: Solver) -> IntArra
     wanted = np.asarray(asked, dtype=np.int64).reshape(-1)
     if ((wanted < 0) | (wanted >= len(solver.scale))).any():
         raise InputError(f"alignment: asked: parameters are numbered from 0 to {len(solver.scale) - 1}")
-    return wanted
+    return solver.ties.first[wanted]

@@ -12,10 +12,12 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg, splu
 
 from muonkit.alignment.config import AlignmentSettings
+from muonkit.alignment.harmonics import names
 from muonkit.alignment.modes import Scaled
-from muonkit.alignment.parameters import SIZE, label
+from muonkit.alignment.parameters import FIELD, SIZE, label
 from muonkit.alignment.system import NormalSystem
 from muonkit.alignment.templates import basis, rigid
+from muonkit.alignment.ties import ties
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.limits import shown
@@ -30,7 +32,8 @@ Solve = Callable[[FloatArray], FloatArray]
 class Solver:
     """Applies the inverse of the scaled matrix, in the space that is left to the parameters.
 
-    scale (8 n,): S, 0 where a parameter is fixed. Raises InputError, with the parameters, if the matrix is singular."""
+    scale (8 n,): S, 0 where a parameter is fixed, or tied to another one; coefficients of the field follow those of the
+    surfaces. Raises InputError, with the parameters, if the matrix is singular."""
 
     def __init__(self, system: NormalSystem, detector: Detector, settings: AlignmentSettings = AlignmentSettings()):
         n = len(system.met)
@@ -41,15 +44,20 @@ class Solver:
             )
         if system.tracks == 0:
             raise InputError("alignment: no track was added; there is nothing to solve")
-        self.system, self.detector, self.settings = system, detector, settings
-        prior = np.tile(settings.has_prior(), n)
-        self.scale = np.where(_matching(detector, settings.reference)[:, None], 0.0, settings.widths()).reshape(-1)
+        self.detector, self.settings = detector, settings
+        stays = _matching(detector, settings.reference)
+        self.ties = ties(detector, settings.groups, stays, len(system) - SIZE * n)
+        self.system = system = system.tied(self.ties)
+        self.width = _widths(system, settings, stays)
+        prior = np.tile(settings.has_prior(), len(system.rhs))
+        prior[SIZE * n :] = settings.has_prior()[FIELD]
+        self.scale = np.where(self.ties.first == np.arange(len(system)), self.width, 0.0)
         unseen = np.einsum("nii->ni", system.diagonal()).reshape(-1) == 0
         self.unseen = unseen & (self.scale > 0)
         self.scale[unseen] = 0.0
         self.shift = np.where(self.scale > 0, prior, 1.0)
         held = settings.rigid == "fixed" and not settings.reference
-        self.fixed = basis(rigid(detector) if held else [], self.scale)
+        self.fixed = basis(self.ties.back(rigid(detector)) if held else [], self.scale)
         if not (self.scale > 0).any():
             raise InputError(
                 "alignment: nothing is left to fit: widths of 0, references and surfaces without tracks fix every "
@@ -63,7 +71,11 @@ class Solver:
 
     def scaled(self) -> Scaled:
         """What the search for weak modes needs."""
-        return Scaled(self.system.matrix(self.scale), self, self.scale, self.fixed)
+        return Scaled(self.system.matrix(self.scale), self, self.scale, self.fixed, self.ties)
+
+    def named(self, index: int) -> str:
+        """A parameter in words."""
+        return label(index, self.detector.layers, self.system.terms, self.settings.groups.levels())
 
     def _chosen(self) -> Solve:
         method = self.settings.method
@@ -112,7 +124,7 @@ class Solver:
         """Names of the parameters in which a vector (8 n,) is largest."""
         size = np.abs(vector)
         order = np.argsort(-size)[:NAMED]
-        return ", ".join(label(int(index), self.detector.layers) for index in order if size[index] > 0.1 * size.max())
+        return ", ".join(self.named(int(index)) for index in order if size[index] > 0.1 * size.max())
 
     def _way_out(self) -> str:
         kinds = self.settings.free
@@ -168,6 +180,25 @@ def _factor(matrix: sparse.csc_array, definite: bool) -> Solve | None:
         if definite and isinstance(error, CholmodError):
             return None
         raise
+
+
+def _widths(system: NormalSystem, settings: AlignmentSettings, stays: BoolArray) -> FloatArray:
+    """Widths (8 n,) of the priors, 0 where a parameter is fixed: a field is a correction of the map, or one per way.
+    Raises InputError if the sums do not have the coefficients that are asked for."""
+    whole = np.zeros(len(system))
+    surfaces = np.where(stays[:, None], 0.0, settings.widths())
+    if settings.field_order is not None:
+        wanted = names(settings.field_order, settings.field_azimuth)
+        if not set(wanted) <= set(system.terms):
+            raise InputError(
+                f"alignment.field_order: asks for {len(wanted)} coefficients of the field, but the sums have "
+                f"{len(system.terms)}; make the sums with the same settings"
+            )
+        surfaces[:, FIELD] = 0.0
+        last = SIZE * len(stays)
+        whole[last : last + len(system.terms)] = settings.field * np.isin(system.terms, wanted)
+    whole[: surfaces.size] = surfaces.reshape(-1)
+    return whole
 
 
 def _matching(detector: Detector, patterns: tuple[str, ...]) -> BoolArray:

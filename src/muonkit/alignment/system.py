@@ -9,8 +9,10 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from muonkit.alignment import kernels
+from muonkit.alignment.harmonics import Harmonics
 from muonkit.alignment.linear import Eliminated, eliminate, equations
-from muonkit.alignment.parameters import SIZE
+from muonkit.alignment.parameters import SIZE, units
+from muonkit.alignment.ties import Ties
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.hits import Hits
@@ -23,17 +25,23 @@ CHUNK = 500  # tracks at a time: 150 MB
 
 
 class NormalSystem:
-    """Sums over tracks, for a detector of n surfaces.
+    """Sums over tracks, for a detector of n surfaces, and for the coefficients of a correction of the field.
 
-    rhs (n, 8): b; tracks: how many were added; lost: how many more could not be followed; met (n,): how many tracks met
-    each surface; chi2, ndf: of these tracks before any correction."""
+    rhs (n + ..., 8): b; tracks: how many were added; lost: how many more could not be followed; met (n,): how many
+    tracks met each surface; chi2, ndf: of these tracks before any correction."""
 
-    def __init__(self, surfaces: int):
-        self.rhs = np.zeros((surfaces, SIZE))
+    def __init__(self, surfaces: int, harmonics: Harmonics | None = None):
+        self.harmonics = harmonics
+        self.rhs = np.zeros((surfaces + units(len(self.terms)), SIZE))
         self.met = np.zeros(surfaces, dtype=np.int64)
         self.tracks, self.lost, self.chi2, self.ndf = 0, 0, 0.0, 0
         self._keys, self._slots = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         self._blocks = np.zeros((16, SIZE, SIZE))
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names (t,) of the coefficients of the field."""
+        return self.harmonics.names if self.harmonics is not None else ()
 
     def __len__(self) -> int:
         """Number of parameters."""
@@ -46,7 +54,7 @@ class NormalSystem:
         self.lost += tracks.lost
         self.chi2 += float(tracks.chi2.sum())
         self.ndf += int(tracks.ndf.sum())
-        there = tracks.surface[tracks.surface >= 0]
+        there = tracks.surface[(tracks.surface >= 0) & (tracks.surface < len(self.met))]
         self.met += np.bincount(there, minlength=len(self.met))
 
     def add_equations(self, surface: IntArray, D: FloatArray, z: FloatArray) -> None:
@@ -66,7 +74,10 @@ class NormalSystem:
         kernels.add_blocks(self._blocks, slot, np.ascontiguousarray(surface), product)
 
     def merge(self, other: "NormalSystem") -> None:
-        """Add the sums of other tracks through the same detector, in place."""
+        """Add the sums of other tracks through the same detector, in place.
+        Raises InputError for sums with other surfaces or coefficients of the field."""
+        if (len(other.met), other.harmonics) != (len(self.met), self.harmonics):
+            raise InputError("alignment: sums with other surfaces, or another field_order, cannot be added")
         self.rhs += other.rhs
         self.met += other.met
         self.tracks, self.lost = self.tracks + other.tracks, self.lost + other.lost
@@ -96,6 +107,21 @@ class NormalSystem:
             larger[: len(self._blocks)] = self._blocks
             self._blocks = larger
 
+    def tied(self, ties: Ties) -> "NormalSystem":
+        """The sums T^T N T and T^T b of parameters that are tied; the same sums if none are."""
+        if ties.matrix is None:
+            return self
+        T, out = ties.matrix, NormalSystem(len(self.met), self.harmonics)
+        out.rhs = np.asarray(T.T @ self.rhs.reshape(-1)).reshape(-1, SIZE)
+        out.met, out.tracks, out.lost, out.chi2, out.ndf = self.met, self.tracks, self.lost, self.chi2, self.ndf
+        blocks = sparse.bsr_array(T.T @ self.matrix(np.ones(len(self))).tocsr() @ T, blocksize=(SIZE, SIZE))
+        blocks.sort_indices()
+        rows = np.repeat(np.arange(len(out.rhs)), np.diff(blocks.indptr))
+        upper = rows <= blocks.indices
+        out._keys = rows[upper] * len(out.rhs) + blocks.indices[upper]
+        out._slots, out._blocks = np.arange(len(out._keys)), blocks.data[upper]
+        return out
+
     def diagonal(self) -> FloatArray:
         """Diagonal blocks (n, 8, 8); 0 for a surface that no track met."""
         blocks = np.zeros((len(self.rhs), SIZE, SIZE))
@@ -123,12 +149,20 @@ class NormalSystem:
         return sparse.bsr_array((data, columns, start), shape=(n * SIZE, n * SIZE))
 
 
-def accumulate(hits: Hits, fitted: FittedTracks, detector: Detector, settings: Settings = Settings()) -> NormalSystem:
-    """The sums of all tracks that were fitted, chunk by chunk. `settings` are those of the fit.
+def accumulate(
+    hits: Hits,
+    fitted: FittedTracks,
+    detector: Detector,
+    settings: Settings = Settings(),
+    harmonics: Harmonics | None = None,
+) -> NormalSystem:
+    """The sums of all tracks that were fitted, chunk by chunk. `settings` are those of the fit; harmonics: terms of a
+    correction of the field that are wanted, too.
 
     Raises InputError, see `linear.equations`."""
-    system = NormalSystem(len(detector.layers))
+    system = NormalSystem(len(detector.layers), harmonics)
     good = np.flatnonzero(fitted.good)
     for first in range(0, max(len(good), 1), CHUNK):
-        system.add(eliminate(equations(hits, fitted, detector, settings, good[first : first + CHUNK])))
+        some = equations(hits, fitted, detector, settings, good[first : first + CHUNK], harmonics)
+        system.add(eliminate(some))
     return system
