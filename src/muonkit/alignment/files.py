@@ -9,18 +9,19 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
+from muonkit.alignment.harmonics import FieldCorrection
 from muonkit.alignment.parameters import NAMES, SIZE
 from muonkit.alignment.solve import Corrections
 from muonkit.core.errors import InputError
 from muonkit.core.files import write_text
 from muonkit.core.limits import parse_json, read_bytes, reading, shown
-from muonkit.core.plain import plain, rebuilt
+from muonkit.core.plain import plain, plain_fields, rebuilt
 from muonkit.detector.detector import Detector
 
 FORMAT, VERSION = "muonkit module corrections", 1
 KIND = "file of module corrections"
-BY_SURFACE = ("layers", "values", "asked", "covariance", "met", "fixed")
-ELSEWHERE = ("modes",)
+BY_SURFACE = ("layers", "values", "asked", "found", "covariance", "met", "fixed")
+ELSEWHERE = ("modes", "field")
 
 
 def write_corrections(path: Path, found: Corrections, detector: Detector, provenance: dict[str, Any]) -> None:
@@ -31,11 +32,19 @@ def write_corrections(path: Path, found: Corrections, detector: Detector, proven
         "detector": {"name": detector.name, "checksum": detector.checksum},
         "units": {"u, v, w": "cm", "alpha, beta, gamma": "rad", "field, material": "relative"},
         "provenance": provenance,
+        "field": _field(found),
         "sums": {name: plain(getattr(found, name)) for name in _others()},
     }
     begin = json.dumps(head, indent=1, allow_nan=False).removesuffix("\n}")
     rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(row, allow_nan=False)}" for name, row in _rows(found).items())
     write_text(path, f'{begin},\n "surfaces": {{\n{rows}\n }}\n}}\n')
+
+
+def _field(found: Corrections) -> dict[str, Any] | None:
+    """The correction of the field with the names of its coefficients."""
+    if found.field is None:
+        return None
+    return {"names": list(found.field.harmonics.names), **plain_fields(found.field)}
 
 
 def _others() -> list[str]:
@@ -67,7 +76,8 @@ def read_corrections(path: Path, detector: Detector) -> Corrections:
     with reading(str(path), KIND):
         _require_same(path, content["detector"], detector)
         _require_surfaces(path, content["surfaces"], detector)
-        return _of_rows(content["sums"], [content["surfaces"][name] for name in detector.layers], detector)
+        rows = [content["surfaces"][name] for name in detector.layers]
+        return _of_rows(content["sums"], rows, _read_field(content["field"]), detector)
 
 
 def _require_same(path: Path, made_for: dict[str, str], detector: Detector) -> None:
@@ -87,7 +97,22 @@ def _require_surfaces(path: Path, surfaces: dict[str, Any], detector: Detector) 
         raise InputError(f"{path}: {what}: it does not fit {detector.name}. Make it again with `muonkit align`.")
 
 
-def _of_rows(sums: dict[str, Any], rows: list[dict[str, float]], detector: Detector) -> Corrections:
+def _read_field(content: Any) -> FieldCorrection | None:
+    """Raises ValueError for another number of coefficients than the order says, and for what is no finite number."""
+    if content is None:
+        return None
+    field = rebuilt(FieldCorrection, content)
+    terms = len(field.harmonics)
+    if field.values.shape != (terms,) or field.covariance.shape != (terms, terms):
+        raise ValueError(f"the field must have {terms} coefficients with their covariance")
+    if not np.isfinite(np.append(field.values, field.covariance)).all():
+        raise ValueError("coefficients of the field must be finite numbers")
+    return field
+
+
+def _of_rows(
+    sums: dict[str, Any], rows: list[dict[str, float]], field: FieldCorrection | None, detector: Detector
+) -> Corrections:
     """Raises ValueError for what is no finite number."""
     values = np.array([[row.get(name, 0.0) for name in NAMES] for row in rows], dtype=np.float64)
     fixed = np.array([[name not in row for name in NAMES] for row in rows])
@@ -97,6 +122,7 @@ def _of_rows(sums: dict[str, Any], rows: list[dict[str, float]], detector: Detec
     if not np.isfinite(values).all() or (met < 0).any():
         raise ValueError("values must be finite numbers, and numbers of tracks 0 or more")
     hints = get_type_hints(Corrections)
-    others = {name: rebuilt(hints[name], sums[name]) for name in _others()}
-    by_surface = detector.layers, values, asked, np.diag(errors.reshape(-1)[asked] ** 2), met, fixed
-    return Corrections(**dict(zip(BY_SURFACE, by_surface, strict=True)), **others)
+    others: dict[str, Any] = {name: rebuilt(hints[name], sums[name]) for name in _others()}
+    covariance = np.diag(errors.reshape(-1)[asked] ** 2)
+    found = values.reshape(-1)[asked]
+    return Corrections(detector.layers, values, asked, found, covariance, met, fixed, **others, field=field)

@@ -1,8 +1,8 @@
-"""The mass of pairs where the detector has thousands of modules: what it says of field and material alone.
+"""The mass of pairs where the detector has thousands of modules: what it says of field and matter alone.
 
 A pair couples all modules of both muons, 0.2 MB of blocks. Modules of one layer at the same r and z answer alike to
-field and material, so one of them stands for all: some hundred are left. Where the modules are is left to the tracks;
-to the mass their random shifts are noise."""
+field and matter, so one of them stands for all: some hundred are left. Where the modules are is left to the tracks; to
+the mass their random shifts are noise."""
 
 import numpy as np
 
@@ -19,17 +19,21 @@ def standing_for(detector: Detector) -> IntArray:
     """The surface (n,) that stands for each one."""
     n = len(detector.layers)
     r, z = np.hypot(*detector.nominal[:, :2].T), detector.nominal[:, 2]
-    layer = np.where(detector.layer_of >= 0, detector.layer_of, -1 - np.arange(n))
+    layer = detector.layer_of if len(detector.layer_of) else np.full(n, -1)
+    layer = np.where(layer >= 0, layer, -1 - np.arange(n))
     place = np.column_stack((layer, np.round(r / NEAR).astype(np.int64), np.round(z / NEAR).astype(np.int64)))
     first, group = np.unique(place, axis=0, return_index=True, return_inverse=True)[1:]
-    return first[group.reshape(-1)]
+    return np.asarray(first[group.reshape(-1)])
 
 
 def folded(found: MassEquations, standing: IntArray | None) -> MassEquations:
-    """The equations of field and material alone, of those surfaces that stand for others."""
+    """The equations of field and matter alone, of those surfaces (n,) that stand for others; what comes behind the
+    surfaces are coefficients of the field."""
     if standing is None:
         return found
-    D = found.D.reshape(len(found.z), 1, -1, SIZE).copy()
-    D[..., :FIELD] = 0.0
-    surface = np.where(found.surface >= 0, standing[found.surface], -1)
+    D, n = found.D.reshape(len(found.z), -1, SIZE).copy(), len(standing)
+    of_surface = found.surface < n
+    D[of_surface, :FIELD] = 0.0
+    near = standing[np.clip(found.surface, 0, n - 1)]
+    surface = np.where(of_surface & (found.surface >= 0), near, found.surface)
     return MassEquations(surface, D.reshape(found.D.shape), found.z)

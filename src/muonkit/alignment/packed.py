@@ -6,19 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from muonkit.alignment.harmonics import Harmonics
 from muonkit.alignment.parameters import SIZE
 from muonkit.alignment.system import NormalSystem
-from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
 class PackedSums:
-    """Of a `NormalSystem` over n surfaces: kinds (k,) of parameters, keys (b,) and blocks (b, k, k) of pairs of
-    surfaces, rhs (n, k), and the counts of the system."""
+    """Of a `NormalSystem` over n surfaces: kinds (k,) of parameters, keys (b,) of pairs of surfaces, blocks (c, k, k)
+    of these, and whole (d, 8, 8) of pairs in which one stands for coefficients of the field; rhs (n + ..., 8), and the
+    counts of the system."""
 
     kinds: IntArray
     keys: IntArray
     blocks: FloatArray
+    whole: FloatArray
     rhs: FloatArray
     met: IntArray
     tracks: int
@@ -28,19 +31,29 @@ class PackedSums:
 
 
 def packed(system: NormalSystem, kinds: IntArray) -> PackedSums:
-    """The sums of kinds (k,) of parameters alone."""
-    blocks = system._blocks[system._slots[:, None, None], kinds[:, None], kinds]
+    """The sums of kinds (k,) of parameters, and of coefficients of the field."""
+    field, slots = _of_field(system._keys, len(system.rhs), len(system.met)), system._slots
+    small = system._blocks[slots[~field, None, None], kinds[:, None], kinds]
+    rhs, unused = system.rhs.copy(), np.setdiff1d(np.arange(SIZE), kinds)
+    rhs[: len(system.met), unused] = 0.0
     counts = system.met, system.tracks, system.lost, system.chi2, system.ndf
-    return PackedSums(kinds, system._keys, blocks, system.rhs[:, kinds], *counts)
+    return PackedSums(kinds, system._keys, small, system._blocks[slots[field]], rhs, *counts)
 
 
-def unpacked(sums: PackedSums) -> NormalSystem:
-    """The system with 0 for all other kinds."""
-    system, count = NormalSystem(len(sums.met)), len(sums.keys)
+def unpacked(sums: PackedSums, harmonics: Harmonics | None) -> NormalSystem:
+    """The system, with 0 for all other kinds."""
+    system, count = NormalSystem(len(sums.met), harmonics), len(sums.keys)
+    field = _of_field(sums.keys, len(system.rhs), len(sums.met))
     system._keys, system._slots = sums.keys, np.arange(count)
     system._blocks = np.zeros((max(count, 1), SIZE, SIZE))
-    system._blocks[np.arange(count)[:, None, None], sums.kinds[:, None], sums.kinds] = sums.blocks
-    system.rhs[:, sums.kinds] = sums.rhs
+    system._blocks[np.flatnonzero(~field)[:, None, None], sums.kinds[:, None], sums.kinds] = sums.blocks
+    system._blocks[:count][field] = sums.whole
+    system.rhs[:] = sums.rhs
     system.met, system.tracks, system.lost = sums.met.copy(), sums.tracks, sums.lost
     system.chi2, system.ndf = sums.chi2, sums.ndf
     return system
+
+
+def _of_field(keys: IntArray, size: int, surfaces: int) -> AnyArray:
+    """Whether one of the pair (b,) stands for coefficients of the field: they are behind the surfaces."""
+    return np.maximum(*np.divmod(keys, size)) >= surfaces

@@ -45,8 +45,9 @@ def reference_of(mass: FloatArray, sigma: FloatArray) -> MassReference:
         raise InputError(f"alignment: {len(mass)} simulated pairs are in the window of the mass; 100 are needed")
     bins = int(np.clip(len(mass) // PER_BIN, 1, MOST_BINS))
     parts = np.array_split(np.argsort(sigma, kind="stable"), bins)
-    found = np.array([(np.median(sigma[part]), *location(mass[part], sigma[part])) for part in parts])
-    return MassReference(*found.T, len(mass))
+    places = np.array([np.median(sigma[part]) for part in parts])
+    found, errors = np.array([location(mass[part], sigma[part]) for part in parts]).T
+    return MassReference(places, found, errors, len(mass))
 
 
 def weight(pull: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg, splu
 
+from muonkit.alignment.compact import compact
 from muonkit.alignment.config import AlignmentSettings
 from muonkit.alignment.harmonics import names
 from muonkit.alignment.modes import Scaled
@@ -132,7 +133,7 @@ class Solver:
         return f"{first}, or add tracks of another kind"
 
     def _iterative(self) -> Solve:
-        matrix, Q, settings = self.system.matrix(self.scale), self.fixed, self.settings
+        matrix, Q, settings = compact(self.system.matrix(self.scale)), self.fixed, self.settings
         blocks = self.system.diagonal() * self.scale.reshape(-1, SIZE, 1) * self.scale.reshape(-1, 1, SIZE)
         floor = SINGULAR * np.einsum("nii->ni", blocks)
         blocks[:, range(SIZE), range(SIZE)] += np.maximum(self.shift.reshape(-1, SIZE), floor)

@@ -18,7 +18,19 @@ from muonkit.core.stopping import STOPPED, Watch
 from muonkit.core.streams import leave, prepare_streams, say, write_out
 
 COMMANDS = (
-    *("simulate", "calibrate", "apply", "validate", "report", "open_data", "refit", "align", "identify", "pdfs", "performance"),
+    *(
+        "simulate",
+        "calibrate",
+        "apply",
+        "validate",
+        "report",
+        "open_data",
+        "refit",
+        "align",
+        "identify",
+        "pdfs",
+        "performance",
+    ),
     *("classifier", "conditions", "detector", "doctor", "convert", "compare", "study"),
 )
 RESUMES = "the same command goes on from here"

@@ -3,9 +3,8 @@
 Every iteration fits the hits with the detector as it is corrected so far, adds up the equations of all tracks and
 masses piece by piece, and solves for the whole correction."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from muonkit.alignment.apply import corrected
 from muonkit.alignment.files import write_corrections
+from muonkit.alignment.harmonics import Harmonics
 from muonkit.alignment.iteration import around
 from muonkit.alignment.mille import steering
 from muonkit.alignment.packed import unpacked
@@ -27,7 +27,7 @@ from muonkit.core.plain import plain
 from muonkit.core.provenance import describe, state_of
 from muonkit.detector.detector import Detector
 from muonkit.io.track_hits import HitsFile, Rows, open_hits, read_hits
-from muonkit.pipelines.align_config import AlignConfig
+from muonkit.pipelines.align_config import AlignConfig, kinds_of
 from muonkit.pipelines.align_inputs import asked_of, mass_job
 from muonkit.pipelines.align_piece import AlignJob, AlignPiece, MassJob, align_piece
 from muonkit.pipelines.align_result import CORRECTIONS, LABELS, MILLE, MODES, PAGE, RESULT, STEERING, AlignResult, Pass
@@ -75,9 +75,14 @@ class Plan:
 
     def job(self, detector: Detector, mille: bool) -> AlignJob:
         """What processes need to fit with this detector."""
-        config, kinds = self.config, np.flatnonzero(self.config.alignment.widths() > 0)
-        surfaces, ready = len(detector.layers), prepared(detector)
-        return AlignJob(self.table, ready, surfaces, config.fit, self.of_each, config.max_chi2, kinds, self.mass, mille)
+        config, ready, surfaces = self.config, prepared(detector), len(detector.layers)
+        what = kinds_of(config.alignment), self.harmonics, self.mass, mille
+        return AlignJob(self.table, ready, surfaces, config.fit, self.of_each, config.max_chi2, *what)
+
+    @cached_property
+    def harmonics(self) -> Harmonics | None:
+        """The terms of a correction of the field."""
+        return self.config.alignment.harmonics(self.chosen.detector)
 
 
 def limited(table: HitsFile, tracks: int | None) -> tuple[tuple[Rows, ...], int | None]:
@@ -122,11 +127,11 @@ def solved(plan: Plan, parts: Path, runner: Runner) -> tuple[list[Pass], Correct
 
 def summed(plan: Plan, number: int, detector: Detector, parts: Path, runner: Runner) -> tuple[Pass, NormalSystem]:
     """The sums of all pieces, in their order."""
-    found, system = Pass(), NormalSystem(len(detector.layers))
+    found, system = Pass(), NormalSystem(len(detector.layers), plan.harmonics)
     run = remembered(runner.map(f"align: fit {number + 1}"), parts, part(number), AlignPiece)
     for piece in run(partial(align_piece, plan.job(detector, plan.config.mille and number == 0)), plan.pieces):
         found.add(piece)
-        system.merge(unpacked(piece.sums))
+        system.merge(unpacked(piece.sums, plan.harmonics))
     if system.tracks == 0:
         raise InputError(f"{plan.table.name}: no track can be used; look at the hits, at [fit] and at max_chi2")
     return found, system

@@ -2,9 +2,12 @@
 
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from muonkit.alignment.config import AlignmentSettings, Share, Shift, Turn
+from muonkit.alignment.parameters import FIELD
+from muonkit.core.arrays import IntArray
 from muonkit.core.config import MOST_EVENTS, Section
 from muonkit.core.particles import ResonanceName
 from muonkit.tracking.refit import FitChoice
@@ -23,6 +26,15 @@ class ModuleSettings(AlignmentSettings):
     gamma: Turn = 0.0
     field: Share = 0.0
     material: Share = 0.0
+    tolerance: float = Field(1e-6, ge=1e-14, le=1e-2)
+
+
+def kinds_of(settings: AlignmentSettings) -> IntArray:
+    """The kinds (k,) of parameters of single surfaces that are fitted."""
+    widths = settings.widths()
+    if settings.field_order is not None:
+        widths[FIELD] = 0.0
+    return np.flatnonzero(widths > 0)
 
 
 class MassChoice(Section):

@@ -7,14 +7,14 @@ import numpy as np
 
 from muonkit.alignment import reference
 from muonkit.alignment.folded import FEW, standing_for
+from muonkit.alignment.parameters import SIZE
 from muonkit.core.arrays import IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.limits import shown
 from muonkit.core.particles import WINDOW, resonance
-from muonkit.alignment.parameters import SIZE
 from muonkit.detector.detector import Detector
 from muonkit.io.columns import read_columns
-from muonkit.pipelines.align_config import MOST_ERRORS, AlignConfig, MassChoice
+from muonkit.pipelines.align_config import MOST_ERRORS, AlignConfig, MassChoice, kinds_of
 from muonkit.pipelines.align_piece import MassJob, usable
 
 COLUMNS = ("mass", "mass_error", "vertex_chi2")
@@ -47,12 +47,12 @@ def asked_of(config: AlignConfig, detector: Detector) -> IntArray:
     """The parameters whose errors are wanted. Raises InputError for a pattern that fits no surface, and for too many
     parameters."""
     fits = {each: [i for i, name in enumerate(detector.layers) if fnmatchcase(name, each)] for each in config.errors}
-    like = shown(", ".join(detector.layers[:3]))
-    lost = [each for each, rows in fits.items() if not rows]
+    lost = [shown(each) for each, rows in fits.items() if not rows]
     if lost:
-        raise InputError(f"errors: no surface of {detector.name} fits '{shown(each)}'; names are like {like}" for each in lost)
+        like = f"names are like {shown(', '.join(detector.layers[:3]))}"
+        raise InputError(f"errors: no surface of {detector.name} fits '{each}'; {like}" for each in lost)
     rows = np.unique(np.array([row for each in fits.values() for row in each], dtype=np.int64))
-    asked: IntArray = (SIZE * rows[:, None] + np.flatnonzero(config.alignment.widths() > 0)).reshape(-1)
+    asked: IntArray = (SIZE * rows[:, None] + kinds_of(config.alignment)).reshape(-1)
     if len(asked) > MOST_ERRORS:
         raise InputError(f"errors: of {len(asked)} parameters; {MOST_ERRORS} are the most. Give narrower patterns.")
     return asked

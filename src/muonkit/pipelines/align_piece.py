@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from muonkit.alignment.folded import folded
+from muonkit.alignment.harmonics import Harmonics
 from muonkit.alignment.linear import Eliminated, Equations, eliminate, equations
-from muonkit.alignment.mass import Measured, of_measured
 from muonkit.alignment.mille import write_mille
 from muonkit.alignment.packed import PackedSums, packed
+from muonkit.alignment.pairs import Measured, vertex_equations
 from muonkit.alignment.reference import MassReference, weight
 from muonkit.alignment.system import NormalSystem
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
@@ -20,7 +21,7 @@ from muonkit.detector.detector import Detector
 from muonkit.io.track_hits import HitsFile, Rows, read_hits
 from muonkit.pipelines.dimuons_of import pairs_of
 from muonkit.tracking.fitted import FittedTracks
-from muonkit.tracking.perigee import perigee_of
+from muonkit.tracking.perigee import PLANES, perigee_of
 from muonkit.tracking.refit import REFIT_STATUS, FitChoice, at_beam_line, from_hits
 from muonkit.tracking.vertex import fit_vertices, mass_by_perigees
 
@@ -43,7 +44,7 @@ class MassJob:
 @dataclass(frozen=True)
 class AlignJob:
     """All that a process needs. detector: `prepared`; surfaces: how many of it were described; most: tracks of a piece;
-    kinds (k,): of parameters that are fitted; mille: whether the equations are wanted as bytes."""
+    kinds (k,): of parameters that are fitted; harmonics: of the field; mille: whether equations are wanted as bytes."""
 
     table: HitsFile
     detector: Detector
@@ -52,6 +53,7 @@ class AlignJob:
     most: int | None
     max_chi2: float
     kinds: IntArray
+    harmonics: Harmonics | None
     mass: MassJob | None
     mille: bool
 
@@ -86,18 +88,19 @@ def align_piece(job: AlignJob, rows: Rows) -> AlignPiece:
     found = first_events(read_hits(job.table, rows), job.most)
     fitted = from_hits(found.hits, job.detector, job.choice)
     refitted = at_beam_line(fitted, found.hits, job.detector)
-    rows_of_pairs = pairs_of(found.event, refitted)
-    pairs = job.mass and pairs_in(job.mass, fitted, refitted.perigees, rows_of_pairs, job.detector)
-    system, bad, used, mille = NormalSystem(job.surfaces), 0, 0, list[Equations]()
+    both = pairs_of(found.event, refitted)
+    pairs = None if job.mass is None else pairs_in(job.mass, fitted, refitted.perigees, both, job.detector)
+    system, bad, used, mille = NormalSystem(job.surfaces, job.harmonics), 0, 0, list[Equations]()
     for some in chunks(found.event, refitted.good):
-        own = on_sensors(equations(found.hits, fitted, job.detector, job.choice.transport, some), job.surfaces)
+        own = equations(found.hits, fitted, job.detector, job.choice.transport, some, job.harmonics)
+        own = without_beam_line(own, job.surfaces)
         gone = eliminate(own)
         fine = gone.chi2 <= job.max_chi2 * np.maximum(gone.ndf, 1)
         bad += int((~fine).sum())
         system.add(chosen(gone, fine))
         if pairs is not None and job.mass is not None:
             used += add_masses(system, job.mass, gone, np.where(fine, own.track, -1), pairs)
-        mille += [own] if job.mille else []
+        mille += [of_surfaces(own, job.surfaces)] if job.mille else []
     status = np.bincount(refitted.status, minlength=CODES)
     other = 0 if pairs is None else len(pairs.mass) - used
     return AlignPiece(packed(system, job.kinds), status, bad, used, other, mille_bytes(mille))
@@ -123,8 +126,16 @@ def chunks(event: IntArray, good: BoolArray) -> Iterator[IntArray]:
         begin = end
 
 
-def on_sensors(own: Equations, surfaces: int) -> Equations:
-    """With no surface where the fit starts: planes through the beam line have no parameters."""
+def without_beam_line(own: Equations, surfaces: int) -> Equations:
+    """The planes through the beam line, where the fit starts, have no parameters: those of the described surfaces are
+    followed by the coefficients of the field."""
+    further = max(int(own.surface.max(initial=-1)) + 1 - surfaces - PLANES, 0)
+    number = np.concatenate((np.arange(surfaces), np.full(PLANES, -1), surfaces + np.arange(further), [-1]))
+    return replace(own, surface=number[own.surface])
+
+
+def of_surfaces(own: Equations, surfaces: int) -> Equations:
+    """Without the coefficients of the field: Millepede has a number per way."""
     return replace(own, surface=np.where(own.surface < surfaces, own.surface, -1))
 
 
@@ -138,9 +149,9 @@ def pairs_in(
     mass: MassJob, fitted: FittedTracks, perigees: Perigees, rows: tuple[IntArray, IntArray], detector: Detector
 ) -> Pairs:
     """The pairs of rows of positive and negative tracks, from a common vertex."""
-    sides = [perigees[side] for side in rows]
-    vertices = fit_vertices(*sides, detector.field)
-    slope = mass_by_perigees(vertices, *sides, detector.field).reshape(-1, 2, 5)
+    plus, minus = (perigees[side] for side in rows)
+    vertices = fit_vertices(plus, minus, detector.field)
+    slope = mass_by_perigees(vertices, plus, minus, detector.field).reshape(-1, 2, 5)
     by_state = [perigee_of(first_states(fitted, side), detector)[1] for side in rows]
     by_first = np.stack([np.einsum("ni,nij->nj", slope[:, i], by_state[i]) for i in (0, 1)], axis=1)
     used = usable(vertices.mass, vertices.mass_error, vertices.chi2, mass.window)
@@ -170,7 +181,7 @@ def add_masses(system: NormalSystem, mass: MassJob, tracks: Eliminated, number: 
     reference = mass.reference.at(pairs.sigma[mine])
     root = np.sqrt(weight((pairs.mass[mine] - reference) / pairs.sigma[mine]))
     measured = Measured(pairs.mass[mine], pairs.by_first[mine], reference)
-    found = folded(of_measured(tracks, both[mine], measured, mass.width), mass.standing)
+    found = folded(vertex_equations(tracks, both[mine], measured, mass.width), mass.standing)
     system.add_equations(found.surface, found.D * root[:, None, None], found.z * root[:, None])
     return len(mine)
 

@@ -1,5 +1,5 @@
 """From hits to corrections: J/psi, Z and muons in a distorted detector, fitted as if it were ideal, by the standard and
-by the improved fit; A, e, M from J/psi; and the scale that is left after each stage.
+by the improved fit; module corrections; A, e, M from J/psi; and the scale that is left after each stage.
 
 Every step is a verb with a configuration in OUT/ that can be run alone. A step that is done is not done again."""
 
@@ -14,8 +14,9 @@ from muonkit.core.config import load
 from muonkit.core.files import check_folder, check_outputs, make_folder, write_json, write_text
 from muonkit.core.result import Result
 from muonkit.detector.distort import distorted
+from muonkit.pipelines.align import align
 from muonkit.pipelines.calibrate import calibrate
-from muonkit.pipelines.full_study_config import FITS, StudyConfig, Texts, folder_of
+from muonkit.pipelines.full_study_config import ALIGNED, FITS, MODULES, StudyConfig, Texts, folder_of, pairs_of
 from muonkit.pipelines.full_study_result import Left, Muons, Stage, StudyResult, of_jpsi, of_z
 from muonkit.pipelines.full_study_steps import Step, Told
 from muonkit.pipelines.pieces import detector_of
@@ -55,8 +56,10 @@ class Plan:
         """All steps in their order."""
         samples = self.texts.simulations
         yield from (self._simulate(name, text) for name, text in samples.items())
-        for fit in FITS:
-            yield from (self._refit(name, fit) for name in samples)
+        for fit in self.texts.config.fits:
+            if fit == MODULES:
+                yield self._modules()
+            yield from (self._refit(name, fit) for name in samples if not (fit == MODULES and "simulation" in name))
             yield from (self._calibrate(name, fit) for name in self.texts.config.pairs)
 
     def _simulate(self, name: str, text: str) -> Step:
@@ -71,14 +74,22 @@ class Plan:
         def run(config: Path, out: Path, runner: Runner) -> Result:
             return refit_tables(config, out / f"{name}.parquet", runner)
 
-        inputs = f"{sample}.hits.parquet", f"{sample}.truth.parquet"
+        inputs = (f"{sample}.hits.parquet", f"{sample}.truth.parquet", *([ALIGNED] if fit == MODULES else []))
         outputs = (f"{name}.parquet", *([] if sample == "muons" else [f"{name}.pairs.parquet"]))
         return Step(name, self.texts.refit(sample, fit), inputs, outputs, run, self.described)
+
+    def _modules(self) -> Step:
+        def run(config: Path, out: Path, runner: Runner) -> Result:
+            return align(config, out / MODULES, runner)
+
+        inputs = "jpsi-data.hits.parquet", pairs_of("jpsi-simulation", MODULES)
+        outputs = ALIGNED, f"{MODULES}/align.html"
+        return Step(MODULES, self.texts.modules, inputs, outputs, run, self.described, folder=True)
 
     def _calibrate(self, resonance: str, fit: str) -> Step:
         name, corrections = folder_of(resonance, fit), f"{folder_of('jpsi', fit)}/{CORRECTIONS}"
         is_z = resonance == "z"
-        inputs = [f"{resonance}-{which}-{fit}.pairs.parquet" for which in ("data", "simulation")]
+        inputs = [pairs_of(f"{resonance}-{which}", fit) for which in ("data", "simulation")]
         files = (ValidationResult.FILE,) if is_z else (CalibrationResult.FILE, CORRECTIONS)
 
         def run(config: Path, out: Path, runner: Runner) -> Result:
@@ -107,7 +118,7 @@ def study(config_path: Path, out: Path, runner: Runner) -> StudyResult:
 
 def finished(plan: Plan, out: Path, told: dict[str, Told]) -> StudyResult:
     """The result of steps that are done; writes the table and the page."""
-    stages = [stage for fit in FITS for stage in stages_of(plan.texts.config, out, fit)]
+    stages = [stage for fit in plan.texts.config.fits for stage in stages_of(plan.texts.config, out, fit)]
     result = StudyResult(out, tuple(stages), told)
     write_json(out / StudyResult.FILE, result.to_json())
     write_text(out / StudyResult.PAGE, page(result.stages, result.rows, result.verdict, result.counts, list(told)))
@@ -125,7 +136,7 @@ def stages_of(config: StudyConfig, out: Path, fit: str) -> tuple[Stage, Stage]:
         names += [f"μ {low:g}-{high:g} GeV" for low, high in config.muons.pt]
         left += of_muons(config, out, fit)
     before, after = (dict(zip(names, column, strict=True)) for column in zip(*left, strict=True))
-    title, last = FITS[fit], fit == list(FITS)[-1]
+    title, last = FITS[fit], fit == list(config.fits)[-1]
     return Stage(title, fit, False, False, before), Stage(f"{title}, {CORRECTED}", fit, True, not last, after)
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from muonkit.calibration.config import Calibrate, CellChoice, ParameterName
 from muonkit.core.config import MOST_EVENTS, Edges, Range, Section, as_toml, parse
 from muonkit.detector.distort import Knob
+from muonkit.pipelines.align_config import AlignConfig, ModuleSettings
 from muonkit.pipelines.refit import RefitConfig
 from muonkit.simulation.dimuons.config import Spectrum
 from muonkit.simulation.tracker.config import SimulateTracks, TrackerChoice, TrackPhysics, VertexSpot
@@ -16,10 +17,12 @@ from muonkit.simulation.tracker.digitise import Readout
 from muonkit.tracking.refit import FitChoice
 
 MARGIN = 0.95  # of the cut on pT/m, for the resolution
+ALIGNED = "modules/corrections.json"
 Count = Annotated[int, Field(ge=1, le=MOST_EVENTS)]
 
-FITS = {"standard": "standard fit", "improved": "improved fit"}
-"""The fits of the hits, in the order of their stages. A fit in a detector with module corrections goes behind them."""
+MODULES = "modules"
+FITS = {"standard": "standard fit", "improved": "improved fit", MODULES: "improved fit, modules"}
+"""The fits of the hits, in the order of their stages; the last is the improved fit in a detector with corrections."""
 
 
 class StudyPairs(Section):
@@ -59,15 +62,28 @@ class StudyCalibration(CellChoice):
     min_entries: int = Field(400, ge=50)
 
 
+class StudyModules(Section):
+    """Module corrections from J/psi of the distorted detector, as in `align`; pairs: also from their masses."""
+
+    tracks: int | None = Field(200_000, ge=1, le=MOST_EVENTS)
+    iterations: int = Field(2, ge=1, le=10)
+    max_chi2: float = Field(5.0, gt=0)
+    alignment: ModuleSettings = ModuleSettings(field=0.01, field_order=2)
+    pairs: bool = True
+    modes: int = Field(0, ge=0, le=100)
+
+
 class StudyConfig(Section):
     """`muonkit study`. `distort`: how the detector differs from its description, by which its hits are fitted. Without
-    `z` or `muons` they are not looked at. `fit`: what the standard and the improved fit share."""
+    `z` or `muons` they are not looked at. `modules`: a further stage, with module corrections. `fit`: what the standard
+    and the improved fit share."""
 
     detector: TrackerChoice = TrackerChoice()
     distort: tuple[Knob, ...] = Field((), max_length=1000)
     jpsi: StudyPairs
     z: StudyZ | None = None
     muons: StudyMuons | None = None
+    modules: StudyModules | None = None
     calibration: StudyCalibration = StudyCalibration()
     fit: FitChoice = FitChoice()
     vertex: VertexSpot = VertexSpot(size=(0.001, 0.001, 3.5))
@@ -85,6 +101,11 @@ class StudyConfig(Section):
     def eta_max(self) -> float:
         """Largest |eta| that the calibration uses."""
         return max(map(abs, self.calibration.eta_edges))
+
+    @property
+    def fits(self) -> dict[str, str]:
+        """Those of FITS that are made, with their titles."""
+        return {fit: title for fit, title in FITS.items() if fit != MODULES or self.modules is not None}
 
     @property
     def pairs(self) -> dict[str, StudyPairs]:
@@ -132,10 +153,30 @@ class Texts:
         return as_toml({**knobs, "generate": generate, **how, "detector": {"name": self.detector}, **given})
 
     def refit(self, sample: str, fit: str) -> str:
-        """The fit of a sample of hits to the detector as it is described."""
+        """The fit of a sample of hits to the detector as it is described, or with module corrections."""
         files = {"hits": f"{sample}.hits.parquet", "truth": f"{sample}.truth.parquet"}
-        choice = _plain(self.config.fit) | {"model": fit}
-        return as_toml({"detector": self.detector, "pairs": sample != "muons", "input": files, "fit": choice})
+        choice = _plain(self.config.fit) | {"model": "improved" if fit == MODULES else fit}
+        what = {"detector": self.detector, "corrections": ALIGNED if fit == MODULES else None}
+        return as_toml(what | {"pairs": sample != "muons", "input": files, "fit": choice})
+
+    @property
+    def modules(self) -> str:
+        """Module corrections from the J/psi of the distorted detector."""
+        chosen = self.config.modules or StudyModules()
+        simulation = {"resonance": "jpsi", "simulation": pairs_of("jpsi-simulation", MODULES)}
+        shared = {"tracks": chosen.tracks, "iterations": chosen.iterations, "max_chi2": chosen.max_chi2}
+        return as_toml(
+            {
+                "detector": self.detector,
+                "input": {"hits": "jpsi-data.hits.parquet"},
+                "fit": _plain(self.config.fit),
+                "alignment": chosen.alignment.model_dump(mode="json"),
+                **shared,
+                "pairs": chosen.pairs,
+                "mass": simulation if chosen.pairs else None,
+                "modes": chosen.modes,
+            }
+        )
 
     def calibrate(self, resonance: str, fit: str) -> str:
         """The calibration on pairs of one fit, or with the Z its validation."""
@@ -144,7 +185,7 @@ class Texts:
         binning = {key: value for key, value in cells.items() if key not in ("parameters", "min_entries")}
         if resonance == "z":
             parameters, binning = ("A",), {"log_pt_ratio_bins": 1, "cos_dphi_bins": 1}
-        files = {key: [f"{resonance}-{key}-{fit}.pairs.parquet"] for key in ("data", "simulation")}
+        files = {key: [pairs_of(f"{resonance}-{key}", fit)] for key in ("data", "simulation")}
         return as_toml(
             {
                 "input": files | {"label": f"Simulation, {FITS[fit]}"},
@@ -160,10 +201,18 @@ class Texts:
         configuration."""
         for step, text in self.simulations.items():
             parse(text, SimulateTracks, f"{name}: {step}")
-        for fit in FITS:
+        if self.config.modules is not None:
+            parse(self.modules, AlignConfig, f"{name}: {MODULES}")
+        for fit in self.config.fits:
             parse(self.refit("jpsi-data", fit), RefitConfig, f"{name}: jpsi-data-{fit}")
             for resonance in self.config.pairs:
                 parse(self.calibrate(resonance, fit), Calibrate, f"{name}: {folder_of(resonance, fit)}")
+
+
+def pairs_of(sample: str, fit: str) -> str:
+    """The table of pairs of a sample by a fit. The simulation has no corrections of modules: it is the detector."""
+    by = "improved" if fit == MODULES and sample.endswith("simulation") else fit
+    return f"{sample}-{by}.pairs.parquet"
 
 
 def folder_of(resonance: str, fit: str) -> str:

@@ -94,7 +94,9 @@ class StudyResult(Result):
 
     def _counted(self, fit: str) -> str:
         keys = ("tracks", "fitted", "pairs", "pairs_without_vertex", "events_without_pair")
-        refits = [told.content for told in self.steps.values() if told.content.get("model") == fit]
+        refits = [
+            told.content for name, told in self.steps.items() if name.endswith(f"-{fit}") and "pairs" in told.content
+        ]
         tracks, fitted, pairs, apart, single = (sum(content[key] for content in refits) for key in keys)
         return (
             f"{fit} fit: {fitted} of {tracks} tracks fitted; {pairs} pairs, {apart} without a vertex; "

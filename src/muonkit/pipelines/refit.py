@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from muonkit.alignment.apply import corrected
+from muonkit.alignment.files import read_corrections
 from muonkit.core.arrays import AnyArray, IntArray
 from muonkit.core.config import Section, load, read_text
 from muonkit.core.errors import InputError
@@ -43,10 +45,11 @@ class RefitInput(Section):
 
 
 class RefitConfig(Section):
-    """`muonkit refit`. pairs: also fit common vertices."""
+    """`muonkit refit`. corrections: of `muonkit align`, for this detector; pairs: also fit common vertices."""
 
     input: RefitInput
     detector: str = "cms_like_tracker"
+    corrections: str | None = None
     fit: FitChoice = FitChoice()
     pairs: bool = True
 
@@ -104,7 +107,8 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class RefitResult(Result):
-    """What was fitted: the file of tracks and that of pairs; tracks by status; sums."""
+    """What was fitted: the file of tracks and that of pairs; tracks by status; sums; corrections of
+    the detector."""
 
     file: Path
     pairs_file: Path | None
@@ -112,6 +116,7 @@ class RefitResult(Result):
     choice: FitChoice
     max_failed_share: float
     notes: tuple[str, ...]
+    corrections: str | None
 
     @property
     def tracks(self) -> int:
@@ -138,6 +143,7 @@ class RefitResult(Result):
         lines = [
             f"{self.file}: {self.tracks} tracks, {sums.status[OK]} fitted; chi2/ndf {sums.chi2 / max(sums.ndf, 1):.3f}",
             f"{model} fit, {self.choice.energy_loss} loss; it neglects {neglected}",
+            *([f"in the detector with {self.corrections}"] if self.corrections else []),
             f"hits used: {sums.used} of {sums.hits}",
             *(f"  {number} tracks: {REFIT_STATUS[code]}" for code, number in sorted(sums.status.items()) if code != OK),
         ]
@@ -157,6 +163,7 @@ class RefitResult(Result):
             "fitted": sums.status[OK],
             "failed": {REFIT_STATUS[code]: n for code, n in sorted(sums.status.items()) if code != OK},
             "model": self.choice.model,
+            "corrections": self.corrections,
             "neglected": list(self.choice.neglected),
             "hits": sums.hits,
             "hits_used": sums.used,
@@ -184,12 +191,14 @@ def refit_tables(config_path: Path, out: Path, runner: Runner) -> RefitResult:
     config, base = load(config_path, RefitConfig), config_path.parent
     pairs = pairs_file(out)
     chosen = detector_of(config.detector, base)
-    inputs = [base / name for name in (config.input.hits, config.input.truth) if name is not None]
+    named = config.input.hits, config.input.truth, config.corrections
+    inputs = [base / name for name in named if name is not None]
     check_outputs([out, *([pairs] if config.pairs else [])], [config_path, *inputs, *chosen.files])
     table = open_hits(inputs[0], chosen.detector.sensors, config.input.chunk_size)
     require_hits(table)
     truth = None if config.input.truth is None else open_truth(inputs[1], table)
-    job = RefitJob(table, truth, prepared(chosen.detector), config.fit, config.pairs)
+    detector = prepared(aligned(chosen.detector, config.corrections, base))
+    job = RefitJob(table, truth, detector, config.fit, config.pairs)
     sums = Sums()
 
     def tracks(pieces: Iterable[RefitPiece]) -> Iterator[Columns]:
@@ -204,9 +213,19 @@ def refit_tables(config_path: Path, out: Path, runner: Runner) -> RefitResult:
         if config.pairs:
             kept = remembered(map, parts, "piece", RefitPiece)  # all are there now
             write_tables(pairs, (piece.pairs for piece in kept(partial(run_piece, job), table.pieces)))
-    return RefitResult(
-        out, pairs if config.pairs else None, sums, config.fit, config.input.max_failed_share, table.notes
-    )
+    files = out, pairs if config.pairs else None
+    return RefitResult(*files, sums, config.fit, config.input.max_failed_share, table.notes, config.corrections)
+
+
+def aligned(described: Detector, corrections: str | None, base: Path) -> Detector:
+    """The detector with corrections of a file below `base`. Raises InputError for corrections that cannot be used."""
+    if corrections is None:
+        return described
+    path = base / corrections
+    try:
+        return corrected(described, read_corrections(path, described))
+    except InputError as error:
+        raise InputError(line if str(path) in line else f"{path}: {line}" for line in error.faults) from None
 
 
 def require_hits(table: HitsFile) -> None:
