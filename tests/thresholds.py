@@ -77,3 +77,5 @@ MAXWELL = 1e-6  # divergence and curl of polynomials by differences, over the la
 DENSE_RTOL = 1e-9  # sums of blocks against dense matrices
 WEAK_SUBSPACE = 0.99  # of weak modes that lie in the space of the known ones
 GAIN_FALL = 0.1  # gains against rest + c/(1 + d^2 k^2), rms over the largest: one d for the scattering of many planes
+VERTEX_DERIVATIVES = 5e-3  # of the mass, against fits of moved tracks: a vertex moves the weights a little
+MASS_SIGMAS = 4.0  # of the location of a mass, fixed seeds

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from muonkit.api import (
+        align,
         apply,
         build_pdfs,
         calibrate,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _VERBS = (
-    "apply", "build_pdfs", "calibrate", "compare", "convert", "create_store", "forecast", "identify", "open_store",
+    "align", "apply", "build_pdfs", "calibrate", "compare", "convert", "create_store", "forecast", "identify", "open_store",
     "performance", "refit", "simulate_dimuons", "simulate_klm", "simulate_track_sample", "simulate_tracks", "study",
     "validate", "write_report",
 )  # fmt: skip
@@ -92,6 +93,7 @@ __all__ = [
     "Runner",
     "SimulationResult",
     "ValidationResult",
+    "align",
     "apply",
     "build_pdfs",
     "calibrate",

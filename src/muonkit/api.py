@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from muonkit.data.tracks import BoundStates
     from muonkit.data.truth import Truth
     from muonkit.detector.detector import Detector
+    from muonkit.pipelines.align_result import AlignResult
     from muonkit.pipelines.apply import ApplyResult
     from muonkit.pipelines.compare import CompareResult
     from muonkit.pipelines.convert import ConvertResult
@@ -201,6 +202,14 @@ def refit(
     described = _detector(detector)
     begin = seed(hits, described, momentum) if start is None else start
     return fit(hits, begin, described, fitting=fitting or FitSettings())
+
+
+def align(config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None) -> "AlignResult":
+    """Tables of hits -> corrections of the modules of a tracker, its weak modes, and a page, in the folder `out`."""
+    from muonkit.pipelines.align import align
+
+    with _running(jobs, work) as open_work:
+        return align(Path(config), Path(out), open_work)
 
 
 def identify(config: AnyPath, out: AnyPath, jobs: int = 1, work: Runner | None = None) -> Any:

@@ -64,3 +64,8 @@ def distance(values: np.ndarray, true: np.ndarray, system: NormalSystem) -> floa
     matrix = system.matrix(np.ones(len(system)))
     difference = (values - true).reshape(-1)
     return float(difference @ (matrix @ difference))
+
+
+def refitted(hits: Hits, detector: Detector) -> FittedTracks:
+    """The same hits, fitted with another description."""
+    return fit(hits, seed(hits, detector), detector, SETTINGS)

@@ -29,6 +29,7 @@ SAMPLES = '[input]\nsamples = ["mu.parquet", "pi.parquet"]\n'
 GUN = "[gun]\npt = [5.0, 9.0]\neta = [-1.0, 1.0]\n"
 TRACKS = f'[generate]\nparticle = "mu"\ntracks = 5\n{GUN}[detector]\nname = "cms_like_layers"\n'
 REFIT = 'detector = "cms_like_layers"\n[input]\nhits = "muons.hits.parquet"\ntruth = "muons.truth.parquet"\n'
+ALIGN = 'detector = "cms_like_layers"\n[input]\nhits = "muons.hits.parquet"\n'
 KLM = "KLMLikelihoodParameters"
 
 FILES = {  # command without -o: inputs that a file of this ending must not replace
@@ -56,6 +57,7 @@ FOLDERS = {  # command without -o: a name in the folder that it writes, and an i
     "detector show detector.toml": ("belle2-rz.png", "detector.toml"),
     "compare corrections.json.gz rochester.txt": ("comparison.txt", "rochester.txt"),
     "study study.toml": ("study.json", "study.toml"),
+    "align align.toml": ("corrections.json", "align.toml"),
 }
 NOT_WRITTEN_BESIDE_INPUT = {"open-data fetch"}  # reads nothing from the disk
 DETECTOR = Path(__file__).parents[2] / "src" / "muonkit" / "detector" / "descriptions"
@@ -83,6 +85,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "muons.toml").write_text(TRACKS)
     assert main(["simulate", "tracks", str(folder / "muons.toml"), "-o", str(folder / "muons.parquet")]) == 0
     (folder / "refit.toml").write_text(REFIT)
+    (folder / "align.toml").write_text(ALIGN)
     (folder / "pdfs.toml").write_text(SAMPLES)
     with create_store(folder / "store") as store:
         store.add(KLM, TOY.to_bytes(), f"{KLM}/1")
