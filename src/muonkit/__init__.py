@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _VERBS = (
-    "align", "apply", "build_pdfs", "calibrate", "compare", "convert", "create_store", "forecast", "identify", "open_store",
-    "performance", "refit", "simulate_dimuons", "simulate_klm", "simulate_track_sample", "simulate_tracks", "study",
-    "validate", "write_report",
+    "align", "apply", "build_pdfs", "calibrate", "compare", "convert", "create_store", "forecast", "identify",
+    "open_store", "performance", "refit", "simulate_dimuons", "simulate_klm", "simulate_track_sample",
+    "simulate_tracks", "study", "validate", "write_report",
 )  # fmt: skip
 _HOMES = dict.fromkeys(_VERBS, "api") | {
     "ApplyResult": "pipelines.apply",

@@ -1,4 +1,4 @@
-"""What the mass of a pair should be: the location is the same in data and simulation, whatever the tail of radiation."""
+"""What the mass of a pair should be: the same location in data and simulation, whatever the tail of radiation."""
 
 import numpy as np
 import pytest

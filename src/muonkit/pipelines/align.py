@@ -116,12 +116,10 @@ def solved(plan: Plan, parts: Path, runner: Runner) -> tuple[list[Pass], Correct
     passes = [found]
     for number in range(1, config.iterations):
         corrections = solve(system, described, config.alignment)
-        found.gain = corrections.gain
         found, system = summed(plan, number, corrected(described, corrections), parts, runner)
         around(system, corrections)
         passes.append(found)
     corrections = solve(system, described, config.alignment, plan.asked, config.modes)
-    found.gain = corrections.gain
     return passes, corrections
 
 

@@ -44,15 +44,21 @@ def _of_simulation(path: Path, window: tuple[float, float], width: float) -> ref
 
 
 def asked_of(config: AlignConfig, detector: Detector) -> IntArray:
-    """The parameters whose errors are wanted. Raises InputError for a pattern that fits no surface, and for too many
-    parameters."""
-    fits = {each: [i for i, name in enumerate(detector.layers) if fnmatchcase(name, each)] for each in config.errors}
-    lost = [shown(each) for each, rows in fits.items() if not rows]
-    if lost:
-        like = f"names are like {shown(', '.join(detector.layers[:3]))}"
-        raise InputError(f"errors: no surface of {detector.name} fits '{each}'; {like}" for each in lost)
-    rows = np.unique(np.array([row for each in fits.values() for row in each], dtype=np.int64))
+    """The parameters whose errors are wanted. Raises InputError for a pattern that fits no surface, also of references,
+    and for too many parameters."""
+    rows_of("alignment.reference", config.alignment.reference, detector)
+    rows = rows_of("errors", config.errors, detector)
     asked: IntArray = (SIZE * rows[:, None] + kinds_of(config.alignment)).reshape(-1)
     if len(asked) > MOST_ERRORS:
         raise InputError(f"errors: of {len(asked)} parameters; {MOST_ERRORS} are the most. Give narrower patterns.")
     return asked
+
+
+def rows_of(key: str, patterns: tuple[str, ...], detector: Detector) -> IntArray:
+    """Surfaces (k,) whose names fit one of the patterns. Raises InputError for each that fits none."""
+    fits = {each: [i for i, name in enumerate(detector.layers) if fnmatchcase(name, each)] for each in patterns}
+    lost = [shown(each) for each, rows in fits.items() if not rows]
+    if lost:
+        like = f"names are like {shown(', '.join(detector.layers[:3]))}"
+        raise InputError(f"{key}: no surface of {detector.name} fits '{each}'; {like}" for each in lost)
+    return np.unique(np.array([row for each in fits.values() for row in each], dtype=np.int64))

@@ -22,7 +22,7 @@ MILLE, LABELS, STEERING = "mille.bin", "mille.labels.txt", "mille.steering.txt"
 @dataclass(slots=True)
 class Pass:
     """One fit of the hits: tracks by status (c,), those with a bad chi2, pairs that were used and that were not; chi2,
-    ndf of the tracks that were used, with the corrections so far; by how much the solution lets chi2 fall further."""
+    ndf of the tracks that were used, with the corrections so far."""
 
     status: IntArray = field(default_factory=lambda: np.zeros(CODES, dtype=np.int64))
     bad_chi2: int = 0
@@ -32,7 +32,6 @@ class Pass:
     lost: int = 0
     chi2: float = 0.0
     ndf: int = 0
-    gain: float = 0.0
 
     def add(self, piece: AlignPiece) -> None:
         """One more piece."""
@@ -58,8 +57,8 @@ class Pass:
     def report(self, number: int) -> list[str]:
         """Lines of text."""
         lines = [
-            f"fit {number}: {self.tracks} tracks, {int(self.status[OK])} fitted, {self.used} used; "
-            f"chi2/ndf {self.chi2 / max(self.ndf, 1):.4f}, the solution takes {self.gain:.0f} of {self.chi2:.0f}",
+            f"fit {number}{' with the corrections so far' if number > 1 else ''}: {self.tracks} tracks, {int(self.status[OK])} fitted, {self.used} used; "
+            f"chi2/ndf {self.chi2 / max(self.ndf, 1):.4f}",
             *(f"  {count} tracks: {why}" for why, count in self.failed.items()),
         ]
         lines += [f"  {self.bad_chi2} tracks with a chi2 above the limit are left out"] if self.bad_chi2 else []
@@ -69,7 +68,7 @@ class Pass:
         return lines
 
     def to_json(self) -> dict[str, Any]:
-        names = ("tracks", "failed", "used", "bad_chi2", "lost", "pairs", "other_pairs", "chi2", "ndf", "gain")
+        names = ("tracks", "failed", "used", "bad_chi2", "lost", "pairs", "other_pairs", "chi2", "ndf")
         return {name: getattr(self, name) for name in names} | {"fitted": int(self.status[OK])}
 
 
