@@ -57,7 +57,7 @@ class Pass:
     def report(self, number: int) -> list[str]:
         """Lines of text."""
         lines = [
-            f"fit {number}{' with the corrections so far' if number > 1 else ''}: {self.tracks} tracks, {int(self.status[OK])} fitted, {self.used} used; "
+            f"fit {number}: {self.tracks} tracks, {int(self.status[OK])} fitted, {self.used} used; "
             f"chi2/ndf {self.chi2 / max(self.ndf, 1):.4f}",
             *(f"  {count} tracks: {why}" for why, count in self.failed.items()),
         ]
