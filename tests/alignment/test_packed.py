@@ -106,10 +106,12 @@ def test_modules_at_one_place_stand_for_each_other():
 
 def test_the_mass_acts_on_field_and_matter_of_those_that_stand_for_others():
     surface = np.array([[0, 1, -1, 3]])  # 3 holds coefficients of the field
-    D = np.ones((1, 1, 4 * SIZE))
-    found = folded(MassEquations(surface, D, np.zeros((1, 1))), np.array([0, 0, 2]))
-    assert found.surface.tolist() == [[0, 0, -1, 3]]
-    parts = found.D.reshape(4, SIZE)
-    assert not parts[:2, :FIELD].any()
-    assert parts[:2, FIELD:].all()
-    assert parts[3].all()
+    equations, standing = MassEquations(surface, np.ones((1, 1, 4 * SIZE)), np.zeros((1, 1))), np.array([0, 0, 2])
+    found = folded(equations, standing, np.array([U, FIELD]))
+    assert found.surface.tolist() == [[0, 0, 3]]
+    parts = found.D.reshape(3, SIZE)
+    assert parts[:2].sum(axis=0).tolist() == [0, 0, 0, 0, 0, 0, 2, 0]
+    assert parts[2].all()
+    found = folded(equations, standing, np.array([U, V]))
+    assert found.surface.tolist() == [[3]]
+    assert found.D.all()

@@ -7,7 +7,7 @@ the mass their random shifts are noise."""
 import numpy as np
 
 from muonkit.alignment.mass import MassEquations
-from muonkit.alignment.parameters import FIELD, SIZE
+from muonkit.alignment.parameters import FIELD, MATERIAL, SIZE
 from muonkit.core.arrays import IntArray
 from muonkit.detector.detector import Detector
 
@@ -26,14 +26,14 @@ def standing_for(detector: Detector) -> IntArray:
     return np.asarray(first[group.reshape(-1)])
 
 
-def folded(found: MassEquations, standing: IntArray | None) -> MassEquations:
-    """The equations of field and matter alone, of those surfaces (n,) that stand for others; what comes behind the
-    surfaces are coefficients of the field."""
-    if standing is None:
-        return found
-    D, n = found.D.reshape(len(found.z), -1, SIZE).copy(), len(standing)
-    of_surface = found.surface < n
-    D[of_surface, :FIELD] = 0.0
-    near = standing[np.clip(found.surface, 0, n - 1)]
-    surface = np.where(of_surface & (found.surface >= 0), near, found.surface)
-    return MassEquations(surface, D.reshape(found.D.shape), found.z)
+def folded(found: MassEquations, standing: IntArray, kinds: IntArray) -> MassEquations:
+    """The equations of field and matter alone, where they are among the kinds (k,) that are fitted, of those surfaces
+    (n,) that stand for others; what comes behind the surfaces are coefficients of the field."""
+    acts = [kind for kind in (FIELD, MATERIAL) if kind in kinds]
+    of_surface, n = found.surface < len(standing), len(standing)
+    near = np.where(found.surface >= 0, standing[np.clip(found.surface, 0, n - 1)], -1)
+    surface = np.where(of_surface, near if acts else -1, found.surface)
+    kept = (surface >= 0).any(axis=0)
+    D = found.D.reshape(len(found.z), -1, SIZE)[:, kept]
+    D[of_surface[:, kept][:, :, None] & ~np.isin(np.arange(SIZE), acts)] = 0.0
+    return MassEquations(surface[:, kept], D.reshape(len(found.z), 1, -1), found.z)

@@ -2,11 +2,12 @@
 
 Only kinds of parameters that are fitted have rows and columns: with u, v and w the blocks shrink to a seventh."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from muonkit.alignment.harmonics import Harmonics
+from muonkit.alignment.linear import Eliminated
 from muonkit.alignment.parameters import SIZE
 from muonkit.alignment.system import NormalSystem
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
@@ -52,6 +53,18 @@ def unpacked(sums: PackedSums, harmonics: Harmonics | None) -> NormalSystem:
     system.met, system.tracks, system.lost = sums.met.copy(), sums.tracks, sums.lost
     system.chi2, system.ndf = sums.chi2, sums.ndf
     return system
+
+
+def thinned(tracks: Eliminated, kinds: IntArray, surfaces: int) -> Eliminated:
+    """The same equations without stops that no fitted kind (k,) acts on, such as services, and without response: sums
+    take half of the time. Behind the surfaces are coefficients of the field, which stay."""
+    n, size = tracks.surface.shape
+    D = tracks.D.reshape(n, -1, size, SIZE)
+    acts = (D[..., kinds] != 0).any(axis=(1, 3)) | (tracks.surface >= surfaces)
+    order = np.argsort(~acts, axis=1, kind="stable")[:, : int(acts.sum(axis=1).max(initial=1))]
+    surface = np.take_along_axis(np.where(acts, tracks.surface, -1), order, axis=1)
+    D = np.take_along_axis(D, order[:, None, :, None], axis=2).reshape(n, D.shape[1], -1)
+    return replace(tracks, surface=surface, D=D, response=np.zeros((n, 5, 0)))
 
 
 def _of_field(keys: IntArray, size: int, surfaces: int) -> AnyArray:

@@ -61,7 +61,8 @@ class Plan:
         chosen = detector_of(config.detector, base)
         table = open_hits(base / config.input.hits, chosen.detector.sensors, config.input.chunk_size)
         require_hits(table)
-        mass = None if config.mass is None else mass_job(config.mass, base, chosen.detector)
+        kinds = kinds_of(config.alignment)
+        mass = None if config.mass is None else mass_job(config.mass, kinds, base, chosen.detector)
         asked = asked_of(config, chosen.detector)
         names = [config.input.hits, *([config.mass.simulation] if config.mass and config.mass.simulation else [])]
         inputs = (*(base / name for name in names), *chosen.files)

@@ -20,14 +20,14 @@ from muonkit.pipelines.align_piece import MassJob, usable
 COLUMNS = ("mass", "mass_error", "vertex_chi2")
 
 
-def mass_job(choice: MassChoice, base: Path, detector: Detector) -> MassJob:
+def mass_job(choice: MassChoice, kinds: IntArray, base: Path, detector: Detector) -> MassJob:
     """What pairs should weigh. Raises InputError for a table of simulated pairs that cannot be used."""
     window, width = choice.window or WINDOW[choice.resonance], resonance(choice.resonance).width / 2
     all_of_it = choice.acts_on == "everything" or (choice.acts_on == "auto" and len(detector.layers) <= FEW)
     standing = None if all_of_it else standing_for(detector)
     if choice.reference is not None:
-        return MassJob(reference.fixed(choice.reference), window, width, standing)
-    return MassJob(_of_simulation(base / str(choice.simulation), window, width), window, width, standing)
+        return MassJob(reference.fixed(choice.reference), window, width, standing, kinds)
+    return MassJob(_of_simulation(base / str(choice.simulation), window, width), window, width, standing, kinds)
 
 
 def _of_simulation(path: Path, window: tuple[float, float], width: float) -> reference.MassReference:

@@ -9,7 +9,7 @@ from muonkit.alignment.folded import folded
 from muonkit.alignment.harmonics import Harmonics
 from muonkit.alignment.linear import Eliminated, Equations, eliminate, equations
 from muonkit.alignment.mille import write_mille
-from muonkit.alignment.packed import PackedSums, packed
+from muonkit.alignment.packed import PackedSums, packed, thinned
 from muonkit.alignment.pairs import Measured, vertex_equations
 from muonkit.alignment.reference import MassReference, weight
 from muonkit.alignment.system import NormalSystem
@@ -33,12 +33,13 @@ WORST_VERTEX = 25.0  # chi2 of one degree of freedom
 @dataclass(frozen=True)
 class MassJob:
     """What pairs should weigh: reference, window and width of the resonance [GeV]; the surfaces (n,) that stand for
-    others, None where none has to."""
+    others, None where none has to; kinds (k,) of parameters that are fitted."""
 
     reference: MassReference
     window: tuple[float, float]
     width: float
     standing: IntArray | None
+    kinds: IntArray
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def align_piece(job: AlignJob, rows: Rows) -> AlignPiece:
         gone = eliminate(own)
         fine = gone.chi2 <= job.max_chi2 * np.maximum(gone.ndf, 1)
         bad += int((~fine).sum())
-        system.add(chosen(gone, fine))
+        system.add(thinned(chosen(gone, fine), job.kinds, job.surfaces))
         if pairs is not None and job.mass is not None:
             used += add_masses(system, job.mass, gone, np.where(fine, own.track, -1), pairs)
         mille += [of_surfaces(own, job.surfaces)] if job.mille else []
@@ -141,6 +142,8 @@ def of_surfaces(own: Equations, surfaces: int) -> Equations:
 
 def chosen(tracks: Eliminated, rows: BoolArray) -> Eliminated:
     """Some of the tracks."""
+    if rows.all():
+        return tracks
     columns = ("surface", "z", "D", "response", "covariance", "chi2", "ndf")
     return replace(tracks, **{name: getattr(tracks, name)[rows] for name in columns})
 
@@ -181,7 +184,8 @@ def add_masses(system: NormalSystem, mass: MassJob, tracks: Eliminated, number: 
     reference = mass.reference.at(pairs.sigma[mine])
     root = np.sqrt(weight((pairs.mass[mine] - reference) / pairs.sigma[mine]))
     measured = Measured(pairs.mass[mine], pairs.by_first[mine], reference)
-    found = folded(vertex_equations(tracks, both[mine], measured, mass.width), mass.standing)
+    found = vertex_equations(tracks, both[mine], measured, mass.width)
+    found = found if mass.standing is None else folded(found, mass.standing, mass.kinds)
     system.add_equations(found.surface, found.D * root[:, None, None], found.z * root[:, None])
     return len(mine)
 
