@@ -1,6 +1,6 @@
 """Generated against reconstructed curvature: where the core of k_reco/k_gen lies, and the A, e, M that describe it.
 
-The location of a core is Huber's M-estimate (Ann. Math. Stat. 35 (1964) 73): the mean of values that are held at C
+The location of a core is Huber's M-estimate (Ann. Math. Stat. 35 (1964) 73): the mean of values that are held at HUBER
 times the width around it, the width being the median of absolute deviations, normalised to a Gaussian's. Its error
 follows from its influence function. It is the mean for a Gaussian, with an error that is 2.6 % larger, and tails hardly
 move it."""
@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from muonkit.core.arrays import FloatArray, IntArray
+from muonkit.core.robust import HALF, HUBER
 
-C = 1.345  # of the width: 95 % efficient for a Gaussian
-TO_SIGMA = 1.482602218505602  # of a Gaussian's median absolute deviation
+TO_SIGMA = 1 / HALF  # of a Gaussian's median absolute deviation
 ITERATIONS = 50
 LEAST = 10  # values, without which there is no location
 
@@ -34,7 +34,7 @@ def location(values: FloatArray) -> Location:
         return Location(np.nan, np.nan, np.nan, n)
     middle = float(np.median(values))
     width = TO_SIGMA * float(np.median(np.abs(values - middle)))
-    limit = C * width
+    limit = HUBER * width
     if not limit > 0:
         return Location(middle, 0.0, 0.0, n)
     for _ in range(ITERATIONS):

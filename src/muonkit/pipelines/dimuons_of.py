@@ -6,12 +6,12 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.indices import QOP
-from muonkit.core.kinematics import MuonArrays
+from muonkit.core.kinematics import MuonArrays, mass_response
 from muonkit.data.hits import TrackHits
-from muonkit.data.tracks import Perigees
 from muonkit.data.truth import TrackTruth
 from muonkit.detector.field import Field
 from muonkit.io.track_hits import rows_of
+from muonkit.tracking.law import Law, combined
 from muonkit.tracking.refit import Refitted
 from muonkit.tracking.vertex import ONE, OTHER, Vertices, fit_vertices
 
@@ -33,14 +33,15 @@ def pairs_of(event: IntArray, fitted: Refitted) -> tuple[IntArray, IntArray]:
 
 def pair_columns(
     found: TrackHits,
-    perigees: Perigees,
+    fitted: Refitted,
     pairs: tuple[IntArray, IntArray],
     field: Field,
     truth: TrackTruth | None,
 ) -> dict[str, AnyArray]:
-    """Columns (m,): muons at their common vertex, mass and its error, vertex and chi2; of the truth, where it is given,
-    NaN for a track that it does not have."""
+    """Columns (m,): muons at their common vertex, mass and its error, its law, vertex and chi2; of the truth, where it
+    is given, NaN for a track that it does not have."""
     plus, minus = pairs
+    perigees = fitted.perigees
     vertices = fit_vertices(perigees[plus], perigees[minus], field)
     muons = dict(zip(("plus", "minus"), vertices.muons, strict=True))
     columns: dict[str, AnyArray] = {}
@@ -51,11 +52,20 @@ def pair_columns(
     columns |= {"plus_track": found.track[plus], "minus_track": found.track[minus]}
     columns |= {"plus_pt_error": pt_error(vertices, ONE), "minus_pt_error": pt_error(vertices, OTHER)}
     columns |= {"mass": vertices.mass, "mass_error": vertices.mass_error, "vertex_chi2": vertices.chi2}
+    columns |= mass_law(vertices, fitted.law[plus], fitted.law[minus])
     columns |= dict(zip(("vertex_x", "vertex_y", "vertex_z"), vertices.parameters[:, :3].T, strict=True))
     if truth is not None:
         for name, rows in (("plus_gen", plus), ("minus_gen", minus)):
             columns |= _muon(name, _true(truth, rows_of(truth, found.event[rows], found.track[rows])))
     return columns
+
+
+def mass_law(vertices: Vertices, plus: Law, minus: Law) -> dict[str, AnyArray]:
+    """Columns (m,) of the law of m_true/m_fit - 1 - shift. A gain of k is a loss of mass."""
+    sigma = vertices.mass_error / vertices.mass
+    law, shift = combined((plus, minus), mass_response(*vertices.muons), sigma)
+    names = ("mass_sigma_rel", "mass_loss_rel", "mass_loss_end_rel", "mass_kick_rel", "mass_shift_rel")
+    return dict(zip(names, (law.sigma, law.loss, law.hardest, law.kick, shift), strict=True))
 
 
 def pt_error(vertices: Vertices, part: slice) -> FloatArray:

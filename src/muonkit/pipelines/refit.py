@@ -28,10 +28,12 @@ from muonkit.pipelines.dimuons_of import Columns, pair_columns, pairs_of
 from muonkit.pipelines.pieces import detector_of
 from muonkit.run.checkpoint import remembered, unfinished
 from muonkit.run.runner import Runner
+from muonkit.tracking.law import Law
 from muonkit.tracking.refit import REFIT_STATUS, FitChoice, Refitted, prepared, refit
 from muonkit.transport.status import OK
 
 UPPER = np.triu_indices(5)
+TAIL = 3.0  # sigma: where the tail of `tail_share` begins
 
 
 class RefitInput(Section):
@@ -243,7 +245,7 @@ def run_piece(job: RefitJob, rows: Rows) -> RefitPiece:
         return RefitPiece(columns, {}, len(found.hits.surface), 0)
     plus, minus = pairs_of(found.event, fitted)
     truth = None if job.truth is None else read_truth(job.truth, (int(found.event[0]), int(found.event[-1])))
-    pairs = pair_columns(found, fitted.perigees, (plus, minus), job.detector.field, truth)
+    pairs = pair_columns(found, fitted, (plus, minus), job.detector.field, truth)
     unpaired = len(np.setdiff1d(found.event, found.event[plus]))
     return RefitPiece(columns, pairs, len(found.hits.surface), unpaired)
 
@@ -257,5 +259,13 @@ def track_columns(found: TrackHits, fitted: Refitted) -> dict[str, AnyArray]:
     charge: IntArray = np.sign(np.nan_to_num(qop)).astype(np.int64)
     derived = {"charge": charge, "pt": sin / np.abs(qop), "eta": -np.log(np.tan(parameters[:, THETA] / 2))}
     quality = {"chi2": fitted.chi2, "ndf": fitted.ndf, "hits": fitted.n_hits, "status": fitted.status}
-    covariance = fitted.perigees.covariance[:, UPPER[0], UPPER[1]]
-    return {"event": found.event, "track": found.track, **derived, **numbers, **quality, "cov": covariance}
+    covariance = {"cov": fitted.perigees.covariance[:, UPPER[0], UPPER[1]]}
+    names_of = {"event": found.event, "track": found.track}
+    return names_of | derived | numbers | quality | law_columns(fitted.law) | covariance
+
+
+def law_columns(law: Law) -> dict[str, AnyArray]:
+    """Columns (n,) of what k_fit/k_true - 1 is expected to be."""
+    share, mean = law.tail(TAIL)
+    columns = {"sigma_pt_rel": law.sigma, "loss_pt_rel": law.loss, "loss_end_pt_rel": law.hardest}
+    return columns | {"kick_pt_rel": law.kick, "tail_share": share, "tail_mean": mean}

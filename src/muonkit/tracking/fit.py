@@ -19,19 +19,25 @@ from muonkit.tracking.fitted import FittedTracks, judged
 from muonkit.tracking.passes import Plan
 from muonkit.transport.propagate import Settings, scene
 
+PATIENT = 6  # passes for tracks that move far: those that turn round in the tracker, or lose much of their energy
+
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
     """iterations: of the whole fit. max_chi2: limit per coordinate for what a hit adds to chi2; where one is above it,
     outliers are looked for and left out (`outliers`). margin [cm]: surfaces are larger by it in the search for matter.
-    keep_states: keep the smoothed states at every surface. follow_kicks: the fit is linear around the smoothed track,
-    with its kicks, not around the way of its first state; matter then acts by momenta that know the kicks, which shifts
-    q/p by a part of its variance."""
+    keep_states: keep the smoothed states at every surface. gains: compute the gains of the last pass (see
+    `FittedTracks`). settled: a track whose q/p moved by more than so many standard deviations in the last pass is
+    fitted with PATIENT passes. follow_kicks: the fit is linear around the smoothed track, with its kicks, not around
+    the way of its first state; matter then acts by momenta that know the kicks, which shifts q/p by a part of its
+    variance."""
 
     iterations: int = 3
     max_chi2: float = np.inf
     margin: float = 0.1
     keep_states: bool = False
+    gains: bool = False
+    settled: float = np.inf
     follow_kicks: bool = True
 
     def __post_init__(self) -> None:
@@ -40,6 +46,7 @@ class FitSettings:
             for name, right, must in (
                 ("iterations", self.iterations >= 1, "be at least 1"),
                 ("max_chi2", self.max_chi2 > 0, "be above 0"),
+                ("settled", self.settled > 0, "be above 0"),
                 ("margin", 0 <= self.margin < np.inf, "be 0 or more"),
             )
             if not right
@@ -64,18 +71,22 @@ def fit(
     check_hits(hits, detector)
     check_starts(hits, start, detector)
     everything = np.ones(len(hits.surface), dtype=np.bool_)
-    how = fitting.iterations, fitting.margin, fitting.keep_states, fitting.follow_kicks
+    how = fitting.iterations, fitting.margin, fitting.keep_states, fitting.gains, fitting.follow_kicks
     plan = Plan(scene(detector, settings), *how)
     fitted = passes.repeat(hits, everything, start, plan)
+    far = np.flatnonzero(fitted.good & (fitted.moved > fitting.settled))
+    if far.size:
+        rows, patient = select(hits.offsets, far)[1], plan._replace(iterations=PATIENT)
+        fitted = fitted.with_tracks(far, rows, passes.repeat(hits[far], everything[rows], start[far], patient))
     undecided = np.zeros(len(hits), dtype=np.bool_)
     if fitting.max_chi2 < np.inf:
 
-        def refit(tracks: IntArray, mask: BoolArray, keep: bool = False) -> FittedTracks:
-            return passes.repeat(hits[tracks], mask, start[tracks], plan._replace(keep=keep))
+        def refit(tracks: IntArray, mask: BoolArray, wanted: bool = False) -> FittedTracks:
+            return passes.repeat(hits[tracks], mask, start[tracks], plan.at(0 if wanted else 1))
 
         allowed = fitting.max_chi2 * detector.surfaces.n_measured[hits.surface].astype(np.float64)
         outlier, undecided = outliers.search(hits, fitted, allowed, refit)
         changed = np.unique(hits.track[outlier])
         rows = select(hits.offsets, changed)[1]
-        fitted = fitted.with_tracks(changed, rows, refit(changed, ~outlier[rows], plan.keep))
+        fitted = fitted.with_tracks(changed, rows, refit(changed, ~outlier[rows], True))
     return judged(fitted, hits, undecided)

@@ -29,7 +29,7 @@ STATUS = transport.MESSAGE | {
     UNORDERED: "does not meet all of its hits in turn: out of order, behind the start, or one is far off",
 }
 
-PER_TRACK = ("chi2", "ndf", "status", "route", "count", "stop_parameters", "stop_covariance")
+PER_TRACK = ("chi2", "ndf", "status", "route", "count", "stop_parameters", "moved", "stop_covariance", "gain")
 PER_HIT = ("residual", "variance", "hit_chi2", "use")
 
 
@@ -37,8 +37,9 @@ PER_HIT = ("residual", "variance", "hit_chi2", "use")
 class FittedTracks:
     """states: smoothed, on the first surface of every track (NaN where it was not reached); chi2, ndf, status (n,), a
     key of STATUS; per hit: smoothed residual (k, 2) [cm], its variance (k, 2), chi2 (k,), use (k,), a key of USE; route
-    (n, L), count (n,): surfaces met; stops: smoothed parameters (n, L, 5) and, if they were asked for, covariances
-    (n, L, 5, 5) there.
+    (n, L), count (n,): surfaces met; moved (n,): change of q/p in the last pass, in standard deviations; stops:
+    smoothed parameters (n, L, 5) and, if they were asked for, covariances (n, L, 5, 5) there, and gains (n, L, 5):
+    derivatives of ln(1/pT) of the fitted first state by kicks of the state at a stop, behind its hit.
 
     Where no field bends a track, its q/p and the variance of it are those of the start (see `passes.WIDE`)."""
 
@@ -53,7 +54,9 @@ class FittedTracks:
     route: IntArray
     count: IntArray
     stop_parameters: FloatArray
+    moved: FloatArray
     stop_covariance: FloatArray | None
+    gain: FloatArray | None = None
 
     @property
     def good(self) -> BoolArray:

@@ -34,20 +34,32 @@ APPROXIMATIONS: dict[Approximation, dict[str, Any]] = {
     "wrong mass": {"species": "pi"},
     "no path length": {"path_length": False},
 }
-IMPROVED = FitSettings(iterations=2, margin=0.0, follow_kicks=False)
-Loss = Literal["restricted", "most probable", "mean", "ionisation"]
-Angles = Literal["highland, no log", "highland"]
+SETTLED = 0.1  # standard deviations of q/p
+IMPROVED = FitSettings(iterations=2, margin=0.0, settled=SETTLED, follow_kicks=False)
+Loss = Literal["landau", "restricted", "most probable", "mean", "ionisation"]
+Angles = Literal["moliere", "highland, no log", "highland"]
 
 
 def settings_of(
-    approximations: Iterable[str] = (), loss: Loss = "restricted", species: str = "mu", hard: float = HARD
+    approximations: Iterable[str] = (),
+    loss: Loss = "landau",
+    angles: Angles = "moliere",
+    species: str = "mu",
+    hard: float = HARD,
 ) -> Settings:
-    """The transport of a fit with some approximations, of particles whose loss is `loss`.
+    """The transport of a fit with some approximations, of particles with such losses and angles.
 
+    `landau` and `moliere` transport as `restricted` and `highland, no log`: what they add follows the fit (`tails`).
     `restricted` and `most probable` are for Landau's fluctuations: without transfers above `hard` of the momentum,
     which are the tail, or the mode in every slab. `mean` is for Gaussian ones, `ionisation` the same without radiation.
     Raises InputError for an approximation that does not exist."""
-    improved = Settings(species=species, energy_loss=loss, mean_qop=loss != "most probable", hard=hard)
+    improved = Settings(
+        species=species,
+        energy_loss="restricted" if loss == "landau" else loss,
+        scattering="highland, no log" if angles == "moliere" else angles,
+        mean_qop=loss != "most probable",
+        hard=hard,
+    )
     changes: dict[str, Any] = {}
     for name in ordered(approximations):
         changes |= APPROXIMATIONS[name]

@@ -27,24 +27,30 @@ STRAIGHT = 0.5  # [1/GeV]^2 of q/p, half of WIDE: above, q/p is not measured and
 
 class Plan(NamedTuple):
     """The Scene of the transport, passes of the fit, margin [cm] of surfaces, whether smoothed covariances at all
-    stops are wanted, whether a pass is linear around the smoothed track or around the way of its first state."""
+    stops are wanted, and gains, whether a pass is linear around the smoothed track or around the way of its first
+    state."""
 
     scene: tuples.Scene
     iterations: int
     margin: float
     keep: bool
+    gains: bool
     follow_kicks: bool
+
+    def at(self, left: int) -> "Plan":
+        """The plan of a pass with so many others behind it: only the last one keeps what is wanted."""
+        return self._replace(keep=self.keep and left == 0, gains=self.gains and left == 0)
 
 
 def repeat(hits: Hits, mask: BoolArray, start: BoundStates, plan: Plan) -> FittedTracks:
     """All passes for n tracks from their starts; hits (k,) that are not in the mask are compared, but not used."""
-    done = once(hits, mask, start, plan._replace(keep=plan.keep and plan.iterations == 1))
+    done = once(hits, mask, start, plan.at(plan.iterations - 1))
     for left in range(plan.iterations - 2, -1, -1):
         fitted = done.states.parameters
         now = np.where(np.isfinite(fitted).all(axis=1, keepdims=True), fitted, start.parameters)
         now[:, QOP] = np.where(_above(WEAK, done), start.parameters[:, QOP], now[:, QOP])
         start = BoundStates(start.surface, now)
-        done = once(hits, mask, start, plan._replace(keep=plan.keep and left == 0), done)
+        done = once(hits, mask, start, plan.at(left), done)
     return done
 
 
@@ -59,8 +65,11 @@ def once(
     stops = np.full((len(hits), max(int(count.max(initial=1)), 1)), -1)
     stops[np.arange(stops.shape[1]) < count[:, None]] = met
     route = Route(stops, count, _reference(stops, start, before if plan.follow_kicks else None))
-    out = _empty(len(hits), len(hits.surface), stops.shape[1], plan.keep)
-    kernel.fit_tracks(start.parameters, _wide(len(hits), before), Scene(plan.scene, route, hit_arrays, plan.keep), out)
+    out = _empty(len(hits), len(hits.surface), stops.shape[1], plan)
+    scene = Scene(plan.scene, route, hit_arrays, plan.keep, plan.gains)
+    kernel.fit_tracks(start.parameters, _wide(len(hits), before), scene, out)
+    with np.errstate(invalid="ignore"):
+        moved = np.abs(out.parameters[:, QOP] - start.parameters[:, QOP]) / np.sqrt(out.covariance[:, QOP, QOP])
     return FittedTracks(
         BoundStates(start.surface, out.parameters, out.covariance),
         out.chi2,
@@ -73,7 +82,9 @@ def once(
         stops,
         count,
         out.stop_parameters,
+        moved,
         out.stop_covariance if plan.keep else None,
+        out.gain if plan.gains else None,
     )
 
 
@@ -124,7 +135,7 @@ def _reference(stops: IntArray, start: BoundStates, before: FittedTracks | None)
     return reference
 
 
-def _empty(n: int, k: int, longest: int, keep: bool) -> Out:
+def _empty(n: int, k: int, longest: int, plan: Plan) -> Out:
     def missing(*shape: int) -> FloatArray:
         return np.full(shape, np.nan)
 
@@ -143,5 +154,6 @@ def _empty(n: int, k: int, longest: int, keep: bool) -> Out:
         missing(k),
         whole(k),
         missing(n, longest, 5),
-        missing(n if keep else 0, longest, 5, 5),
+        missing(n if plan.keep else 0, longest, 5, 5),
+        missing(n if plan.gains else 0, longest, 5),
     )

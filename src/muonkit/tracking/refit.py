@@ -17,9 +17,11 @@ from muonkit.tracking import models
 from muonkit.tracking.fit import FitSettings, fit
 from muonkit.tracking.fitted import STATUS, TOO_FEW, FittedTracks
 from muonkit.tracking.kernels.tuples import USED
+from muonkit.tracking.law import Law
 from muonkit.tracking.models import Angles, Approximation, Loss
 from muonkit.tracking.perigee import started, to_perigee, with_beam_line
 from muonkit.tracking.seed import seed
+from muonkit.tracking.tails import laws, move_core, plain
 from muonkit.transport.propagate import Settings
 from muonkit.transport.status import OK
 
@@ -30,8 +32,9 @@ REFIT_STATUS = STATUS | {FEW: f"has fewer than {LEAST_HITS} hits"}
 
 class FitChoice(Section):
     """model: "improved", or "standard" with all `approximations`, or with those that are named; an improved fit takes
-    those that are named. energy_loss: restricted (Landau's fluctuations, without transfers above `hard` of the
-    momentum), most probable (their mode), mean (Gaussian ones), or ionisation (mean without radiation). scattering:
+    those that are named. energy_loss: landau (its fluctuations; location, width and tail of every track follow from the
+    gains of its fit), restricted (the same without transfers above `hard` of the momentum), most probable (their mode),
+    mean (Gaussian ones), or ionisation (mean without radiation). scattering: moliere (core and tails of every track);
     Highland's width for every slab alone, as Gaussian angles of a simulation have it; or without its logarithm, as the
     core of Moliere's angles has it after many slabs. iterations: of the whole fit. max_chi2: limit per coordinate above
     which hits are looked at as outliers. momentum [GeV] where no field bends a track."""
@@ -39,8 +42,8 @@ class FitChoice(Section):
     model: Literal["improved", "standard"] = "improved"
     approximations: tuple[Approximation, ...] | None = None
     species: Literal["mu", "pi", "K", "p"] = "mu"
-    energy_loss: Loss = "restricted"
-    scattering: Angles = "highland, no log"
+    energy_loss: Loss = "landau"
+    scattering: Angles = "moliere"
     hard: float = Field(models.HARD, gt=0, lt=1)
     iterations: int = Field(2, ge=1, le=20)
     max_chi2: float | None = Field(None, gt=0)
@@ -56,22 +59,33 @@ class FitChoice(Section):
     @property
     def transport(self) -> Settings:
         """How the fit transports."""
-        chosen = models.settings_of(self.neglected, self.energy_loss, self.species, self.hard)
-        return replace(chosen, scattering=self.scattering)
+        return models.settings_of(self.neglected, self.energy_loss, self.scattering, self.species, self.hard)
+
+    @property
+    def landau(self) -> bool:
+        """Whether the law of a track has losses. The mean loss has none."""
+        return self.energy_loss == "landau" and self.transport.energy_loss == "restricted"
+
+    @property
+    def moliere(self) -> bool:
+        """Whether the law of a track has kicks."""
+        return self.scattering == "moliere"
 
     @property
     def fitting(self) -> FitSettings:
         """How the fit is repeated."""
         limit = np.inf if self.max_chi2 is None else self.max_chi2
-        return replace(models.IMPROVED, iterations=self.iterations, max_chi2=limit)
+        gains = self.landau or self.moliere
+        return replace(models.IMPROVED, iterations=self.iterations, max_chi2=limit, gains=gains)
 
 
 @dataclass(frozen=True, slots=True)
 class Refitted:
-    """Of n tracks: perigees, NaN where there is none; chi2, ndf, hits that were used, status (n,), a key of
-    REFIT_STATUS."""
+    """Of n tracks: perigees, NaN where there is none, with the covariance of the core; the law of k_fit/k_true; chi2,
+    ndf, hits that were used, status (n,), a key of REFIT_STATUS."""
 
     perigees: Perigees
+    law: Law
     chi2: FloatArray
     ndf: IntArray
     n_hits: IntArray
@@ -106,7 +120,10 @@ def at_beam_line(fitted: FittedTracks, hits: Hits, detector: Detector) -> Refitt
     few = np.diff(hits.offsets) < LEAST_HITS
     status = np.where(few, FEW, np.where(fitted.status == TOO_FEW, TOO_FEW, fitted.status))
     lost = status != OK
-    perigees = to_perigee(fitted.states, detector)
-    perigees.parameters[lost], perigees.covariance[lost] = np.nan, np.nan
+    perigees, law = to_perigee(fitted.states, detector), plain(fitted)
+    if choice.landau or choice.moliere:
+        law, shift = laws(fitted, detector, settings, choice.landau, choice.moliere)
+        move_core(perigees, shift, law.sigma / plain(fitted).sigma)
+    perigees.parameters[lost], perigees.covariance[lost], law.sigma[lost] = np.nan, np.nan, np.nan
     used = np.bincount(hits.track[fitted.use == USED], minlength=len(hits))
-    return Refitted(perigees, np.where(lost, np.nan, fitted.chi2), fitted.ndf, used, status)
+    return Refitted(perigees, law, np.where(lost, np.nan, fitted.chi2), fitted.ndf, used, status)

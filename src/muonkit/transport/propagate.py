@@ -47,10 +47,10 @@ POSITIVE = ("tolerance", "max_steps", "max_step", "max_loss", "min_kinetic", "ma
 class Settings:
     """How to transport. tolerance: error of one step at the target [cm]. energy_loss: `most probable` holds on
     surfaces; in thick volumes the loss is the mean. `restricted`, also on surfaces: without transfers to single
-    electrons above `hard` of the momentum. scattering: Highland's formula per slab, without its logarithm (as Geant4e),
-    or with the logarithm of all matter since the start. min_kinetic [GeV]: below it the particle stops.
-    max_turn [rad]: above it the track is looping. boundary [cm]: how precisely faces of volumes are found. max_step
-    [cm]; max_loss: largest share of the kinetic energy lost in one step.
+    electrons above `hard` of the momentum, and without radiation above `hard` of the energy. scattering: Highland's
+    formula per slab, without its logarithm (as Geant4e), or with the logarithm of all matter since the start.
+    min_kinetic [GeV]: below it the particle stops. max_turn [rad]: above it the track is looping. boundary [cm]: how
+    precisely faces of volumes are found. max_step [cm]; max_loss: largest share of the kinetic energy lost in one step.
 
     Approximations, for comparison. field: looked up along the way, or only at the start of every step or of the way
     from surface to surface; path_length: slabs grow longer with the angle; lumped: in a fit, matter of volumes and of
@@ -132,15 +132,16 @@ def scene(detector: Detector, settings: Settings) -> Scene:
 
 def compiled_loss(detector: Detector, settings: Settings) -> Loss:
     """The energy loss [GeV/cm] of one species in the materials of the detector; 0 where the settings switch it off."""
-    loss = _loss(detector.materials, settings.species, settings.energy_loss != "ionisation")
+    hardest = settings.hard if settings.energy_loss == "restricted" else 1.0
+    loss = _loss(detector.materials, settings.species, settings.energy_loss != "ionisation", min(hardest, 1.0))
     if settings.energy_loss == "none":
         return loss._replace(value=np.zeros_like(loss.value), slope=np.zeros_like(loss.slope))
     return loss
 
 
 @cache
-def _loss(materials: tuple[Material, ...], species: str, radiation: bool) -> Loss:
-    tables = loss_tables(materials, species, radiation)
+def _loss(materials: tuple[Material, ...], species: str, radiation: bool, hardest: float) -> Loss:
+    tables = loss_tables(materials, species, radiation, hardest)
     return Loss(species_of(species).mass, tables.u_min, tables.du, tables.value, tables.slope)
 
 

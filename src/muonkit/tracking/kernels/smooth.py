@@ -3,8 +3,10 @@
 It is the modified one of Bryson and Frazier (Bierman, Factorization Methods for Discrete Sequential Estimation, 1977,
 ch. X): it carries lambda (5) and Lambda (5, 5) backwards and never inverts a covariance."""
 
+import math
+
 from muonkit.core.compiled import inlined
-from muonkit.core.indices import LOC0, LOC1
+from muonkit.core.indices import LOC0, LOC1, QOP, THETA
 from muonkit.tracking.kernels import update
 from muonkit.tracking.kernels.tuples import NO_HIT, USED
 from muonkit.transport.kernels.batch import copy
@@ -115,13 +117,48 @@ def compare(S, i, hits, hit, use, work, out):
 
 
 @inlined
+def times(M, a, b):
+    """b = M a for a matrix (5, 5); a and b are not the same."""
+    for j in range(5):
+        b[j] = 0.0
+        for m in range(5):
+            b[j] += M[j, m] * a[m]
+
+
+@inlined
+def reach(reached, stops, work):
+    """Fill v: the covariance of the filtered state of every stop with ln(1/pT) at the first one, A F v of the stop
+    before.
+
+    d ln(1/pT) = d(q/p)/(q/p) - cot(theta) d theta, where the fit is linear."""
+    e, u, x = work.M[0], work.M[1], stops.x[0]
+    for a in range(5):
+        e[a] = 0.0
+    e[THETA], e[QOP] = -1 / math.tan(x[THETA]), 1 / x[QOP]
+    for stop in range(reached):
+        v = stops.v[stop]
+        if stop == 0:
+            times(stops.C[0], e, v)
+        else:
+            times(stops.F[stop], stops.v[stop - 1], v)
+        if stops.use[stop] == USED:
+            times(stops.A[stop], v, u)
+            for a in range(5):
+                v[a] = u[a]
+
+
+@inlined
 def smooth_track(row, reached, scene, work, out):
     """From the last stop to the first."""
     S, stops = scene.transport.det.surfaces, work.stops
     work.lam[:] = 0.0
     work.Lam[:] = 0.0
+    if scene.gains:
+        reach(reached, stops, work)
     for stop in range(reached - 1, -1, -1):
         i = scene.route.surface[row, stop]
+        if scene.gains:
+            times(work.Lam, stops.v[stop], out.gain[row, stop])
         if stops.use[stop] == USED:
             pull_back(S, i, stop, work)
         smooth(stops.x[stop], stops.C[stop], work)

@@ -15,7 +15,7 @@ NOTHING = -1
 class Stops(NamedTuple):
     """What the filter leaves at every surface of one track: predicted state (longest, 5) and covariance (longest, 5,
     5), which of an updated stop are the filtered ones, Jacobian from the stop before (longest, 5, 5), A = 1 - K H, W,
-    residual, hit of the stop (or NOTHING) and what became of it."""
+    residual, hit of the stop (or NOTHING) and what became of it; v (longest, 5), see `smooth.reach`."""
 
     x: AnyArray
     C: AnyArray
@@ -25,6 +25,7 @@ class Stops(NamedTuple):
     r: AnyArray
     hit: AnyArray
     use: AnyArray
+    v: AnyArray
 
 
 class Route(NamedTuple):
@@ -49,18 +50,19 @@ class HitArrays(NamedTuple):
 
 class Scene(NamedTuple):
     """What stays the same while all tracks are fitted: the Scene of the transport, routes and hits, whether covariances
-    of all stops are wanted."""
+    of all stops are wanted, and whether gains are."""
 
     transport: tuples.Scene
     route: Route
     hits: HitArrays
     keep: bool
+    gains: bool
 
 
 class Out(NamedTuple):
     """What is written: state and covariance at the first stop of every track, chi2, ndf, status, stops reached; for
-    every hit, smoothed residual, its variance, chi2 of the residual, use; for every stop, smoothed state and
-    covariance if wanted."""
+    every hit, smoothed residual, its variance, chi2 of the residual, use; for every stop, smoothed state, and
+    covariance and gain if wanted."""
 
     parameters: AnyArray
     covariance: AnyArray
@@ -74,6 +76,7 @@ class Out(NamedTuple):
     use: AnyArray
     stop_parameters: AnyArray
     stop_covariance: AnyArray
+    gain: AnyArray
 
 
 class Workspace(NamedTuple):
@@ -104,6 +107,7 @@ def workspace(longest):
         np.zeros((longest, 2)),
         np.zeros(longest, np.int64),
         np.zeros(longest, np.int64),
+        np.zeros((longest, 5)),
     )
     x, K, r, M = np.zeros(5), np.zeros((5, 2)), np.zeros(2), np.zeros((5, 5))
     lam, Lam, smooth_x, smooth_C = np.zeros(5), np.zeros((5, 5)), np.zeros(5), np.zeros((5, 5))

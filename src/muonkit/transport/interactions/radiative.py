@@ -51,14 +51,14 @@ class Spectrum(NamedTuple):
         return np.where((v >= low) & (v <= high), np.reshape(self.scale, (-1, 1)) * np.maximum(known, 0), 0.0)
 
 
-def loss(material: Material, E: FloatArray) -> tuple[FloatArray, FloatArray]:
+def loss(material: Material, E: FloatArray, hardest: float = 1.0) -> tuple[FloatArray, FloatArray]:
     """-dE/dx (n,) [GeV/cm] by radiation of muons of total energy E (n,) [GeV], and its derivative by E; Groom et al.
-    (2001) sec. 4. Outside of ENERGIES it is a power law."""
+    (2001) sec. 4. Without losses of more than the share `hardest` of E. Outside of ENERGIES it is a power law."""
     value, slope = np.zeros_like(E), np.zeros_like(E)
     u = np.log(E)
     known = np.clip(u, np.log(ENERGIES[0]), np.log(ENERGIES[-1]))
     for element in material.elements:
-        spline = _per_element(element.Z, element.A)
+        spline = _per_element(element.Z, element.A, hardest)
         power = spline(known, 1)
         part = element.weight * material.density * np.exp(spline(known) + power * (u - known))
         value += part
@@ -76,9 +76,9 @@ def electron_loss(material: Material, p: FloatArray) -> tuple[FloatArray, FloatA
 
 
 @cache
-def _per_element(Z: float, A: float) -> CubicSpline:
+def _per_element(Z: float, A: float, hardest: float) -> CubicSpline:
     """ln(loss) [ln(GeV cm2/g)] against ln E."""
-    total = sum(part(Z, A, ENERGIES) for part in (bremsstrahlung, pairs, photonuclear))
+    total = sum(spectrum(Z, A, ENERGIES).softer(hardest).loss(ENERGIES) for spectrum in SPECTRA)
     return CubicSpline(np.log(ENERGIES), np.log(total))
 
 

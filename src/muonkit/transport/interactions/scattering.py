@@ -7,9 +7,12 @@ scattering are not in it."""
 import numpy as np
 
 from muonkit.core.arrays import FloatArray
+from muonkit.core.units import FINE_STRUCTURE
+from muonkit.detector.material import Material
 
 HIGHLAND = 13.6e-3  # GeV
 LOG_TERM = 0.038
+STRENGTH, SCREENING, MOLIERE = 0.157e-6, 2.007e-11, 3.34  # GeV^2 cm^2/g, GeV^2; Lynch and Dahl (1991)
 ROSSI = 15e-3  # GeV, Rossi and Greisen, Rev. Mod. Phys. 13 (1941) 240, projected
 
 
@@ -38,6 +41,19 @@ def without_log(depth: FloatArray, p: FloatArray, mass: float, scale: float = HI
 def without_log_slope(depth: FloatArray, p: FloatArray, mass: float, scale: float = HIGHLAND) -> FloatArray:
     """d without_log/dp, (n,) [rad^2/GeV]."""
     return -(scale**2) * depth * (2 * p**2 + 4 * mass**2) / p**5
+
+
+def rutherford(material: Material) -> tuple[float, float]:
+    """chi_c^2 (p beta)^2 [GeV^2/cm] and chi_alpha^2 p^2 [GeV^2] of single scattering, whose density in theta^2 is
+    chi_c^2/(theta^2 + chi_alpha^2)^2; Lynch and Dahl, Nucl. Instr. Meth. B 58 (1991) 6, for beta = 1.
+
+    Mixtures: strengths add up, ln(chi_alpha^2) is weighted with them. Nuclei are points."""
+    if not material.elements:
+        return 0.0, 1.0
+    Z, A, share = (np.array([getattr(e, name) for e in material.elements]) for name in ("Z", "A", "weight"))
+    strength = STRENGTH * material.density * share * Z * (Z + 1) / A
+    screening = SCREENING * Z ** (2 / 3) * (1 + MOLIERE * (Z * FINE_STRUCTURE) ** 2)
+    return float(strength.sum()), float(np.exp(np.average(np.log(screening), weights=strength)))
 
 
 def displacement(variance: FloatArray, length: FloatArray) -> FloatArray:

@@ -27,11 +27,14 @@ class LossTables(NamedTuple):
     slope: FloatArray
 
 
-def mean_loss(material: Material, species: str, p: FloatArray, radiation: bool = True) -> tuple[FloatArray, FloatArray]:
+def mean_loss(
+    material: Material, species: str, p: FloatArray, radiation: bool = True, hardest: float = 1.0
+) -> tuple[FloatArray, FloatArray]:
     """All of the mean loss (n,) [GeV/cm] of a species at momenta p (n,) [GeV], and its derivative by p. Vacuum: 0.
 
     Muons: ionisation and radiation. Electrons: ionisation and E/X0. Hadrons: ionisation. Without `radiation`:
-    ionisation only. Raises InputError for an unknown species."""
+    ionisation only. hardest: of muons, without radiation of more than this share of the energy. Raises InputError for
+    an unknown species."""
     if material.density == 0:
         return np.zeros_like(p), np.zeros_like(p)
     mass = species_of(species).mass
@@ -40,22 +43,29 @@ def mean_loss(material: Material, species: str, p: FloatArray, radiation: bool =
         parts += [radiative.electron_loss(material, p)] if radiation else []
     else:
         parts = [ionisation.mean_loss(material, p, mass, species in SPIN_HALF)]
-        parts += _muon_radiation(material, p, mass) if radiation and species == "mu" else []
+        parts += _muon_radiation(material, p, mass, hardest) if radiation and species == "mu" else []
     values, slopes = zip(*parts, strict=True)
     return np.sum(values, axis=0), np.sum(slopes, axis=0)
 
 
-def _muon_radiation(material: Material, p: FloatArray, mass: float) -> list[tuple[FloatArray, FloatArray]]:
+def _muon_radiation(
+    material: Material, p: FloatArray, mass: float, hardest: float
+) -> list[tuple[FloatArray, FloatArray]]:
+    """What hard electrons radiate is a part of hard losses."""
     E = np.hypot(p, mass)
-    value, by_E = radiative.loss(material, E)
-    return [(value, by_E * p / E), ionisation.electron_bremsstrahlung(material, p, mass)]
+    value, by_E = radiative.loss(material, E, hardest)
+    parts = [(value, by_E * p / E)]
+    return parts if hardest < 1 else [*parts, ionisation.electron_bremsstrahlung(material, p, mass)]
 
 
-def loss_tables(materials: Sequence[Material], species: str, radiation: bool = True) -> LossTables:
-    """Tables for the kernels, one row per material. Raises InputError for an unknown species."""
+def loss_tables(
+    materials: Sequence[Material], species: str, radiation: bool = True, hardest: float = 1.0
+) -> LossTables:
+    """Tables for the kernels, one row per material; arguments as of `mean_loss`. Raises InputError for an unknown
+    species."""
     u, du = np.linspace(np.log(LOWEST), np.log(HIGHEST), NODES, retstep=True)
     p = np.exp(u)
-    rows = [mean_loss(material, species, p, radiation) for material in materials]
+    rows = [mean_loss(material, species, p, radiation, hardest) for material in materials]
     return LossTables(float(u[0]), float(du), np.array([v for v, _ in rows]), np.array([p * s for _, s in rows]))
 
 
