@@ -74,7 +74,13 @@ performance: .venv/installed
 	done
 	$(BIN)/muonkit performance $(OUT)/validation/performance.toml -o $(OUT)/validation/performance
 
-figures: run real
+audit: .venv/installed
+	mkdir -p $(OUT)/audit
+	cp examples/audit/*.toml $(OUT)/audit/
+	$(BIN)/muonkit simulate tracks $(OUT)/audit/muons.toml -o $(OUT)/audit/muons.parquet --jobs $(JOBS)
+	$(BIN)/muonkit validate $(OUT)/audit/audit.toml --curvature -o $(OUT)/audit/found --jobs $(JOBS)
+
+figures: run real audit
 	$(BIN)/python docs/figures.py $(OUT)
 
 test: lint
