@@ -29,6 +29,8 @@ LOOKS: tuple[dict[str, Any], ...] = (
     {"color": BLUE, "marker": "o", "markersize": 4},
     {"color": ORANGE, "marker": "s", "markersize": 3.5},
 )
+BESIDE = (0.42, 0.58)  # of a bin, where two series have their points
+TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # 1/GeV
 
 
 class Audit(Protocol):
@@ -85,9 +87,9 @@ def _grid(figure: Figure, rows: int) -> list[Axes]:
 
 def _against_truth(axes: Axes, one: View) -> None:
     first = next(iter(one.shift))
-    for model, look in zip((first, STANDARD), LOOKS, strict=True):
+    for model, look, at in zip((first, STANDARD), LOOKS, BESIDE, strict=True):
         if model in one.shift:
-            _points(axes, one, one.shift[model], look, model)
+            _points(axes, one, one.shift[model], look, model, at)
     axes.set_ylabel(labels.SHIFT)
     axes.legend(loc="best")
 
@@ -104,29 +106,41 @@ def _against_improved(axes: Axes, one: View) -> None:
     axes.legend(loc="best")
 
 
-def _points(axes: Axes, one: View, found: Sequence[Location], look: dict[str, Any], label: str) -> None:
+def _points(
+    axes: Axes, one: View, found: Sequence[Location], look: dict[str, Any], label: str, at: float = 0.5
+) -> None:
     values, errors = (1e5 * np.array([getattr(each, name) for each in found]) for name in ("value", "error"))
-    axes.errorbar(_middle(one), values, errors, linestyle="none", linewidth=1.0, label=label, **look)
+    axes.errorbar(_places(one, at), values, errors, linestyle="none", linewidth=1.0, label=label, **look)
 
 
-def _middle(one: View) -> FloatArray:
-    """Where a bin has its point: in the middle of the axis as it is drawn."""
+def _places(one: View, at: float) -> FloatArray:
+    """Where bins have their points: at this share of the way from edge to edge, as it is drawn."""
     low, high = one.edges[:-1], one.edges[1:]
-    if "k" not in one.name or np.any(low * high == 0):
-        return np.asarray((low + high) / 2)
-    return np.asarray(np.where(low * high > 0, np.sign(low) * np.sqrt(np.abs(low * high)), 0.0))
+    middle = low + at * (high - low)
+    if one.name in ("eta", "phi"):
+        return np.asarray(middle)
+    same = low * high > 0  # sign; the bin between the charges is empty
+    return np.asarray(np.where(same, low * np.where(same, high / low, 1.0) ** at, middle))
 
 
 def _axis(axes: Axes, one: View) -> None:
-    """Curvatures are drawn on a logarithm, on either side of 0."""
     axes.axhline(0, color=INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
-    if one.name == "k":
-        axes.set_xscale("log")
-    if one.name == "charge k":
-        axes.set_xscale("symlog", linthresh=float(np.abs(one.edges).min()), linscale=0.3)
-        axes.minorticks_off()
+    if one.name in ("k", "charge k"):
+        _logarithmic(axes, one.edges)
     axes.set_xlim(one.edges[0], one.edges[-1])
     axes.set_xlabel(labels.VIEW[one.name])
+
+
+def _logarithmic(axes: Axes, edges: FloatArray) -> None:
+    """Curvatures are drawn on a logarithm, on either side of 0."""
+    least, most = float(np.abs(edges).min()), float(np.abs(edges).max())
+    axes.set_xscale("symlog", linthresh=least, linscale=0.3)
+    ticks = [tick for tick in TICKS if least * 0.999 <= tick <= most * 1.001] or [least, most]
+    signs = (-1, 1) if edges[0] < 0 else (1,)
+    places = [sign * tick for sign in signs for tick in ticks]
+    axes.set_xticks(places, [f"{place:.3g}" for place in places])
+    axes.minorticks_off()
+    axes.yaxis.minorticks_on()
 
 
 @styled
