@@ -2,6 +2,7 @@
 # make calibration, make identification  one of the two
 # make test  set up and pass lint, types, import layers and tests
 # make real  calibrate on CMS Open Data 2010, validate on the Z of 2011; J/psi, Upsilon, Z together (data in ../shared/data)
+# make audit  the track fit and its approximations against the truth, with 120 000 muons
 # make figures  the figures of the documentation
 # make payload      simulate 2.2 million tracks and build the payload that comes with muonkit
 # make classifier   simulate 3 million tracks and train the classifier that comes with muonkit
@@ -11,7 +12,7 @@ BIN := .venv/bin
 OUT ?= out
 JOBS ?= 2
 
-.PHONY: run calibration identification real figures payload classifier performance test lint fast clean lock
+.PHONY: run calibration identification real audit figures payload classifier performance test lint fast clean lock
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "muonkit needs Python 3.11 or newer"'
@@ -74,7 +75,13 @@ performance: .venv/installed
 	done
 	$(BIN)/muonkit performance $(OUT)/validation/performance.toml -o $(OUT)/validation/performance
 
-figures: run real
+audit: .venv/installed
+	mkdir -p $(OUT)/audit
+	cp examples/audit/*.toml $(OUT)/audit/
+	$(BIN)/muonkit simulate tracks $(OUT)/audit/muons.toml -o $(OUT)/audit/muons.parquet --jobs $(JOBS)
+	$(BIN)/muonkit validate $(OUT)/audit/audit.toml --curvature -o $(OUT)/audit/found --jobs $(JOBS)
+
+figures: run real audit
 	$(BIN)/python docs/figures.py $(OUT)
 
 test: lint

@@ -1,5 +1,5 @@
 """`make figures`: the figures of the documentation, from finished runs of the default and of the open-data examples,
-and of `make performance`.
+of `make audit` and of `make performance`.
 
 Without a folder of runs (`python docs/figures.py`): the pictures of detectors and tables alone."""
 
@@ -14,13 +14,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from muonkit.calibration.audit import View
+from muonkit.calibration.curvature import BiasFit
 from muonkit.detector.detector import directions, load_detector, material_budget
 from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.explain import explain_track
 from muonkit.muid.identify import Identification
 from muonkit.muid.shipped import default_payload
+from muonkit.report import audit, pdfs
 from muonkit.report import detector as pictures
-from muonkit.report import pdfs
 from muonkit.report.muid import event_picture
 
 ROOT = Path(__file__).parents[1]
@@ -131,13 +133,25 @@ def performance(folder: Path) -> None:
         shutil.copy(folder / f"{name}.png", IMAGES / f"muid-{name.replace('_', '-')}.png")
 
 
+def audited(out: Path) -> None:
+    """Views of `make audit` against eta and charge times k, and A, e, M."""
+    content, title = read(out / "curvature.json"), load_detector("cms_like_tracker").title
+    views = {name: View.of_json(name, each) for name, each in content["views"].items()}
+    for name in ("eta", "charge k"):
+        figure = audit.view(views[name], "Simulation", title)
+        figure.savefig(IMAGES / f"audit-{name.replace(' ', '-')}.png", dpi=90)
+    fits = {model: tuple(map(BiasFit.of_json, found)) for model, found in content["biases"].items()}
+    figure = audit.biases(fits, views["eta"].edges, "Simulation", title)
+    figure.savefig(IMAGES / "audit-biases.png", dpi=90)
+
+
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     detectors()
     explained()
     tables()
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    for folder, draw in {"jpsi": default, "real": real}.items():
+    for folder, draw in {"jpsi": default, "real": real, "audit/found": audited}.items():
         if out and (out / folder).exists():
             draw(out / folder)
     if out and (out / "validation" / "performance").exists():

@@ -1,6 +1,7 @@
-"""The audit of the track fit: table of sizes, views, A, e, M."""
+"""The audit of the track fit: table of sizes, views, A, e, M, the page, and what is counted."""
 
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from tests.pipelines.refitting import DETECTOR, sample, write_hits
 
+from muonkit.calibration.audit import SUM, View
+from muonkit.calibration.curvature import BiasFit
 from muonkit.cli import main
+from muonkit.report import audit
 from muonkit.tracking.models import STANDARD
 
 EVENTS = 400
@@ -78,6 +82,80 @@ def test_views_and_biases_are_tables(folder, capsys):
     improved = [i for i, model in enumerate(biases["model"]) if model == "improved"]
     pulls = np.array([biases["A"][i] / biases["A_error"][i] for i in improved])
     assert (np.abs(pulls) < 4).all()
+
+
+def test_the_page_has_what_the_result_says(folder, capsys):
+    _, text, _ = run(capsys, folder, "out")
+    result, page = json.loads(text), (folder / "out" / "audit.html").read_text()
+    for size in result["sizes"] + result["sums"]:
+        assert f"<td>{1e5 * size['value']:.1f} +- {1e5 * size['error']:.1f}</td>" in page
+    assert page.count("<figure") == 5
+    shown = re.sub(r"&#\d+;|&\w+;", "", page)
+    for line in result["message"].splitlines():
+        assert line.removeprefix("Note: ") in shown
+    assert len(page) < 5e6
+
+
+def test_figures_show_the_numbers_of_the_result(folder, capsys):
+    _, text, _ = run(capsys, folder, "out")
+    result = json.loads(text)
+    for name, content in result["views"].items():
+        figure = audit.view(View.of_json(name, content), "Simulation", "a tracker")
+        truth, improved, *alone = figure.axes
+        np.testing.assert_equal(shown(truth), [in_1e5(content["models"][key]) for key in ("improved", "standard")])
+        np.testing.assert_equal(shown(improved), [in_1e5(content["change"]["standard"])])
+        np.testing.assert_equal(improved.patches[0].get_data().values, in_1e5(content["change"][SUM]))
+        drawn = {axes.get_title("left"): shown(axes) for axes in alone}
+        np.testing.assert_equal(drawn, {model: [in_1e5(content["change"][model])] for model in STANDARD})
+    fits = {model: tuple(map(BiasFit.of_json, found)) for model, found in result["biases"].items()}
+    figure = audit.biases(fits, np.array(result["eta_edges"]), "Simulation", "a tracker")
+    drawn = [shown(axes)[0] for axes in figure.axes[::2]]
+    expected = [[fit["values"][row] * factor for fit in result["biases"]["improved"]] for row, factor in UNITS]
+    np.testing.assert_allclose(drawn[:3], expected)
+    assert drawn[3] == [fit["chi2"] / fit["ndf"] for fit in result["biases"]["improved"]]
+
+
+UNITS = ((0, 1e3), (1, 1e3), (2, 1e5))  # of A, e, M: 1e-3, MeV, 1e-5/GeV
+
+
+def shown(axes):
+    """Values of the points of every series."""
+    return [line.get_ydata().tolist() for line in axes.lines if len(line.get_ydata()) > 2]
+
+
+def in_1e5(content):
+    return (1e5 * np.array(content["value"], np.float64)).tolist()
+
+
+def test_approximations_add_up_to_the_standard_fit_where_one_does_not_replace_another(folder, capsys):
+    _, text, _ = run(capsys, folder, "out")
+    result = json.loads(text)
+    sums = {(one["model"], one["place"], one["pt"][0]): one["value"] for one in result["sums"]}
+    sizes = {(one["model"], one["place"], one["pt"][0]): one["value"] for one in result["sizes"]}
+    assert sums[SUM, "endcap", 8] == pytest.approx(sizes["standard", "endcap", 8], rel=0.15)
+    assert abs(sums["standard - sum", "barrel", 8]) < 3e-5
+
+
+def test_tracks_that_are_not_used_are_counted(folder, capsys):
+    hits, truth = pq.read_table(folder / "a.hits.parquet"), pq.read_table(folder / "a.truth.parquet")
+    few = np.array(hits["event"]) != 7
+    few[np.flatnonzero(~few)[:2]] = True
+    pq.write_table(hits.filter(pa.array(few)), folder / "few.hits.parquet")
+    kept = truth.filter(pa.array(np.array(truth["event"]) >= 5))
+    pq.write_table(kept, folder / "few.truth.parquet")
+    text = CONFIG.replace("a.hits", "few.hits").replace("a.truth", "few.truth").replace("[3, 6, 12, 30]", "[5, 12, 30]")
+    (folder / "few.toml").write_text(text + 'models = ["standard"]')
+    code, text, err = run(capsys, folder, "few", config="few.toml")
+    assert code == 0, err
+    result = json.loads(text)
+    assert (result["tracks"], result["without_truth"]) == (2 * EVENTS - 10 - 1, 10)
+    assert result["fitted"]["improved"] == result["tracks"] - 1
+    assert result["failed"] == {"has fewer than 4 hits": 1}
+    pt = np.hypot(kept["px"], kept["py"])
+    assert result["views"]["k"]["outside"] == result["views"]["charge k"]["outside"]
+    assert abs(result["views"]["k"]["outside"] - np.sum(pt < 5)) <= 1
+    for line in ("10 tracks have no truth", "1 tracks have no improved fit", "outside of the bins of k"):
+        assert line in result["text"]
 
 
 def test_processes_change_no_bit(folder, capsys):

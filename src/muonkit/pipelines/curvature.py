@@ -1,48 +1,50 @@
 """The audit of the track fit: the same hits by the improved fit, by the standard one, and by each approximation alone,
 against the truth. Curvature generated and reconstructed, in views, and the A, e, M that describe it."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import AfterValidator, Field, field_validator
 
-from muonkit.calibration.curvature import BiasFit, Location, along, fit_bias, location
-from muonkit.core.arrays import AnyArray, FloatArray
+from muonkit.calibration import audit
+from muonkit.calibration.audit import Curvatures, Edges, View
+from muonkit.calibration.curvature import Location
+from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.config import Section, load, read_text, rising
 from muonkit.core.errors import InputError
-from muonkit.core.files import check_folder, make_folder, write_json
+from muonkit.core.files import check_folder, make_folder, write_json, write_text
 from muonkit.core.indices import QOP, THETA
 from muonkit.core.provenance import state_of
-from muonkit.core.result import Result, Status
 from muonkit.io.tables import write_tables
 from muonkit.io.track_hits import Rows, open_hits, open_truth, read_hits, read_truth, rows_of
-from muonkit.pipelines.pieces import detector_of
+from muonkit.pipelines.curvature_result import Counts, CurvatureResult
+from muonkit.pipelines.pieces import ChosenDetector, detector_of
 from muonkit.pipelines.refit import RefitInput, RefitJob, require_hits
+from muonkit.report.audit import page
 from muonkit.run.checkpoint import remembered, unfinished
 from muonkit.run.runner import Runner
-from muonkit.tracking.models import STANDARD
+from muonkit.tracking.models import STANDARD, acting
 from muonkit.tracking.refit import FitChoice, prepared, refit
 
 IMPROVED = "improved"
 MODELS = (IMPROVED, "standard", *STANDARD)
-PLACES = {"barrel": (0.0, 0.9), "endcap": (1.4, 2.4)}  # |eta|
 TABLE, BIASES, RESULT = "curvature.parquet", "biases.parquet", "curvature.json"
-Edges = Annotated[tuple[float, ...], Field(min_length=2, max_length=1001), AfterValidator(rising)]
+Rising = Annotated[tuple[float, ...], Field(min_length=2, max_length=1001), AfterValidator(rising)]
 
 
 class AuditSettings(Section):
     """models: which fits; edges of bins in eta, phi, and pT [GeV] (those of charge times k are 1/pT); pt: three ranges
-    [GeV] of the table of sizes; goal: largest shift of the improved fit in a bin of eta."""
+    [GeV] of the table of sizes; goal: largest shift of the improved fit in a bin."""
 
     models: tuple[str, ...] = MODELS
-    eta_edges: Edges = tuple(round(-2.4 + 0.2 * j, 1) for j in range(25))
-    phi_edges: Edges = tuple(np.linspace(-np.pi, np.pi, 13).tolist())
-    pt_edges: Edges = (3.0, 4.0, 5.5, 7.5, 10.0, 14.0, 20.0, 30.0, 45.0, 70.0, 100.0)
+    eta_edges: Rising = tuple(round(-2.4 + 0.2 * j, 1) for j in range(25))
+    phi_edges: Rising = tuple(np.linspace(-np.pi, np.pi, 13).tolist())
+    pt_edges: Rising = (3.0, 4.0, 5.5, 7.5, 10.0, 14.0, 20.0, 30.0, 45.0, 70.0, 100.0)
     pt: tuple[tuple[float, float], ...] = Field(((3.0, 5.0), (8.0, 14.0), (30.0, 70.0)), min_length=1, max_length=20)
     goal: float = Field(1e-4, gt=0)
 
@@ -61,6 +63,11 @@ class AuditSettings(Section):
             raise ValueError("must be above 0")
         return edges
 
+    @property
+    def edges(self) -> Edges:
+        """Of the bins; those of k rise as pT falls."""
+        return Edges(np.array(self.eta_edges), np.array(self.phi_edges), 1 / np.array(self.pt_edges[::-1]))
+
 
 class AuditConfig(Section):
     """`muonkit validate --curvature`: as for `refit`; `fit` is that of the improved model."""
@@ -72,130 +79,17 @@ class AuditConfig(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Curvatures:
-    """Of n tracks: generated eta, phi, k [1/GeV] and charge; k_reco/k_gen - 1, (n, models), NaN where a fit failed."""
+class AuditPiece:
+    """Curvatures of the tracks of a piece; status (n,) of the improved fit; tracks without truth."""
 
-    eta: FloatArray
-    phi: FloatArray
-    k: FloatArray
-    charge: FloatArray
-    ratio: FloatArray
-
-    def __getitem__(self, rows: AnyArray) -> "Curvatures":
-        return Curvatures(self.eta[rows], self.phi[rows], self.k[rows], self.charge[rows], self.ratio[rows])
-
-    def of(self, model: int) -> "Curvatures":
-        """Tracks that a model fitted, with one column alone."""
-        good = self[np.isfinite(self.ratio[:, model])]
-        return Curvatures(good.eta, good.phi, good.k, good.charge, good.ratio[:, model])
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How far a model shifts the curvature [1] of muons in a place and a range of pT: from the truth for the improved
-    model, from the improved fit of the same hits for the others; the median error of the tracks does not enter."""
-
-    model: str
-    place: str
-    pt: tuple[float, float]
-    shift: Location
-
-
-@dataclass(frozen=True, slots=True)
-class CurvatureResult(Result):
-    """The audit. sizes: of every model; biases: A, e, M per model and bin of eta; bins: k_reco/k_gen - 1 of the
-    improved fit in bins of eta; tracks: number, and how many each model fitted."""
-
-    folder: Path
-    settings: AuditSettings
-    tracks: int
-    fitted: dict[str, int]
-    sizes: tuple[Size, ...]
-    biases: dict[str, tuple[BiasFit, ...]]
-    bins: tuple[Location, ...]
-
-    @property
-    def beyond(self) -> int:
-        """Bins of eta in which the improved fit is shifted by more than the goal and three errors."""
-        return sum(abs(one.value) > self.settings.goal + 3 * one.error for one in self.bins)
-
-    @property
-    def status(self) -> Status:
-        return "ATTENTION" if self.beyond else "PASS"
-
-    @property
-    def message(self) -> str:
-        if not self.beyond:
-            return ""
-        return f"the improved fit is shifted by more than {self.settings.goal:g} in {self.beyond} bins of eta"
-
-    def report(self) -> str:
-        heads = [f"{place} {low:g}-{high:g}" for place in PLACES for low, high in self.settings.pt]
-        lines = [
-            f"{self.folder}: {self.tracks} tracks",
-            "shift of the curvature [1e-5]: improved fit against the truth, the others against the improved fit",
-            f"{'pT [GeV]':<26}" + "".join(f"{head:>18}" for head in heads),
-        ]
-        for model in self.settings.models:
-            cells = [f"{1e5 * size.shift.value:8.1f} +- {1e5 * size.shift.error:5.1f}" for size in self._of(model)]
-            lines.append(f"{model:<26}" + "".join(f"{cell:>18}" for cell in cells))
-        lines.append("chi2/ndf of A, e, M in bins of eta, and the largest of each in bins")
-        for model, fits in self.biases.items():
-            chi2, ndf = sum(fit.chi2 for fit in fits if fit.ndf), sum(fit.ndf for fit in fits)
-            largest = np.nanmax(np.abs([fit.values for fit in fits]), axis=0)
-            lines.append(
-                f"{model:<26}{chi2:8.1f}/{ndf}   A {largest[0]:.1e}   e {largest[1]:.1e} GeV   M {largest[2]:.1e} /GeV"
-            )
-        return "\n".join(lines)
-
-    def _of(self, model: str) -> Iterator[Size]:
-        return (size for size in self.sizes if size.model == model)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "folder": str(self.folder),
-            "status": self.status,
-            "tracks": self.tracks,
-            "fitted": self.fitted,
-            "goal": self.settings.goal,
-            "bins_beyond": self.beyond,
-            "sizes": [
-                {"model": size.model, "place": size.place, "pt": list(size.pt)} | _plain(size.shift)
-                for size in self.sizes
-            ],
-            "eta_edges": list(self.settings.eta_edges),
-            "eta": [_plain(one) for one in self.bins],
-            "biases": {
-                model: [
-                    {"values": _numbers(fit.values), "errors": _numbers(fit.errors), "ndf": fit.ndf}
-                    | {"chi2": _number(fit.chi2)}
-                    for fit in fits
-                ]
-                for model, fits in self.biases.items()
-            },
-            "text": str(self),
-        }
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _numbers(values: FloatArray) -> list[float | None]:
-    return [_number(value) for value in values]
-
-
-def _plain(one: Location) -> dict[str, Any]:
-    return {
-        "value": _number(one.value),
-        "error": _number(one.error),
-        "width": _number(one.width),
-        "entries": one.entries,
-    }
+    found: Curvatures
+    status: IntArray
+    without_truth: int
 
 
 def audit_curvature(config_path: Path, out: Path, runner: Runner) -> CurvatureResult:
-    """Fit the hits by every model and write curvature.parquet (views), biases.parquet and curvature.json into OUT/.
+    """Fit the hits by every model and write curvature.parquet (views), biases.parquet, curvature.json and audit.html
+    into OUT/.
 
     Raises InputError for inputs that cannot be used, and without truth."""
     config, base = load(config_path, AuditConfig), config_path.parent
@@ -210,18 +104,25 @@ def audit_curvature(config_path: Path, out: Path, runner: Runner) -> CurvatureRe
     make_folder(out)
     state = state_of(read_text(config_path), (hits, truth, *chosen.files))
     with unfinished(out / TABLE, state) as parts:
-        run = remembered(runner.map("audit of the track fit"), parts, "piece", Curvatures)
-        found = _joined(list(run(partial(run_piece, job, config.audit.models), table.pieces)))
-        if not len(found.k):
+        run = remembered(runner.map("audit of the track fit"), parts, "piece", AuditPiece)
+        pieces = list(run(partial(run_piece, job, config.audit.models), table.pieces))
+        if not any(len(piece.status) for piece in pieces):
             raise InputError(f"{truth}: has none of the tracks of {hits}; give their truth")
-        result = examined(found, config.audit, out)
-        write_tables(out / BIASES, iter([_bias_columns(result)]))
-        write_json(out / RESULT, result.to_json())
-        write_tables(out / TABLE, iter([view_columns(found, config.audit)]))
+        result = examined(pieces, config, out)
+        written(result, chosen, "" if table.about is None else table.about.engine)
     return result
 
 
-def run_piece(job: RefitJob, models: tuple[str, ...], rows: Rows) -> Curvatures:
+def written(result: CurvatureResult, chosen: ChosenDetector, engine: str) -> None:
+    """All files of an audit."""
+    write_tables(result.folder / BIASES, iter([_bias_columns(result)]))
+    write_json(result.folder / RESULT, result.to_json())
+    sample = {"fast": "Simulation", "geant4": "Geant4 simulation"}.get(engine, "Simulation")
+    write_text(result.folder / result.PAGE, page(result, result.verdict, result.word, sample, chosen.detector.title))
+    write_tables(result.folder / TABLE, iter([view_columns(result.views)]))
+
+
+def run_piece(job: RefitJob, models: tuple[str, ...], rows: Rows) -> AuditPiece:
     """One piece by every model; module-level, so that it can travel to another process."""
     found = read_hits(job.table, rows)
     assert job.truth is not None
@@ -229,13 +130,19 @@ def run_piece(job: RefitJob, models: tuple[str, ...], rows: Rows) -> Curvatures:
     row = rows_of(truth, found.event, found.track)
     known = row >= 0
     momentum, charge = truth.momentum[row[known]], truth.charge[row[known]].astype(np.float64)
+    fits = [refit(found.hits[known], job.detector, choice_of(job.choice, model)) for model in models]
     pt = np.hypot(momentum[:, 0], momentum[:, 1])
-    ratio = np.empty((len(pt), len(models)))
-    for column, model in enumerate(models):
-        p = refit(found.hits[known], job.detector, choice_of(job.choice, model)).perigees.parameters
-        ratio[:, column] = p[:, QOP] / np.sin(p[:, THETA]) * charge * pt - 1
-    eta, phi = np.arcsinh(momentum[:, 2] / pt), np.arctan2(momentum[:, 1], momentum[:, 0])
-    return Curvatures(eta, phi, 1 / pt, charge, ratio)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a muon along the beam has no curvature, and is in no bin
+        ratio = [_curvature(fit.perigees.parameters) * charge * pt - 1 for fit in fits]
+        eta, phi = np.arcsinh(momentum[:, 2] / pt), np.arctan2(momentum[:, 1], momentum[:, 0])
+        curvatures = Curvatures(eta, phi, 1 / pt, charge, np.column_stack(ratio))
+    return AuditPiece(curvatures, fits[0].status, int(np.sum(~known)))
+
+
+def _curvature(parameters: FloatArray) -> FloatArray:
+    """q/pT (n,) of perigee parameters (n, 5) [1/GeV]."""
+    curvature: FloatArray = parameters[:, QOP] / np.sin(parameters[:, THETA])
+    return curvature
 
 
 def choice_of(choice: FitChoice, model: str) -> FitChoice:
@@ -249,61 +156,56 @@ def _joined(parts: list[Curvatures]) -> Curvatures:
     return Curvatures(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def examined(found: Curvatures, settings: AuditSettings, out: Path) -> CurvatureResult:
-    """Sizes, biases and bins of tracks that all models fitted."""
-    eta_edges, k_edges = np.array(settings.eta_edges), 1 / np.array(settings.pt_edges[::-1])
-    biases = {}
-    for column, model in enumerate(settings.models):
-        one = found.of(column)
-        inside = [(one.eta >= low) & (one.eta < high) for low, high in pairwise(eta_edges)]
-        biases[model] = tuple(fit_bias(one.ratio[bin_], one.k[bin_], one.charge[bin_], k_edges) for bin_ in inside)
-    improved = found.of(settings.models.index(IMPROVED))
+def examined(pieces: list[AuditPiece], config: AuditConfig, out: Path) -> CurvatureResult:
+    """Views, sizes, biases and bins of the tracks."""
+    found, settings = _joined([piece.found for piece in pieces]), config.audit
+    models, edges = settings.models, settings.edges
+    seen = tuple(audit.views(found, models, edges, acting(STANDARD)))
+    counts = Counts(
+        tracks=len(found.k),
+        without_truth=sum(piece.without_truth for piece in pieces),
+        fitted={model: int(np.isfinite(found.ratio[:, j]).sum()) for j, model in enumerate(models)},
+        status=Counter(np.concatenate([piece.status for piece in pieces]).tolist()),
+        outside={view.name: view.outside for view in seen},
+        max_failed_share=config.input.max_failed_share,
+    )
     return CurvatureResult(
         folder=out,
-        settings=settings,
-        tracks=len(found.k),
-        fitted={model: int(np.isfinite(found.ratio[:, j]).sum()) for j, model in enumerate(settings.models)},
-        sizes=tuple(_sizes(found, settings)),
-        biases=biases,
-        bins=tuple(along(improved.ratio, improved.eta, eta_edges)),
+        goal=settings.goal,
+        counts=counts,
+        sizes=tuple(audit.sizes(found, models, settings.pt)),
+        sums=tuple(audit.sums(found, models, settings.pt, acting(STANDARD))),
+        views=seen,
+        biases=audit.biases(found, models, edges),
+        bins=audit.judged(found, seen, models[0], edges),
     )
 
 
-def _sizes(found: Curvatures, settings: AuditSettings) -> Iterator[Size]:
-    at = settings.models.index(IMPROVED)
-    for place, (low, high) in PLACES.items():
-        for pt in settings.pt:
-            inside = (np.abs(found.eta) >= low) & (np.abs(found.eta) < high)
-            one = found[inside & (found.k <= 1 / pt[0]) & (found.k > 1 / pt[1])]
-            for column, model in enumerate(settings.models):
-                own, base = one.ratio[:, column], 0.0 if column == at else one.ratio[:, at]
-                shift = (1 + own) / (1 + base) - 1
-                yield Size(model, place, pt, location(shift[np.isfinite(shift)]))
+NONE = Location(np.nan, np.nan, np.nan, 0)
 
 
-def view_columns(found: Curvatures, settings: AuditSettings) -> dict[str, AnyArray]:
-    """One row per model, view and bin: k_reco/k_gen - 1 against eta, phi, k, and charge times k."""
-    k_edges = 1 / np.array(settings.pt_edges[::-1])
-    views: Mapping[str, tuple[str, FloatArray]] = {
-        "eta": ("eta", np.array(settings.eta_edges)),
-        "phi": ("phi", np.array(settings.phi_edges)),
-        "k": ("k", k_edges),
-        "charge k": ("charge k", np.concatenate((-k_edges[::-1], k_edges))),
-    }
-    rows: list[tuple[str, str, float, float, float, float, float, int]] = []
-    for column, model in enumerate(settings.models):
-        one = found.of(column)
-        values = {"eta": one.eta, "phi": one.phi, "k": one.k, "charge k": one.charge * one.k}
-        for view, (name, edges) in views.items():
-            for (low, high), found_there in zip(pairwise(edges), along(one.ratio, values[name], edges), strict=True):
-                rows.append((model, view, low, high, *found_there))
-    names = ("model", "view", "low", "high", "shift", "error", "width", "entries")
+def view_columns(views: tuple[View, ...]) -> dict[str, AnyArray]:
+    """One row per model, view and bin: k_reco/k_gen - 1 against eta, phi, k, and charge times k, and the change against
+    the improved fit."""
+    rows = [
+        (model, view.name, *edges, *shift, change.value, change.error)
+        for model in views[0].shift
+        for view in views
+        for edges, shift, change in _rows(view, model)
+    ]
+    names = ("model", "view", "low", "high", "shift", "error", "width", "entries", "change", "change_error")
     return dict(zip(names, (np.array(column) for column in zip(*rows, strict=True)), strict=True))
+
+
+def _rows(view: View, model: str) -> list[tuple[tuple[float, float], Location, Location]]:
+    shift = view.shift[model]
+    change = view.change.get(model, (NONE,) * len(shift))
+    return list(zip(pairwise(view.edges.tolist()), shift, change, strict=True))
 
 
 def _bias_columns(result: CurvatureResult) -> dict[str, AnyArray]:
     """One row per model and bin of eta: A, e, M, their errors, chi2, ndf."""
-    bins = list(pairwise(result.settings.eta_edges))
+    bins = list(pairwise(result.views[0].edges.tolist()))
     rows = [
         (model, *edges, *fit.values, *fit.errors, fit.chi2, fit.ndf)
         for model, fits in result.biases.items()

@@ -27,6 +27,15 @@ AXIS = {
     "abs_eta_of_leading": "|η| of the leading muon",
 }
 
+SHIFT = r"$k_\mathrm{reco}/k_\mathrm{gen}-1$ [$10^{-5}$]"
+CHANGE = r"$k/k_\mathrm{improved}-1$ [$10^{-5}$]"
+VIEW = {
+    "eta": r"$\eta$",
+    "phi": r"$\varphi$ [rad]",
+    "k": r"$k=1/p_\mathrm{T}$ [GeV$^{-1}$]",
+    "charge k": r"$qk=q/p_\mathrm{T}$ [GeV$^{-1}$]",
+}
+
 
 def sample(label: str | None, file_format: str) -> str:
     """What the figures call the sample: the label it was given, or the usual content of the file format."""

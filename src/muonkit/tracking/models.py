@@ -78,4 +78,12 @@ def ordered(approximations: Iterable[str]) -> tuple[Approximation, ...]:
     return tuple(name for name in APPROXIMATIONS if name in chosen)
 
 
+def acting(approximations: Iterable[str]) -> tuple[Approximation, ...]:
+    """Those that act where all of them are made: a helix from surface to surface leaves no step whose field is that of
+    one end. Raises InputError for one that does not exist."""
+    chosen = ordered(approximations)
+    together = {key: name for name in chosen for key in APPROXIMATIONS[name]}
+    return tuple(name for name in chosen if name in together.values())
+
+
 STANDARD: tuple[Approximation, ...] = tuple(APPROXIMATIONS)
