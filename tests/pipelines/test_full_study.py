@@ -204,6 +204,25 @@ def test_an_error_above_the_goal_is_told(error, told):
     assert any("only more pairs can show" in note for note in verdict.notes) is told
 
 
+@pytest.mark.parametrize(
+    ("value", "error", "passed"), [(9e-5, 1e-5, True), (2e-4, 1e-4, True), (2e-4, 1e-5, False), (None, None, False)]
+)
+def test_verdict_wants_a_small_scale_of_single_muons(value, error, passed):
+    stages = tuple(Stage(name, name, False, False, {"μ 4-6 GeV": Left(value, error)}) for name in "ab")
+    assert StudyResult(Path(), stages, {}).verdict.passed is passed
+
+
+@pytest.mark.parametrize(("fit", "passed"), [("a", False), ("other", True)])
+def test_a_calibration_of_the_last_fit_that_fails_fails_the_study(fit, passed):
+    said = {"verdict": "ATTENTION", "passed": False, "reasons": ["It does not close."]}
+    told = {f"calibrate-jpsi-{fit}": Told("It does not close.\nNote: few pairs", "", {"verdict": said})}
+    verdict = StudyResult(Path(), (stage("a", 1e-5, 1e-6),), told).verdict
+    assert verdict.passed is passed
+    lines = {f"calibrate-jpsi-{fit}: few pairs"} | ({f"calibrate-jpsi-{fit}: It does not close."} if passed else set())
+    assert set(verdict.notes) == lines
+    assert verdict.reasons == ([] if passed else [f"calibrate-jpsi-{fit}: ATTENTION. It does not close."])
+
+
 def test_verdict_wants_the_tracks_fitted():
     content = {"tracks": 100, "fitted": 90, "status": "ATTENTION", "model": "a"}
     content |= dict.fromkeys(("pairs", "pairs_without_vertex", "events_without_pair"), 0)
