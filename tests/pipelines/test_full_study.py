@@ -156,6 +156,7 @@ def test_a_study_that_was_killed_goes_on_in_two_processes_to_the_same_numbers(fo
         ("[jpsi]", '[[distort]]\nkind = "misalign"\nlayers = "TOP/*"\n[jpsi]', "no name fits 'TOP/*'"),
         ("[jpsi]", "[muons]\ntracks = 10\npt = [[0, 2]]\n[jpsi]", "muons: pt: must be above 0.5 GeV"),
         ("[jpsi]\nevents = 2000", "", "jpsi: is missing; add it"),
+        ("[jpsi]", "[z]\nevents = 9\neta_edges = [-2, 2]\n[jpsi]", "z.eta_edges: reach outside"),
     ],
 )
 def test_a_fault_is_one_line_and_nothing_is_written(tmp_path, capsys, old, new, line):
@@ -224,11 +225,18 @@ def test_a_calibration_of_the_last_fit_that_fails_fails_the_study(fit, passed):
 
 
 def test_verdict_wants_the_tracks_fitted():
-    content = {"tracks": 100, "fitted": 90, "status": "ATTENTION", "model": "a"}
+    content = {"tracks": 100, "fitted": 90, "status": "ATTENTION", "model": "a", "unlikely_chi2": 0}
     content |= dict.fromkeys(("pairs", "pairs_without_vertex", "events_without_pair"), 0)
     result = StudyResult(Path(), (stage("a", 1e-5, 1e-6),), {"muons-a": Told("", "", content)})
-    assert result.verdict.reasons == ["muons-a: 10 of 100 tracks were not fitted"]
+    assert result.verdict.reasons == ["muons-a: 10 of 100 tracks were not fitted, 0 have an unlikely chi2"]
     assert "a fit: 90 of 100 tracks fitted" in str(result)
+
+
+def test_the_z_may_have_bins_of_its_own(tmp_path):
+    (tmp_path / "study.toml").write_text(ALL.replace("events = 1200", "events = 1200\neta_edges = [-1, 1]"))
+    texts = Plan.of(tmp_path / "study.toml").texts
+    found = [parse_toml(texts.calibrate(name, "improved"), "")["binning"]["eta_edges"] for name in ("jpsi", "z")]
+    assert found == [[-1.2, 1.2], [-1, 1]]
 
 
 def test_configurations_are_written_as_they_are_read():

@@ -73,13 +73,15 @@ class AuditConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class Curvatures:
-    """Of n tracks: generated eta, phi, k [1/GeV] and charge; k_reco/k_gen - 1, (n, models), NaN where a fit failed."""
+    """Of n tracks: generated eta, phi, k [1/GeV] and charge; k_reco/k_gen - 1, (n, models), NaN where a fit failed.
+    unknown: tracks beside them, which the truth does not have."""
 
     eta: FloatArray
     phi: FloatArray
     k: FloatArray
     charge: FloatArray
     ratio: FloatArray
+    unknown: int = 0
 
     def __getitem__(self, rows: AnyArray) -> "Curvatures":
         return Curvatures(self.eta[rows], self.phi[rows], self.k[rows], self.charge[rows], self.ratio[rows])
@@ -104,7 +106,7 @@ class Size:
 @dataclass(frozen=True, slots=True)
 class CurvatureResult(Result):
     """The audit. sizes: of every model; biases: A, e, M per model and bin of eta; bins: k_reco/k_gen - 1 of the
-    improved fit in bins of eta; tracks: number, and how many each model fitted."""
+    improved fit in bins of eta; tracks: number, how many each model fitted, how many more have no truth."""
 
     folder: Path
     settings: AuditSettings
@@ -113,6 +115,8 @@ class CurvatureResult(Result):
     sizes: tuple[Size, ...]
     biases: dict[str, tuple[BiasFit, ...]]
     bins: tuple[Location, ...]
+    unknown: int
+    max_failed_share: float
 
     @property
     def beyond(self) -> int:
@@ -120,19 +124,41 @@ class CurvatureResult(Result):
         return sum(abs(one.value) > self.settings.goal + 3 * one.error for one in self.bins)
 
     @property
+    def faults(self) -> list[str]:
+        """What must not be, a line each."""
+        found, lost = [], self.tracks - self.fitted[IMPROVED]
+        if self.beyond:
+            found.append(
+                f"the improved fit is shifted by more than {self.settings.goal:g} in {self.beyond} bins of eta"
+            )
+        if lost > self.max_failed_share * self.tracks:
+            found.append(
+                f"{lost} of {self.tracks} tracks were not fitted by the improved fit: more than "
+                "input.max_failed_share allows"
+            )
+        if not any(np.isfinite(one.value) for one in self.bins):
+            found.append("no bin of eta has enough tracks to show a shift; give more tracks, or wider audit.eta_edges")
+        return found
+
+    @property
     def status(self) -> Status:
-        return "ATTENTION" if self.beyond else "PASS"
+        return "ATTENTION" if self.faults else "PASS"
 
     @property
     def message(self) -> str:
-        if not self.beyond:
-            return ""
-        return f"the improved fit is shifted by more than {self.settings.goal:g} in {self.beyond} bins of eta"
+        empty = sum(not np.isfinite(one.value) for one in self.bins)
+        vague = sum(one.error > self.settings.goal for one in self.bins)
+        notes = [
+            *([f"{self.unknown} more tracks have no truth and are left out"] if self.unknown else []),
+            *([f"{empty} bins of eta have too few tracks"] if empty else []),
+            *([f"in {vague} bins of eta the error is above the goal {self.settings.goal:g}"] if vague else []),
+        ]
+        return "\n".join([*self.faults, *(f"Note: {note}" for note in notes)])
 
     def report(self) -> str:
         heads = [f"{place} {low:g}-{high:g}" for place in PLACES for low, high in self.settings.pt]
         lines = [
-            f"{self.folder}: {self.tracks} tracks",
+            f"{self.folder}: {self.tracks} tracks; not fitted: {self._unfitted}",
             "shift of the curvature [1e-5]: improved fit against the truth, the others against the improved fit",
             f"{'pT [GeV]':<26}" + "".join(f"{head:>18}" for head in heads),
         ]
@@ -142,11 +168,20 @@ class CurvatureResult(Result):
         lines.append("chi2/ndf of A, e, M in bins of eta, and the largest of each in bins")
         for model, fits in self.biases.items():
             chi2, ndf = sum(fit.chi2 for fit in fits if fit.ndf), sum(fit.ndf for fit in fits)
-            largest = np.nanmax(np.abs([fit.values for fit in fits]), axis=0)
+            sizes = np.abs([fit.values for fit in fits if np.isfinite(fit.values).all()])
+            if not len(sizes):
+                lines.append(f"{model:<26}too few tracks")
+                continue
+            largest = sizes.max(axis=0)
             lines.append(
                 f"{model:<26}{chi2:8.1f}/{ndf}   A {largest[0]:.1e}   e {largest[1]:.1e} GeV   M {largest[2]:.1e} /GeV"
             )
         return "\n".join(lines)
+
+    @property
+    def _unfitted(self) -> str:
+        lost = {model: self.tracks - number for model, number in self.fitted.items() if number < self.tracks}
+        return ", ".join(f"{number} by {model}" for model, number in lost.items()) or "none"
 
     def _of(self, model: str) -> Iterator[Size]:
         return (size for size in self.sizes if size.model == model)
@@ -157,6 +192,7 @@ class CurvatureResult(Result):
             "status": self.status,
             "tracks": self.tracks,
             "fitted": self.fitted,
+            "without_truth": self.unknown,
             "goal": self.settings.goal,
             "bins_beyond": self.beyond,
             "sizes": [
@@ -214,7 +250,7 @@ def audit_curvature(config_path: Path, out: Path, runner: Runner) -> CurvatureRe
         found = _joined(list(run(partial(run_piece, job, config.audit.models), table.pieces)))
         if not len(found.k):
             raise InputError(f"{truth}: has none of the tracks of {hits}; give their truth")
-        result = examined(found, config.audit, out)
+        result = examined(found, config, out)
         write_tables(out / BIASES, iter([_bias_columns(result)]))
         write_json(out / RESULT, result.to_json())
         write_tables(out / TABLE, iter([view_columns(found, config.audit)]))
@@ -235,7 +271,7 @@ def run_piece(job: RefitJob, models: tuple[str, ...], rows: Rows) -> Curvatures:
         p = refit(found.hits[known], job.detector, choice_of(job.choice, model)).perigees.parameters
         ratio[:, column] = p[:, QOP] / np.sin(p[:, THETA]) * charge * pt - 1
     eta, phi = np.arcsinh(momentum[:, 2] / pt), np.arctan2(momentum[:, 1], momentum[:, 0])
-    return Curvatures(eta, phi, 1 / pt, charge, ratio)
+    return Curvatures(eta, phi, 1 / pt, charge, ratio, int((~known).sum()))
 
 
 def choice_of(choice: FitChoice, model: str) -> FitChoice:
@@ -245,12 +281,14 @@ def choice_of(choice: FitChoice, model: str) -> FitChoice:
 
 
 def _joined(parts: list[Curvatures]) -> Curvatures:
-    names = Curvatures.__dataclass_fields__
-    return Curvatures(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    names = ("eta", "phi", "k", "charge", "ratio")
+    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+    return Curvatures(*columns, sum(part.unknown for part in parts))
 
 
-def examined(found: Curvatures, settings: AuditSettings, out: Path) -> CurvatureResult:
+def examined(found: Curvatures, config: AuditConfig, out: Path) -> CurvatureResult:
     """Sizes, biases and bins of tracks that all models fitted."""
+    settings = config.audit
     eta_edges, k_edges = np.array(settings.eta_edges), 1 / np.array(settings.pt_edges[::-1])
     biases = {}
     for column, model in enumerate(settings.models):
@@ -266,6 +304,8 @@ def examined(found: Curvatures, settings: AuditSettings, out: Path) -> Curvature
         sizes=tuple(_sizes(found, settings)),
         biases=biases,
         bins=tuple(along(improved.ratio, improved.eta, eta_edges)),
+        unknown=found.unknown,
+        max_failed_share=config.input.max_failed_share,
     )
 
 

@@ -177,8 +177,9 @@ def _fitted(steps: Mapping[str, Told]) -> Iterator[Check]:
     for name, told in steps.items():
         if "fitted" in told.content:
             tracks = told.content["tracks"]
-            share = f"{tracks - told.content['fitted']} of {tracks} tracks"
-            yield Check(f"{name} fitted", told.content["status"] != "ATTENTION", f"{name}: {share} were not fitted")
+            share = f"{tracks - told.content['fitted']} of {tracks} tracks were not fitted"
+            odd = f"{told.content['unlikely_chi2']} have an unlikely chi2"
+            yield Check(f"{name} fitted", told.content["status"] != "ATTENTION", f"{name}: {share}, {odd}")
 
 
 def _judged(steps: Mapping[str, Told], fit: str) -> dict[str, Check]:
