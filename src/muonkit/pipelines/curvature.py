@@ -283,7 +283,7 @@ def choice_of(choice: FitChoice, model: str) -> FitChoice:
 def _joined(parts: list[Curvatures]) -> Curvatures:
     names = ("eta", "phi", "k", "charge", "ratio")
     columns = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
-    return Curvatures(*columns, sum(part.unknown for part in parts))
+    return Curvatures(*columns, unknown=sum(part.unknown for part in parts))
 
 
 def examined(found: Curvatures, config: AuditConfig, out: Path) -> CurvatureResult:
