@@ -215,6 +215,7 @@ def test_the_same_file_gives_the_same_arrays(load):
         ),
         (('name = "barrel"', 'name = "barrel/{layer}"'), "'layer' is no placeholder; known are {n}, {sector}, {side}"),
         (('name = "barrel"', 'name = "barrel/{side}"'), 'layers "barrel/None": the name is used 3 times'),
+        (("[10, 20, 30]", "[10, 20, 20.00001]"), 'layers "barrel/3": stands where "barrel/2" stands; move it'),
         (('shape = "cylinder"', 'shape = "sphere"'), "layers \"barrel\": Input tag 'sphere'"),
         (("schema = 1", "schema = 2"), "schema: Input should be 1 (found 2)"),
         (("title", "tilte"), "tilte: unknown key; did you mean 'title'?"),
@@ -226,6 +227,17 @@ def test_every_fault_of_a_layer_is_one_clear_line(faults, change, expected):
     found = faults((HEAD + BARREL).replace(*change))
     assert any(expected in line for line in found), found
     assert all("\n" not in line for line in found)
+
+
+def test_modules_with_the_names_and_places_of_others_are_two_lines(faults):
+    modules = (
+        '[[layers]]\nname = "M"\nshape = "barrel"\nradius = 10\nz = [[-30, 30]]\nladders = 14\nmodules = 6\n'
+        "resolution_um = [15, 25]\n"
+    )
+    names, place = faults(HEAD + 2 * modules)
+    assert 'layers "M/ladder 1/module 1": the name is used 2 times, and 83 more names' in names
+    assert "stands where" in place
+    assert "and 83 more so" in place
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from muonkit.data.truth import TrackTruth
 from muonkit.io.track_hits import Rows, open_hits, open_truth, read_hits, read_truth, rows_of
 from muonkit.io.track_samples import ABOUT, About, hit_columns, truth_columns, write_hits, write_truth
 
-SENSORS = Sensors("toy", "a" * 64, ("pipe", "A/1", "A/2", "B"), np.array([0, 1, 2, 2]))
+SPANS = np.broadcast_to(np.array([[-5.0, -5.0], [5.0, 5.0]]), (4, 2, 2))
+SENSORS = Sensors("toy", "a" * 64, ("pipe", "A/1", "A/2", "B"), np.array([0, 1, 2, 2]), SPANS)
 ABOUT_TOY = About("toy", "a" * 64, "b" * 64, "fast", 1, "0", {"generate": {"tracks": 4}})
 ORIGIN, OTHER = "s" + "0" * 15, "s" + "1" * 15
 FIRST = (3, 3, 5, 9)  # events
@@ -126,6 +127,10 @@ def test_hits_of_another_detector_are_refused_and_both_are_named(tmp_path):
         (changed("sigma_u", 2, 0.0), "row 2 has an error that is no positive number"),
         (changed("sigma_v", 2, -1.0), "row 2 has an error that is no positive number"),
         (changed("sigma_u", 2, np.nan), "row 2 has an error that is no positive number"),
+        (changed("sigma_u", 2, 1e-170), "row 2 has an error that is no positive number"),
+        (changed("sigma_v", 2, 12.0), "row 2 has an error larger than its module"),
+        (changed("u", 4, 15.5), "row 4 lies outside of its module"),
+        (changed("v", 1, -1e5), "row 1 lies outside of its module"),
         (changed("module", 6, 0), "row 6 is on a surface of toy that measures nothing"),
     ],
 )
@@ -215,9 +220,32 @@ def test_truth_is_read_as_it_was_written_and_belongs_to_its_hits(tmp_path):
         open_truth(truth_file(tmp_path, OTHER), file)
 
 
-def test_truth_that_is_no_number_is_one_line(tmp_path):
-    with pytest.raises(InputError, match="not finite"):
-        read_truth(open_truth(truth_file(tmp_path, px=np.full(4, np.nan))))
+@pytest.mark.parametrize(
+    ("columns", "fault"),
+    [
+        ({"px": np.full(4, np.nan)}, "not finite"),
+        ({"pz": np.full(4, 1e300)}, "exceed 1e\\+06 cm or GeV"),
+        ({"px": np.zeros(4), "py": np.zeros(4)}, "px and py are 0"),
+        ({"charge": np.array([1, 0, 1, 1])}, r"not \+1 or -1"),
+        ({"track": np.zeros(4, np.int64)}, "a track is there twice"),
+    ],
+)
+def test_truth_that_cannot_be_used_is_one_line(tmp_path, columns, fault):
+    with pytest.raises(InputError, match=fault) as error:
+        read_truth(open_truth(truth_file(tmp_path, **columns)))
+    assert len(error.value.faults) == 1
+
+
+def test_truth_with_numbers_from_2_to_the_63_on_is_found(tmp_path):
+    event = np.array(FIRST, np.uint64) + np.uint64(2**63)
+    path = truth_file(tmp_path)
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(0, "event", pa.array(event)), path)
+    assert len(read_truth(open_truth(path), (int(event[0]) - 2**64, int(event[-1]) - 2**64))) == 4
+
+
+def test_a_far_hit_is_only_what_is_more_than_its_width_outside(tmp_path):
+    read(written(tmp_path, **changed("u", 4, 14.9)))
 
 
 def test_metadata_are_what_was_given(tmp_path):

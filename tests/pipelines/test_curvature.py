@@ -176,6 +176,36 @@ def test_bad_input_is_named(folder, capsys):
     assert "there is no 'flat earth'" in err
 
 
+def short(folder, name, hits=None, truth=None):
+    """A configuration with the improved fit alone, and with other tables."""
+    text = CONFIG + 'models = ["improved"]'
+    if hits is not None:
+        write_hits(folder, hits, name=f"{name}.hits.parquet")
+        text = text.replace("a.hits.parquet", f"{name}.hits.parquet")
+    if truth is not None:
+        pq.write_table(truth, folder / f"{name}.truth.parquet")
+        text = text.replace("a.truth.parquet", f"{name}.truth.parquet")
+    (folder / f"{name}.toml").write_text(text)
+    return f"{name}.toml"
+
+
+def test_tracks_without_truth_are_told(folder, capsys):
+    half = pq.read_table(folder / "a.truth.parquet").slice(0, EVENTS)
+    code, text, _ = run(capsys, folder, "half", config=short(folder, "half", truth=half))
+    assert code == 0
+    assert (json.loads(text)["tracks"], json.loads(text)["without_truth"]) == (EVENTS, EVENTS)
+    assert f"{EVENTS} tracks have no truth" in json.loads(text)["text"]
+
+
+def test_an_audit_without_a_fit_does_not_pass(folder, capsys):
+    hits, _ = sample(10)
+    few = {name: column[np.isin(np.arange(len(column)) % 16, (0, 1))] for name, column in hits.items()}
+    code, text, _ = run(capsys, folder, "few", config=short(folder, "few", hits=few))
+    assert code == 1
+    for words in ("were not fitted by the improved fit", "no bin of eta has enough tracks", "improved  "):
+        assert words in json.loads(text)["text"]
+
+
 def test_a_shift_beyond_the_goal_is_told(folder, capsys):
     truth = pq.read_table(folder / "a.truth.parquet").to_pydict()
     wrong = {name: 1.02 * np.array(truth[name]) for name in ("px", "py")}

@@ -156,6 +156,7 @@ def test_a_study_that_was_killed_goes_on_in_two_processes_to_the_same_numbers(fo
         ("[jpsi]", '[[distort]]\nkind = "misalign"\nlayers = "TOP/*"\n[jpsi]', "no name fits 'TOP/*'"),
         ("[jpsi]", "[muons]\ntracks = 10\npt = [[0, 2]]\n[jpsi]", "muons: pt: must be above 0.5 GeV"),
         ("[jpsi]\nevents = 2000", "", "jpsi: is missing; add it"),
+        ("[jpsi]", "[z]\nevents = 9\neta_edges = [-2, 2]\n[jpsi]", "z.eta_edges: reach outside"),
     ],
 )
 def test_a_fault_is_one_line_and_nothing_is_written(tmp_path, capsys, old, new, line):
@@ -204,12 +205,38 @@ def test_an_error_above_the_goal_is_told(error, told):
     assert any("only more pairs can show" in note for note in verdict.notes) is told
 
 
+@pytest.mark.parametrize(
+    ("value", "error", "passed"), [(9e-5, 1e-5, True), (2e-4, 1e-4, True), (2e-4, 1e-5, False), (None, None, False)]
+)
+def test_verdict_wants_a_small_scale_of_single_muons(value, error, passed):
+    stages = tuple(Stage(name, name, False, False, {"μ 4-6 GeV": Left(value, error)}) for name in "ab")
+    assert StudyResult(Path(), stages, {}).verdict.passed is passed
+
+
+@pytest.mark.parametrize(("fit", "passed"), [("a", False), ("other", True)])
+def test_a_calibration_of_the_last_fit_that_fails_fails_the_study(fit, passed):
+    said = {"verdict": "ATTENTION", "passed": False, "reasons": ["It does not close."]}
+    told = {f"calibrate-jpsi-{fit}": Told("It does not close.\nNote: few pairs", "", {"verdict": said})}
+    verdict = StudyResult(Path(), (stage("a", 1e-5, 1e-6),), told).verdict
+    assert verdict.passed is passed
+    lines = {f"calibrate-jpsi-{fit}: few pairs"} | ({f"calibrate-jpsi-{fit}: It does not close."} if passed else set())
+    assert set(verdict.notes) == lines
+    assert verdict.reasons == ([] if passed else [f"calibrate-jpsi-{fit}: ATTENTION. It does not close."])
+
+
 def test_verdict_wants_the_tracks_fitted():
-    content = {"tracks": 100, "fitted": 90, "status": "ATTENTION", "model": "a"}
+    content = {"tracks": 100, "fitted": 90, "status": "ATTENTION", "model": "a", "unlikely_chi2": 0}
     content |= dict.fromkeys(("pairs", "pairs_without_vertex", "events_without_pair"), 0)
     result = StudyResult(Path(), (stage("a", 1e-5, 1e-6),), {"muons-a": Told("", "", content)})
-    assert result.verdict.reasons == ["muons-a: 10 of 100 tracks were not fitted"]
+    assert result.verdict.reasons == ["muons-a: 10 of 100 tracks were not fitted, 0 have an unlikely chi2"]
     assert "a fit: 90 of 100 tracks fitted" in str(result)
+
+
+def test_the_z_may_have_bins_of_its_own(tmp_path):
+    (tmp_path / "study.toml").write_text(ALL.replace("events = 1200", "events = 1200\neta_edges = [-1, 1]"))
+    texts = Plan.of(tmp_path / "study.toml").texts
+    found = [parse_toml(texts.calibrate(name, "improved"), "")["binning"]["eta_edges"] for name in ("jpsi", "z")]
+    assert found == [[-1.2, 1.2], [-1, 1]]
 
 
 def test_configurations_are_written_as_they_are_read():

@@ -120,6 +120,8 @@ def changed(folder, columns, row, **values):
         ({"u": np.nan}, "row 7 has a u that is no number of cm"),
         ({"u": np.inf}, "row 7 has a u that is no number of cm"),
         ({"sigma_u": 0.0}, "row 7 has an error that is no positive number of cm"),
+        ({"u": 1e4}, "row 7 lies outside of its module"),
+        ({"sigma_u": 1e4}, "row 7 has an error larger than its module"),
         ({"event": 10_000}, "row 8 goes back to an earlier track"),
     ],
 )
@@ -186,6 +188,53 @@ def test_tracks_without_truth_are_counted(folder, columns, capsys):
     truth = {name: column[1:] for name, column in columns[1].items()}
     pq.write_table(pa.table(truth), folder / "a.truth.parquet")
     assert json.loads(run(capsys, folder)[1])["pairs_without_truth"] == 1
+
+
+def test_truth_without_hits_and_truth_of_others_are_told(folder, columns, capsys):
+    """Half of the tracks of the truth are those of a later event, and the others have the wrong charge."""
+    more = {name: np.concatenate((column, column)) for name, column in columns[1].items()}
+    more["event"] = more["event"] + EVENTS * (np.arange(4 * EVENTS) >= 2 * EVENTS)
+    pq.write_table(pa.table(more | {"charge": -more["charge"]}), folder / "a.truth.parquet")
+    code, text, _ = run(capsys, folder)
+    result = json.loads(text)
+    assert (code, result["truth"], result["truth_without_hits"]) == (0, 4 * EVENTS, 2 * EVENTS)
+    assert result["unlike_truth"] == 2 * EVENTS
+    assert "is it the truth of these hits?" in result["text"]
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e-2])
+def test_errors_of_another_unit_are_told_by_the_exit_code(folder, columns, capsys, factor):
+    write_hits(folder, columns[0] | {name: factor * columns[0][name] for name in ("sigma_u", "sigma_v")})
+    code, text, _ = run(capsys, folder)
+    assert code == 1
+    assert json.loads(text)["unlikely_chi2"] > EVENTS
+    assert "look at the errors of the hits" in json.loads(text)["text"]
+
+
+def test_few_unlikely_tracks_are_counted(folder, columns, capsys):
+    changed(folder, columns, 7, u=columns[0]["u"][7] + 1)
+    code, text, _ = run(capsys, folder)
+    assert (code, json.loads(text)["unlikely_chi2"]) == (0, 1)
+
+
+def test_events_without_numbers_make_no_pairs_of_all_tracks(folder, columns, capsys, monkeypatch):
+    monkeypatch.setattr(pipeline, "MOST_TRACKS", 100)
+    hits = columns[0]
+    write_hits(folder, hits | {"event": 0 * hits["event"], "track": 2 * hits["event"] + hits["track"]})
+    assert f"event 0 has {2 * EVENTS} tracks" in faults(capsys, folder)[0]
+    configure(folder, more="pairs = false")
+    assert run(capsys, folder)[0] == 0
+
+
+def test_equal_charges_make_no_pair_and_three_tracks_make_two(folder, columns, capsys):
+    """The negative muons of event 0 and 1 are those of event 1: two in event 1, none in event 0."""
+    hits = {name: column.copy() for name, column in columns[0].items()}
+    moved = (hits["event"] == 0) & (hits["track"] == 1)
+    hits["event"][moved], hits["track"][moved] = 1, 2
+    order = np.lexsort((np.arange(len(moved)), hits["track"], hits["event"]))
+    write_hits(folder, {name: column[order] for name, column in hits.items()})
+    result = json.loads(run(capsys, folder)[1])
+    assert (result["pairs"], result["events_without_pair"]) == (EVENTS, 1)
 
 
 def test_a_stopped_run_goes_on_where_it_stopped(folder, capsys, monkeypatch):

@@ -76,9 +76,12 @@ def equations(
     the fit; harmonics: terms of a correction of the field that are wanted, too. A track of 15 hits takes 0.3 MB
     meanwhile, so give many in chunks, or call `system.accumulate`.
 
-    Raises InputError if hits, fitted tracks and detector do not belong together, or if no track was fitted."""
+    Raises InputError if hits, fitted tracks and detector do not belong together, for a track that does not exist, or
+    if no track was fitted."""
     _check(hits, fitted, detector)
     wanted = np.arange(len(hits)) if tracks is None else np.asarray(tracks, dtype=np.int64)
+    if ((wanted < 0) | (wanted >= len(hits))).any():
+        raise InputError(f"alignment: tracks are numbered from 0 to {len(hits) - 1}")
     tracks = wanted[fitted.good[wanted]]
     if not len(tracks):
         raise InputError("alignment: no track was fitted; look at the statuses of the fit")

@@ -59,11 +59,11 @@ def thinned(tracks: Eliminated, kinds: IntArray, surfaces: int) -> Eliminated:
     """The same equations without stops that no fitted kind (k,) acts on, such as services, and without response: sums
     take half of the time. Behind the surfaces are coefficients of the field, which stay."""
     n, size = tracks.surface.shape
-    D = tracks.D.reshape(n, -1, size, SIZE)
-    acts = (D[..., kinds] != 0).any(axis=(1, 3)) | (tracks.surface >= surfaces)
+    blocks = tracks.D.reshape(n, -1, size, SIZE)
+    acts = (blocks[..., kinds] != 0).any(axis=(1, 3)) | (tracks.surface >= surfaces)
     order = np.argsort(~acts, axis=1, kind="stable")[:, : int(acts.sum(axis=1).max(initial=1))]
     surface = np.take_along_axis(np.where(acts, tracks.surface, -1), order, axis=1)
-    D = np.take_along_axis(D, order[:, None, :, None], axis=2).reshape(n, D.shape[1], -1)
+    D = np.take_along_axis(blocks, order[:, None, :, None], axis=2).reshape(n, blocks.shape[1], -1)
     return replace(tracks, surface=surface, D=D, response=np.zeros((n, 5, 0)))
 
 

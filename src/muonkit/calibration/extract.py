@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import least_squares, nnls
 from scipy.sparse import csr_array
+from scipy.stats import chi2 as chi2_distribution
 from threadpoolctl import threadpool_limits
 
 from muonkit.calibration import parameters
@@ -35,11 +36,25 @@ class NotFixedError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
+class Goodness:
+    """chi2 and degrees of freedom of a part of a fit."""
+
+    chi2: float
+    ndf: int
+
+    @property
+    def p_value(self) -> float | None:
+        """None without degrees of freedom."""
+        return float(chi2_distribution.sf(self.chi2, self.ndf)) if self.ndf > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
 class Extraction:
     """Values (p,) and covariance (p, p) in the order of `layout.names`; the bins of muons; chi2 and ndf of the fit;
     names of parameters at a limit; and of one sample: pull of mu and chi2 of every used cell (used cells,), which cells
     were used (cells,). Of all samples: residuals (m,) in standard deviations, see `Problem`, and their derivatives
-    (m, p). unbinned: whether it is a fit to pairs, see `unbinned`."""
+    (m, p). unbinned: whether it is a fit to pairs, see `unbinned`. widths: the part of chi2 and ndf that sigma^2 has,
+    where it is fitted to cells."""
 
     layout: ParameterLayout
     bins: MuonBins
@@ -54,6 +69,7 @@ class Extraction:
     residuals: FloatArray
     jacobian: csr_array
     unbinned: bool = False
+    widths: Goodness | None = None
 
     @property
     def values(self) -> ParameterValues:
@@ -116,7 +132,8 @@ def extract_jointly(
     problem, rough = _posed(kept, good, layout, rules)
     k0 = kept.mean_curvature(layout.bins) if len(samples) > 1 else np.zeros(layout.bins)
     lower, upper = layout.bounds()
-    with threadpool_limits(1, "blas"):  # small matrices: threads spent 1 s waiting for each other's 5 ms
+    # a step may lead to a scale below 0, whose logarithm is NaN; the minimiser then takes a shorter one
+    with threadpool_limits(1, "blas"), np.errstate(invalid="ignore"):  # threads waited 1 s for each other's 5 ms
         fit = least_squares(
             lambda x: problem.residuals(layout.outward(x, k0)),
             layout.start(rough),
@@ -142,10 +159,18 @@ def extract_jointly(
     return [
         Extraction(
             layout, bins, vector, covariance, chi2, ndf, part[0], rows, limited,
-            (part**2).sum(axis=0), fit.fun, jacobian,
+            (part**2).sum(axis=0), fit.fun, jacobian, widths=_widths(layout, parts),
         )
         for rows, part in zip(used, np.split(parts, ends, axis=1), strict=True)
     ]  # fmt: skip
+
+
+def _widths(layout: ParameterLayout, parts: FloatArray) -> Goodness | None:
+    """chi2 and ndf of sigma^2, from the residuals (1 or 2, n) of the cells. mu and sigma^2 of a cell hardly depend on
+    each other, nor do their parameters."""
+    if not layout.fits_resolution:
+        return None
+    return Goodness(float(parts[1] @ parts[1]), parts.shape[1] - len(layout.resolution_terms) * layout.bins)
 
 
 def _posed(

@@ -16,7 +16,7 @@ from muonkit.calibration.cells import Cells
 from muonkit.calibration.closure import ScaleOff, ZeroTest, against_zero, scale_off
 from muonkit.calibration.derive import Derived
 from muonkit.calibration.diagnostics import Diagnostics, correlation, diagnose
-from muonkit.calibration.extract import Extraction
+from muonkit.calibration.extract import Extraction, Goodness
 from muonkit.core.arrays import FloatArray
 from muonkit.core.plain import plain_fields, rebuilt_fields
 
@@ -26,7 +26,7 @@ class FitSummary:
     """Values and errors of every fitted parameter per bin of muons, by its letter: each (bins,), in the units of `bias`
     and `resolution`. `covariance`: of all values in the order of `parameter_names`, such as A_0 ... A_11 e_0 ...;
     `eta_edges`, `phi_edges`: of the bins of muons, see `MuonBins`; chi2, ndf and p-value: the cells against the
-    parameters; no p-value if ndf is 0."""
+    parameters; no p-value if ndf is 0; `widths`: the part that sigma^2 has, where it was fitted to cells."""
 
     eta_edges: FloatArray
     values: Mapping[str, FloatArray]
@@ -37,6 +37,7 @@ class FitSummary:
     ndf: int
     p_value: float | None
     phi_edges: FloatArray | None = None
+    widths: Goodness | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError if the arrays are not those of the bins."""
@@ -59,6 +60,7 @@ class FitSummary:
             chi2=extraction.chi2,
             ndf=extraction.ndf,
             p_value=float(chi2_distribution.sf(extraction.chi2, extraction.ndf)) if extraction.ndf > 0 else None,
+            widths=extraction.widths,
             **more,
         )
 
@@ -68,6 +70,11 @@ class FitSummary:
         matrix = correlation(self.covariance)
         np.fill_diagonal(matrix, 1.0)
         return matrix
+
+    @property
+    def scales(self) -> Goodness | None:
+        """The part of chi2 and ndf that mu has, where sigma^2 has another."""
+        return None if self.widths is None else Goodness(self.chi2 - self.widths.chi2, self.ndf - self.widths.ndf)
 
     @property
     def bins(self) -> MuonBins:

@@ -253,6 +253,7 @@ def _summarised(start: BinnedFit, likelihood: PairLikelihood, vector: FloatArray
         residuals=np.zeros(0),
         jacobian=csr_array((0, len(asked))),
         unbinned=True,
+        widths=None,
     )
 
 

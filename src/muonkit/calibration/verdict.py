@@ -103,7 +103,21 @@ def extraction(fit: FitSummary) -> Check:
         return Check("extraction", False, sentence)
     if p >= EXTRACTION_P:
         return Check("extraction", True, f"The parameters describe the cells (p = {p:.2g}).")
-    return Check("extraction", False, f"The parameters do not describe the cells (p = {p:.2g} < {EXTRACTION_P:g}).")
+    sentence = f"The parameters do not describe the cells (p = {p:.2g} < {EXTRACTION_P:g})."
+    return Check("extraction", False, sentence + _which_part(fit))
+
+
+def _which_part(fit: FitSummary) -> str:
+    """Which part of a fit that does not describe its cells fails: the scale, the resolution, or both."""
+    if fit.scales is None or fit.widths is None:
+        return ""
+    scale, width = fit.scales.p_value, fit.widths.p_value
+    if scale is None or width is None:
+        return ""
+    found = f" The scale alone has p = {scale:.2g}, the resolution alone p = {width:.2g}."
+    if scale < EXTRACTION_P or width >= EXTRACTION_P:
+        return found
+    return f"{found} The resolution changes within the bins of eta; use narrower binning.eta_edges."
 
 
 def sample_fit(name: str, chi2: float, measurements: int) -> Check:
@@ -127,6 +141,7 @@ def simulation_fit(fit: ClosureFit, reference: Reference) -> Check:
     if fit.p_value is not None and fit.p_value < EXTRACTION_P:
         sentence = f"The parameters do not describe the simulation (p = {fit.p_value:.2g} < {EXTRACTION_P:g}; {found})."
         unlike = " That cancels in the difference only where data fill the cells alike."
+        sentence += _which_part(fit)
         return Check("simulation", False, sentence + (unlike if reference == "simulation" else ""))
     if fit.test.p_value >= SIMULATION_P:
         return Check("simulation", True, f"The fit finds no bias in the simulation ({found}).")

@@ -35,13 +35,15 @@ class Hits:
 
 @dataclass(frozen=True, slots=True)
 class Sensors:
-    """What the hits of a detector refer to: its name, the checksum of its description, and per surface its name and how
-    many coordinates (m,) it measures, 0, 1 or 2."""
+    """What the hits of a detector refer to: its name, the checksum of its description, and per surface its name, how
+    many coordinates (m,) it measures, 0, 1 or 2, and from where to where (m, 2, 2) [cm] each of them reaches: the
+    lowest, and the highest, of u and v."""
 
     detector: str
     checksum: str
     names: tuple[str, ...]
     measured: IntArray
+    spans: FloatArray
 
 
 @dataclass(frozen=True, slots=True)

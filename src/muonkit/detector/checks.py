@@ -1,8 +1,8 @@
 """Faults of a description that only the whole detector shows: unknown materials, names that are used twice, layers
-outside of the envelope, volumes that overlap."""
+outside of the envelope, surfaces in one place, volumes that overlap."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import combinations, product
 
@@ -16,6 +16,11 @@ from muonkit.detector.surfaces import CYLINDER, DISC
 from muonkit.detector.volumes import ROUND
 
 TOLERANCE = 1e-6  # cm
+PLACE = 1e-4  # cm, and of directions: surfaces nearer to each other stand in one place
+COLUMNS = 14  # that say where a surface stands
+
+Surfaces = Sequence[tuple[Sequence[Placement], Sequence[Modules]]]
+"""Of every layer: the surfaces that stand alone, and the modules."""
 
 
 def faults(description: Description, materials: Collection[str]) -> list[str]:
@@ -23,7 +28,14 @@ def faults(description: Description, materials: Collection[str]) -> list[str]:
     found = list(_patterns(description))
     if found:
         return found
-    return [*_unknown(description, materials), *_outside(description), *_twice(description), *_overlaps(description)]
+    surfaces = [(list(places(layer)), list(modules(layer))) for layer in description.layers]
+    return [
+        *_unknown(description, materials),
+        *_outside(description, surfaces),
+        *_twice(description, surfaces),
+        *_in_one_place(surfaces),
+        *_overlaps(description),
+    ]
 
 
 def _patterns(description: Description) -> Iterator[str]:
@@ -49,21 +61,48 @@ def _unknown(description: Description, materials: Collection[str]) -> Iterator[s
             yield f"{key}: material '{name}' is unknown; {hint}"
 
 
-def _twice(description: Description) -> Iterator[str]:
-    surfaces = Counter(place.name for layer in description.layers for place in places(layer))
-    surfaces.update(name for layer in description.layers for piece in modules(layer) for name in piece.names)
+def _twice(description: Description, surfaces: Surfaces) -> Iterator[str]:
+    layers = Counter(place.name for alone, _ in surfaces for place in alone)
+    layers.update(name for _, pieces in surfaces for piece in pieces for name in piece.names)
     volumes = Counter(block.name for volume in description.volumes for block in blocks(volume))
-    for key, names in (("layers", surfaces), ("volumes", volumes)):
-        for name, count in names.items():
-            if count > 1:
-                yield f'{key} "{name}": the name is used {count} times; put {{n}}, {{sector}} or {{side}} in it'
+    for key, names in (("layers", layers), ("volumes", volumes)):
+        used = {name: count for name, count in names.items() if count > 1}
+        for name, count in list(used.items())[:1]:
+            more = f", and {len(used) - 1} more names are used several times" if len(used) > 1 else ""
+            yield f'{key} "{name}": the name is used {count} times{more}; put {{n}}, {{sector}} or {{side}} in it'
 
 
-def _outside(description: Description) -> Iterator[str]:
+def _in_one_place(surfaces: Surfaces) -> Iterator[str]:
+    """Surfaces that stand where another one stands: a track would meet one of them only."""
+    names: list[str] = []
+    rows = [np.zeros((0, COLUMNS))]
+    for alone, pieces in surfaces:
+        for place in alone:
+            names.append(place.name)
+            rows.append(_stand(place.center[None], place.axes[None], place.radius, np.array([place.bounds])))
+        for piece in pieces:
+            names += piece.names
+            rows.append(_stand(piece.center, piece.axes, 0.0, piece.bounds))
+    stands = np.concatenate(rows)
+    order = np.lexsort(stands.T)
+    same = np.flatnonzero(np.all(stands[order[1:]] == stands[order[:-1]], axis=1))
+    if len(same):
+        one, other = (names[order[same[0] + step]] for step in (0, 1))
+        more = f", and {len(same) - 1} more so" if len(same) > 1 else ""
+        yield f'layers "{other}": stands where "{one}" stands{more}; move it by its thickness'
+
+
+def _stand(center: FloatArray, axes: FloatArray, radius: float, bounds: FloatArray) -> FloatArray:
+    """Where surfaces stand, as rows (n, COLUMNS) that are equal if they stand in the same place."""
+    rows = np.column_stack((center, axes[:, 0], np.abs(axes[:, 2]), np.full(len(center), radius), bounds))
+    return np.asarray(np.round(rows / PLACE) + 0.0, dtype=np.float64)
+
+
+def _outside(description: Description, surfaces: Surfaces) -> Iterator[str]:
     envelope = description.envelope
-    for layer in description.layers:
-        reaches = [(place.name, _reach(place)) for place in places(layer)]
-        reaches += [(piece.name, _reach_of_all(piece)) for piece in modules(layer)]
+    for alone, pieces in surfaces:
+        reaches = [(place.name, _reach(place)) for place in alone]
+        reaches += [(piece.name, _reach_of_all(piece)) for piece in pieces]
         for name, (r, low, high) in reaches:
             if not _within(r, low, high, envelope):
                 yield f'layers "{name}": reaches {_said(r, low, high)}, outside of the envelope ({_of(envelope)})'

@@ -72,7 +72,8 @@ class Detector:
     @property
     def sensors(self) -> Sensors:
         """What tables of hits refer to."""
-        return Sensors(self.name, self.checksum, self.layers, self.surfaces.n_measured)
+        spans = geometry.measured_spans(self.surfaces)
+        return Sensors(self.name, self.checksum, self.layers, self.surfaces.n_measured, spans)
 
     @cached_property
     def modules(self) -> ModuleIndex:

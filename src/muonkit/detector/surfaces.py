@@ -142,6 +142,21 @@ def edges_at(surfaces: SurfaceArrays, ids: IntArray, loc1: FloatArray) -> FloatA
     return np.where((surfaces.kind[ids] == TRAPEZOID)[:, None], tapered, bounds)
 
 
+def measured_spans(surfaces: SurfaceArrays) -> FloatArray:
+    """Lowest and highest value (n, 2, 2) [cm] of either measured coordinate on each surface; 0 where none is
+    measured."""
+    ids = np.arange(len(surfaces.kind))
+    corners = []
+    for end in (2, 3):
+        bounds = edges_at(surfaces, ids, surfaces.bounds[:, end])
+        corners += [np.stack((bounds[:, side], bounds[:, end]), axis=1) for side in (0, 1)]
+    values = np.einsum("nij,cnj->cni", surfaces.projection, np.stack(corners))
+    around = np.linalg.norm(surfaces.projection, axis=2) * surfaces.bounds[:, 1:2]  # of a disc
+    radial = (surfaces.kind == DISC)[:, None]
+    low, high = np.where(radial, -around, values.min(axis=0)), np.where(radial, around, values.max(axis=0))
+    return np.stack((low, high), axis=1)
+
+
 def by_displacement(surfaces: SurfaceArrays, ids: IntArray, local: FloatArray, directions: FloatArray) -> FloatArray:
     """Derivatives (n, 2, 6) of the point where a track crosses a plane, in the frame of the plane, by displacements of
     the plane: translation along u, v, w [cm/cm] and rotation around them [cm/rad], as `distort.Misalign` makes them.

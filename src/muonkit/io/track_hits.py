@@ -27,6 +27,8 @@ from muonkit.io.track_samples import HIT_COLUMNS, TRUTH_COLUMNS, About, about_of
 
 ROWS = 400_000  # of a piece
 LARGEST = 1e6  # cm and GeV
+LEAST_ERROR = 1e-8  # cm, an atom
+FAR = 1.0  # of the width of a module: a hit that is farther outside is not on it
 UNKNOWN = -1
 
 
@@ -131,7 +133,8 @@ def _pieces(groups: Iterable[tuple[int, IntArray]], size: int) -> Iterator[Rows]
 @dataclass(frozen=True, slots=True)
 class RawHits:
     """Rows (k,) as they are in the file: event, track; surface, UNKNOWN for other names, the first of which is
-    `stranger`; value and sigma (k, 2) [cm]; how many coordinates the surface measures."""
+    `stranger`; value and sigma (k, 2) [cm]; how many coordinates the surface measures, and from where to where
+    (k, 2, 2) [cm]."""
 
     event: IntArray
     track: IntArray
@@ -140,6 +143,12 @@ class RawHits:
     value: FloatArray
     sigma: FloatArray
     measured: IntArray
+    spans: FloatArray
+
+    @property
+    def there(self) -> BoolArray:
+        """Which coordinates (k, 2) are measured."""
+        return np.arange(2) < self.measured[:, None]
 
 
 class Fault(NamedTuple):
@@ -152,14 +161,13 @@ class Fault(NamedTuple):
 
 def read_hits(file: HitsFile, rows: Rows) -> TrackHits:
     """The hits of the tracks of a piece. Raises InputError, a line per kind of fault with the first row and the number
-    of rows: unknown modules, coordinates or errors that are no numbers, a second coordinate where none is measured, the
-    same hit twice."""
+    of rows: unknown modules, coordinates or errors that are no numbers or not those of the module, a second coordinate
+    where none is measured, the same hit twice."""
     raw = _raw(file, rows)
     found = [_line(file.name, rows.start, fault) for fault in _faults(raw, file.sensors.detector) if fault.rows.any()]
     if found:
         raise InputError(found)
-    there = np.arange(2) < raw.measured[:, None]
-    offsets = _offsets(raw.event, raw.track)
+    there, offsets = raw.there, _offsets(raw.event, raw.track)
     hits = Hits(offsets, raw.surface, np.where(there, raw.value, 0.0), np.where(there, raw.sigma, 0.0) ** 2)
     return TrackHits(raw.event[offsets[:-1]], raw.track[offsets[:-1]], hits)
 
@@ -173,11 +181,11 @@ def _raw(file: HitsFile, rows: Rows) -> RawHits:
         value, sigma = (_numbers(table, keys, name) for keys in (("u", "v"), ("sigma_u", "sigma_v")))
         stranger = str(table["module"][int(np.argmin(surface))].as_py()) if np.any(surface == UNKNOWN) else ""
     measured = np.where(surface == UNKNOWN, 0, file.sensors.measured[surface])
-    return RawHits(event, track, surface, stranger, value, sigma, measured)
+    return RawHits(event, track, surface, stranger, value, sigma, measured, file.sensors.spans[surface])
 
 
 def _faults(raw: RawHits, detector: str) -> Iterator[Fault]:
-    known, there = raw.surface != UNKNOWN, np.arange(2) < raw.measured[:, None]
+    known, there = raw.surface != UNKNOWN, raw.there
     yield Fault(
         ~known,
         f"is on module '{shown(raw.stranger, 60)}', which {detector} does not have",
@@ -187,8 +195,14 @@ def _faults(raw: RawHits, detector: str) -> Iterator[Fault]:
     bad = ~(np.abs(raw.value) < LARGEST) & there
     yield Fault(bad[:, 0], "has a u that is no number of cm", "mend it, or leave the hit out")
     yield Fault(bad[:, 1], "has a v that is no number of cm, on a module that measures two", "mend it")
-    wrong = ~((raw.sigma > 0) & (raw.sigma < LARGEST)) & there
+    wrong = ~((raw.sigma > LEAST_ERROR) & (raw.sigma < LARGEST)) & there
     yield Fault(wrong[:, 0] | wrong[:, 1], "has an error that is no positive number of cm", "mend it")
+    low, high = raw.spans[:, 0], raw.spans[:, 1]
+    margin = FAR * (high - low)
+    outside = there & ~bad & ((raw.value < low - margin) | (raw.value > high + margin))
+    yield Fault(outside[:, 0] | outside[:, 1], "lies outside of its module", "give u and v in cm, on the module")
+    wide = there & ~wrong & (raw.sigma > high - low)
+    yield Fault(wide[:, 0] | wide[:, 1], "has an error larger than its module", "give errors in cm")
     beside = np.isfinite(raw.value) & ~there & (raw.measured == 1)[:, None]
     yield Fault(beside[:, 1], "has a v on a module that measures one coordinate", "leave v empty")
     yield Fault(_again(raw), "is the hit before again", "leave it out")
@@ -253,23 +267,42 @@ def open_truth(path: Path, hits: HitsFile | None = None) -> TruthFile:
 
 
 def read_truth(file: TruthFile, events: tuple[int, int] | None = None) -> TrackTruth:
-    """The truth of events [first, last], all by default. Raises InputError for unknown words, and for what is not a
-    number."""
-    name, within = file.name, None
-    if events is not None:
-        within = [("event", ">=", events[0]), ("event", "<=", events[1])]
+    """The truth of events [first, last], all by default. Raises InputError for unknown words, for what is not a number
+    or no charged particle that moves away from the z axis, and for a track that is there twice."""
+    name = file.name
     with reading(name, parquet.KIND):
-        table = pq.read_table(file.path, columns=list(TRUTH_COLUMNS), filters=within, use_threads=False)
+        table = _rows_within(file, events)
         event, track, charge = (bits(exact(table[key].to_numpy(), name, key)) for key in ("event", "track", "charge"))
         words = {key: _positions(table, key, known, name) for key, known in WORDS.items()}
         state = _numbers(table, ("x", "y", "z", "px", "py", "pz"), name)
         mass = _numbers(table, ("parent_mass",), name)[:, 0]
     wrong = [f"column '{key}' has unknown words" for key, places in words.items() if np.any(places == UNKNOWN)]
-    wrong += [] if np.all(np.isfinite(state)) else ["x y z px py pz are not finite everywhere"]
+    wrong += [fault for fault, rows in _truth_faults(event, track, charge, state) if np.any(rows)]
     if wrong:
         raise InputError([f"{name}: {fault}. Simulate the sample again." for fault in wrong])
     kinds = words["parent"], words["species"], charge
     return TrackTruth(event, track, *kinds, state[:, :3], state[:, 3:], mass, words["end"])
+
+
+def _rows_within(file: TruthFile, events: tuple[int, int] | None) -> Any:
+    """The rows of these events; of a table with unsigned numbers, whose order is another than that of `bits`, all."""
+    kind = pq.read_schema(file.path).field("event").type
+    within = None
+    if events is not None and not pa.types.is_uint64(kind):
+        within = [("event", ">=", events[0]), ("event", "<=", events[1])]
+    return pq.read_table(file.path, columns=list(TRUTH_COLUMNS), filters=within, use_threads=False)
+
+
+def _truth_faults(
+    event: IntArray, track: IntArray, charge: IntArray, state: FloatArray
+) -> Iterator[tuple[str, AnyArray]]:
+    """What is wrong, and whether it is so, for every row or as a whole."""
+    yield "x y z px py pz are not finite everywhere", ~np.isfinite(state)
+    yield f"x y z px py pz exceed {LARGEST:g} cm or GeV", np.isfinite(state) & (np.abs(state) > LARGEST)
+    yield "px and py are 0 for a track", np.all(state[:, 3:5] == 0, axis=1)
+    yield "the charge of a track is not +1 or -1", np.abs(charge) != 1
+    keys = np.stack((event, track), axis=1)
+    yield "a track is there twice", np.array(len(np.unique(keys, axis=0)) < len(keys))
 
 
 def rows_of(truth: TrackTruth, event: IntArray, track: IntArray) -> IntArray:

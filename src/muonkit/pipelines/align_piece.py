@@ -88,7 +88,7 @@ def align_piece(job: AlignJob, rows: Rows) -> AlignPiece:
     """Fit one piece and add up its equations."""
     found = first_events(read_hits(job.table, rows), job.most)
     fitted = from_hits(found.hits, job.detector, job.choice)
-    refitted = at_beam_line(fitted, found.hits, job.detector)
+    refitted = at_beam_line(fitted, found.hits, job.detector, job.choice)
     both = pairs_of(found.event, refitted)
     pairs = None if job.mass is None else pairs_in(job.mass, fitted, refitted.perigees, both, job.detector)
     system, bad, used, mille = NormalSystem(job.surfaces, job.harmonics), 0, 0, list[Equations]()

@@ -10,7 +10,6 @@ from muonkit.core.kinematics import MuonArrays, mass_response
 from muonkit.data.hits import TrackHits
 from muonkit.data.truth import TrackTruth
 from muonkit.detector.field import Field
-from muonkit.io.track_hits import rows_of
 from muonkit.tracking.law import Law, combined
 from muonkit.tracking.refit import Refitted
 from muonkit.tracking.vertex import ONE, OTHER, Vertices, fit_vertices
@@ -37,9 +36,10 @@ def pair_columns(
     pairs: tuple[IntArray, IntArray],
     field: Field,
     truth: TrackTruth | None,
+    true: IntArray,
 ) -> dict[str, AnyArray]:
     """Columns (m,): muons at their common vertex, mass and its error, its law, vertex and chi2; of the truth, where it
-    is given, NaN for a track that it does not have."""
+    is given, whose rows `true` (n,) are those of the tracks, NaN for a track that it does not have."""
     plus, minus = pairs
     perigees = fitted.perigees
     vertices = fit_vertices(perigees[plus], perigees[minus], field)
@@ -56,7 +56,7 @@ def pair_columns(
     columns |= dict(zip(("vertex_x", "vertex_y", "vertex_z"), vertices.parameters[:, :3].T, strict=True))
     if truth is not None:
         for name, rows in (("plus_gen", plus), ("minus_gen", minus)):
-            columns |= _muon(name, _true(truth, rows_of(truth, found.event[rows], found.track[rows])))
+            columns |= _muon(name, _true(truth, true[rows]))
     return columns
 
 

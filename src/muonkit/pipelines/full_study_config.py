@@ -35,10 +35,11 @@ class StudyPairs(Section):
 
 
 class StudyZ(StudyPairs):
-    """The same for the Z."""
+    """The same for the Z; bins of eta of the validation, those of the calibration by default."""
 
     spectrum: Spectrum = Spectrum(pt_scale=12.0, pt_power=2.2, pt_max=200.0)
     scaled_pt_min: float = Field(25.0, gt=0)
+    eta_edges: Edges | None = None
 
 
 class StudyMuons(Section):
@@ -55,7 +56,7 @@ class StudyMuons(Section):
 
 
 class StudyCalibration(CellChoice):
-    """Cells and parameters of the calibration. The Z is validated in the same bins of eta."""
+    """Cells and parameters of the calibration."""
 
     eta_edges: Edges = tuple(round(-2.4 + 0.4 * j, 1) for j in range(13))
     parameters: tuple[ParameterName, ...] = ("A", "e", "M")
@@ -96,6 +97,20 @@ class StudyConfig(Section):
         if given := self.fit.model_fields_set & {"model", "approximations"}:
             raise ValueError(f"fit.{min(given)}: a study makes the standard and the improved fit; leave it out")
         return self
+
+    @model_validator(mode="after")
+    def _z_is_where_corrections_are(self) -> Self:
+        low, high = self.calibration.eta_edges[0], self.calibration.eta_edges[-1]
+        edges = self.of_z
+        if edges[0] < low or edges[-1] > high:
+            raise ValueError(f"z.eta_edges: reach outside of calibration.eta_edges ({low:g} to {high:g})")
+        return self
+
+    @property
+    def of_z(self) -> Edges:
+        """Edges of eta bins of the validation on the Z."""
+        own = None if self.z is None else self.z.eta_edges
+        return own or self.calibration.eta_edges
 
     @property
     def eta_max(self) -> float:
@@ -182,6 +197,7 @@ class Texts:
         """The calibration on pairs of one fit, or with the Z its validation."""
         cells = _plain(self.config.calibration)
         parameters, least = self.config.calibration.parameters, self.config.calibration.min_entries
+        edges = self.config.of_z if resonance == "z" else self.config.calibration.eta_edges
         binning = {key: value for key, value in cells.items() if key not in ("parameters", "min_entries")}
         if resonance == "z":
             parameters, binning = ("A",), {"log_pt_ratio_bins": 1, "cos_dphi_bins": 1}
@@ -191,7 +207,7 @@ class Texts:
                 "input": files | {"label": f"Simulation, {FITS[fit]}"},
                 "resonance": {"name": resonance},
                 "selection": {"scaled_pt_min": self.config.pairs[resonance].scaled_pt_min},
-                "binning": binning | {"eta_edges": self.config.calibration.eta_edges},
+                "binning": binning | {"eta_edges": edges},
                 "fit": {"parameters": parameters, "min_entries": least, "background": False},
             }
         )

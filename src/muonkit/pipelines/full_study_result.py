@@ -24,7 +24,9 @@ from muonkit.io.columns import read_columns
 from muonkit.pipelines.full_study_steps import Told
 
 GOAL = {"jpsi": 2e-5, "z": 5e-5}  # largest scale left
+MUONS = 1e-4  # the same of single muons: the core of their losses is not the mean, which pairs know
 SIGMAS = 2.0  # or within so many errors of 0
+MUON_SIGMAS = 3.0  # for every range of pT
 JPSI_PT = SCALE_PT[0]
 
 
@@ -65,14 +67,18 @@ class StudyResult(Result):
 
     @property
     def verdict(self) -> Verdict:
-        """PASS if the scale left after the last stage is small, no stage made it worse, and the hits were fitted."""
+        """PASS if the scale left after the last stage is small, no stage made it worse, the hits were fitted, and the
+        verdicts on the last fit pass."""
+        last = self.chain[-1]
+        judged = _judged(self.steps, last.fit)
         notes = [
             f"{name}: {line.removeprefix('Note: ')}"
             for name, told in self.steps.items()
             for line in told.message.splitlines()
+            if name not in judged or line.startswith("Note: ")
         ]
-        checks = (*_small(self.chain[-1]), *_not_worse(self.chain), *_fitted(self.steps))
-        return Verdict(checks, (*_by_chance(self.chain[-1]), *notes))
+        checks = (*_small(last), *_not_worse(self.chain), *_fitted(self.steps), *judged.values())
+        return Verdict(checks, (*_by_chance(last), *notes))
 
     @property
     def status(self) -> Status:
@@ -142,19 +148,18 @@ def _shown(left: Left) -> str:
 
 
 def _small(last: Stage) -> Iterator[Check]:
-    for sample, goal in GOAL.items():
-        if sample in last.left:
-            value, error = last.left[sample]
-            small = value is not None and error is not None and abs(value) <= max(goal, SIGMAS * error)
-            found = f"{title(sample)}: the scale left after {last.name} is {_shown(last.left[sample])} in 1e-5"
-            limit = f"at most {1e5 * goal:g}, or {SIGMAS:g} errors, are allowed"
-            yield Check(f"{sample} small", small, f"{found}; {limit}")
+    for sample, (value, error) in last.left.items():
+        goal, sigmas = GOAL.get(sample, MUONS), SIGMAS if sample in GOAL else MUON_SIGMAS
+        small = value is not None and error is not None and abs(value) <= max(goal, sigmas * error)
+        found = f"{title(sample)}: the scale left after {last.name} is {_shown(last.left[sample])} in 1e-5"
+        limit = f"at most {1e5 * goal:g}, or {sigmas:g} errors, are allowed"
+        yield Check(f"{sample} small", small, f"{found}; {limit}")
 
 
 def _by_chance(last: Stage) -> Iterator[str]:
     """A line for every sample whose error is above its goal: it cannot show that the goal is reached."""
-    for sample, goal in GOAL.items():
-        error = last.left[sample].error if sample in last.left else None
+    for sample, (_, error) in last.left.items():
+        goal = GOAL.get(sample, MUONS)
         if error is not None and error > goal:
             size = f"{1e5 * error:.1f} in 1e-5, the goal is {1e5 * goal:g}"
             yield f"{title(sample)}: the error after {last.name} is {size}; only more pairs can show that it is reached"
@@ -174,8 +179,22 @@ def _fitted(steps: Mapping[str, Told]) -> Iterator[Check]:
     for name, told in steps.items():
         if "fitted" in told.content:
             tracks = told.content["tracks"]
-            share = f"{tracks - told.content['fitted']} of {tracks} tracks"
-            yield Check(f"{name} fitted", told.content["status"] != "ATTENTION", f"{name}: {share} were not fitted")
+            share = f"{tracks - told.content['fitted']} of {tracks} tracks were not fitted"
+            odd = f"{told.content['unlikely_chi2']} have an unlikely chi2"
+            yield Check(f"{name} fitted", told.content["status"] != "ATTENTION", f"{name}: {share}, {odd}")
+
+
+def _judged(steps: Mapping[str, Told], fit: str) -> dict[str, Check]:
+    """What calibration and validation of a fit say of themselves, by step."""
+    found = {
+        name: told.content["verdict"]
+        for name, told in steps.items()
+        if name.endswith(f"-{fit}") and "verdict" in told.content
+    }
+    return {
+        name: Check(name, verdict["passed"], " ".join([f"{name}: {verdict['verdict']}.", *verdict["reasons"]]))
+        for name, verdict in found.items()
+    }
 
 
 def _worse(before: Left, after: Left) -> bool:

@@ -1,7 +1,7 @@
 """Tables of hits -> tracks at the beam line and pairs of them, piece by piece. A killed run goes on."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 from pydantic import Field
+from scipy.special import chdtr, chdtrc
 
 from muonkit.alignment.apply import corrected
 from muonkit.alignment.files import read_corrections
-from muonkit.core.arrays import AnyArray, IntArray
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.config import Section, load, read_text
 from muonkit.core.errors import InputError
 from muonkit.core.files import check_outputs
@@ -20,10 +21,11 @@ from muonkit.core.indices import QOP, THETA
 from muonkit.core.provenance import state_of
 from muonkit.core.result import Result, Status
 from muonkit.data.hits import TrackHits
+from muonkit.data.truth import TrackTruth
 from muonkit.detector.detector import Detector
 from muonkit.io.layout import ending_of, kind_or_fault
 from muonkit.io.tables import write_tables
-from muonkit.io.track_hits import HitsFile, Rows, TruthFile, open_hits, open_truth, read_hits, read_truth
+from muonkit.io.track_hits import HitsFile, Rows, TruthFile, open_hits, open_truth, read_hits, read_truth, rows_of
 from muonkit.pipelines.dimuons_of import Columns, pair_columns, pairs_of
 from muonkit.pipelines.pieces import detector_of
 from muonkit.run.checkpoint import remembered, unfinished
@@ -34,6 +36,11 @@ from muonkit.transport.status import OK
 
 UPPER = np.triu_indices(5)
 TAIL = 3.0  # sigma: where the tail of `tail_share` begins
+UNLIKELY = 1e-9  # probability of a chi2, to be as large or as small
+MOST_UNLIKELY = 0.5  # of the fitted tracks; tails of scattering make 0.004
+UNLIKE = 2.0  # ratio of pT to that of the truth
+MOST_UNLIKE = 0.2  # of the tracks with truth
+MOST_TRACKS = 1000  # of an event, to make pairs of
 
 
 class RefitInput(Section):
@@ -69,12 +76,15 @@ class RefitJob:
 
 @dataclass(frozen=True, slots=True)
 class RefitPiece:
-    """Columns (n,) of the tracks, and of the pairs; hits; events that have tracks without a partner."""
+    """Columns (n,) of the tracks, and of the pairs; hits; events that have tracks without a partner; tracks that the
+    truth has, and fitted ones that are unlike it."""
 
     tracks: dict[str, AnyArray]
     pairs: dict[str, AnyArray]
     hits: int
-    unpaired: int
+    unpaired: int = 0
+    known: int = 0
+    unlike: int = 0
 
 
 @dataclass(slots=True)
@@ -90,6 +100,9 @@ class Sums:
     used: int = 0
     chi2: float = 0.0
     ndf: int = 0
+    unlikely: int = 0
+    known: int = 0
+    unlike: int = 0
 
     def add(self, piece: RefitPiece) -> None:
         """One more piece."""
@@ -100,17 +113,25 @@ class Sums:
         good = status == OK
         self.chi2 += float(piece.tracks["chi2"][good].sum())
         self.ndf += int(piece.tracks["ndf"][good].sum())
+        self.unlikely += int(unlikely(piece.tracks["chi2"][good], piece.tracks["ndf"][good]).sum())
         self.unpaired += piece.unpaired
+        self.known += piece.known
+        self.unlike += piece.unlike
         if piece.pairs:
             self.pairs += len(piece.pairs["mass"])
             self.no_vertex += int(np.isnan(piece.pairs["mass"]).sum())
             self.no_truth += int(np.isnan(piece.pairs.get("plus_gen_pt", np.zeros(0))).sum())
 
 
+def unlikely(chi2: FloatArray, ndf: IntArray) -> BoolArray:
+    """Which fits (n,) have a chi2 that is far too large or too small."""
+    return np.asarray(np.minimum(chdtr(ndf, chi2), chdtrc(ndf, chi2)) < UNLIKELY, dtype=np.bool_)
+
+
 @dataclass(frozen=True, slots=True)
 class RefitResult(Result):
-    """What was fitted: the file of tracks and that of pairs; tracks by status; sums; corrections of
-    the detector."""
+    """What was fitted: the file of tracks and that of pairs; tracks by status; sums; corrections of the detector;
+    tracks in the truth, None if it was not read."""
 
     file: Path
     pairs_file: Path | None
@@ -119,6 +140,7 @@ class RefitResult(Result):
     max_failed_share: float
     notes: tuple[str, ...]
     corrections: str | None
+    true: int | None = None
 
     @property
     def tracks(self) -> int:
@@ -131,13 +153,33 @@ class RefitResult(Result):
         return self.tracks - self.sums.status[OK]
 
     @property
+    def faults(self) -> list[str]:
+        """What must not be, a line each."""
+        fitted, odd = self.sums.status[OK], self.sums.unlikely
+        found = []
+        if self.failed > self.max_failed_share * self.tracks:
+            found.append(
+                f"{self.failed} of {self.tracks} tracks were not fitted: more than input.max_failed_share allows"
+            )
+        if odd > MOST_UNLIKELY * fitted:
+            found.append(
+                f"{odd} of {fitted} fitted tracks have a chi2 of probability below {UNLIKELY:g}: look at the errors of "
+                "the hits, their units, and the detector"
+            )
+        return found
+
+    @property
     def status(self) -> Status:
-        return "ATTENTION" if self.failed > self.max_failed_share * self.tracks else "DONE"
+        return "ATTENTION" if self.faults else "DONE"
 
     @property
     def message(self) -> str:
-        failed = f"{self.failed} of {self.tracks} tracks were not fitted: more than input.max_failed_share allows"
-        return "\n".join([*([failed] if self.status == "ATTENTION" else []), *(f"Note: {each}" for each in self.notes)])
+        notes = list(self.notes)
+        if self.sums.unlike > MOST_UNLIKE * self.sums.known:
+            notes.append(
+                f"{self.sums.unlike} of {self.sums.known} tracks are unlike their truth; is it the truth of these hits?"
+            )
+        return "\n".join([*self.faults, *(f"Note: {each}" for each in notes)])
 
     def report(self) -> str:
         sums, model = self.sums, self.choice.model
@@ -149,10 +191,17 @@ class RefitResult(Result):
             f"hits used: {sums.used} of {sums.hits}",
             *(f"  {number} tracks: {REFIT_STATUS[code]}" for code, number in sorted(sums.status.items()) if code != OK),
         ]
+        if sums.unlikely:
+            lines.append(f"  {sums.unlikely} fitted tracks: chi2 of probability below {UNLIKELY:g}")
         if self.pairs_file is not None:
             lines.append(
                 f"{self.pairs_file}: {sums.pairs} pairs, {sums.no_vertex} without a vertex, {sums.no_truth} without "
                 f"truth; {sums.unpaired} events have tracks but no pair"
+            )
+        if self.true is not None:
+            lines.append(
+                f"truth: {self.true} tracks, {self.true - sums.known} without hits; {sums.unlike} fitted ones have the "
+                f"other charge, or a pT that differs by more than a factor of {UNLIKE:g}"
             )
         return "\n".join(lines)
 
@@ -171,10 +220,14 @@ class RefitResult(Result):
             "hits_used": sums.used,
             "chi2": sums.chi2,
             "ndf": sums.ndf,
+            "unlikely_chi2": sums.unlikely,
             "pairs": sums.pairs,
             "pairs_without_vertex": sums.no_vertex,
             "pairs_without_truth": sums.no_truth,
             "events_without_pair": sums.unpaired,
+            "truth": self.true,
+            "truth_without_hits": None if self.true is None else self.true - sums.known,
+            "unlike_truth": sums.unlike,
             "status": self.status,
             "text": str(self),
         }
@@ -215,8 +268,9 @@ def refit_tables(config_path: Path, out: Path, runner: Runner) -> RefitResult:
         if config.pairs:
             kept = remembered(map, parts, "piece", RefitPiece)  # all are there now
             write_tables(pairs, (piece.pairs for piece in kept(partial(run_piece, job), table.pieces)))
-    files = out, pairs if config.pairs else None
-    return RefitResult(*files, sums, config.fit, config.input.max_failed_share, table.notes, config.corrections)
+    files, limit = (out, pairs if config.pairs else None), config.input.max_failed_share
+    read = truth.rows if truth is not None and config.pairs else None
+    return RefitResult(*files, sums, config.fit, limit, table.notes, config.corrections, read)
 
 
 def aligned(described: Detector, corrections: str | None, base: Path) -> Detector:
@@ -239,15 +293,44 @@ def require_hits(table: HitsFile) -> None:
 def run_piece(job: RefitJob, rows: Rows) -> RefitPiece:
     """Fit one piece; module-level, so that it can travel to another process."""
     found = read_hits(job.table, rows)
+    if job.pairs:
+        _require_few_tracks(found.event, job.table.name)
     fitted = refit(found.hits, job.detector, job.choice)
     columns = track_columns(found, fitted)
     if not job.pairs:
-        return RefitPiece(columns, {}, len(found.hits.surface), 0)
+        return RefitPiece(columns, {}, len(found.hits.surface))
     plus, minus = pairs_of(found.event, fitted)
-    truth = None if job.truth is None else read_truth(job.truth, (int(found.event[0]), int(found.event[-1])))
-    pairs = pair_columns(found, fitted, (plus, minus), job.detector.field, truth)
+    truth, true = None, np.full(len(found), -1)
+    if job.truth is not None:
+        truth = read_truth(job.truth, (int(found.event[0]), int(found.event[-1])))
+        true = rows_of(truth, found.event, found.track)
+    pairs = pair_columns(found, fitted, (plus, minus), job.detector.field, truth, true)
     unpaired = len(np.setdiff1d(found.event, found.event[plus]))
-    return RefitPiece(columns, pairs, len(found.hits.surface), unpaired)
+    odd = 0 if truth is None else int(unlike(columns, truth, true).sum())
+    return RefitPiece(columns, pairs, len(found.hits.surface), unpaired, int((true >= 0).sum()), odd)
+
+
+def _require_few_tracks(event: IntArray, name: str) -> None:
+    """Raises InputError for an event with so many tracks that its pairs cannot be meant."""
+    begin = np.flatnonzero(np.diff(event, prepend=event[0] - 1))
+    count = np.diff(begin, append=len(event))
+    if len(count) and count.max() > MOST_TRACKS:
+        worst = int(np.argmax(count))
+        raise InputError(
+            f"{name}: event {event[begin[worst]]} has {count[worst]} tracks; pairs are made of at most {MOST_TRACKS}. "
+            "Number the events, or set pairs = false."
+        )
+
+
+def unlike(columns: Mapping[str, AnyArray], truth: TrackTruth, true: IntArray) -> BoolArray:
+    """Which fitted tracks (n,) have another charge than their rows `true` (n,) of the truth, or a pT that is not like
+    that."""
+    there = (true >= 0) & (columns["status"] == OK)
+    momentum, charge = truth.momentum[true[there]], truth.charge[true[there]]
+    ratio = columns["pt"][there] / np.hypot(momentum[:, 0], momentum[:, 1])
+    found = np.zeros(len(true), np.bool_)
+    found[there] = (columns["charge"][there] != charge) | (ratio > UNLIKE) | (ratio < 1 / UNLIKE)
+    return found
 
 
 def track_columns(found: TrackHits, fitted: Refitted) -> dict[str, AnyArray]:

@@ -104,7 +104,7 @@ def prepared(detector: Detector) -> Detector:
 
 def refit(hits: Hits, detector: Detector, choice: FitChoice) -> Refitted:
     """Fit n tracks to the beam line of a `prepared` detector. Raises InputError as `fit`."""
-    return at_beam_line(from_hits(hits, detector, choice), hits, detector)
+    return at_beam_line(from_hits(hits, detector, choice), hits, detector, choice)
 
 
 def from_hits(hits: Hits, detector: Detector, choice: FitChoice) -> FittedTracks:
@@ -115,14 +115,14 @@ def from_hits(hits: Hits, detector: Detector, choice: FitChoice) -> FittedTracks
     return fit(hits, start, detector, settings, choice.fitting)
 
 
-def at_beam_line(fitted: FittedTracks, hits: Hits, detector: Detector) -> Refitted:
+def at_beam_line(fitted: FittedTracks, hits: Hits, detector: Detector, choice: FitChoice) -> Refitted:
     """Tracks of `from_hits` at the point of closest approach."""
     few = np.diff(hits.offsets) < LEAST_HITS
     status = np.where(few, FEW, np.where(fitted.status == TOO_FEW, TOO_FEW, fitted.status))
     lost = status != OK
     perigees, law = to_perigee(fitted.states, detector), plain(fitted)
     if choice.landau or choice.moliere:
-        law, shift = laws(fitted, detector, settings, choice.landau, choice.moliere)
+        law, shift = laws(fitted, detector, choice.transport, choice.landau, choice.moliere)
         move_core(perigees, shift, law.sigma / plain(fitted).sigma)
     perigees.parameters[lost], perigees.covariance[lost], law.sigma[lost] = np.nan, np.nan, np.nan
     used = np.bincount(hits.track[fitted.use == USED], minlength=len(hits))

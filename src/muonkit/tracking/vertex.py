@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from muonkit.core.arrays import FloatArray
+from muonkit.core.arrays import BoolArray, FloatArray
 from muonkit.core.indices import PHI, THETA
 from muonkit.core.kinematics import MuonArrays, mass, mass_response
 from muonkit.data.tracks import Perigees
@@ -17,6 +17,7 @@ from muonkit.tracking.perigee import closest
 
 ITERATIONS = 3
 VERTEX, ONE, OTHER = slice(0, 3), slice(3, 6), slice(6, 9)
+THETA_OF_ONE, THETA_OF_OTHER = 4, 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ def fit_vertices(plus: Perigees, minus: Perigees, field: Field) -> Vertices:
     out = Vertices(np.full((n, 9), np.nan), np.full((n, 9, 9), np.nan), np.full(n, np.nan))
     if good.any():
         out.parameters[good], out.covariance[good], out.chi2[good] = _solved(measured[good], L[good], field)
+        for values in (out.parameters, out.covariance, out.chi2):
+            values[_ran_away(out.parameters)] = np.nan
     return out
 
 
@@ -90,6 +93,12 @@ def mass_by_perigees(vertices: Vertices, plus: Perigees, minus: Perigees, field:
     white = np.einsum("nj,nkj->nk", by_vertex, A)
     out[good] = np.linalg.solve(L.transpose(0, 2, 1), white[..., None])[..., 0]
     return out
+
+
+def _ran_away(parameters: FloatArray) -> BoolArray:
+    """Which fits (n,) ended where no momentum is: at a polar angle beyond the axis, or at q/p = 0."""
+    theta, qop = parameters[:, (THETA_OF_ONE, THETA_OF_OTHER)], parameters[:, (ONE.stop - 1, OTHER.stop - 1)]
+    return ~np.all((theta > 0) & (theta < np.pi) & (qop != 0), axis=1)
 
 
 def _solved(measured: FloatArray, L: FloatArray, field: Field) -> tuple[FloatArray, FloatArray, FloatArray]:
