@@ -87,6 +87,41 @@ def relation(name, links, n):
     }
 
 
+RECORD = {
+    "m_Outcome": "outcome",
+    "m_ExtLayerPattern": "ext_layer_pattern",
+    "m_HitLayerPattern": "hit_layer_pattern",
+    "m_BarrelExtLayer": "barrel_ext_layer",
+    "m_EndcapExtLayer": "endcap_ext_layer",
+    "m_BarrelHitLayer": "barrel_hit_layer",
+    "m_EndcapHitLayer": "endcap_hit_layer",
+    "m_ChiSquared": "chi2",
+    "m_DegreesOfFreedom": "ndof",
+    "m_IsForward": "is_forward",
+    "m_JunkPDFValue": "junk",
+}
+
+
+def records(table, array="KLMMuidLikelihoods"):
+    """One record for every track, one track in every event; table: columns (n,) as identification writes them, and
+    log (n, 6)."""
+    n = len(table["outcome"])
+    out = {f"{array}.{member}": jagged([[v] for v in table[name]], np.float32) for member, name in RECORD.items()}
+    out[f"{array}.m_LogL"] = jagged(list(table["log"]), np.float64)
+    return out | relation(f"TracksTo{array}", [(e, 0, 0, 1.0) for e in range(n)], n)
+
+
+def particles(pdg, momentum):
+    """One particle for every track, one track in every event, that leaves the detector."""
+    n = len(pdg)
+    columns = {name: np.zeros(n) for name in ("m_secondaryPhysicsProcess", "m_firstDaughter", "m_lastDaughter")}
+    columns |= {f"m_productionVertex_{axis}": np.zeros(n) for axis in "xyz"}
+    columns |= {f"m_decayVertex_{axis}": np.full(n, 500.0) for axis in "xyz"}
+    columns |= {f"m_momentum_{axis}": momentum[:, i] for i, axis in enumerate("xyz")} | {"m_pdg": pdg}
+    out = {f"MCParticles.{name}": jagged([[v] for v in values], np.float64) for name, values in columns.items()}
+    return out | relation("TracksToMCParticles", [(e, 0, 0, 1.0) for e in range(n)], n)
+
+
 def write(path, branches, tree="tree", others=()):
     """A file with a tree, and other trees that basf2 writes."""
     with uproot.recreate(path) as file:

@@ -73,7 +73,7 @@ def test_tracks_from_the_axis_are_identified_as_those_from_the_last_point(folder
     same = np.array(ours["hit_layer_pattern"]) == np.array(theirs["hit_layer_pattern"])
     assert same.mean() > 0.85
     assert found["hypotheses"] == {"13": N}
-    assert found["notes"] == []
+    assert ["helices have their momenta in 1.5 T" in note for note in found["notes"]] == [True]
 
 
 def test_the_order_of_entries_does_not_matter(folder, capsys):
@@ -168,6 +168,19 @@ def test_a_file_that_is_cut_off_gives_one_line(folder, capsys, share):
     assert code == 2
     assert len(err) == 1
     assert "Traceback" not in err[0]
+
+
+def test_records_of_muid_stand_beside_the_new_results(folder, capsys):
+    whole = ("outcome", "ext_layer_pattern", "hit_layer_pattern", "chi2", "ndof", "is_forward", "junk")
+    table = dict.fromkeys((*whole, "barrel_ext_layer", "endcap_ext_layer"), np.ones(N))
+    table |= dict.fromkeys(("barrel_hit_layer", "endcap_hit_layer"), np.ones(N))
+    log = -np.arange(6 * N, dtype=float).reshape(N, 6)
+    content = branches(**basf2.records(table | {"junk": np.zeros(N), "log": log}))
+    identified(folder, capsys, "both.parquet", config=write(folder, content, "both"))
+    found = pq.read_table(folder / "both.parquet").to_pydict()
+    assert found["basf2_logL_mu"] == log[:, 1].tolist()
+    assert found["basf2_outcome"] == [1.0] * N
+    assert found["logL_mu"] != found["basf2_logL_mu"]
 
 
 def test_a_flat_ntuple_has_the_names_of_belle2(folder, capsys):

@@ -9,6 +9,7 @@ import numpy as np
 from muonkit.conditions.store import open_store
 from muonkit.core.arrays import IntArray
 from muonkit.core.errors import InputError
+from muonkit.detector.detector import Detector
 from muonkit.io.basf2 import tables as basf2
 from muonkit.io.ids import exact, halves, joined
 from muonkit.io.klm import RUN_COLUMNS, EventKeys, KLMFile, event_keys, open_hits, open_tracks, read_columns
@@ -63,8 +64,9 @@ def prepare(config: Identify, base: Path, row: int | None = None) -> IdentifyJob
     files = (*dict.fromkeys((tracks.path, hits.path)), *chosen.files, *own)
     job = IdentifyJob(tracks, hits, how, pieces, stray_hits, files, config.input.max_p, _stores(config, base))
     if config.input.format == "basf2":
-        notes = basf2.notes_on(tracks, hits)
-        return replace(job, tracker=config.input.tracker, records=basf2.open_records(tracks), notes=notes)
+        tracker = config.input.tracker
+        notes = (*basf2.notes_on(tracks, hits), *field_note(tracker, chosen.detector))
+        return replace(job, tracker=tracker, records=basf2.open_records(tracks), notes=notes)
     return job
 
 
@@ -89,6 +91,15 @@ def opened(choice: IdentifyInput, base: Path) -> tuple[KLMFile, KLMFile]:
     if faults:
         raise InputError(faults)
     return tracks, hits
+
+
+def field_note(tracker: TrackerEnd, detector: Detector) -> tuple[str, ...]:
+    """A line about the field that turns helices into momenta, if nobody chose it."""
+    if tracker.field is not None:
+        return ()
+    field = float(detector.field.value(np.zeros((1, 3)))[0, 2])
+    line = f"helices have their momenta in {field:.4g} T, the field of {detector.name} at the origin"
+    return (f"{line}; if the file was made in another, set input.tracker.field",)
 
 
 def by_run(

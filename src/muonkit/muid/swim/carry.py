@@ -35,10 +35,12 @@ D0, PHI0, OMEGA, Z0, TAN_LAMBDA = range(5)
 
 
 class TrackerEnd(Section):
-    """Where the tracker ends: a can of radius r [cm] between z [cm]."""
+    """Where the tracker ends: a can of radius r [cm] between z [cm]; field [T], along z, in which the file made momenta
+    to helices, without it that of the detector."""
 
     r: float = Field(112.0, gt=0, le=1e4)
     z: Range = (-80.0, 155.0)
+    field: float | None = Field(None, gt=-10, lt=10)
 
 
 class Carried(NamedTuple):
@@ -86,7 +88,7 @@ def carried(helices: Helices, detector: Detector, settings: Settings, tracker: T
     fitted = usable(helices)
     status = np.where(fitted, IN_TRACKER, NO_FIT)
     own = helices[fitted]
-    field = field_at(own, detector)
+    field = field_at(own, detector) if tracker.field is None else np.full(len(own), tracker.field)
     begin = free_states(own, field)
     there = within(begin.position, tracker) & (field != 0)
     ends = detector_with_can(detector, tracker)
