@@ -50,7 +50,7 @@ def test_a_dump_comes_back_bit_by_bit(tmp_path, capsys, ending):
     if ending != "root":
         assert again.read_bytes() == dump.read_bytes()
     found = read_maps(again)
-    assert list(found) == list(NAMES)
+    assert set(found) == set(NAMES)
     for name in NAMES:
         assert found[name].keys() == MAPS[name].keys()
         assert all(np.array_equal(found[name][code], MAPS[name][code]) for code in MAPS[name])
@@ -62,7 +62,7 @@ def test_a_payload_comes_back_with_all_its_tables(tmp_path, capsys):
     code, out, _ = run(capsys, "import", tmp_path / "toy.txt", "-o", tmp_path / "back.npz", "--json")
     back = LikelihoodParameters.load(tmp_path / "back.npz")
     assert code == 0
-    assert json.loads(out)["entries"] == {name: len(MAPS[name]) for name in NAMES} == json.loads(out)["entries"]
+    assert json.loads(out)["entries"] == {name: len(MAPS[name]) for name in NAMES}
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(back, name), getattr(toy_payload(), name))
     assert not back.crossed.any()

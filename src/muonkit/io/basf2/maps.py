@@ -1,7 +1,7 @@
 """A dump of the payload KLMLikelihoodParameters: five maps from an id to numbers, as text, XML or ROOT.
 
-Text has a line for every entry, `NAME ID NUMBER ...`, or a line `NAME` and then lines `ID NUMBER ...`; commas and colons
-are spaces, # begins a comment. XML is that of the generator (`io.basf2.maps_xml`). ROOT holds the object itself, or a
+Text has a line for every entry, `NAME ID NUMBER ...`, or a line `NAME` and then lines `ID NUMBER ...`; commas and
+colons are spaces, # begins a comment. XML is that of the generator (`io.basf2.maps_xml`). ROOT holds the object itself, or a
 tree for every map with the branches `id` and `values`. Ids are those of `data.muid`."""
 
 import re
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
 import numpy as np
 import uproot
 
@@ -111,17 +112,16 @@ def _of_tree(tree: Any) -> dict[int, FloatArray]:
     ids, rows = tree["id"].array(library="np"), tree["values"].array(library="np")
     if len(np.unique(ids)) != len(ids):
         raise ValueError(f"an id stands twice in the tree {tree.name}")
-    return {int(code): np.atleast_1d(row).astype(np.float64) for code, row in zip(ids, rows, strict=True)}
+    return _plain(zip(ids, rows, strict=True))
 
 
 def of_object(stored: Any) -> Maps:
     """The maps of the object as uproot reads it by the streamer information of its file."""
-    return {
-        name: {
-            int(code): np.atleast_1d(values).astype(np.float64) for code, values in _items(stored.member(f"m_{name}"))
-        }
-        for name in NAMES
-    }
+    return {name: _plain(_items(stored.member(f"m_{name}"))) for name in NAMES}
+
+
+def _plain(items: Iterable[tuple[Any, Any]]) -> dict[int, FloatArray]:
+    return {int(code): np.atleast_1d(values).astype(np.float64) for code, values in items}
 
 
 def _items(stored: Any) -> Iterable[tuple[Any, Any]]:
@@ -131,8 +131,6 @@ def _items(stored: Any) -> Iterable[tuple[Any, Any]]:
 
 
 def _to_root(path: Path, maps: Maps) -> None:
-    import awkward as ak
-
     with uproot.recreate(path) as file:
         for name, entries in maps.items():
             codes = sorted(entries)

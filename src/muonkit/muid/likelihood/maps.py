@@ -78,7 +78,9 @@ def from_maps(
     if faults:
         raise InputError([f"{name}: {fault}" for fault in faults])
     arrays = {array: _array(maps[known], known) for known, array in ARRAYS.items()}
-    empty = {other: np.zeros(shape, kind) for other, (shape, kind) in shapes().items() if other not in arrays}
+    empty: dict[str, AnyArray] = {
+        other: np.zeros(shape, kind) for other, (shape, kind) in shapes().items() if other not in arrays
+    }
     said = dict(provenance) | {PRECISION: DOUBLE}
     faults = [] if as_is else list(unnormalised(**{each: arrays[each] for each in arrays if each != LONGITUDINAL}))
     if faults:
