@@ -1,8 +1,8 @@
 """A dump of the payload KLMLikelihoodParameters: five maps from an id to numbers, as text, XML or ROOT.
 
 Text has a line for every entry, `NAME ID NUMBER ...`, or a line `NAME` and then lines `ID NUMBER ...`; commas and
-colons are spaces, # begins a comment. XML is that of the generator (`io.basf2.maps_xml`). ROOT holds the object itself, or a
-tree for every map with the branches `id` and `values`. Ids are those of `data.muid`."""
+colons are spaces, # begins a comment. XML is that of the generator (`io.basf2.maps_xml`). ROOT holds the object
+itself, or a tree for every map with the branches `id` and `values`. Ids are those of `data.muid`."""
 
 import re
 from collections.abc import Iterable, Mapping
