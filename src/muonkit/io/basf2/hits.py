@@ -12,7 +12,7 @@ from muonkit.core.arrays import AnyArray, BoolArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import BARREL, ENDCAP
 from muonkit.io.basf2.rows import Columns, Rows, first_rows
-from muonkit.io.basf2.tree import EventTree, Members
+from muonkit.io.basf2.tree import EventTree, Members, OpenTree
 
 HITS, OLDER = "KLMHit2ds", ("BKLMHit2ds", "EKLMHit2ds")
 SUBDETECTOR, LATE = "m_Subdetector", "m_IsOutOfTime"
@@ -33,8 +33,8 @@ class HitRows(Rows):
         *("region", "section", "sector", "layer", "x", "y", "z", "t", "width_phi", "width_z"),
     )
 
-    def columns(self, entries: slice) -> tuple[IntArray, Columns]:
-        found = self.tree.read(HITS, (*PLACE, *MEASURED, *STRIPS), entries)
+    def columns(self, here: OpenTree, entries: slice) -> tuple[IntArray, Columns]:
+        found = here.read(HITS, (*PLACE, *MEASURED, *STRIPS), entries)
         kept = in_time(found)
         counts = found[LATE].counts
         entry = np.repeat(np.arange(len(counts)), counts)[kept]
@@ -53,7 +53,8 @@ def open_hit_rows(tree: EventTree) -> HitRows:
             f"with the branch {HITS}; its tracks alone say nothing."
         )
     tree.require(HITS, *PLACE, *MEASURED, *STRIPS)
-    found = tree.read(HITS, (SUBDETECTOR, LATE), slice(0, len(tree.events)))
+    with tree.opened() as here:
+        found = here.read(HITS, (SUBDETECTOR, LATE), slice(0, len(tree.events)))
     kept, counts = in_time(found), found[LATE].counts
     entry = np.repeat(np.arange(len(counts)), counts)
     first = first_rows(tree, np.bincount(entry[kept], minlength=len(counts)))

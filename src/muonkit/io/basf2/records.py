@@ -13,7 +13,7 @@ from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.io.basf2.rows import Columns, Rows, first_rows, relate
 from muonkit.io.basf2.tracks import FIT, FITS, PLACES, TRACKS, chosen_fits, track_counts
-from muonkit.io.basf2.tree import EventTree
+from muonkit.io.basf2.tree import EventTree, OpenTree
 
 RECORDS = ("KLMMuidLikelihoods", "Muids")
 SPECIES = ("e", "mu", "pi", "K", "p", "d")
@@ -45,14 +45,14 @@ class RecordRows(Rows):
         *(f"p_{name}" for name in SPECIES),
     )
 
-    def columns(self, entries: slice) -> tuple[IntArray, Columns]:
-        tracks = self.tree.read(TRACKS, (PLACES,), entries)[PLACES].counts
-        found = self.tree.read(self.array, members(self.tree, self.array), entries)
+    def columns(self, here: OpenTree, entries: slice) -> tuple[IntArray, Columns]:
+        tracks = here.read(TRACKS, (PLACES,), entries)[PLACES].counts
+        found = here.read(self.array, members(self.tree, self.array), entries)
         records = found[OUTCOME].counts
-        row = relate(self.tree, relation(self.array), entries, tracks, records)
+        row = relate(here, relation(self.array), entries, tracks, records)
         values = {name: _of(one.values.astype(np.float64), row) for name, one in found.items()}
         if FORWARD not in values:
-            values |= mended(values, sides(self.tree, entries))
+            values |= mended(values, sides(here, entries))
         return tracks, record_table(values)
 
 
@@ -108,9 +108,9 @@ def probabilities(log: FloatArray) -> FloatArray:
     return relative / relative.sum(axis=1, keepdims=True)
 
 
-def sides(tree: EventTree, entries: slice) -> FloatArray:
+def sides(here: OpenTree, entries: slice) -> FloatArray:
     """Tan lambda of every track, NaN without a fit."""
-    places, fits = tree.read(TRACKS, (PLACES,), entries)[PLACES], tree.read(FITS, FIT, entries)
+    places, fits = here.read(TRACKS, (PLACES,), entries)[PLACES], here.read(FITS, FIT, entries)
     pdg = np.abs(fits["m_pdg"].values.astype(np.int64))
     row = chosen_fits(places.counts, places.values.astype(np.int64), fits["m_pdg"].counts, pdg)
     return _of(fits["m_tau"].values[:, 4].astype(np.float64), row)

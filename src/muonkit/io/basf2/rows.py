@@ -8,7 +8,7 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray, IntArray
 from muonkit.core.errors import InputError
-from muonkit.io.basf2.tree import EventTree
+from muonkit.io.basf2.tree import EventTree, OpenTree
 
 IDS = ("experiment", "run", "event", "track")
 Columns = dict[str, AnyArray]
@@ -25,7 +25,7 @@ class Rows:
     def __len__(self) -> int:
         return int(self.first[-1])
 
-    def columns(self, entries: slice) -> tuple[IntArray, Columns]:
+    def columns(self, here: OpenTree, entries: slice) -> tuple[IntArray, Columns]:
         """Number of rows of every entry, and all columns but IDS, entry by entry."""
         raise NotImplementedError
 
@@ -44,7 +44,8 @@ class Rows:
         """All columns of the objects at these places of these events."""
         entry = self.tree.order[event]
         low, high = (int(entry.min()), int(entry.max()) + 1) if len(entry) else (0, 0)
-        counts, columns = self.columns(slice(low, high))
+        with self.tree.opened() as here:
+            counts, columns = self.columns(here, slice(low, high))
         starts = np.concatenate(([0], np.cumsum(counts)))
         wanted = starts[entry - low] + place
         return {name: values[wanted] for name, values in columns.items()}
@@ -60,17 +61,19 @@ def starts_of(counts: IntArray) -> IntArray:
     return np.cumsum(counts) - counts
 
 
-def relate(tree: EventTree, relation: str, entries: slice, origins: IntArray, targets: IntArray) -> IntArray:
+def relate(here: OpenTree, relation: str, entries: slice, origins: IntArray, targets: IntArray) -> IntArray:
     """Row of the target of every object (k,), entry after entry, -1 without one; `origins`, `targets` (n,): numbers of
     objects in the entries. The heaviest link of an object counts, of equal ones the first. Raises InputError for a link
     to nowhere."""
-    links = tree.links(relation, entries)
+    links = here.links(relation, entries)
     entry = np.repeat(np.arange(len(links.counts)), links.counts)
     wrong = (
         (links.origin >= origins[entry]) | (links.target >= targets[entry]) | (links.origin < 0) | (links.target < 0)
     )
     if np.any(wrong):
-        raise InputError(f"{tree.name}: {relation}: {np.sum(wrong)} relations lead to nowhere; the file is damaged")
+        raise InputError(
+            f"{here.tree.name}: {relation}: {np.sum(wrong)} relations lead to nowhere; the file is damaged"
+        )
     row = np.full(int(origins.sum()), -1)
     own, there = starts_of(origins)[entry] + links.origin, starts_of(targets)[entry] + links.target
     order = np.argsort(-links.weight, kind="stable")[::-1]  # the last one written stays

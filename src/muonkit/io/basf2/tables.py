@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from muonkit.core.arrays import AnyArray
-from muonkit.core.errors import InputError
 from muonkit.data.tracks import Helices
 from muonkit.io.basf2.hits import HitRows, open_hit_rows
 from muonkit.io.basf2.records import SPECIES, open_record_rows, records_of
 from muonkit.io.basf2.rows import IDS, Rows
 from muonkit.io.basf2.tracks import open_track_rows, track_notes
-from muonkit.io.basf2.tree import open_tree
+from muonkit.io.basf2.tree import EventTree, open_tree
 from muonkit.io.basf2.truth import open_truth_rows
 from muonkit.io.klm import KLMFile, read_columns
 
@@ -23,30 +22,27 @@ UPPER = np.triu_indices(5)
 def open_table(path: Path, what: str, tree: str | None = None) -> KLMFile:
     """The table `what` ("tracks", "hits", "truth", "records") of a file. Raises InputError if it cannot be read or does
     not hold it."""
-    rows: Rows = OPEN[what](open_tree(path, tree))
+    return table_of(open_tree(path, tree), what)
+
+
+def table_of(tree: EventTree, what: str) -> KLMFile:
+    """The table `what` of an open file. Raises InputError if the file does not hold it."""
+    rows: Rows = OPEN[what](tree)
     columns = tuple((name, name) for name in (*IDS, *rows.names))
-    return KLMFile(path, str(path), columns, len(rows), None, source=rows)
+    return KLMFile(tree.path, tree.name, columns, len(rows), None, source=rows)
 
 
 def open_both(tracks: Path, hits: Path, tree: str | None = None) -> tuple[KLMFile, KLMFile]:
-    """Tracks and hits, of one file or two. Raises InputError with the faults of both."""
-    faults: list[str] = []
-    found = []
-    for path, what in ((tracks, "tracks"), (hits, "hits")):
-        try:
-            found.append(open_table(path, what, tree))
-        except InputError as error:
-            faults += error.faults
-    if faults:
-        raise InputError(list(dict.fromkeys(faults)))
-    return found[0], found[1]
+    """Tracks and hits, of one file or two. Raises InputError if one cannot be read or used."""
+    trees = {path: open_tree(path, tree) for path in dict.fromkeys((tracks, hits))}
+    return table_of(trees[tracks], "tracks"), table_of(trees[hits], "hits")
 
 
 def open_records(tracks: KLMFile) -> KLMFile | None:
     """The results of Muid that stand in the file of these tracks, None if there are none."""
     if not isinstance(tracks.source, Rows) or records_of(tracks.source.tree) is None:
         return None
-    return open_table(tracks.path, "records", tracks.source.tree.tree)
+    return table_of(tracks.source.tree, "records")
 
 
 def read_helices(file: KLMFile, start: int, stop: int) -> Helices:

@@ -13,7 +13,7 @@ import numpy as np
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.particles import species
 from muonkit.io.basf2.rows import Columns, Rows, first_rows, starts_of
-from muonkit.io.basf2.tree import EventTree
+from muonkit.io.basf2.tree import EventTree, OpenTree
 
 TRACKS, FITS, RECO = "Tracks", "TrackFitResults", "RecoTracks"
 PLACES = "m_trackFitIndices"
@@ -31,9 +31,9 @@ class TrackRows(Rows):
 
     names: ClassVar[tuple[str, ...]] = ("charge", "hypothesis", "helix", "helix_cov")
 
-    def columns(self, entries: slice) -> tuple[IntArray, Columns]:
-        places = self.tree.read(TRACKS, (PLACES,), entries)[PLACES]
-        fits = self.tree.read(FITS, FIT, entries)
+    def columns(self, here: OpenTree, entries: slice) -> tuple[IntArray, Columns]:
+        places = here.read(TRACKS, (PLACES,), entries)[PLACES]
+        fits = here.read(FITS, FIT, entries)
         pdg = np.abs(fits["m_pdg"].values.astype(np.int64))
         row = chosen_fits(places.counts, places.values.astype(np.int64), fits["m_pdg"].counts, pdg)
         there = row >= 0
@@ -52,7 +52,8 @@ def open_track_rows(tree: EventTree) -> TrackRows:
 
 def track_counts(tree: EventTree) -> IntArray:
     """Number of tracks in every entry."""
-    return tree.read(TRACKS, (PLACES,), slice(0, len(tree.events)))[PLACES].counts
+    with tree.opened() as here:
+        return here.read(TRACKS, (PLACES,), slice(0, len(tree.events)))[PLACES].counts
 
 
 def chosen_fits(tracks: IntArray, places: IntArray, fits: IntArray, pdg: IntArray) -> IntArray:

@@ -7,7 +7,7 @@ the same. Members that nobody asks for are not looked at."""
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,45 +83,58 @@ class EventTree:
                 "with a release that has them."
             )
 
+    @contextmanager
+    def opened(self) -> Iterator["OpenTree"]:
+        """The tree, open for reading. Raises InputError for whatever is wrong with the file in the block."""
+        with root.opened(self.path, self.name) as file, reading(self.name, KIND):
+            yield OpenTree(self, file[self.tree])
+
+
+class OpenTree(NamedTuple):
+    """A tree, and the table of uproot. To open it takes 15 to 100 ms, so a piece opens it once."""
+
+    tree: EventTree
+    table: Any
+
     def read(self, array: str, members: tuple[str, ...], entries: slice) -> dict[str, Members]:
-        """Members of the objects in some entries. Raises InputError if they are not there, or if the file is
-        damaged."""
-        self.require(array, *members)
-        with _table(self) as table:
-            found = {member: _members(table, self.branches[array, member], entries, member) for member in members}
+        """Members of the objects in some entries. Raises InputError if they are not there, or differ in number."""
+        self.tree.require(array, *members)
+        branches = self.tree.branches
+        found = {member: _members(self.table, branches[array, member], entries, member) for member in members}
         first = next(iter(found.values()))
         differ = [member for member, one in found.items() if not np.array_equal(one.counts, first.counts)]
         if differ:
-            raise InputError(f"{self.name}: {array}: {differ[0]} has other lengths than {members[0]}; it is damaged")
+            raise InputError(
+                f"{self.tree.name}: {array}: {differ[0]} has other lengths than {members[0]}; the file is damaged"
+            )
         return found
 
     def links(self, relation: str, entries: slice) -> Links:
-        """The links of a relation. Raises InputError if it is not there, or if the file is damaged."""
-        self.require(relation, "m_from", "m_to", "m_weights")
-        with _table(self) as table:
-            names = ("m_from", "m_to", "m_weights")
-            parts = [root.array(table, self.branches[relation, name], entries, "ak") for name in names]
-            return _best(*parts)
+        """The links of a relation. Raises InputError if it is not there."""
+        names = ("m_from", "m_to", "m_weights")
+        self.tree.require(relation, *names)
+        branches = self.tree.branches
+        return _best(*(root.array(self.table, branches[relation, name], entries, "ak") for name in names))
 
 
 def open_tree(path: Path, tree: str | None = None) -> EventTree:
     """A basf2 file. Raises InputError if it is not there, is damaged, or holds no events of basf2."""
     if not path.is_file():
         raise InputError(f"{path}: there is no such file. Correct the path in [input].")
-    name = str(path)
+    name, nothing = str(path), np.zeros((0, 3), dtype=np.int64)
     with root.opened(path, name) as file, reading(name, KIND):
         chosen = tree or (TREE if TREE in root.trees(file) else None)
         chosen = root.choose(file, name, chosen)
         table = file[chosen]
         keys = {split(key): key for key in table.keys(recursive=True)}
-        entries = int(table.num_entries)
-    branches = {named: key for named, key in keys.items() if named is not None}
-    if not branches:
-        raise InputError(f"{name}: tree '{chosen}' holds no objects of basf2. Give an mdst or cdst, or another format.")
-    empty = np.zeros((0, 3), dtype=np.int64)
-    bare = EventTree(path, name, chosen, branches, empty, empty[:, 0])
-    events = _events(bare, entries)
-    return EventTree(path, name, chosen, branches, events, np.lexsort(events.T[::-1]))
+        branches = {named: key for named, key in keys.items() if named is not None}
+        if not branches:
+            raise InputError(
+                f"{name}: tree '{chosen}' holds no objects of basf2. Give an mdst or cdst, or another format."
+            )
+        bare = EventTree(path, name, chosen, branches, nothing, nothing[:, 0])
+        events = _events(OpenTree(bare, table), int(table.num_entries))
+    return replace(bare, events=events, order=np.lexsort(events.T[::-1]))
 
 
 def split(key: str) -> Name | None:
@@ -133,18 +146,12 @@ def split(key: str) -> Name | None:
     return array.group(), bare[members[-1].start() :]
 
 
-def _events(tree: EventTree, entries: int) -> IntArray:
+def _events(here: OpenTree, entries: int) -> IntArray:
     """Experiment, run and event (n, 3) of every entry."""
-    found = tree.read(META, OF_EVENT, slice(0, entries))
+    found = here.read(META, OF_EVENT, slice(0, entries))
     if any(np.any(one.counts != 1) for one in found.values()):
-        raise InputError(f"{tree.name}: {META} does not stand once in every event; write the file again")
+        raise InputError(f"{here.tree.name}: {META} does not stand once in every event; write the file again")
     return np.column_stack([one.values.astype(np.int64) for one in found.values()]).reshape(-1, 3)
-
-
-@contextmanager
-def _table(tree: EventTree) -> Iterator[Any]:
-    with root.opened(tree.path, tree.name) as file, reading(tree.name, KIND):
-        yield file[tree.tree]
 
 
 def _members(table: Any, branch: str, entries: slice, member: str) -> Members:

@@ -12,7 +12,7 @@ from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.data.klm import DECAYED, INTERACTED, LEFT, STOPPED
 from muonkit.io.basf2.rows import Columns, Rows, first_rows, relate, starts_of
 from muonkit.io.basf2.tracks import PLACES, TRACKS, track_counts
-from muonkit.io.basf2.tree import EventTree
+from muonkit.io.basf2.tree import EventTree, OpenTree
 
 PARTICLES, TRACKS_TO_PARTICLES = "MCParticles", "TracksToMCParticles"
 PDG, PROCESS, FIRST, LAST = "m_pdg", "m_secondaryPhysicsProcess", "m_firstDaughter", "m_lastDaughter"
@@ -35,12 +35,12 @@ class TruthRows(Rows):
         *("fate", "end_x", "end_y", "end_z", "soft_p"),
     )
 
-    def columns(self, entries: slice) -> tuple[IntArray, Columns]:
-        tracks = self.tree.read(TRACKS, (PLACES,), entries)[PLACES].counts
-        found = self.tree.read(PARTICLES, MEMBERS, entries)
+    def columns(self, here: OpenTree, entries: slice) -> tuple[IntArray, Columns]:
+        tracks = here.read(TRACKS, (PLACES,), entries)[PLACES].counts
+        found = here.read(PARTICLES, MEMBERS, entries)
         particles = found[PDG].counts
         values = {name: one.values for name, one in found.items()}
-        row = relate(self.tree, TRACKS_TO_PARTICLES, entries, tracks, particles)
+        row = relate(here, TRACKS_TO_PARTICLES, entries, tracks, particles)
         table = particle_table(values, particles)
         return tracks, {name: _of(column, row) for name, column in table.items()}
 
