@@ -11,6 +11,7 @@ from tests.io import basf2_files as basf2
 from tests.muid.samples import muons
 from tests.pipelines.identifying import identified, run
 
+from muonkit.io.identified import join, pieces
 from muonkit.io.klm import table_of, worded
 from muonkit.io.tables import write_tables
 from muonkit.muid.checks.toy import toy_payload
@@ -89,6 +90,33 @@ def test_another_nesting_of_members_and_unknown_ones_are_read(folder, capsys):
     nested |= {"KLMHit2ds_m_NewInThisRelease": np.zeros(N), "NewThings_m_x": np.zeros(N)}
     identified(folder, capsys, "nested.csv", config=write(folder, nested, "nested"))
     assert (folder / "nested.csv").read_bytes() == (folder / "straight.csv").read_bytes()
+
+
+def test_processes_and_an_explanation_see_the_same_tracks(folder, capsys):
+    identified(folder, capsys, "two.csv", "--jobs", "2", config="straight.toml")
+    assert (folder / "two.csv").read_bytes() == (folder / "straight.csv").read_bytes()
+    event, track = sample()[0].event[3], 0
+    code, out, err = run(capsys, folder / "straight.toml", "-o", folder / "one.png", "--explain", f"{event}:{track}")
+    assert code == 0, err
+    assert f"event {event}, track 0" in out
+    assert (folder / "one.png").exists()
+
+
+def test_the_output_joins_the_particles_of_the_file(folder, capsys):
+    pdg = np.where(np.arange(N) % 2 == 0, 13, -13)
+    content = branches(**basf2.particles(pdg, np.ones((N, 3))))
+    identified(folder, capsys, "join.parquet", config=write(folder, content, "join"))
+    joined = join(folder / "join.parquet", folder / "join.root", ("event", "track"), ("muonkit", "basf2"))
+    (_, truth), *_ = pieces(joined, N)
+    assert joined.unused == 0
+    assert truth.pdg_id.tolist() == pdg.tolist()
+
+
+def test_the_field_of_the_file_scales_the_momenta(folder, capsys):
+    config = write(folder, branches(), "weak", more="tracker = { field = 0.05 }")
+    found = identified(folder, capsys, "weak.parquet", config=config)
+    assert found["not_started"] + found["not_reached"] == N
+    assert not any("T, the field of" in note for note in found["notes"])
 
 
 def test_fits_of_other_species_stand_in_and_are_counted(folder, capsys):
