@@ -66,13 +66,14 @@ def test_every_key_of_the_configuration_is_documented() -> None:
 
 
 def test_every_key_of_an_identification_is_documented() -> None:
-    from muonkit.muid.config import ConditionsChoice, Identify, IdentifyInput
+    from muonkit.muid.config import ConditionsChoice, Identify, IdentifyInput, OutputChoice
     from muonkit.muid.likelihood.config import LikelihoodSettings
     from muonkit.muid.swim.config import MuidSettings
 
     page = (ROOT / "docs" / "formats.md").read_text().partition("## Configuration of `identify`")[2]
     nested = {
         "input": IdentifyInput,
+        "output": OutputChoice,
         "conditions": ConditionsChoice,
         "muid": MuidSettings,
         "likelihood": LikelihoodSettings,

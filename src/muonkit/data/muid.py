@@ -76,3 +76,13 @@ class Extrapolated:
 
     tracks: MuidTracks
     layers: MuidLayers
+
+
+def longitudinal_id(last: int, outcome: int, hypothesis: int) -> int:
+    """4 bits of the last layer, 7 of the outcome, then the signed hypothesis."""
+    return last + (outcome << 4) + (hypothesis << 11)
+
+
+def transverse_id(ndof: int, D: int, hypothesis: int) -> int:
+    """6 bits of ndof, 2 of the region, then the signed hypothesis."""
+    return ndof + (D << 6) + (hypothesis << 8)

@@ -54,3 +54,21 @@ class Perigees:
 
     def __getitem__(self, rows: AnyArray | slice) -> Self:
         return type(self)(self.parameters[rows], self.covariance[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Helices:
+    """Tracks at their closest point to the axis x = y = 0, as Belle II stores them. parameters (n, 5): d0 [cm], phi0
+    [rad], omega [1/cm], z0 [cm], tan lambda; the point is (d0 sin phi0, -d0 cos phi0, z0), omega has the sign of the
+    charge; covariance (n, 5, 5); hypothesis (n,): PDG code of the species in the fit, 0 for a track without a fit,
+    which has NaN."""
+
+    parameters: FloatArray
+    covariance: FloatArray
+    hypothesis: IntArray
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def __getitem__(self, rows: AnyArray | slice) -> Self:
+        return type(self)(self.parameters[rows], self.covariance[rows], self.hypothesis[rows])

@@ -2,7 +2,7 @@
 run where both have them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import KLMTruth
+from muonkit.io.basf2.tables import open_table
 from muonkit.io.ids import exact, halves, joined
 from muonkit.io.klm import RUN_COLUMNS, KLMFile, describe, kind_faults, open_truth, read_columns, read_truth
 from muonkit.io.names import close
@@ -17,6 +18,8 @@ from muonkit.io.names import close
 KEY = ("event", "track")
 FLAGS = ("is_forward", "junk", "efficiency_missing")
 WHOLE = ("status", *RUN_COLUMNS, *KEY)  # never empty
+Forms = tuple[str, str]
+MUONKIT = ("muonkit", "muonkit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,11 @@ class Joined:
     unused: int
 
 
-def open_identified(path: Path, columns: tuple[str, ...]) -> KLMFile:
-    """A table with these columns. Raises InputError if it cannot be read or lacks one."""
+def open_identified(path: Path, columns: tuple[str, ...], form: str = "muonkit") -> KLMFile:
+    """A table with these columns, or the records of Muid in a file of basf2. Raises InputError if it cannot be read or
+    lacks one."""
+    if form == "basf2":
+        return _records(path, columns)
     layout = describe(path)
     missing = [name for name in columns if name not in layout.columns]
     if missing:
@@ -47,10 +53,21 @@ def open_identified(path: Path, columns: tuple[str, ...]) -> KLMFile:
     return KLMFile(path, str(path), tuple((name, name) for name in known), rows, span, layout.tree, layout.origin)
 
 
-def join(identified: Path, truth: Path, columns: tuple[str, ...]) -> Joined:
-    """Open both and find every track's truth. Raises InputError for the truth of another sample, and
-    for tracks without truth or that stand twice."""
-    table, other = open_identified(identified, columns), open_truth(truth)
+def _records(path: Path, columns: tuple[str, ...]) -> KLMFile:
+    """The records of Muid in a file of basf2, with these columns."""
+    table = open_table(path, "records")
+    known = [name for name, _ in table.columns]
+    missing = [name for name in columns if name not in known]
+    if missing:
+        raise InputError(f"{path}: records of Muid have no column {', '.join(missing)}; take it out of [[score]]")
+    return replace(table, columns=tuple((name, name) for name in (*RUN_COLUMNS, *columns)))
+
+
+def join(identified: Path, truth: Path, columns: tuple[str, ...], forms: Forms = MUONKIT) -> Joined:
+    """Open both and find every track's truth; forms: of both files. Raises InputError for the truth of another sample,
+    and for tracks without truth or that stand twice."""
+    table = open_identified(identified, columns, forms[0])
+    other = open_table(truth, "truth") if forms[1] == "basf2" else open_truth(truth)
     if table.origin and other.origin and table.origin != other.origin:
         raise InputError(f"{other.name}: is the truth of another sample than that of {table.name}; give its own truth")
     names = tuple(name for name in (*RUN_COLUMNS, *KEY) if {(name, name)} <= set(table.columns) & set(other.columns))

@@ -6,7 +6,7 @@ hits of its events are slices."""
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -42,10 +42,16 @@ PLACES = 1 << 31  # more than there are modules anywhere
 LARGEST = 1e15  # of a length, a momentum, a time or a covariance
 
 
+class Source(Protocol):
+    """What is no table but can be read as one: columns by canonical name of rows [start, stop)."""
+
+    def read(self, names: tuple[str, ...], start: int, stop: int) -> dict[str, AnyArray]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class KLMFile:
-    """A table: where it is, what messages call it, its names of the canonical columns, its tree (ROOT), and
-    the simulated sample that it is of (see `io.origin`)."""
+    """A table: where it is, what messages call it, its names of the canonical columns, its tree (ROOT), the simulated
+    sample that it is of (see `io.origin`), and the source if the file is not a table itself."""
 
     path: Path
     name: str
@@ -54,6 +60,7 @@ class KLMFile:
     span: tuple[int, int] | None
     tree: str | None = None
     origin: str | None = None
+    source: Source | None = None
 
 
 def open_tracks(path: Path, mapping: Mapping[str, str]) -> KLMFile:
@@ -125,6 +132,8 @@ def read_columns(
     """Columns of rows [start, stop) by canonical name, all or `only` some; in CSV, `words` are not numbers.
     Raises InputError for a damaged file."""
     columns = {name: column for name, column in file.columns if not only or name in only}
+    if file.source is not None:
+        return file.source.read(tuple(columns), start, stop)
     if file.rows == 0:
         return {name: np.zeros(0) for name in columns}
     if file.tree is not None:

@@ -1,6 +1,6 @@
 """One piece of tracks and the hits of its events -> one row of results per track."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -41,12 +41,17 @@ class Identification:
     sources: tuple[str, ...] = ()
 
 
-def identify(candidates: Candidates, hits: KLMHits, how: Identification) -> tuple[Columns, Extrapolated]:
+def identify(
+    candidates: Candidates, hits: KLMHits, how: Identification, given: IntArray | None = None
+) -> tuple[Columns, Extrapolated]:
     """The columns of the output (n,), of which `masked` hides those of tracks that were not started; and what was found
-    at every layer.
+    at every layer. given (n,): status of tracks that have no state, 0 for the others.
 
     Raises InputError for hits that cannot be; see `swim.hits.usable`."""
     found = extrapolate(candidates, hits, how.yoke)
+    if given is not None:
+        status = np.where(given > 0, given, found.tracks.status)
+        found = replace(found, tracks=replace(found.tracks, status=status))
     likelihoods = likelihood(found.tracks, how.payload, how.likelihood)
     table = columns(candidates, found, likelihoods)
     if how.classifier is not None:

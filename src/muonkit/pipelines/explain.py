@@ -18,8 +18,8 @@ from muonkit.muid.explain import ExplainedLayer, ExplainedTrack, explain_track
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.swim.crossing import STATUS
 from muonkit.muid.swim.hits import usable
+from muonkit.pipelines.identify_events import piece_events
 from muonkit.pipelines.identify_inputs import IdentifyJob, opened, prepare
-from muonkit.pipelines.pieces import read_events
 from muonkit.report.muid import event_picture
 
 PICTURES = (".png", ".pdf", ".svg")
@@ -102,8 +102,9 @@ def row_of(tracks: KLMFile, choice: IdentifyInput, which: str) -> int:
 def event_of(job: IdentifyJob, row: int) -> tuple[Candidates, KLMHits, int]:
     """All tracks and usable hits of the event of the track in `row` of the table, and its place among the tracks."""
     piece = job.pieces[0]
-    candidates, hits, _ = read_events(job.tracks, job.hits, piece)
-    hits, _ = usable(hits, job.how[piece.run].yoke.layout)
+    read = piece_events(job, piece)
+    candidates = read.tracks
+    hits, _ = usable(read.hits, job.how[piece.run].yoke.layout)
     here = row - piece.tracks[0]
     event = candidates.event[here]
     same: IntArray = np.flatnonzero(candidates.event == event)

@@ -1,7 +1,7 @@
 """What identification reads: files, pieces of whole events, the conditions of their runs. All faults are found before
 the work begins."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,8 @@ import numpy as np
 from muonkit.conditions.store import open_store
 from muonkit.core.arrays import IntArray
 from muonkit.core.errors import InputError
+from muonkit.detector.detector import Detector
+from muonkit.io.basf2 import tables as basf2
 from muonkit.io.ids import exact, halves, joined
 from muonkit.io.klm import RUN_COLUMNS, EventKeys, KLMFile, event_keys, open_hits, open_tracks, read_columns
 from muonkit.muid.classifier.model import Classifier
@@ -16,6 +18,7 @@ from muonkit.muid.config import ConditionsChoice, Identify, IdentifyInput
 from muonkit.muid.identify import Identification
 from muonkit.muid.run_conditions import PayloadNames, Run, RunConditions, from_store
 from muonkit.muid.shipped import DEFAULT, classifier_of, payload_of
+from muonkit.muid.swim.carry import TrackerEnd
 from muonkit.muid.swim.yoke import Yoke, build_yoke
 from muonkit.pipelines.pieces import EventPiece, cut_events, detector_of
 
@@ -24,7 +27,8 @@ from muonkit.pipelines.pieces import EventPiece, cut_events, detector_of
 class IdentifyJob:
     """All that a process needs to identify a piece; how: by run; stray_hits: number of hits in events without
     tracks; files: all that are read; max_p [GeV]: largest plausible momentum; stores: what belongs to the store of
-    conditions."""
+    conditions; tracker: to where helices are carried, None if the tracks are states already; records: results of Muid
+    to compare with; notes: what is not used of the files."""
 
     tracks: KLMFile
     hits: KLMFile
@@ -34,6 +38,9 @@ class IdentifyJob:
     files: tuple[Path, ...]
     max_p: float
     stores: tuple[Path, ...] = ()
+    tracker: TrackerEnd | None = None
+    records: KLMFile | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def payloads(self) -> tuple[str, ...]:
@@ -54,13 +61,20 @@ def prepare(config: Identify, base: Path, row: int | None = None) -> IdentifyJob
     of_runs = conditions(config, base, sorted({piece.run for piece in pieces}))
     how = by_run(config, yoke, classifier, of_runs)
     own = [base / name for name in (config.payload, config.classifier) if name not in (None, DEFAULT)]
-    files = (tracks.path, hits.path, *chosen.files, *own)
-    return IdentifyJob(tracks, hits, how, pieces, stray_hits, files, config.input.max_p, _stores(config, base))
+    files = (*dict.fromkeys((tracks.path, hits.path)), *chosen.files, *own)
+    job = IdentifyJob(tracks, hits, how, pieces, stray_hits, files, config.input.max_p, _stores(config, base))
+    if config.input.format == "basf2":
+        tracker = config.input.tracker
+        notes = (*basf2.notes_on(tracks, hits), *field_note(tracker, chosen.detector))
+        return replace(job, tracker=tracker, records=basf2.open_records(tracks), notes=notes)
+    return job
 
 
 def opened(choice: IdentifyInput, base: Path) -> tuple[KLMFile, KLMFile]:
     """Tracks and hits. Raises InputError if they cannot be read, if they are of different samples, or if only one of
     them names runs."""
+    if choice.format == "basf2":
+        return basf2.open_both(base / choice.tracks, base / choice.hits, choice.tree)
     tracks = open_tracks(base / choice.tracks, choice.track_columns)
     hits = open_hits(base / choice.hits, choice.hit_columns)
     there = [{name for name, _ in file.columns} & set(RUN_COLUMNS) for file in (tracks, hits)]
@@ -77,6 +91,15 @@ def opened(choice: IdentifyInput, base: Path) -> tuple[KLMFile, KLMFile]:
     if faults:
         raise InputError(faults)
     return tracks, hits
+
+
+def field_note(tracker: TrackerEnd, detector: Detector) -> tuple[str, ...]:
+    """A line about the field that turns helices into momenta, if nobody chose it."""
+    if tracker.field is not None:
+        return ()
+    field = float(detector.field.value(np.zeros((1, 3)))[0, 2])
+    line = f"helices have their momenta in {field:.4g} T, the field of {detector.name} at the origin"
+    return (f"{line}; if the file was made in another, set input.tracker.field",)
 
 
 def by_run(

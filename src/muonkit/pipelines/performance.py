@@ -112,7 +112,8 @@ def doubt(joined: Joined, crossed: int, agree: int) -> list[str]:
     """A line if the truth looks like that of other tracks, and one if nothing says that it is that of the table."""
     unknown = [each.path.name for each in (joined.table, joined.truth) if each.origin is None]
     trust = f"{joined.table.name}: that {joined.truth.path.name} is its truth is taken on trust"
-    lines = [f"{trust} ({' and '.join(unknown)} without a sample)"] if unknown else []
+    one_file = joined.table.path == joined.truth.path
+    lines = [f"{trust} ({' and '.join(unknown)} without a sample)"] if unknown and not one_file else []
     if crossed < ENOUGH or agree > AGREE * crossed:
         return lines
     return [

@@ -35,14 +35,14 @@ def open_inputs(config: Performance, base: Path) -> PerformanceInputs:
     for number, choice in enumerate(config.input):
         for pair in _pairs(choice, f"input.{number}", base, faults):
             try:
-                joined.append(join(*pair, needed(config)))
+                joined.append(join(*pair, needed(config), (choice.format, choice.truth_format)))
             except InputError as error:
                 faults += error.faults
     tables = [one.table.path.resolve() for one in joined]
     faults += [
         f"{path}: is named twice in [[input]]; keep one" for path in sorted({p for p in tables if tables.count(p) > 1})
     ]
-    payload, files = None, [file.path for one in joined for file in (one.table, one.truth)]
+    payload, files = None, list(dict.fromkeys(file.path for one in joined for file in (one.table, one.truth)))
     if config.payload is not None:
         name = config.payload.file
         files += [] if name == DEFAULT else [base / name]

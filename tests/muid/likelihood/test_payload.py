@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from muonkit.core.errors import InputError
+from muonkit.data.muid import longitudinal_id, transverse_id
 from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.likelihood.outcome import (
     class_index,
@@ -21,7 +22,7 @@ from muonkit.muid.likelihood.outcome import (
     outcome,
     region,
 )
-from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries, longitudinal_id, shapes, transverse_id
+from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries, shapes
 
 TOY = toy_payload()
 

@@ -25,6 +25,8 @@ from muonkit.muid.likelihood.outcome import OUTCOMES, class_index, classes, numb
 NAME, SCHEMA = "KLMLikelihoodParameters", "KLMLikelihoodParameters/1"
 REGIONS, ORDERS = 3, 18  # D and k = ndof/2 = 1 to 18
 HEADER = "header"
+LONGITUDINAL = "longitudinal"
+PRECISION, DOUBLE = "precision", "double"  # in the provenance: probabilities are not rounded to float32
 
 
 @cache
@@ -82,12 +84,17 @@ class LikelihoodParameters:
             if fault:
                 faults.append(f"{name}: {fault}")
                 continue
-            values = values.astype(kind)
+            values = values.astype(np.float64 if name == LONGITUDINAL and self._is_double else kind)
             values.flags.writeable = False  # what is prepared from them is kept
             object.__setattr__(self, name, values)
         faults = faults or self._faults()
         if faults:
             raise InputError([f"{NAME}: {fault}" for fault in faults])
+
+    @property
+    def _is_double(self) -> bool:
+        """Whether the probabilities keep all digits, as the program had them that they come from."""
+        return self.provenance.get(PRECISION) == DOUBLE
 
     def _faults(self) -> list[str]:
         scales = (name for name in ("scale_x", "scale_y") if not np.all(getattr(self, name) > 0))
@@ -198,13 +205,3 @@ def _unpacked(content: bytes, name: str) -> tuple[dict[str, AnyArray], dict[str,
     if not isinstance(header, dict):
         raise InputError(f"{name}: is not a payload, its header is no table. Copy or build it again.")
     return arrays, header
-
-
-def longitudinal_id(last: int, outcome: int, hypothesis: int) -> int:
-    """4 bits of the last layer, 7 of the outcome, then the signed hypothesis."""
-    return last + (outcome << 4) + (hypothesis << 11)
-
-
-def transverse_id(ndof: int, D: int, hypothesis: int) -> int:
-    """6 bits of ndof, 2 of the region, then the signed hypothesis."""
-    return ndof + (D << 6) + (hypothesis << 8)

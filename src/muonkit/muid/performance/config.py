@@ -27,10 +27,13 @@ Turn = Annotated[Edges, AfterValidator(_within_a_turn)]
 
 class PerformanceInput(Section):
     """A table written by `muonkit identify` and the truth of its tracks; with a pattern, as many files of both, in the
-    order of their names."""
+    order of their names. format, truth_format: `basf2` for a file of the Belle II software, of which the results of its
+    own Muid, and the particles that its tracks are related to, are read."""
 
     identified: str
     truth: str
+    format: Literal["muonkit", "basf2"] = "muonkit"
+    truth_format: Literal["muonkit", "basf2"] = "muonkit"
 
 
 class TrackSelection(Section):

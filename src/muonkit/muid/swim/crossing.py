@@ -17,7 +17,7 @@ CROSSING = {
     TANGENT: "tangent to the plane: no match",
 }
 
-LOW_PT, OUTSIDE_START, BAD_INPUT, BEAM_PIPE = range(20, 24)
+LOW_PT, OUTSIDE_START, BAD_INPUT, BEAM_PIPE, NO_FIT, IN_TRACKER = range(20, 26)
 STATUS = transport.MESSAGE | {
     transport.OK: "running",
     transport.LEFT: "left the detector",
@@ -25,5 +25,7 @@ STATUS = transport.MESSAGE | {
     OUTSIDE_START: "not started: outside of the detector",
     BAD_INPUT: "not started: charge is not +1 or -1, or position, momentum or covariance is not finite",
     BEAM_PIPE: "went into the beam pipe",
+    NO_FIT: "not started: the file holds no usable fit of it",
+    IN_TRACKER: "not started: does not leave the tracker",
 }
-NOT_STARTED = (LOW_PT, OUTSIDE_START, BAD_INPUT, transport.NOT_POSITIVE_DEFINITE)
+NOT_STARTED = (LOW_PT, OUTSIDE_START, BAD_INPUT, NO_FIT, IN_TRACKER, transport.NOT_POSITIVE_DEFINITE)
