@@ -247,6 +247,7 @@ def test_the_simulation_stays_with_the_detector_as_described(aligned):
     files = ["jpsi-data-modules.pairs.parquet"], ["jpsi-simulation-improved.pairs.parquet"]
     assert (config["input"]["data"], config["input"]["simulation"]) == files
     assert (aligned / "modules" / "align.html").exists()
+    assert 'href="modules/align.html"' in (aligned / "study.html").read_text()
 
 
 def test_a_study_without_modules_has_no_such_stage():
@@ -260,4 +261,4 @@ def test_faults_of_modules_are_named(tmp_path, capsys):
     text = JPSI + "[modules]\niterations = 0\n[modules.alignment]\nu = -1.0\n"
     code, _, err = run(capsys, config, text, tmp_path / "out")
     assert code == 2
-    assert ["modules.iterations", "modules.alignment.u"] == [line.split(": ")[1] for line in err.splitlines()]
+    assert [line.split(": ")[1] for line in err.splitlines()] == ["modules.iterations", "modules.alignment.u"]

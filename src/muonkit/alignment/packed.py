@@ -63,8 +63,8 @@ def thinned(tracks: Eliminated, kinds: IntArray, surfaces: int) -> Eliminated:
     acts = (D[..., kinds] != 0).any(axis=(1, 3)) | (tracks.surface >= surfaces)
     order = np.argsort(~acts, axis=1, kind="stable")[:, : int(acts.sum(axis=1).max(initial=1))]
     surface = np.take_along_axis(np.where(acts, tracks.surface, -1), order, axis=1)
-    D = np.take_along_axis(D, order[:, None, :, None], axis=2).reshape(n, D.shape[1], -1)
-    return replace(tracks, surface=surface, D=D, response=np.zeros((n, 5, 0)))
+    left = np.take_along_axis(D, order[:, None, :, None], axis=2).reshape(n, D.shape[1], -1)
+    return replace(tracks, surface=surface, D=left, response=np.zeros((n, 5, 0)))
 
 
 def _of_field(keys: IntArray, size: int, surfaces: int) -> AnyArray:
