@@ -1,14 +1,12 @@
 """J/psi through a real detector, fitted to the beam line with its description: sums of tracks and of masses."""
 
-from collections.abc import Callable
-
 import numpy as np
+from tests.alignment.samples import PHYSICS, SETTINGS
 
 from muonkit.alignment.harmonics import Harmonics
-from muonkit.alignment.linear import Eliminated, eliminate, equations
+from muonkit.alignment.linear import eliminate, equations
 from muonkit.alignment.mass import mass_equations
 from muonkit.alignment.system import CHUNK, NormalSystem
-from muonkit.core.indices import QOP, THETA
 from muonkit.core.particles import resonance
 from muonkit.data.hits import Hits
 from muonkit.detector.detector import Detector
@@ -21,7 +19,6 @@ from muonkit.tracking.fit import fit
 from muonkit.tracking.models import IMPROVED
 from muonkit.tracking.perigee import started
 from muonkit.tracking.seed import seed
-from tests.alignment.samples import PHYSICS, SETTINGS
 
 J_PSI = resonance("jpsi")
 
@@ -29,7 +26,9 @@ J_PSI = resonance("jpsi")
 def made(real: Detector, n: int, random_seed: int, pt_min: float = 3.0) -> Hits:
     """Hits of n pairs without photons; muons of more than pt_min, |eta| < 2.4."""
     cuts = GenerateCuts(scaled_pt_min=pt_min)
-    config = SimulateTracks(generate=GenerateTracks(particle="jpsi", events=n, seed=random_seed, radiation=False), selection=cuts)
+    config = SimulateTracks(
+        generate=GenerateTracks(particle="jpsi", events=n, seed=random_seed, radiation=False), selection=cuts
+    )
     truth = step.follow(real, primaries(config, 0, n).states, "mu", random_seed, PHYSICS)
     return digitise(truth, real, random_seed)[0]
 

@@ -1,4 +1,4 @@
-"""The dimuon mass as a further measurement of a pair, ((m_reference/m(x+, x-))^2 - 1)/2, at fitted states of both muons.
+"""The dimuon mass as a further measurement of a pair, ((m_reference/m(x+, x-))^2 - 1)/2, at fitted states of both.
 
 The fitted state of a track and what is left of its residuals are independent, so an equation per pair adds to those of
 its tracks. Its sigma is that of the fitted mass over the mass, together with the width of the resonance. 1/m^2 goes as
