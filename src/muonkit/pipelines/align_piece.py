@@ -7,7 +7,7 @@ import numpy as np
 
 from muonkit.alignment.folded import folded
 from muonkit.alignment.harmonics import Harmonics
-from muonkit.alignment.linear import Eliminated, Equations, eliminate, equations
+from muonkit.alignment.linear import Eliminated, Equations, Scatter, eliminate, equations
 from muonkit.alignment.mille import write_mille
 from muonkit.alignment.packed import PackedSums, packed, thinned
 from muonkit.alignment.pairs import Measured, vertex_equations
@@ -145,7 +145,8 @@ def chosen(tracks: Eliminated, rows: BoolArray) -> Eliminated:
     if rows.all():
         return tracks
     columns = ("surface", "z", "D", "response", "covariance", "chi2", "ndf")
-    return replace(tracks, **{name: getattr(tracks, name)[rows] for name in columns})
+    scatter = Scatter(*(part[rows] for part in tracks.scatter))
+    return replace(tracks, scatter=scatter, **{name: getattr(tracks, name)[rows] for name in columns})
 
 
 def pairs_in(
