@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from muonkit.alignment.config import AlignmentSettings
-from muonkit.alignment.linear import Eliminated, eliminate, equations
+from muonkit.alignment.linear import Eliminated, Scatter, eliminate, equations
 from muonkit.alignment.parameters import SIZE
 from muonkit.alignment.solve import solve
 from muonkit.alignment.system import NormalSystem
@@ -78,9 +78,9 @@ def tracks(modules: int, spread: int, n: int) -> Iterator[Eliminated]:
         z = rng.normal(size=(m, 2 * LAYERS))
         flat = flat - basis @ (basis.T @ flat)
         empty = np.zeros((m, 5, 0))
-        yield Eliminated(
-            place % each + each * np.arange(LAYERS), z, flat, empty, empty, (z**2).sum(axis=1), np.full(m, 23)
-        )
+        nothing = Scatter(np.zeros((m, LAYERS)), np.zeros((m, LAYERS, LAYERS)))
+        surface = place % each + each * np.arange(LAYERS)
+        yield Eliminated(surface, z, flat, empty, empty, (z**2).sum(axis=1), np.full(m, 23), nothing)
 
 
 def measure(parameters: int, spread: int, share: int = 6) -> Run:

@@ -93,6 +93,16 @@ def test_every_key_of_a_refit_is_documented() -> None:
             assert f"`{key}`" in page, key
 
 
+def test_every_key_of_align_is_documented() -> None:
+    from muonkit.pipelines.align_config import AlignConfig, AlignInput, MassChoice
+
+    page = (ROOT / "docs" / "formats.md").read_text().partition("## Configuration of `align`")[2].partition("\n## ")[0]
+    nested = {"input": AlignInput, "mass": MassChoice}
+    keys = [f"{name}.{key}" for name, section in nested.items() for key in section.model_fields]
+    for key in [*keys, *(key for key in AlignConfig.model_fields if key not in nested)]:
+        assert f"`{key}`" in page or f"`{key}.*`" in page, key
+
+
 def test_every_key_of_the_audit_is_documented() -> None:
     from muonkit.pipelines.curvature import AuditSettings
 

@@ -11,8 +11,8 @@ from tests.alignment import samples
 from tests.thresholds import DENSE_RTOL
 
 from muonkit.alignment.config import AlignmentSettings
-from muonkit.alignment.linear import eliminate, equations
-from muonkit.alignment.parameters import NAMES, SIZE, U, V
+from muonkit.alignment.linear import Scatter, eliminate, equations
+from muonkit.alignment.parameters import MATERIAL, NAMES, SIZE, U, V
 from muonkit.alignment.solve import solve
 from muonkit.alignment.system import NormalSystem, accumulate
 from muonkit.alignment.templates import rigid
@@ -45,6 +45,10 @@ def dense(tracks) -> tuple[np.ndarray, np.ndarray]:
         index = (SIZE * surface[:, None] + np.arange(SIZE)).reshape(-1)[: SIZE * (surface >= 0).sum()]
         N[np.ix_(index, index)] += D[:, : len(index)].T @ D[:, : len(index)]
         b[index] += D[:, : len(index)].T @ z
+    for surface, score, information in zip(tracks.surface, *tracks.scatter, strict=True):
+        index = SIZE * surface[surface >= 0] + MATERIAL
+        N[np.ix_(index, index)] += information[: len(index), : len(index)]
+        b[index] += score[: len(index)]
     return N, b
 
 
@@ -62,6 +66,9 @@ def test_chunks_and_merged_sums_are_the_whole():
     whole = eliminate(equations(hits, fitted, detector, samples.SETTINGS))
     parts = [samples.system_of(detector, _rows(whole, rows)) for rows in (slice(0, 40), slice(40, 100))]
     parts[0].merge(parts[1])
+    empty = NormalSystem(len(detector.layers))
+    empty.merge(parts[0])
+    assert (empty.diagonal() == parts[0].diagonal()).all()
     expected = samples.system_of(detector, whole)
     one = np.ones(len(expected))
     matrix = expected.matrix(one).toarray()
@@ -71,7 +78,9 @@ def test_chunks_and_merged_sums_are_the_whole():
 
 
 def _rows(tracks, rows):
-    return type(tracks)(*(getattr(tracks, name)[rows] for name in tracks.__slots__ if name != "lost"))
+    names = [name for name in tracks.__slots__ if name not in ("scatter", "lost")]
+    scatter = Scatter(*(part[rows] for part in tracks.scatter))
+    return type(tracks)(*(getattr(tracks, name)[rows] for name in names), scatter)
 
 
 def test_two_surfaces_of_an_equation_may_be_the_same():

@@ -177,13 +177,14 @@ def test_a_number_of_tracks_is_taken_evenly(made, capsys):
     assert len(part) == 8  # whole events
 
 
-def test_chunks_have_whole_events():
-    event = np.repeat(np.arange(1000), 3)
-    good = np.arange(3000) % 7 != 0
-    found = list(chunks(event, good))
-    np.testing.assert_array_equal(np.concatenate(found), np.flatnonzero(good))
+def test_chunks_have_whole_events_and_tracks_of_one_length():
+    rng = np.random.default_rng(1)
+    event, good, stops = np.repeat(np.arange(1000), 3), np.arange(3000) % 7 != 0, rng.integers(10, 40, 3000)
+    found = list(chunks(event, good, stops))
+    np.testing.assert_array_equal(np.sort(np.concatenate(found)), np.flatnonzero(good))
     assert len(found) > 3
-    assert all(event[one[-1]] != event[other[0]] for one, other in pairwise(found))
+    assert sum(len(np.unique(event[tracks])) for tracks in found) == len(np.unique(event[good]))
+    assert all(stops[one].max() <= stops[other].max() for one, other in pairwise(found))
 
 
 def test_refit_takes_the_corrections(made, done, capsys):

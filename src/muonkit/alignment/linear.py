@@ -7,35 +7,40 @@ L^-1 r and so on have unit covariance. The solution is that of broken lines (Blo
 Commun. 182 (2011) 1760), whose angles have been integrated out. See docs/physics.md, "Alignment"."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
-from muonkit.alignment import kernels
-from muonkit.alignment.harmonics import Harmonics, Ray, Way
+from muonkit.alignment.harmonics import Harmonics
 from muonkit.alignment.parameters import FIELD, SIZE, units
+from muonkit.alignment.ways import Ways, rays, ways
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
-from muonkit.core.indices import LOC0, PHI, QOP, THETA
+from muonkit.core.indices import QOP
 from muonkit.data.hits import Hits
-from muonkit.data.tracks import BoundStates
 from muonkit.detector.detector import Detector
-from muonkit.detector.surfaces import CYLINDER, SurfaceArrays, in_frame, normal, to_global
+from muonkit.detector.surfaces import CYLINDER, SurfaceArrays, in_frame, normal
 from muonkit.tracking.fitted import FittedTracks
 from muonkit.tracking.kernels.tuples import USED
 from muonkit.tracking.passes import STRAIGHT
-from muonkit.transport.propagate import Settings, propagate, scene
-from muonkit.transport.status import OK
+from muonkit.transport.propagate import Settings
 
-SHARP = np.array([1e-8, 1e-8, 1e-12, 1e-12, 1e-12]) ** 2  # [cm, cm, rad, rad, 1/GeV]^2: where there is no matter
+FARTHEST = 2.5  # standard deviations of a kink
+_AT, _WITHIN = norm.pdf(FARTHEST), 1 - 2 * norm.sf(FARTHEST)
+_SQUARE, _FOURTH = _WITHIN - 2 * FARTHEST * _AT, 3 * _WITHIN - 2 * (FARTHEST**3 + 3 * FARTHEST) * _AT
+INNER = _SQUARE / _WITHIN
+LEFT = (_FOURTH - INNER * _SQUARE) / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Equations:
-    """Whitened equations of n tracks with up to s stops and m = 2 s measurements: z (n, m), A (n, m, 5), D (n, m, 8 s);
-    surface (n, s), below 0 behind the last stop; measured (n, m). Rows that are not measured are 0. With harmonics of
-    the field, surface and D go on with their coefficients, eight by eight, as if they were those of further surfaces.
+    """Whitened equations of n tracks with up to s stops and m measurements: z (n, m), A (n, m, 5), D (n, m, 8 s), kicks
+    (n, m, 2 s), see `Ways`; surface (n, s), below 0 behind the last stop; measured (n, m). Rows that are not measured
+    are 0. With harmonics of the field, surface and D go on with their coefficients, eight by eight, as if they were
+    those of further surfaces.
 
     track (n,): which of the fitted tracks these are; lost: how many more were fitted, but could not be followed."""
 
@@ -44,24 +49,12 @@ class Equations:
     z: FloatArray
     A: FloatArray
     D: FloatArray
+    kicks: FloatArray
     measured: BoolArray
     lost: int
 
     def __len__(self) -> int:
         return len(self.track)
-
-
-class Ways(NamedTuple):
-    """From every stop to the next, (n, s - 1, ...): Jacobian F through matter and field, noise Q, effects of field,
-    material and coefficients of the field (5, t) at the next stop, and where the track arrives minus the smoothed state
-    there."""
-
-    F: FloatArray
-    Q: FloatArray
-    by_field: FloatArray
-    by_material: FloatArray
-    by_terms: FloatArray
-    jump: FloatArray
 
 
 def equations(
@@ -87,19 +80,33 @@ def equations(
         raise InputError("alignment: no track was fitted; look at the statuses of the fit")
     size = int(fitted.count[tracks].max(initial=1))
     route, states = fitted.route[tracks, :size], fitted.stop_parameters[tracks, :size]
-    ways, fine = _ways(route, states, detector, settings, harmonics)
+    there, fine = ways(route, states, detector, settings, harmonics)
     tracks, route, states = tracks[fine], route[fine], states[fine]
-    ways = Ways(*(part[fine] for part in ways))
+    there = Ways(*(part[fine] for part in there))
     H, r, variance = _measurements(hits, fitted, tracks, route, detector.surfaces)
-    followed, offset = _followed(H, ways)
-    sides = _equations(followed, _moved(H, route, states + offset, detector.surfaces), r, ways.by_terms.shape[-1])
+    rows, measured = _measured(variance)
+    followed, offset = _followed(H, there, rows)
+    moved = _moved(H, route, states + offset, detector.surfaces)
+    sides = _equations(followed, _chosen(moved, rows), _chosen(r, rows), rows)
     with threadpool_limits(1, "blas"):  # small matrices, as in `system`
-        white = np.linalg.solve(np.linalg.cholesky(_covariance(followed, variance)), sides)
+        white = np.linalg.solve(np.linalg.cholesky(_covariance(followed, _chosen(variance, rows), rows)), sides)
     good = np.isfinite(white).all(axis=(1, 2))
-    z, A, D = white[good, :, 0], white[good, :, 1:6], white[good, :, 6:]
-    measured = (variance > 0).reshape(len(route), 2 * size)[good]
-    surface = _with_coefficients(route[good], len(detector.layers), ways.by_terms.shape[-1])
-    return Equations(tracks[good], surface, z, A, D, measured, len(fine) - int(good.sum()))
+    parts = np.split(white[good], np.cumsum([1, 5, SIZE * (size + units(followed.terms.shape[-1]))]), axis=2)
+    surface = _with_coefficients(route[good], len(detector.layers), followed.terms.shape[-1])
+    z, A, D, kicks = parts[0][:, :, 0], *parts[1:]
+    return Equations(tracks[good], surface, z, A, D, kicks, measured[good], len(fine) - int(good.sum()))
+
+
+def _measured(variance: FloatArray) -> tuple[IntArray, BoolArray]:
+    """Places (n, m) of the measurements of every track among 2 s, and which are some: the others have none."""
+    there = (variance > 0).reshape(len(variance), -1)
+    rows = np.argsort(~there, axis=1, kind="stable")[:, : int(there.sum(axis=1).max(initial=1))]
+    return rows, np.take_along_axis(there, rows, axis=1)
+
+
+def _chosen(values: FloatArray, rows: IntArray) -> FloatArray:
+    """Values (n, s, 2, ...) of measurements at their places (n, m): (n, m, ...)."""
+    return values.reshape(len(rows), -1, *values.shape[3:])[np.arange(len(rows))[:, None], rows]
 
 
 def _with_coefficients(route: IntArray, surfaces: int, terms: int) -> IntArray:
@@ -118,64 +125,6 @@ def _check(hits: Hits, fitted: FittedTracks, detector: Detector) -> None:
         raise InputError(
             f"alignment: the tracks meet more surfaces than {detector.name} has; give the detector of the fit"
         )
-
-
-def _ways(
-    route: IntArray, states: FloatArray, detector: Detector, settings: Settings, harmonics: Harmonics | None
-) -> tuple[Ways, BoolArray]:
-    """From stop to stop; which tracks (n,) arrive everywhere."""
-    n, size = route.shape
-    row, stop = np.nonzero(route[:, 1:] >= 0)
-    front, surface = states[row, stop], route[row, stop]
-    behind = kernels.Behind(*(np.zeros((len(row), *shape)) for shape in ((), (5,), (), (3,))))
-    kernels.cross(surface, np.ascontiguousarray(front), scene(detector, settings), behind)
-    start = front.copy()
-    start[:, QOP] = behind.qop
-    stopped = ~np.isfinite(behind.qop)
-    start[stopped, QOP] = front[stopped, QOP]
-    noise = np.zeros((len(row), 5, 5))
-    noise[:, range(5), range(5)] = SHARP
-    noise[:, range(PHI, QOP + 1), range(PHI, QOP + 1)] += behind.noise
-    there = propagate(BoundStates(surface, start, noise), route[row, stop + 1], detector, settings)
-    fine = np.ones(n, dtype=np.bool_)
-    fine[row[stopped | (there.status != OK)]] = False
-
-    def spread(values: FloatArray) -> FloatArray:
-        full = np.zeros((n, size - 1, *values.shape[1:]))
-        full[row, stop] = np.nan_to_num(values)
-        return full
-
-    through = np.tile(np.eye(5), (len(row), 1, 1))
-    through[:, QOP] = behind.row
-    by_qop = there.jacobian[:, :, QOP]
-    by_field = start[:, QOP, None] * by_qop
-    by_field[:, QOP] = 0.0  # a field changes no momentum
-    assert there.states.covariance is not None
-    jump = _wrapped(there.states.parameters - states[row, stop + 1], route[row, stop + 1], detector.surfaces)
-    by_material = by_qop * behind.by_thickness[:, None]
-    by_terms = np.zeros((len(row), 5, 0))
-    if harmonics is not None:
-        first, last = (_rays(detector.surfaces, route[row, at], states[row, at]) for at in (stop, stop + 1))
-        way = Way(first, last, start[:, QOP], there.jacobian)
-        by_terms = np.concatenate((by_field[:, :, None], harmonics.by_terms(way)), axis=2)
-    parts = (there.jacobian @ through, there.states.covariance, by_field, by_material, by_terms, jump)
-    return Ways(*map(spread, parts)), fine
-
-
-def _rays(surfaces: SurfaceArrays, ids: IntArray, states: FloatArray) -> Ray:
-    """Of bound states (k, 5) on surfaces (k,)."""
-    sin = np.sin(states[:, THETA])
-    t = np.column_stack((sin * np.cos(states[:, PHI]), sin * np.sin(states[:, PHI]), np.cos(states[:, THETA])))
-    return Ray(to_global(surfaces, ids, states[:, :2]), t)
-
-
-def _wrapped(difference: FloatArray, ids: IntArray, surfaces: SurfaceArrays) -> FloatArray:
-    """A difference of states (k, 5), across the seams of phi and of cylinders."""
-    around = np.where(surfaces.kind[ids] == CYLINDER, 2 * np.pi * surfaces.radius[ids], np.inf)
-    for place, period in ((PHI, 2 * np.pi), (LOC0, around)):
-        turns = np.round(difference[:, place] / period)
-        difference[:, place] -= np.where(turns == 0, 0.0, turns * np.where(np.isinf(period), 0.0, period))
-    return difference
 
 
 def _measurements(
@@ -197,27 +146,43 @@ def _measurements(
     return H, r, variance
 
 
-def _followed(H: FloatArray, ways: Ways) -> tuple[FloatArray, FloatArray]:
-    """What moves the measurements (n, s, 2, 6 + 4 s + t): the jumps up to a stop; the state at the first stop (5);
-    field and material of every stop (2 s); columns of the covariance with the measurements of stops before (2 s);
-    coefficients of the field (t). And the track without noise minus the smoothed states (n, s, 5)."""
+class Followed(NamedTuple):
+    """What moves measurements (n, m, ...): the jumps up to a stop; the state at the first stop (5); field and
+    material of every stop (s, 2); coefficients of the field (t); columns of the covariance with the measurements of
+    stops before (2 s); kicks of every stop (2 s)."""
+
+    jump: FloatArray
+    state: FloatArray
+    field_and_material: FloatArray
+    terms: FloatArray
+    covariance: FloatArray
+    kicks: FloatArray
+
+
+def _followed(H: FloatArray, there: Ways, rows: IntArray) -> tuple[Followed, FloatArray]:
+    """Along all ways, at the places (n, m) of measurements; and the track without noise minus the smoothed states
+    (n, s, 5)."""
     n, size = H.shape[:2]
-    effect, P = np.zeros((n, 5, 6 + 4 * size + ways.by_terms.shape[-1])), np.zeros((n, 5, 5))
-    effect[:, :, 1:6] = np.eye(5)
-    out, offset = np.zeros((n, size, 2, effect.shape[2])), np.zeros((n, size, 5))
+    widths = 1, 5, 2 * size, there.by_terms.shape[-1], 2 * size, 2 * size
+    first = np.cumsum((0, *widths))
+    effect, P = np.zeros((n, 5, first[-1])), np.zeros((n, 5, 5))
+    jump, state, parameters, terms, covariance, kicks = (effect[:, :, a:b] for a, b in pairwise(first))
+    state[:] = np.eye(5)
+    out, offset = np.zeros((n, size, 2, first[-1])), np.zeros((n, size, 5))
     for stop in range(size):
         if stop > 0:
-            F = ways.F[:, stop - 1]
-            effect = F @ effect
-            effect[:, :, 0] += ways.jump[:, stop - 1]
-            effect[:, :, 6 + 2 * stop] = ways.by_field[:, stop - 1]
-            effect[:, :, 6 + 2 * (stop - 1) + 1] = ways.by_material[:, stop - 1]
-            effect[:, :, 6 + 4 * size :] += ways.by_terms[:, stop - 1]
-            P = F @ P @ F.swapaxes(1, 2) + ways.Q[:, stop - 1]
-        first = 6 + 2 * (size + stop)
-        effect[:, :, first : first + 2] = P[:, :, :2] @ H[:, stop].swapaxes(1, 2)
-        out[:, stop], offset[:, stop] = H[:, stop] @ effect[:, :2], effect[:, :, 0]
-    return out, offset
+            before, F = slice(2 * stop - 2, 2 * stop), there.F[:, stop - 1]
+            effect[:] = F @ effect
+            jump[:, :, 0] += there.jump[:, stop - 1]
+            parameters[:, :, 2 * stop] = there.by_field[:, stop - 1]
+            parameters[:, :, 2 * stop - 1] = there.by_material[:, stop - 1]
+            terms += there.by_terms[:, stop - 1]
+            kicks[:, :, before] = there.kicks[:, stop - 1]
+            P = F @ P @ F.swapaxes(1, 2) + there.Q[:, stop - 1]
+        covariance[:, :, 2 * stop : 2 * stop + 2] = P[:, :, :2] @ H[:, stop].swapaxes(1, 2)
+        out[:, stop], offset[:, stop] = H[:, stop] @ effect[:, :2], jump[:, :, 0]
+    chosen = _chosen(out, rows)
+    return Followed(*(chosen[..., a:b] for a, b in pairwise(first))), offset
 
 
 def _moved(H: FloatArray, route: IntArray, states: FloatArray, surfaces: SurfaceArrays) -> FloatArray:
@@ -230,7 +195,7 @@ def _moved(H: FloatArray, route: IntArray, states: FloatArray, surfaces: Surface
     n, size = route.shape
     there = np.flatnonzero(route.reshape(-1) >= 0)
     ids, x = route.reshape(-1)[there], states.reshape(-1, 5)[there]
-    points, t = _rays(surfaces, ids, x)
+    points, t = rays(surfaces, ids, x)
     axes, q = surfaces.axes[ids], in_frame(surfaces, ids, points)
     t = np.einsum("kij,kj->ki", axes, t)
     across = np.einsum("kij,kj->ki", axes, normal(surfaces, ids, points))
@@ -245,28 +210,33 @@ def _moved(H: FloatArray, route: IntArray, states: FloatArray, surfaces: Surface
     return H @ local.reshape(n, size, 2, 6)
 
 
-def _equations(followed: FloatArray, moved: FloatArray, r: FloatArray, terms: int) -> FloatArray:
-    """r, A and D side by side (n, 2 s, 6 + 8 s), not yet whitened; and the coefficients of the field."""
-    n, size = r.shape[:2]
-    D = np.zeros((n, size, 2, size, SIZE))
-    stops = np.arange(size)
-    D[:, stops, :, stops, :FIELD] = moved.swapaxes(0, 1)
-    D[..., FIELD:] = followed[..., 6 : 6 + 2 * size].reshape(n, size, 2, size, 2)
-    first = (r - followed[..., 0])[..., None]
-    last = np.zeros((n, size, 2, SIZE * units(terms)))
-    last[..., :terms] = followed[..., 6 + 4 * size :]
-    sides = np.concatenate((first, followed[..., 1:6], D.reshape(n, size, 2, size * SIZE), last), axis=3)
-    return sides.reshape(n, 2 * size, sides.shape[3])
+def _equations(followed: Followed, moved: FloatArray, r: FloatArray, rows: IntArray) -> FloatArray:
+    """r, A, D, coefficients of the field and kicks side by side (n, m, ...), not yet whitened."""
+    n, m = rows.shape
+    size, terms = followed.field_and_material.shape[-1] // 2, followed.terms.shape[-1]
+    D, last = np.zeros((n, m, size, SIZE)), np.zeros((n, m, SIZE * units(terms)))
+    D[np.arange(n)[:, None], np.arange(m), rows // 2, :FIELD] = moved
+    D[..., FIELD:] = followed.field_and_material.reshape(n, m, size, 2)
+    last[..., :terms] = followed.terms
+    first = r[..., None] - followed.jump
+    return np.concatenate((first, followed.state, D.reshape(n, m, -1), last, followed.kicks), axis=2)
 
 
-def _covariance(followed: FloatArray, variance: FloatArray) -> FloatArray:
-    """V (n, 2 s, 2 s), 1 on the diagonal where nothing is measured."""
-    n, size = variance.shape[:2]
-    m = 2 * size
-    lower = np.tril(followed.reshape(n, m, followed.shape[3])[:, :, 6 + m : 6 + 2 * m])
+def _covariance(followed: Followed, variance: FloatArray, rows: IntArray) -> FloatArray:
+    """V (n, m, m) of measurements at places (n, m), 1 on the diagonal where nothing is measured."""
+    lower = np.tril(np.take_along_axis(followed.covariance, rows[:, None, :], axis=2))
     V = lower + np.tril(lower, -1).swapaxes(1, 2)
-    V[:, range(m), range(m)] += np.where(variance > 0, variance, 1.0).reshape(n, m)
+    m = range(rows.shape[1])
+    V[:, m, m] += np.where(variance > 0, variance, 1.0)
     return np.asarray(V)
+
+
+class Scatter(NamedTuple):
+    """Of n tracks, by the shares of matter on their s stops: the derivative (n, s) of the log likelihood and its mean
+    second derivative (n, s, s), with the sign turned."""
+
+    score: FloatArray
+    information: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +244,7 @@ class Eliminated:
     """The equations without the parameters of the tracks. D (n, m, 8 s) and z (n, m): projected on what no track
     parameter can absorb. response (n, 5, 8 s): derivatives of the fitted first state when the description is moved by
     the parameters, so a distortion that is not corrected biases it by -response p; covariance (n, 5, 5) of that state;
-    chi2, ndf (n,); lost: as in Equations."""
+    chi2, ndf (n,); scatter: what the sizes of the kinks say of the matter; lost: as in Equations."""
 
     surface: IntArray
     z: FloatArray
@@ -283,7 +253,21 @@ class Eliminated:
     covariance: FloatArray
     chi2: FloatArray
     ndf: IntArray
+    scatter: Scatter
     lost: int = 0
+
+
+def _scatter(z: FloatArray, kicks: FloatArray) -> Scatter:
+    """Of the likelihood of z (n, m) with a covariance 1 + sum_l theta_l U_l U_l^T, U (n, m, 2 s) the kicks of stops.
+    A kink v = u^T z has the variance |u|^2: score (v^2 - |u|^2)/2 per angle, information |U_l^T U_k|^2/2.
+
+    Real angles have tails, so kinks beyond FARTHEST standard deviations are left out. What is left of a Gaussian has
+    the variance INNER |u|^2 and the share LEFT of the information."""
+    n, _, both = kicks.shape
+    product = (kicks.swapaxes(1, 2) @ kicks).reshape(n, both // 2, 2, both // 2, 2)
+    square, variance = np.einsum("nmg,nm->ng", kicks, z) ** 2, np.einsum("nmg,nmg->ng", kicks, kicks)
+    score = np.where(square < FARTHEST**2 * variance, square - INNER * variance, 0.0)
+    return Scatter(score.reshape(n, -1, 2).sum(axis=2) / 2, LEFT * (product**2).sum(axis=(2, 4)) / 2)
 
 
 def eliminate(tracks: Equations) -> Eliminated:
@@ -302,6 +286,7 @@ def eliminate(tracks: Equations) -> Eliminated:
         D = tracks.D - Q @ on_A
         inverse = np.linalg.inv(R) / scale[:, :, None]
         response = -inverse @ on_A
+        kicks = tracks.kicks - Q @ (Q.swapaxes(1, 2) @ tracks.kicks)
     z, covariance = tracks.z - np.einsum("nmj,nj->nm", Q, z_on_A), inverse @ inverse.swapaxes(1, 2)
     return Eliminated(
         tracks.surface,
@@ -311,5 +296,6 @@ def eliminate(tracks: Equations) -> Eliminated:
         covariance,
         np.einsum("nm,nm->n", z, z),
         tracks.measured.sum(axis=1) - 5 + (covariance[:, QOP, QOP] > STRAIGHT),
+        _scatter(z, kicks),
         tracks.lost,
     )

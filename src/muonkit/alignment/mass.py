@@ -1,7 +1,9 @@
-"""The dimuon mass as a further measurement of a pair: m_reference - m(x+, x-), at fitted states of both muons.
+"""The dimuon mass as a further measurement of a pair, ((m_reference/m(x+, x-))^2 - 1)/2, at fitted states of both.
 
 The fitted state of a track and what is left of its residuals are independent, so an equation per pair adds to those of
-its tracks. Its sigma is that of the fitted mass, together with the width of the resonance."""
+its tracks. Its sigma is that of the fitted mass over the mass, together with the width of the resonance. 1/m^2 goes as
+the product of both curvatures, which have Gaussian errors: its mean has no bias, where that of m is too large by 3/4 of
+the square of the relative error of a curvature."""
 
 from typing import NamedTuple
 
@@ -60,9 +62,9 @@ def mass_equations(
         found = f"found {reference:g}, {width:g}"
         raise InputError(f"alignment: mass: needs a reference above 0 and a width of 0 or more [GeV]; {found}")
     mass = pair_mass(states)
-    slope = np.einsum("npi,npij->npj", mass.by_state, jacobian)
-    variance = np.einsum("npi,npij,npj->n", slope, tracks.covariance[pairs], slope) + width**2
+    slope = np.einsum("npi,npij->npj", mass.by_state, jacobian) / mass.mass[:, None, None]
+    variance = np.einsum("npi,npij,npj->n", slope, tracks.covariance[pairs], slope) + (width / reference) ** 2
     D = np.einsum("npi,npig->npg", slope, tracks.response[pairs]).reshape(len(pairs), -1)
     sigma = np.sqrt(variance)[:, None]
     surface = tracks.surface[pairs].reshape(len(pairs), -1)
-    return MassEquations(surface, (D / sigma)[:, None, :], (reference - mass.mass)[:, None] / sigma)
+    return MassEquations(surface, (D / sigma)[:, None, :], ((reference / mass.mass) ** 2 - 1)[:, None] / (2 * sigma))

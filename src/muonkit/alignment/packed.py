@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from muonkit.alignment.harmonics import Harmonics
-from muonkit.alignment.linear import Eliminated
-from muonkit.alignment.parameters import SIZE
+from muonkit.alignment.linear import Eliminated, Scatter
+from muonkit.alignment.parameters import MATERIAL, SIZE
 from muonkit.alignment.system import NormalSystem
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 
@@ -57,14 +57,17 @@ def unpacked(sums: PackedSums, harmonics: Harmonics | None) -> NormalSystem:
 
 def thinned(tracks: Eliminated, kinds: IntArray, surfaces: int) -> Eliminated:
     """The same equations without stops that no fitted kind (k,) acts on, such as services, and without response: sums
-    take half of the time. Behind the surfaces are coefficients of the field, which stay."""
+    take half of the time. Behind the surfaces are coefficients of the field, which stay. Matter acts on all stops."""
+    if MATERIAL in kinds:
+        return tracks
     n, size = tracks.surface.shape
     blocks = tracks.D.reshape(n, -1, size, SIZE)
     acts = (blocks[..., kinds] != 0).any(axis=(1, 3)) | (tracks.surface >= surfaces)
     order = np.argsort(~acts, axis=1, kind="stable")[:, : int(acts.sum(axis=1).max(initial=1))]
     surface = np.take_along_axis(np.where(acts, tracks.surface, -1), order, axis=1)
-    D = np.take_along_axis(blocks, order[:, None, :, None], axis=2).reshape(n, blocks.shape[1], -1)
-    return replace(tracks, surface=surface, D=D, response=np.zeros((n, 5, 0)))
+    left = np.take_along_axis(blocks, order[:, None, :, None], axis=2).reshape(n, blocks.shape[1], -1)
+    nothing = Scatter(np.zeros((n, 0)), np.zeros((n, 0, 0)))
+    return replace(tracks, surface=surface, D=left, response=np.zeros((n, 5, 0)), scatter=nothing)
 
 
 def _of_field(keys: IntArray, size: int, surfaces: int) -> AnyArray:

@@ -10,8 +10,8 @@ from threadpoolctl import threadpool_limits
 
 from muonkit.alignment import kernels
 from muonkit.alignment.harmonics import Harmonics
-from muonkit.alignment.linear import Eliminated, eliminate, equations
-from muonkit.alignment.parameters import SIZE, units
+from muonkit.alignment.linear import Eliminated, Scatter, eliminate, equations
+from muonkit.alignment.parameters import MATERIAL, SIZE, units
 from muonkit.alignment.ties import Ties
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.core.errors import InputError
@@ -49,7 +49,7 @@ class NormalSystem:
 
     def add(self, tracks: Eliminated) -> None:
         """Add the equations of n tracks, in place."""
-        self.add_equations(tracks.surface, tracks.D, tracks.z)
+        self.add_equations(tracks.surface, tracks.D, tracks.z, tracks.scatter)
         self.tracks += len(tracks.z)
         self.lost += tracks.lost
         self.chi2 += float(tracks.chi2.sum())
@@ -57,21 +57,33 @@ class NormalSystem:
         there = tracks.surface[(tracks.surface >= 0) & (tracks.surface < len(self.met))]
         self.met += np.bincount(there, minlength=len(self.met))
 
-    def add_equations(self, surface: IntArray, D: FloatArray, z: FloatArray) -> None:
-        """Add whitened equations z (n, m) = D (n, m, 8 s) p of surfaces (n, s), -1 for none, in place.
+    def add_equations(self, surface: IntArray, D: FloatArray, z: FloatArray, scatter: Scatter | None = None) -> None:
+        """Add whitened equations z (n, m) = D (n, m, 8 s) p of surfaces (n, s), -1 for none, in place; and what the
+        sizes of kinks say of the matter on the first of them.
         Raises InputError for a surface that the sums do not have."""
         if surface.max(initial=0) >= len(self.rhs):
             raise InputError(f"alignment: the tracks meet more than {len(self.rhs)} surfaces; make sums for as many")
         n, size = surface.shape
         there = surface >= 0
         slope = np.einsum("nmg,nm->ng", D, z).reshape(n, size, SIZE)
-        np.add.at(self.rhs, surface[there], slope[there])
-        low, high = (end(surface[:, :, None], surface[:, None, :]) for end in (np.minimum, np.maximum))
-        pair = np.where(low >= 0, low * len(self.rhs) + high, -1)
-        slot = self._places(pair)
         with threadpool_limits(1, "blas"):  # small matrices: threads wait ten times as long for each other
             product = D.swapaxes(1, 2) @ D
+        if scatter is not None:
+            last = scatter.score.shape[1]
+            slope[:, :last, MATERIAL] += scatter.score
+            product[:, MATERIAL : SIZE * last : SIZE, MATERIAL : SIZE * last : SIZE] += scatter.information
+        np.add.at(self.rhs, surface[there], slope[there])
+        slot = self._slots_of(surface)  # may replace the blocks
         kernels.add_blocks(self._blocks, slot, np.ascontiguousarray(surface), product)
+
+    def _slots_of(self, surface: IntArray) -> IntArray:
+        """The block (n, s, s) of every pair of stops a <= b, -1 for none and for the others."""
+        n, size = surface.shape
+        a, b = np.triu_indices(size)
+        low, high = (end(surface[:, a], surface[:, b]) for end in (np.minimum, np.maximum))
+        slot = np.full((n, size, size), -1)
+        slot[:, a, b] = self._places(np.where(low >= 0, low * len(self.rhs) + high, -1))
+        return slot
 
     def merge(self, other: "NormalSystem") -> None:
         """Add the sums of other tracks through the same detector, in place.
@@ -82,8 +94,8 @@ class NormalSystem:
         self.met += other.met
         self.tracks, self.lost = self.tracks + other.tracks, self.lost + other.lost
         self.chi2, self.ndf = self.chi2 + other.chi2, self.ndf + other.ndf
-        place = self._places(other._keys)  # first: it may make new memory for the blocks
-        self._blocks[place] += other._blocks[other._slots]
+        slot = self._places(other._keys)  # may replace the blocks
+        self._blocks[slot] += other._blocks[other._slots]
 
     def _places(self, pair: IntArray) -> IntArray:
         """The block of every pair of surfaces, made where there was none; -1 for the pair -1."""
@@ -162,6 +174,7 @@ def accumulate(
     Raises InputError, see `linear.equations`."""
     system = NormalSystem(len(detector.layers), harmonics)
     good = np.flatnonzero(fitted.good)
+    good = good[np.argsort(fitted.count[good], kind="stable")]  # tracks of a chunk have as many stops
     for first in range(0, max(len(good), 1), CHUNK):
         some = equations(hits, fitted, detector, settings, good[first : first + CHUNK], harmonics)
         system.add(eliminate(some))

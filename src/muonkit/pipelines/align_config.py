@@ -18,9 +18,9 @@ MOST_ERRORS = 2000  # parameters: an error is a solution of the system each
 class ModuleSettings(AlignmentSettings):
     """Those of a tracker whose modules are tens of um from where they should be: they shift, and do not turn."""
 
-    u: Shift = 0.005
-    v: Shift = 0.005
-    w: Shift = 0.005
+    u: Shift = 0.003
+    v: Shift = 0.003
+    w: Shift = 0.003
     alpha: Turn = 0.0
     beta: Turn = 0.0
     gamma: Turn = 0.0

@@ -7,7 +7,7 @@ import numpy as np
 
 from muonkit.alignment.folded import folded
 from muonkit.alignment.harmonics import Harmonics
-from muonkit.alignment.linear import Eliminated, Equations, eliminate, equations
+from muonkit.alignment.linear import Eliminated, Equations, Scatter, eliminate, equations
 from muonkit.alignment.mille import write_mille
 from muonkit.alignment.packed import PackedSums, packed, thinned
 from muonkit.alignment.pairs import Measured, vertex_equations
@@ -92,7 +92,7 @@ def align_piece(job: AlignJob, rows: Rows) -> AlignPiece:
     both = pairs_of(found.event, refitted)
     pairs = None if job.mass is None else pairs_in(job.mass, fitted, refitted.perigees, both, job.detector)
     system, bad, used, mille = NormalSystem(job.surfaces, job.harmonics), 0, 0, list[Equations]()
-    for some in chunks(found.event, refitted.good):
+    for some in chunks(found.event, refitted.good, fitted.count):
         own = equations(found.hits, fitted, job.detector, job.choice.transport, some, job.harmonics)
         own = without_beam_line(own, job.surfaces)
         gone = eliminate(own)
@@ -115,10 +115,14 @@ def first_events(found: TrackHits, most: int | None) -> TrackHits:
     return TrackHits(found.event[:stop], found.track[:stop], found.hits[:stop])
 
 
-def chunks(event: IntArray, good: BoolArray) -> Iterator[IntArray]:
-    """Good tracks (m,) of whole events, about CHUNK of them."""
+def chunks(event: IntArray, good: BoolArray, stops: IntArray) -> Iterator[IntArray]:
+    """Good tracks (m,) of whole events, about CHUNK of them; those of a chunk have about as many stops (n,)."""
     tracks = np.flatnonzero(good)
-    edges = np.flatnonzero(np.diff(event[tracks], prepend=event[:1] - 1) != 0)
+    number = np.cumsum(np.diff(event[tracks], prepend=event[:1]) != 0)
+    most = np.zeros(len(tracks) + 1, dtype=np.int64)
+    np.maximum.at(most, number, stops[tracks])
+    order = np.lexsort((number, most[number]))
+    tracks, edges = tracks[order], np.flatnonzero(np.diff(number[order]) != 0) + 1
     begin = 0
     while begin < len(tracks):
         later = edges[edges >= begin + CHUNK]
@@ -145,7 +149,8 @@ def chosen(tracks: Eliminated, rows: BoolArray) -> Eliminated:
     if rows.all():
         return tracks
     columns = ("surface", "z", "D", "response", "covariance", "chi2", "ndf")
-    return replace(tracks, **{name: getattr(tracks, name)[rows] for name in columns})
+    scatter = Scatter(*(part[rows] for part in tracks.scatter))
+    return replace(tracks, scatter=scatter, **{name: getattr(tracks, name)[rows] for name in columns})
 
 
 def pairs_in(

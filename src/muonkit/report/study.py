@@ -15,6 +15,7 @@ from muonkit.report.style import BLUE, GREY, HEIGHT, INK, ORANGE, WIDTH, blank, 
 COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", GREY)
 MARKERS = "os^vD<>"
 LINEAR = 10.0  # in 1e-5: below, the axis is linear
+PAGES = {"calibrate": "report.html", "validate": "report.html", "modules": "align.html"}  # of steps, in their folders
 SPREAD = 0.35  # of the distance between stages, between samples
 
 
@@ -68,6 +69,6 @@ def page(
         verdict=verdict,
         counts=counts,
         steps=steps,
-        reports=[name for name in steps if name.startswith(("calibrate", "validate"))],
+        reports={name: PAGES[name.partition("-")[0]] for name in steps if name.partition("-")[0] in PAGES},
         picture=Picture(svg(scale_left(chain)), caption),
     )
