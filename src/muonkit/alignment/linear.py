@@ -6,13 +6,15 @@ The noise is that of the hits and that of matter in front, so its covariance V i
 L^-1 r and so on have unit covariance. The solution is that of broken lines (Blobel, Kleinwort and Meier, Comput. Phys.
 Commun. 182 (2011) 1760), whose angles have been integrated out. See docs/physics.md, "Alignment"."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import norm
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from muonkit.alignment.harmonics import Harmonics
 from muonkit.alignment.parameters import FIELD, SIZE, units
@@ -33,6 +35,17 @@ _AT, _WITHIN = norm.pdf(FARTHEST), 1 - 2 * norm.sf(FARTHEST)
 _SQUARE, _FOURTH = _WITHIN - 2 * FARTHEST * _AT, 3 * _WITHIN - 2 * (FARTHEST**3 + 3 * FARTHEST) * _AT
 INNER = _SQUARE / _WITHIN
 LEFT = (_FOURTH - INNER * _SQUARE) / 2
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """To look for them takes 10 ms."""
+    return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """BLAS on one thread: with small matrices, threads wait ten times as long for each other."""
+    return _libraries().limit(limits=1, user_api="blas")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +101,7 @@ def equations(
     followed, offset = _followed(H, there, rows)
     moved = _moved(H, route, states + offset, detector.surfaces)
     sides = _equations(followed, _chosen(moved, rows), _chosen(r, rows), rows)
-    with threadpool_limits(1, "blas"):  # small matrices, as in `system`
+    with one_thread():
         white = np.linalg.solve(np.linalg.cholesky(_covariance(followed, _chosen(variance, rows), rows)), sides)
     good = np.isfinite(white).all(axis=(1, 2))
     parts = np.split(white[good], np.cumsum([1, 5, SIZE * (size + units(followed.terms.shape[-1]))]), axis=2)
@@ -279,7 +292,7 @@ def eliminate(tracks: Equations) -> Eliminated:
     weak[:, 0, QOP] = 1.0
     A = np.concatenate((tracks.A, weak), axis=1)
     scale = np.linalg.norm(A, axis=1)
-    with threadpool_limits(1, "blas"):
+    with one_thread():
         Q, R = np.linalg.qr(A / scale[:, None, :])
         Q = Q[:, :m]
         on_A, z_on_A = Q.swapaxes(1, 2) @ tracks.D, np.einsum("nmj,nm->nj", Q, tracks.z)
