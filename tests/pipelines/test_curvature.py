@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.pipelines.refitting import DETECTOR, sample, write_hits
+from tests.thresholds import PULL_WIDTH
 
 from muonkit.calibration.audit import SUM, View
 from muonkit.calibration.curvature import BiasFit
@@ -49,12 +50,14 @@ def run(capsys, folder, out, *options, config="audit.toml"):
     return code, text, err
 
 
-def test_the_table_has_every_approximation_in_barrel_and_endcap(folder, capsys):
-    code, text, err = run(capsys, folder, "out")
-    assert code == 0, err
-    result = json.loads(text)
+@pytest.fixture(scope="module")
+def result(folder):
+    assert main(["validate", str(folder / "audit.toml"), "--curvature", "-o", str(folder / "out")]) == 0
+    return json.loads((folder / "out" / "curvature.json").read_text())
+
+
+def test_the_table_has_every_approximation_in_barrel_and_endcap(result):
     assert result["tracks"] == 2 * EVENTS
-    assert result == json.loads((folder / "out" / "curvature.json").read_text())
     sizes = {(one["model"], one["place"], one["pt"][0]): one["value"] for one in result["sizes"]}
     assert {model for model, _, _ in sizes} == {"improved", "standard", *STANDARD}
     assert sizes["constant field", "endcap", 8] == pytest.approx(-220e-5, rel=0.1)
@@ -65,8 +68,8 @@ def test_the_table_has_every_approximation_in_barrel_and_endcap(folder, capsys):
         assert line in result["text"]
 
 
-def test_views_and_biases_are_tables(folder, capsys):
-    run(capsys, folder, "out")
+@pytest.mark.usefixtures("result")
+def test_views_and_biases_are_tables(folder):
     views = pq.read_table(folder / "out" / "curvature.parquet").to_pydict()
     assert set(views["view"]) == {"eta", "phi", "k", "charge k"}
     fitted = np.array(
@@ -84,9 +87,8 @@ def test_views_and_biases_are_tables(folder, capsys):
     assert (np.abs(pulls) < 4).all()
 
 
-def test_the_page_has_what_the_result_says(folder, capsys):
-    _, text, _ = run(capsys, folder, "out")
-    result, page = json.loads(text), (folder / "out" / "audit.html").read_text()
+def test_the_page_has_what_the_result_says(folder, result):
+    page = (folder / "out" / "audit.html").read_text()
     for size in result["sizes"] + result["sums"]:
         assert f"<td>{1e5 * size['value']:.1f} +- {1e5 * size['error']:.1f}</td>" in page
     assert page.count("<figure") == 5
@@ -96,9 +98,7 @@ def test_the_page_has_what_the_result_says(folder, capsys):
     assert len(page) < 5e6
 
 
-def test_figures_show_the_numbers_of_the_result(folder, capsys):
-    _, text, _ = run(capsys, folder, "out")
-    result = json.loads(text)
+def test_figures_show_the_numbers_of_the_result(result):
     for name, content in result["views"].items():
         figure = audit.view(View.of_json(name, content), "Simulation", "a tracker")
         truth, improved, *alone = figure.axes
@@ -127,9 +127,16 @@ def in_1e5(content):
     return (1e5 * np.array(content["value"], np.float64)).tolist()
 
 
-def test_approximations_add_up_to_the_standard_fit_where_one_does_not_replace_another(folder, capsys):
-    _, text, _ = run(capsys, folder, "out")
-    result = json.loads(text)
+def test_pulls_at_the_beam_line_are_those_of_a_gaussian(result):
+    pulls = result["pulls"]
+    assert list(pulls) == ["d0", "z0", "phi", "theta", "q/p"]
+    for pull in pulls.values():
+        assert abs(pull["mean"]) < 4 / np.sqrt(2 * EVENTS)
+        assert abs(pull["core_width"] - 1) < PULL_WIDTH + 4 * 1.17 / np.sqrt(4 * EVENTS)
+        assert pull["entries"] == 2 * EVENTS
+
+
+def test_approximations_add_up_to_the_standard_fit_where_one_does_not_replace_another(result):
     sums = {(one["model"], one["place"], one["pt"][0]): one["value"] for one in result["sums"]}
     sizes = {(one["model"], one["place"], one["pt"][0]): one["value"] for one in result["sizes"]}
     assert sums[SUM, "endcap", 8] == pytest.approx(sizes["standard", "endcap", 8], rel=0.15)
@@ -159,10 +166,14 @@ def test_tracks_that_are_not_used_are_counted(folder, capsys):
 
 
 def test_processes_change_no_bit(folder, capsys):
-    run(capsys, folder, "one")
-    run(capsys, folder, "two", "--jobs", "2")
+    (folder / "few_models.toml").write_text(CONFIG + 'models = ["standard", "mean loss"]')
+    texts = [
+        run(capsys, folder, "one", config="few_models.toml"),
+        run(capsys, folder, "two", "--jobs", "2", config="few_models.toml"),
+    ]
     first, second = (pq.read_table(folder / out / "curvature.parquet") for out in ("one", "two"))
     assert str(first.to_pydict()) == str(second.to_pydict())
+    assert json.loads(texts[0][1])["pulls"] == json.loads(texts[1][1])["pulls"]
 
 
 def test_bad_input_is_named(folder, capsys):

@@ -31,7 +31,7 @@ def muons(width, shift=None, n=N, charges=(-1.0, 1.0), seed=1):
 
 def audited(found, **settings):
     config = AuditConfig.model_validate({"input": {"hits": "h"}, "audit": SETTINGS | settings})
-    piece = AuditPiece(found, np.where(np.isfinite(found.ratio[:, 0]), 0, 13), 0)
+    piece = AuditPiece(found, np.zeros((len(found.k), 5)), np.where(np.isfinite(found.ratio[:, 0]), 0, 13), 0)
     return examined([piece], config, Path("out"))
 
 

@@ -164,6 +164,27 @@ def _bias(found: Curvatures, ratio: FloatArray, k_edges: FloatArray) -> BiasFit:
     return fit_bias(ratio[good], found.k[good], found.charge[good], k_edges)
 
 
+class Pull(NamedTuple):
+    """Of one parameter: mean of the pulls, their standard deviation, and their core; NaN without tracks."""
+
+    name: str
+    mean: float
+    spread: float
+    core: Location
+
+    def to_json(self) -> dict[str, Any]:
+        parts = {"mean": self.mean, "spread": self.spread, "core_mean": self.core.value, "core_width": self.core.width}
+        return {name: number(value) for name, value in parts.items()} | {"entries": self.core.entries}
+
+
+def pulls(values: FloatArray, names: Iterable[str]) -> Iterator[Pull]:
+    """Of pulls (n, parameters)."""
+    for name, column in zip(names, values.T, strict=True):
+        good = column[np.isfinite(column)]
+        mean, spread = (float(good.mean()), float(good.std())) if len(good) else (np.nan, np.nan)
+        yield Pull(name, mean, spread, location(good))
+
+
 class Bin(NamedTuple):
     """A bin of a view in which the first model is judged."""
 

@@ -18,8 +18,11 @@ from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.config import Section, load, read_text, rising
 from muonkit.core.errors import InputError
 from muonkit.core.files import check_folder, make_folder, write_json, write_text
-from muonkit.core.indices import QOP, THETA
+from muonkit.core.indices import PHI, QOP, THETA
 from muonkit.core.provenance import state_of
+from muonkit.data.tracks import Perigees
+from muonkit.data.truth import TrackTruth
+from muonkit.detector.detector import Detector
 from muonkit.io.tables import write_tables
 from muonkit.io.track_hits import Rows, open_hits, open_truth, read_hits, read_truth, rows_of
 from muonkit.pipelines.curvature_result import Counts, CurvatureResult
@@ -29,10 +32,12 @@ from muonkit.report.audit import page
 from muonkit.run.checkpoint import remembered, unfinished
 from muonkit.run.runner import Runner
 from muonkit.tracking.models import STANDARD, acting
+from muonkit.tracking.perigee import closest
 from muonkit.tracking.refit import FitChoice, prepared, refit
 
 IMPROVED = "improved"
 MODELS = (IMPROVED, "standard", *STANDARD)
+PARAMETERS = ("d0", "z0", "phi", "theta", "q/p")
 TABLE, BIASES, RESULT = "curvature.parquet", "biases.parquet", "curvature.json"
 Rising = Annotated[tuple[float, ...], Field(min_length=2, max_length=1001), AfterValidator(rising)]
 
@@ -80,9 +85,10 @@ class AuditConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class AuditPiece:
-    """Curvatures of the tracks of a piece; status (n,) of the improved fit; tracks without truth."""
+    """Curvatures of the tracks of a piece; pulls (n, 5) and status (n,) of the improved fit; tracks without truth."""
 
     found: Curvatures
+    pulls: FloatArray
     status: IntArray
     without_truth: int
 
@@ -129,14 +135,31 @@ def run_piece(job: RefitJob, models: tuple[str, ...], rows: Rows) -> AuditPiece:
     truth = read_truth(job.truth, (int(found.event[0]), int(found.event[-1])))
     row = rows_of(truth, found.event, found.track)
     known = row >= 0
-    momentum, charge = truth.momentum[row[known]], truth.charge[row[known]].astype(np.float64)
     fits = [refit(found.hits[known], job.detector, choice_of(job.choice, model)) for model in models]
-    pt = np.hypot(momentum[:, 0], momentum[:, 1])
     with np.errstate(divide="ignore", invalid="ignore"):  # a muon along the beam has no curvature, and is in no bin
-        ratio = [_curvature(fit.perigees.parameters) * charge * pt - 1 for fit in fits]
-        eta, phi = np.arcsinh(momentum[:, 2] / pt), np.arctan2(momentum[:, 1], momentum[:, 0])
-        curvatures = Curvatures(eta, phi, 1 / pt, charge, np.column_stack(ratio))
-    return AuditPiece(curvatures, fits[0].status, int(np.sum(~known)))
+        pulls = _pulls(fits[0].perigees, truth[row[known]], job.detector)
+        curvatures = _curvatures([fit.perigees for fit in fits], truth[row[known]])
+    return AuditPiece(curvatures, pulls, fits[0].status, int(np.sum(~known)))
+
+
+def _curvatures(fits: list[Perigees], truth: TrackTruth) -> Curvatures:
+    """Generated and reconstructed curvatures of the same tracks."""
+    px, py, pz = truth.momentum.T
+    pt, charge = np.hypot(px, py), truth.charge.astype(np.float64)
+    ratio = [_curvature(fit.parameters) * charge * pt - 1 for fit in fits]
+    return Curvatures(np.arcsinh(pz / pt), np.arctan2(py, px), 1 / pt, charge, np.column_stack(ratio))
+
+
+def _pulls(fitted: Perigees, truth: TrackTruth, detector: Detector) -> FloatArray:
+    """(n, 5) at the points where the true tracks are closest to the beam line."""
+    px, py, pz = truth.momentum.T
+    momentum = np.column_stack((np.arctan2(py, px), np.arctan2(np.hypot(px, py), pz), truth.charge))
+    momentum[:, 2] /= np.linalg.norm(truth.momentum, axis=1)
+    true = closest(truth.position, momentum, detector.field.value(truth.position))[0]
+    difference = fitted.parameters - true
+    difference[:, PHI] = np.remainder(difference[:, PHI] + np.pi, 2 * np.pi) - np.pi
+    pulls: FloatArray = difference / np.sqrt(np.einsum("nii->ni", fitted.covariance))
+    return pulls
 
 
 def _curvature(parameters: FloatArray) -> FloatArray:
@@ -177,6 +200,7 @@ def examined(pieces: list[AuditPiece], config: AuditConfig, out: Path) -> Curvat
         sums=tuple(audit.sums(found, models, settings.pt, acting(STANDARD))),
         views=seen,
         biases=audit.biases(found, models, edges),
+        pulls=tuple(audit.pulls(np.concatenate([piece.pulls for piece in pieces]), PARAMETERS)),
         bins=audit.judged(found, seen, models[0], edges),
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from muonkit.calibration.audit import Bin, Size, View
+from muonkit.calibration.audit import Bin, Pull, Size, View
 from muonkit.calibration.curvature import BiasFit, Location, number
 from muonkit.calibration.verdict import Check, Verdict
 from muonkit.core.result import Result, Status
@@ -22,6 +22,7 @@ CHANCE = 0.01  # that a fit whose shift is the goal in all bins is said to be be
 SURE = 2.0  # errors between a shift and the goal
 ENOUGH = 5.0  # errors that the goal should be, to advise on the number of tracks
 NAMED = 4  # bins
+PULL_HEADS = ("mean", "spread", "core: mean", "core: width")
 Row = tuple[str, ...]
 
 
@@ -56,7 +57,7 @@ class Counts:
 @dataclass(frozen=True, slots=True)
 class CurvatureResult(Result):
     """The audit. sizes: of every model; sums: of the approximations; views; biases: A, e, M per model and bin of eta;
-    bins: all in which the improved fit is judged; goal: its largest shift."""
+    pulls: of the improved fit; bins: all in which the improved fit is judged; goal: its largest shift."""
 
     PAGE = "audit.html"
 
@@ -67,6 +68,7 @@ class CurvatureResult(Result):
     sums: tuple[Size, ...]
     views: tuple[View, ...]
     biases: Mapping[str, tuple[BiasFit, ...]]
+    pulls: tuple[Pull, ...]
     bins: tuple[Bin, ...]
 
     @property
@@ -179,6 +181,14 @@ class CurvatureResult(Result):
         """Change of the scale from bin to bin of eta, a row per model: smallest, largest, rms in 1e-5."""
         return [(model, *_spread(found)) for model, found in self.views[0].change.items()]
 
+    @property
+    def pull_rows(self) -> list[Row]:
+        """Of the improved fit: mean and standard deviation of the pulls, mean and width of their core."""
+        return [
+            (pull.name, *(f"{value:.3f}" for value in (pull.mean, pull.spread, pull.core.value, pull.core.width)))
+            for pull in self.pulls
+        ]
+
     def report(self) -> str:
         lines = [
             f"{self.folder}: {self.word}",
@@ -192,6 +202,9 @@ class CurvatureResult(Result):
             "chi2/ndf of A, e, M in bins of eta, and the largest of each in bins",
             _line("", ("chi2/ndf", "A", "e [GeV]", "M [1/GeV]")),
             *(_line(row[0], row[1:]) for row in self.bias_rows),
+            "pulls of the improved fit at the beam line",
+            _line("", PULL_HEADS),
+            *(_line(row[0], row[1:]) for row in self.pull_rows),
             str(self.folder / self.PAGE),
         ]
         return "\n".join(lines)
@@ -218,6 +231,7 @@ class CurvatureResult(Result):
             "eta": [_plain(one) for one in self.eta],
             "views": {view.name: view.to_json() for view in self.views},
             "biases": {model: [fit.to_json() for fit in fits] for model, fits in self.biases.items()},
+            "pulls": {pull.name: pull.to_json() for pull in self.pulls},
             "message": self.message,
             "text": str(self),
         }

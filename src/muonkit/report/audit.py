@@ -49,6 +49,8 @@ class Audit(Protocol):
     @property
     def bias_rows(self) -> list[tuple[str, ...]]: ...
     @property
+    def pull_rows(self) -> list[tuple[str, ...]]: ...
+    @property
     def lines(self) -> list[str]: ...
 
 
@@ -134,7 +136,7 @@ def _axis(axes: Axes, one: View) -> None:
 def _logarithmic(axes: Axes, edges: FloatArray) -> None:
     """Curvatures are drawn on a logarithm, on either side of 0."""
     least, most = float(np.abs(edges).min()), float(np.abs(edges).max())
-    axes.set_xscale("symlog", linthresh=least, linscale=0.3)
+    axes.set_xscale("symlog", linthresh=least, linscale=0.6)
     ticks = [tick for tick in TICKS if least * 0.999 <= tick <= most * 1.001] or [least, most]
     signs = (-1, 1) if edges[0] < 0 else (1,)
     places = [sign * tick for sign in signs for tick in ticks]
