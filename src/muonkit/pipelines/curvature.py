@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from muonkit.calibration.curvature import BiasFit, Location, along, fit_bias, location
 from muonkit.core.arrays import AnyArray, FloatArray
-from muonkit.core.config import Section, load, read_text, rising
+from muonkit.core.config import Range, Section, load, read_text, rising
 from muonkit.core.errors import InputError
 from muonkit.core.files import check_folder, make_folder, write_json
 from muonkit.core.indices import QOP, THETA
@@ -31,6 +31,7 @@ from muonkit.tracking.refit import FitChoice, prepared, refit
 IMPROVED = "improved"
 MODELS = (IMPROVED, "standard", *STANDARD)
 PLACES = {"barrel": (0.0, 0.9), "endcap": (1.4, 2.4)}  # |eta|
+LEAST_PT = 1e-3  # GeV
 TABLE, BIASES, RESULT = "curvature.parquet", "biases.parquet", "curvature.json"
 Edges = Annotated[tuple[float, ...], Field(min_length=2, max_length=1001), AfterValidator(rising)]
 
@@ -43,7 +44,7 @@ class AuditSettings(Section):
     eta_edges: Edges = tuple(round(-2.4 + 0.2 * j, 1) for j in range(25))
     phi_edges: Edges = tuple(np.linspace(-np.pi, np.pi, 13).tolist())
     pt_edges: Edges = (3.0, 4.0, 5.5, 7.5, 10.0, 14.0, 20.0, 30.0, 45.0, 70.0, 100.0)
-    pt: tuple[tuple[float, float], ...] = Field(((3.0, 5.0), (8.0, 14.0), (30.0, 70.0)), min_length=1, max_length=20)
+    pt: tuple[Range, ...] = Field(((3.0, 5.0), (8.0, 14.0), (30.0, 70.0)), min_length=1, max_length=20)
     goal: float = Field(1e-4, gt=0)
 
     @field_validator("models")
@@ -57,9 +58,16 @@ class AuditSettings(Section):
     @field_validator("pt_edges")
     @classmethod
     def _above_zero(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
-        if edges[0] <= 0:
-            raise ValueError("must be above 0")
+        if edges[0] < LEAST_PT:
+            raise ValueError(f"must be at least {LEAST_PT:g} GeV")
         return edges
+
+    @field_validator("pt")
+    @classmethod
+    def _ranges_above_zero(cls, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
+        if min(low for low, _ in ranges) < LEAST_PT:
+            raise ValueError(f"must be at least {LEAST_PT:g} GeV")
+        return ranges
 
 
 class AuditConfig(Section):
@@ -282,8 +290,8 @@ def choice_of(choice: FitChoice, model: str) -> FitChoice:
 
 def _joined(parts: list[Curvatures]) -> Curvatures:
     names = ("eta", "phi", "k", "charge", "ratio")
-    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
-    return Curvatures(*columns, unknown=sum(part.unknown for part in parts))
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Curvatures(**columns, unknown=sum(part.unknown for part in parts))
 
 
 def examined(found: Curvatures, config: AuditConfig, out: Path) -> CurvatureResult:
