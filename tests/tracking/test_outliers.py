@@ -89,7 +89,8 @@ def test_the_outlier_of_a_track_with_fewer_hits_than_others_is_left_out(tmp_path
     value[[12 * 5 + 3, 12 * 6 + 3]] += 0.1
     rows = np.delete(np.arange(len(value)), np.s_[12 * 6 + 8 : 12 * 7])  # track 6 has eight hits
     offsets = np.where(np.arange(len(clean) + 1) > 6, clean.offsets - 4, clean.offsets)
-    hits = replace(clean, offsets=offsets, surface=clean.surface[rows], value=value[rows], variance=clean.variance[rows])
+    surface, variance = clean.surface[rows], clean.variance[rows]
+    hits = replace(clean, offsets=offsets, surface=surface, value=value[rows], variance=variance)
     tracks = fitted(detector, hits)
     assert np.flatnonzero(tracks.use == OUTLIER).tolist() == [12 * 5 + 3, 12 * 6 + 3]
     assert tracks.good[[5, 6]].all()
