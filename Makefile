@@ -6,13 +6,14 @@
 # make figures  the figures of the documentation
 # make payload      simulate 2.2 million tracks and build the payload that comes with muonkit
 # make classifier   simulate 3 million tracks and train the classifier that comes with muonkit
+# make study        from hits to corrections: J/psi, Z and muons in a distorted tracker, fitted twice
 # make performance  efficiency and fake rates of both with 640 000 tracks of their own
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= out
 JOBS ?= 2
 
-.PHONY: run calibration identification real audit figures payload classifier performance test lint fast clean lock
+.PHONY: run calibration identification real study audit figures payload classifier performance test lint fast clean lock
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "muonkit needs Python 3.11 or newer"'
@@ -74,6 +75,10 @@ performance: .venv/installed
 	  $(BIN)/muonkit identify $(OUT)/validation/identify-$$s.toml -o $(OUT)/validation/$$s.identified.parquet --jobs $(JOBS) || exit $$?; \
 	done
 	$(BIN)/muonkit performance $(OUT)/validation/performance.toml -o $(OUT)/validation/performance
+
+study: .venv/installed
+	mkdir -p $(OUT)
+	$(BIN)/muonkit study examples/study.toml -o $(OUT)/study --jobs $(JOBS)
 
 audit: .venv/installed
 	mkdir -p $(OUT)/audit

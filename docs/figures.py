@@ -1,5 +1,5 @@
 """`make figures`: the figures of the documentation, from finished runs of the default and of the open-data examples,
-of `make audit` and of `make performance`.
+of `make audit`, of `make study` and of `make performance`.
 
 Without a folder of runs (`python docs/figures.py`): the pictures of detectors and tables alone."""
 
@@ -8,6 +8,7 @@ import shutil
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from muonkit.muid.shipped import default_payload
 from muonkit.report import audit, pdfs
 from muonkit.report import detector as pictures
 from muonkit.report.muid import event_picture
+from muonkit.report.study import scale_left
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -127,6 +129,15 @@ def tables() -> None:
         pdfs.reduced_chi2(payload, None, "pi", ndof).savefig(IMAGES / f"pdfs-chi2-{ndof}.png", dpi=110)
 
 
+def study(folder: Path) -> None:
+    """The scale left after each stage of `make study`."""
+    stages = [
+        SimpleNamespace(**stage, left={name: (one["value"], one["error"]) for name, one in left.items()})
+        for stage, left in ((stage, stage.pop("left")) for stage in read(folder / "study.json")["stages"])
+    ]
+    scale_left(stages).savefig(IMAGES / "study-scale-left.png", dpi=110)
+
+
 def performance(folder: Path) -> None:
     """Figures of `make performance`."""
     for name in ("efficiency_p", "efficiency_theta", "efficiency_phi", "inefficiency_map", "delta_boxes", "diff_layer"):
@@ -151,7 +162,7 @@ def main() -> None:
     explained()
     tables()
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    for folder, draw in {"jpsi": default, "real": real, "audit/found": audited}.items():
+    for folder, draw in {"jpsi": default, "real": real, "audit/found": audited, "study": study}.items():
         if out and (out / folder).exists():
             draw(out / folder)
     if out and (out / "validation" / "performance").exists():

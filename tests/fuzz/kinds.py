@@ -19,6 +19,8 @@ WORK = {
     "log_pt_ratio_bins": (3, 1e3),
     "cos_dphi_bins": (3, 1e3),
     "block": (1000, 1e6),
+    "tracks": (40, 1e9),
+    "iterations": (2, 20),
 }
 Before = Callable[[], None]
 
@@ -57,6 +59,8 @@ KLM = {"events": (60, 1e9), "max_clusters": (10, 1e9)} | WORK
 RUN = "run/calibration.json run/cells.parquet run/masses.json.gz run/curves.json.gz run/corrections.json.gz"
 IDENTIFY = "toy.npz classifier.npz"
 CONDITIONS = "store/conditions.sqlite store/payloads/*/*"
+TRACKED = "gun.hits.parquet gun.truth.parquet"
+HITS = f"{TRACKED} tracker.toml"
 APPLY = "apply run/corrections.json.gz {0} -o out/{0}"
 KINDS: dict[str, Kind] = {
     "configuration: simulate dimuons": Kind("simulate dimuons dimuons.toml -o out/o.parquet", "dimuons.toml"),
@@ -94,6 +98,14 @@ KINDS: dict[str, Kind] = {
         f"{SAMPLES} classifier.npz",
         share=0.5,
     ),
+    "configuration: simulate tracks": Kind("simulate tracks gun.toml -o out/o.parquet", "gun.toml", "tracker.toml"),
+    "configuration: simulate pairs": Kind("simulate tracks pairs.toml -o out/o.parquet", "pairs.toml", "tracker.toml"),
+    "configuration: refit": Kind("refit refit.toml -o out/o.parquet", "refit.toml", HITS),
+    "configuration: curvature": Kind("validate audit.toml --curvature -o out", "audit.toml", HITS),
+    "configuration: study": Kind("study study.toml -o out", "study.toml", "tracker.toml", share=0.5),
+    "detector: refit": Kind("refit refit.toml -o out/o.parquet", "tracker.toml", f"{TRACKED} refit.toml"),
+    "hits: refit": Kind("refit refit.toml -o out/o.parquet", TRACKED, f"refit.toml {HITS}", share=2),
+    "hits: curvature": Kind("validate audit.toml --curvature -o out", TRACKED, f"audit.toml {HITS}", share=2),
     "detector": Kind("detector show detector.toml", "detector.toml field.txt", "field.txt", share=0.5),
     **{
         f"muons: apply, {name}": Kind(APPLY.format(name), name, "run/corrections.json.gz")

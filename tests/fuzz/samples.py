@@ -126,6 +126,115 @@ half_width = 25
 span = [-25, 25]
 resolution_um = [15, 25]
 """
+TRACKER = """
+schema = 1
+name = "tracker"
+title = "tracker"
+envelope = { r = 60, z = [-80, 80] }
+[field]
+kind = "uniform"
+B = [0, 0, 2]
+[[layers]]
+name = "B/{n}"
+shape = "barrel"
+radius = [4, 8, 12]
+z = [-20, 20]
+ladders = [10, 16, 20]
+modules = 4
+stagger = 0.3
+material = "silicon"
+thickness_um = 300
+resolution_um = [15, 25]
+[[layers]]
+name = "S/{n}"
+shape = "barrel"
+radius = [25, 40]
+z = [-50, 50]
+ladders = [20, 30]
+modules = 6
+stagger = 0.3
+gap = 0.4
+stereo_mrad = 100
+material = "silicon"
+thickness_um = 500
+resolution_um = [30]
+"""
+SIMULATE = """
+[generate]
+particle = "{particle}"
+{number}
+seed = 3
+chunk_size = 20
+[detector]
+name = "tracker.toml"
+"""
+GUN = """
+[gun]
+pt = [3, 30]
+eta = [-0.9, 0.9]
+[vertex]
+size = [0.001, 0.001, 1.0]
+[physics]
+energy_loss = "landau"
+scattering = "tails"
+[readout]
+efficiency = 0.98
+outliers = 0.01
+[[distort]]
+kind = "misalign"
+layers = ["S/1/*"]
+translation = [0.01, 0, 0]
+"""
+PAIRS = "[spectrum]\npt_scale = 6.0\npt_power = 2.8\npt_min = 6.0\n[selection]\neta_max = 0.9\nscaled_pt_min = 3.0\n"
+REFIT = """
+detector = "tracker.toml"
+pairs = true
+[input]
+hits = "gun.hits.parquet"
+truth = "gun.truth.parquet"
+chunk_size = 200
+max_failed_share = 0.05
+[fit]
+model = "improved"
+energy_loss = "restricted"
+iterations = 2
+max_chi2 = 30.0
+momentum = 10.0
+hard = 0.03
+"""
+AUDIT = """
+[audit]
+models = ["standard"]
+eta_edges = [-0.9, 0.0, 0.9]
+phi_edges = [-3.2, 0.0, 3.2]
+pt_edges = [3.0, 10.0, 30.0]
+pt = [[3.0, 30.0]]
+goal = 0.1
+"""
+STUDY = """
+seed = 1
+[detector]
+name = "tracker.toml"
+[[distort]]
+kind = "field"
+factor = 0.999
+[jpsi]
+events = 600
+[z]
+events = 300
+scaled_pt_min = 20.0
+[muons]
+tracks = 60
+pt = [[4, 6]]
+[calibration]
+eta_edges = [-0.9, 0.9]
+parameters = ["A"]
+min_entries = 50
+log_pt_ratio_bins = 1
+cos_dphi_bins = 1
+[readout]
+efficiency = 1.0
+"""
 
 
 def done(*arguments: str) -> None:
@@ -141,6 +250,7 @@ def make(folder: Path) -> None:
         _texts()
         _dimuons()
         _klm()
+        _tracks()
         _store()
 
 
@@ -187,6 +297,15 @@ def _cms(few: dict[str, Any]) -> dict[str, Any]:
     return signed | {
         f"{key}{n}": few[f"{s}_{key}"] for key in ("pt", "eta", "phi") for n, s in ((1, "plus"), (2, "minus"))
     }
+
+
+def _tracks() -> None:
+    texts = {"tracker": TRACKER, "refit": REFIT, "audit": REFIT.replace("pairs = true\n", "") + AUDIT, "study": STUDY}
+    texts["gun"] = SIMULATE.format(particle="mu", number="tracks = 40") + GUN
+    texts["pairs"] = SIMULATE.format(particle="jpsi", number="events = 20") + PAIRS
+    for name, text in texts.items():
+        Path(f"{name}.toml").write_text(text)
+    done("simulate", "tracks", "gun.toml", "-o", "gun.parquet")
 
 
 def _klm() -> None:

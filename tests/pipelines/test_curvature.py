@@ -181,6 +181,14 @@ def test_bad_input_is_named(folder, capsys):
     code, _, err = run(capsys, folder, "bad", config="bad.toml")
     assert code == 2
     assert "input.truth: is needed" in err
+    (folder / "bad.toml").write_text(CONFIG.replace("pt = [[3, 8], [8, 30]]", "pt = [[0, 8]]"))
+    code, _, err = run(capsys, folder, "bad", config="bad.toml")
+    assert code == 2
+    assert "audit.pt: must be at least 0.001 GeV" in err
+    (folder / "bad.toml").write_text(CONFIG.replace("a.hits", "\\u001b[31m"))
+    code, _, err = run(capsys, folder, "bad", config="bad.toml")
+    assert code == 2
+    assert "\\x1b[31m.parquet: there is no such file" in err
     (folder / "bad.toml").write_text(CONFIG + 'models = ["flat earth"]')
     code, _, err = run(capsys, folder, "bad", config="bad.toml")
     assert code == 2

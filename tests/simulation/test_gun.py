@@ -114,3 +114,12 @@ def test_a_gun_is_read_from_toml_and_faults_name_the_key():
     assert gun.pt == (0.5, 100.0)
     with pytest.raises(InputError, match="did you mean 'spread'"):
         parse("p = 1.0\neta = 0.0\nspred = [0, 0, 0]", Gun)
+
+
+@pytest.mark.parametrize("value", ["[3, inf]", "'x'", "[1]", "[1, 2, 3]", "{ a = 1 }", "true", "[nan, 1]"])
+def test_a_wrong_momentum_is_one_line(value):
+    with pytest.raises(InputError) as error:
+        parse(f"pt = {value}\neta = 0.0", Gun, "gun.toml")
+    (line,) = error.value.faults
+    assert line.startswith("gun.toml: pt.")
+    assert "float" not in line

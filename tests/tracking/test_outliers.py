@@ -82,6 +82,20 @@ def test_tracks_without_outliers_do_not_change_beside_those_with(tmp_path):
     np.testing.assert_array_equal(robust.states.covariance[others], plain.states.covariance[others])
 
 
+def test_the_outlier_of_a_track_with_fewer_hits_than_others_is_left_out(tmp_path):
+    detector = telescopes.telescope(tmp_path, 12)
+    _, clean, _ = spoilt(detector, 0, 0.0)
+    value = clean.value.copy()
+    value[[12 * 5 + 3, 12 * 6 + 3]] += 0.1
+    rows = np.delete(np.arange(len(value)), np.s_[12 * 6 + 8 : 12 * 7])  # track 6 has eight hits
+    offsets = np.where(np.arange(len(clean) + 1) > 6, clean.offsets - 4, clean.offsets)
+    surface, variance = clean.surface[rows], clean.variance[rows]
+    hits = replace(clean, offsets=offsets, surface=surface, value=value[rows], variance=variance)
+    tracks = fitted(detector, hits)
+    assert np.flatnonzero(tracks.use == OUTLIER).tolist() == [12 * 5 + 3, 12 * 6 + 3]
+    assert tracks.good[[5, 6]].all()
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("iterations", 0), ("max_chi2", 0.0), ("max_chi2", np.nan), ("margin", -1.0)]
 )

@@ -16,11 +16,16 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def plain(text: str) -> str:
+    """A text whose control characters, but for ends of lines, are escapes: names of files may hold any."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
+
+
 def write_out(text: str) -> None:
     """Print a result; a reader that has left (`| head`) is no fault. Raises OSError if stdout is a file that cannot be
     written."""
     try:
-        print(text, flush=True)
+        print(plain(text), flush=True)
     except BrokenPipeError:
         leave()
     except OSError as error:
@@ -31,7 +36,7 @@ def write_out(text: str) -> None:
 def say(line: str) -> None:
     """Print a line on stderr; a reader that has left does not end the work."""
     with suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+        print(plain(line), file=sys.stderr, flush=True)
 
 
 def leave() -> None:

@@ -15,7 +15,7 @@ from muonkit.calibration import audit
 from muonkit.calibration.audit import Curvatures, Edges, View
 from muonkit.calibration.curvature import Location
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
-from muonkit.core.config import Section, load, read_text, rising
+from muonkit.core.config import Range, Section, load, read_text, rising
 from muonkit.core.errors import InputError
 from muonkit.core.files import check_folder, make_folder, write_json, write_text
 from muonkit.core.indices import PHI, QOP, THETA
@@ -37,6 +37,7 @@ from muonkit.tracking.refit import FitChoice, prepared, refit
 
 IMPROVED = "improved"
 MODELS = (IMPROVED, "standard", *STANDARD)
+LEAST_PT = 1e-3  # GeV
 PARAMETERS = ("d0", "z0", "phi", "theta", "q/p")
 TABLE, BIASES, RESULT = "curvature.parquet", "biases.parquet", "curvature.json"
 Rising = Annotated[tuple[float, ...], Field(min_length=2, max_length=1001), AfterValidator(rising)]
@@ -50,7 +51,7 @@ class AuditSettings(Section):
     eta_edges: Rising = tuple(round(-2.4 + 0.2 * j, 1) for j in range(25))
     phi_edges: Rising = tuple(np.linspace(-np.pi, np.pi, 13).tolist())
     pt_edges: Rising = (3.0, 4.0, 5.5, 7.5, 10.0, 14.0, 20.0, 30.0, 45.0, 70.0, 100.0)
-    pt: tuple[tuple[float, float], ...] = Field(((3.0, 5.0), (8.0, 14.0), (30.0, 70.0)), min_length=1, max_length=20)
+    pt: tuple[Range, ...] = Field(((3.0, 5.0), (8.0, 14.0), (30.0, 70.0)), min_length=1, max_length=20)
     goal: float = Field(1e-4, gt=0)
 
     @field_validator("models")
@@ -64,9 +65,16 @@ class AuditSettings(Section):
     @field_validator("pt_edges")
     @classmethod
     def _above_zero(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
-        if edges[0] <= 0:
-            raise ValueError("must be above 0")
+        if edges[0] < LEAST_PT:
+            raise ValueError(f"must be at least {LEAST_PT:g} GeV")
         return edges
+
+    @field_validator("pt")
+    @classmethod
+    def _ranges_above_zero(cls, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
+        if min(low for low, _ in ranges) < LEAST_PT:
+            raise ValueError(f"must be at least {LEAST_PT:g} GeV")
+        return ranges
 
     @property
     def edges(self) -> Edges:

@@ -1,9 +1,9 @@
 """A gun: single particles of one species from around one point. Particle i of a seed does not depend on the others."""
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from scipy.special import ndtri
 
 from muonkit.core.arrays import FloatArray
@@ -12,7 +12,14 @@ from muonkit.data.tracks import FreeStates
 from muonkit.simulation.draws import uniforms
 from muonkit.simulation.kernels import philox
 
+
+def _kind(value: Any) -> str:
+    return "range" if isinstance(value, list | tuple) else "value"
+
+
 Range = tuple[float, float]
+One = Annotated[float, Field(strict=True)]
+Reach = Annotated[Annotated[Range, Tag("range")] | Annotated[One, Tag("value")], Discriminator(_kind)]
 SLOWEST, FASTEST = 1e-6, 1e7  # GeV
 FARTHEST = 20.0  # eta
 ParticleName = Literal[
@@ -26,12 +33,12 @@ class Gun(Section):
     [rad]; vertex [cm] and the Gaussian spread [cm] of each coordinate."""
 
     particle: ParticleName = "mu"
-    p: Range | float | None = None
-    pt: Range | float | None = None
+    p: Reach | None = None
+    pt: Reach | None = None
     distribution: Literal["uniform", "log-uniform"] = "uniform"
-    eta: Range | float | None = None
-    theta: Range | float | None = None
-    phi: Range | float = (-np.pi, np.pi)
+    eta: Reach | None = None
+    theta: Reach | None = None
+    phi: Reach = (-np.pi, np.pi)
     vertex: tuple[float, float, float] = (0.0, 0.0, 0.0)
     spread: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
@@ -62,7 +69,7 @@ class Gun(Section):
         return self.particle.rstrip("+-")
 
 
-def ends(span: Range | float | None) -> Range:
+def ends(span: Reach | None) -> Range:
     """Both ends of a range; what is not given is in order."""
     if span is None:
         return 1.0, 1.0
@@ -96,7 +103,7 @@ def _polar(gun: Gun, u: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.sqrt(1 - cos**2), cos
 
 
-def _between(span: Range | float | None, u: FloatArray) -> FloatArray:
+def _between(span: Reach | None, u: FloatArray) -> FloatArray:
     low, high = ends(span)
     return low + (high - low) * u
 

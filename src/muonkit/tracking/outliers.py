@@ -60,7 +60,8 @@ def search(hits: Hits, fitted: FittedTracks, allowed: FloatArray, refit: Refit) 
         for row in _best(now):
             alone = _rivals(now, row) == 0
             undecided[now.track[row]] = not alone
-            outlier[_places(hits, now.track[[row]])[0][now.removed[row]]] = alone
+            first, stop = hits.offsets[now.track[row]], hits.offsets[now.track[row] + 1]
+            outlier[first:stop][now.removed[row, : stop - first]] = alone
         now = now.chosen(~np.isin(now.track, now.track[now.clean]))
     return outlier, undecided
 
