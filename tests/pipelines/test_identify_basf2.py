@@ -171,6 +171,7 @@ def test_what_is_missing_is_named_in_one_line(folder, capsys):
     old = {name.replace("KLMHit2ds", "BKLMHit2ds"): values for name, values in branches().items()}
     refused(folder, capsys, old, "BKLMHit2ds of an older release")
     refused(folder, capsys, branches(), "there is no tree 'other'", more='tree = "other"')
+    refused(folder, capsys, branches(), "field of 0", more="tracker = { field = 0 }")
     refused(folder, capsys, branches(), "track_columns", more='track_columns = { x = "y" }')
 
 
