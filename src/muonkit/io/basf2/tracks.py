@@ -81,7 +81,5 @@ def track_notes(tree: EventTree) -> tuple[str, ...]:
     """A line about RecoTracks that are not used."""
     if not tree.has(RECO):
         return ()
-    line = f"{tree.name}: {RECO} are objects that only basf2 unpacks; {FITS} are used, from the point of closest approach"
-    return (line,)
-        f"{tree.name}: {RECO} are objects that only basf2 unpacks; {FITS} are used, from the point of closest approach",
-    )
+    what = f"{tree.name}: {RECO} are objects that only basf2 unpacks"
+    return (f"{what}; {FITS} are used, from the point of closest approach",)
