@@ -5,13 +5,14 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 from tests.io import basf2_files as basf2
 
 from muonkit.core.errors import InputError
 from muonkit.data.klm import DECAYED, INTERACTED, LEFT, STOPPED
 from muonkit.io.basf2.tables import open_records, open_table, read_helices
 from muonkit.io.basf2.tree import split
-from muonkit.io.basf2.truth import fates
+from muonkit.io.basf2.truth import MEMBERS, fates
 from muonkit.io.klm import read_columns, read_truth
 
 REAL = Path("/work/shared/data/belle2")
@@ -103,6 +104,26 @@ def test_the_heaviest_relation_says_which_particle_a_track_is(tmp_path):
     links = [(0, 0, 0, 0.2), (0, 0, 1, 0.7), (1, 0, 0, 0.9), (1, 0, 1, 0.1)]
     path = written(tmp_path, n, **both | basf2.relation("TracksToMCParticles", links, n))
     assert read_truth(open_table(path, "truth"), 0, n).pdg_id.tolist() == [-13, 211]
+
+
+def test_records_in_an_rntuple_and_lists_of_targets_are_read(tmp_path):
+    """As a real file has them: a relation holds a list of targets with their weights."""
+    fit = {"m_tau": HELIX[0].tolist(), "m_cov5": [1e-6] * 15, "m_pdg": 13}
+    links = [{"m_from": 0, "m_to": [0, 1], "m_weights": [0.2, 0.7]}, {"m_from": 1, "m_to": [], "m_weights": []}]
+    particle = dict.fromkeys(MEMBERS, 0)
+    event = {
+        "EventMetaData": {"m_event": 1, "m_run": 2, "m_experiment": 3},
+        "Tracks": [{"m_trackFitIndices": [-1, 0, -1, -1, -1, -1]}] * 2,
+        "TrackFitResults": [fit],
+        "MCParticles": [particle | {"m_pdg": 211}, particle | {"m_pdg": 13}],
+        "TracksToMCParticles": {"m_elements": links},
+    }
+    with uproot.recreate(tmp_path / "records.root") as file:
+        file["tree"] = {name: ak.Array([one]) for name, one in event.items()}
+    tracks, truth = (open_table(tmp_path / "records.root", what) for what in ("tracks", "truth"))
+    np.testing.assert_array_equal(read_helices(tracks, 0, 1).parameters, HELIX)
+    assert read_truth(truth, 0, 2).pdg_id.tolist() == [13, 0]
+    assert read_columns(tracks, 0, 1, ("experiment", "run", "event"))["experiment"].tolist() == [3]
 
 
 def test_a_track_without_a_particle_is_of_no_species(tmp_path):

@@ -13,7 +13,6 @@ from muonkit.data.tracks import Helices
 from muonkit.detector.field import Uniform
 from muonkit.muid.swim.carry import (
     OUTSIDE,
-    TrackerEnd,
     carried,
     detector_with_can,
     free_states,
@@ -21,6 +20,7 @@ from muonkit.muid.swim.carry import (
     points,
     stops,
 )
+from muonkit.muid.swim.config import TrackerEnd
 from muonkit.muid.swim.crossing import IN_TRACKER, NO_FIT
 
 HELICES = np.array([[0.2, 0.4, 3e-3, -1.0, 0.3], [-1.5, -2.6, -7e-3, 4.0, -1.1], [0.0, 3.0, 1e-3, 0.0, 0.05]])
@@ -89,8 +89,9 @@ def test_the_way_bends_as_the_field_says():
 
 def test_tracks_without_a_fit_or_that_turn_around_are_told_apart():
     table = np.array([HELICES[0], np.full(5, np.nan), [0, 0, 0.03, 0, 0.01], [0, 0, 0, 0, 1], [0, 0, 1e-200, 0, 1]])
+    table = np.concatenate((table, [[0, 0, 0.03, 0, 0], [0, 0, 0.001, 300, 1]]))
     found = carried(helices(table), BELLE2, YOKE.settings.transport, TRACKER)
-    assert found.status.tolist() == [0, NO_FIT, IN_TRACKER, NO_FIT, NO_FIT]
+    assert found.status.tolist() == [0, NO_FIT, IN_TRACKER, NO_FIT, NO_FIT, IN_TRACKER, IN_TRACKER]
     assert np.isfinite(found.states.position[0]).all()
     assert np.isnan(found.states.position[1:]).all()
 

@@ -87,8 +87,9 @@ def test_the_order_of_entries_does_not_matter(folder, capsys):
 
 def test_another_nesting_of_members_and_unknown_ones_are_read(folder, capsys):
     nested = {name.replace(".", "_"): values for name, values in branches().items()}
-    nested |= {"KLMHit2ds_m_NewInThisRelease": np.zeros(N), "NewThings_m_x": np.zeros(N)}
-    identified(folder, capsys, "nested.csv", config=write(folder, nested, "nested"))
+    nested |= {f"{name}_m_x": np.zeros(N) for name in ("KLMHit2ds", "NewThings", "RecoTracks")}
+    found = identified(folder, capsys, "nested.csv", config=write(folder, nested, "nested"))
+    assert "RecoTracks are objects that only basf2 unpacks; TrackFitResults are used" in found["text"]
     assert (folder / "nested.csv").read_bytes() == (folder / "straight.csv").read_bytes()
 
 
@@ -170,6 +171,7 @@ def test_what_is_missing_is_named_in_one_line(folder, capsys):
     old = {name.replace("KLMHit2ds", "BKLMHit2ds"): values for name, values in branches().items()}
     refused(folder, capsys, old, "BKLMHit2ds of an older release")
     refused(folder, capsys, branches(), "there is no tree 'other'", more='tree = "other"')
+    refused(folder, capsys, branches(), "field of 0", more="tracker = { field = 0 }")
     refused(folder, capsys, branches(), "track_columns", more='track_columns = { x = "y" }')
 
 

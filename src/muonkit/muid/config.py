@@ -6,8 +6,7 @@ from pydantic import Field, model_validator
 
 from muonkit.core.config import Section
 from muonkit.muid.likelihood.config import LikelihoodSettings
-from muonkit.muid.swim.carry import TrackerEnd
-from muonkit.muid.swim.config import MuidSettings
+from muonkit.muid.swim.config import MuidSettings, TrackerEnd
 
 
 class IdentifyInput(Section):

@@ -10,7 +10,8 @@ from muonkit.io.basf2.tables import read_helices
 from muonkit.io.chunks import Summary
 from muonkit.io.ids import bits
 from muonkit.io.klm import checked_tracks, read_hits, read_ids
-from muonkit.muid.swim.carry import TrackerEnd, carried
+from muonkit.muid.swim.carry import carried
+from muonkit.muid.swim.config import TrackerEnd
 from muonkit.muid.swim.yoke import Yoke
 from muonkit.pipelines.identify_inputs import IdentifyJob
 from muonkit.pipelines.pieces import EventPiece

@@ -18,7 +18,7 @@ from muonkit.muid.config import ConditionsChoice, Identify, IdentifyInput
 from muonkit.muid.identify import Identification
 from muonkit.muid.run_conditions import PayloadNames, Run, RunConditions, from_store
 from muonkit.muid.shipped import DEFAULT, classifier_of, payload_of
-from muonkit.muid.swim.carry import TrackerEnd
+from muonkit.muid.swim.config import TrackerEnd
 from muonkit.muid.swim.yoke import Yoke, build_yoke
 from muonkit.pipelines.pieces import EventPiece, cut_events, detector_of
 

@@ -19,8 +19,7 @@ from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
 from muonkit.io import root
 from muonkit.io.basf2 import maps_xml
-
-Maps = dict[str, dict[int, FloatArray]]
+from muonkit.io.basf2.maps_xml import Maps
 
 LONGITUDINAL, TRANSVERSE = "LongitudinalPDF", "TransversePDF"
 THRESHOLD, SCALE_X, SCALE_Y = "TransverseThreshold", "TransverseScaleX", "TransverseScaleY"

@@ -62,7 +62,7 @@ def read_compared(file: KLMFile, start: int, stop: int) -> dict[str, AnyArray]:
 
 def notes_on(tracks: KLMFile, hits: KLMFile) -> tuple[str, ...]:
     """What is not used of a file, a line each."""
-    lines = track_notes(tracks.source.tree, tracks.path) if isinstance(tracks.source, Rows) else ()
+    lines = track_notes(tracks.source.tree) if isinstance(tracks.source, Rows) else ()
     if isinstance(hits.source, HitRows) and hits.source.left_out:
         late = hits.source.left_out
         lines += (f"{hits.name}: {late} hits of the barrel carry the flag 'out of time': left out, as in Muid",)

@@ -5,7 +5,6 @@ A file stores fits of a few hypotheses only, most often pion, kaon and proton. R
 measured point, but as objects of genfit, which only basf2 unpacks: they are counted, not read."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -78,8 +77,9 @@ def _rows(values: FloatArray, row: IntArray, there: BoolArray) -> FloatArray:
     return found
 
 
-def track_notes(tree: EventTree, path: Path) -> tuple[str, ...]:
+def track_notes(tree: EventTree) -> tuple[str, ...]:
     """A line about RecoTracks that are not used."""
     if not tree.has(RECO):
         return ()
-    return (f"{path}: {RECO} are objects that only basf2 unpacks; {FITS} are used, from the point of closest approach",)
+    what = f"{tree.name}: {RECO} are objects that only basf2 unpacks"
+    return (f"{what}; {FITS} are used, from the point of closest approach",)

@@ -193,5 +193,6 @@ def _best(origin: Any, target: Any, weight: Any) -> Links:
         there = ~ak.is_none(target, axis=1)
         origin, target, weight = (part[there] for part in (origin, target, weight))
     counts = ak.to_numpy(ak.num(origin, axis=1)).astype(np.int64)
-    origin, target, weight = (ak.to_numpy(ak.flatten(part, axis=1)) for part in (origin, target, weight))
+    flat = (ak.flatten(part, axis=1) for part in (origin, target, weight))
+    origin, target, weight = (ak.to_numpy(part, allow_missing=False) for part in flat)
     return Links(counts, origin.astype(np.int64), target.astype(np.int64), weight.astype(np.float64))

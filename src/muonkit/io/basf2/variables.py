@@ -7,8 +7,8 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray, IntArray
 from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS
+from muonkit.io.basf2.records import SPECIES
 
-SPECIES = ("e", "mu", "pi", "K", "p", "d")
 NAMES = {
     "experiment": "__experiment__",
     "run": "__run__",

@@ -11,16 +11,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import Field
 
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
-from muonkit.core.config import Range, Section
 from muonkit.core.errors import InputError
 from muonkit.core.indices import DIRECTION
 from muonkit.core.units import CURVATURE
 from muonkit.data.tracks import FreeStates, Helices
 from muonkit.detector.detector import Detector
 from muonkit.detector.surfaces import CYLINDER, DISC, PLANE, SurfaceArrays
+from muonkit.muid.swim.config import TrackerEnd
 from muonkit.muid.swim.crossing import IN_TRACKER, NO_FIT
 from muonkit.muid.swim.kernels.carry import CarriedOut, carry_tracks
 from muonkit.transport import cartesian
@@ -30,17 +29,9 @@ from muonkit.transport.status import OK
 
 CAN = 3  # surfaces: the side, both ends
 STRAIGHT, LARGEST = 1e-9, 1e6  # 1/cm: pT is 4 PeV; any parameter, any covariance
+FAR = 1e9  # rad
 OUTSIDE = 0.1  # cm: the can is behind what stands at its place
 D0, PHI0, OMEGA, Z0, TAN_LAMBDA = range(5)
-
-
-class TrackerEnd(Section):
-    """Where the tracker ends: a can of radius r [cm] between z [cm]; field [T], along z, in which the file made momenta
-    to helices, without it that of the detector."""
-
-    r: float = Field(112.0, gt=0, le=1e4)
-    z: Range = (-80.0, 155.0)
-    field: float | None = Field(None, gt=-10, lt=10)
 
 
 class Carried(NamedTuple):
@@ -144,6 +135,7 @@ def stops(helices: Helices, detector: Detector) -> IntArray:
     passive = passive[np.abs(S.axes[passive, 2, 2]) == 1]  # around the axis, or across it
     surface = np.concatenate((passive, can))
     turn = np.column_stack([turned(helices, S, i) for i in surface])
+    turn[:, -CAN] = np.minimum(turn[:, -CAN], FAR)  # who meets none of the can is sent to its side, and lost on the way
     last = np.min(turn[:, -CAN:], axis=1)
     turn[:, :-CAN] = np.where(turn[:, :-CAN] < last[:, None], turn[:, :-CAN], np.inf)
     turn[:, -CAN:] = np.where(turn[:, -CAN:] == last[:, None], turn[:, -CAN:], np.inf)

@@ -4,9 +4,9 @@ Source: the module Muid of the Belle II software, and its documentation, "Muon I
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from muonkit.core.config import Section
+from muonkit.core.config import Range, Section
 from muonkit.transport.propagate import Settings
 
 Species = Literal["e", "mu", "pi", "K", "p", "d"]
@@ -57,3 +57,19 @@ class MuidSettings(Section):
             max_loss=self.max_loss,
             min_kinetic=self.min_kinetic,
         )
+
+
+class TrackerEnd(Section):
+    """Where the tracker ends: a can of radius r [cm] between z [cm]; field [T], along z, in which the file made momenta
+    to helices, without it that of the detector."""
+
+    r: float = Field(112.0, gt=0, le=1e4)
+    z: Range = (-80.0, 155.0)
+    field: float | None = Field(None, gt=-10, lt=10)
+
+    @field_validator("field")
+    @classmethod
+    def _bends(cls, field: float | None) -> float | None:
+        if field == 0:
+            raise ValueError("a track does not turn in a field of 0; give another one, or remove it")
+        return field

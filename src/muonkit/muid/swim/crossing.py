@@ -26,6 +26,6 @@ STATUS = transport.MESSAGE | {
     BAD_INPUT: "not started: charge is not +1 or -1, or position, momentum or covariance is not finite",
     BEAM_PIPE: "went into the beam pipe",
     NO_FIT: "not started: the file holds no usable fit of it",
-    IN_TRACKER: "not started: does not leave the tracker",
+    IN_TRACKER: "not started: does not leave the tracker, or begins outside of it",
 }
 NOT_STARTED = (LOW_PT, OUTSIDE_START, BAD_INPUT, NO_FIT, IN_TRACKER, transport.NOT_POSITIVE_DEFINITE)
