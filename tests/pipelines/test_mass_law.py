@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import stats
 from tests.thresholds import FLAT_P_VALUE
+from tests.tracking.cores import evenness
 from tests.tracking.test_refit import true_mass
-from tests.tracking.test_tails import evenness
 
 from muonkit.detector.detector import load_detector
 from muonkit.pipelines.dimuons_of import mass_law
@@ -29,8 +29,8 @@ def test_the_law_of_a_mass_describes_core_and_tails_and_a_gaussian_does_not():
     good = one.good & other.good
     vertices = fit_vertices(one.perigees[good], other.perigees[good], detector.field)
     columns = mass_law(vertices, one.law[good], other.law[good])
-    sigma, loss, hardest, kick, shift = columns.values()
+    *law, shift = columns.values()
     apart = true_mass(plus, minus)[good] / vertices.mass - 1 - shift
-    assert evenness(Law(sigma, loss, hardest, kick).cdf(apart)) > FLAT_P_VALUE
-    assert evenness(stats.norm.cdf(apart / sigma)) < FLAT_P_VALUE
-    assert 0 < np.median(shift / loss) < 1
+    assert evenness(Law(*law).cdf(apart)) > FLAT_P_VALUE
+    assert evenness(stats.norm.cdf(apart / columns["mass_sigma_rel"])) < FLAT_P_VALUE
+    assert 0 < np.median(shift / columns["mass_loss_rel"]) < 1

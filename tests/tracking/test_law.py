@@ -5,17 +5,30 @@ import pytest
 from scipy import stats
 from scipy.optimize import brentq
 from tests.thresholds import CORE_OF_LAW, FLAT_P_VALUE
+from tests.tracking.cores import evenness
 
 from muonkit.core.robust import HALF, HUBER
-from muonkit.tracking.law import EULER, KICK, Law, combined, location, widening
+from muonkit.tracking.law import EULER, Law, combined, location
 
 NODES = 5601
 Y = np.linspace(-14, 14, NODES)  # sigma
-CASES = [(0.0, 0.0, 0.0), (0.02, 20.0, 0.0), (0.1, 5.0, 0.0), (0.0, 0.0, 0.36), (0.1, 5.0, 0.36), (0.02, 20.0, 0.36)]
+CASES = [
+    (0.0, 0.0, 0.0, 0.0),
+    (0.02, 20.0, 0.0, 0.0),
+    (0.1, 5.0, 0.0, 0.0),
+    (0.0, 0.0, 0.36, 1e3),
+    (0.0, 0.0, 0.36, 6.0),
+    (0.0, 0.0, 0.36, 2.0),
+    (0.1, 5.0, 0.36, 6.0),
+    (0.02, 20.0, 0.36, 12.0),
+]
 
 
-def spread(loss, hardest, kick, n=NODES):
-    return Law(*(np.full(n, value) for value in (1.0, loss, hardest, kick)))
+PAIR = (1.0, 0.02, 12.0, 0.3, 6.0), (1.5, 0.05, 9.0, 0.4, 9.0)
+
+
+def spread(loss, hardest, kick, size, n=NODES):
+    return Law(*(np.full(n, value) for value in (1.0, loss, hardest, kick, size)))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -47,26 +60,26 @@ def test_location_is_0_and_width_is_sigma(case):
 
 
 def test_far_away_the_distribution_goes_over_into_single_losses_and_kicks():
-    law = spread(0.05, 100.0, 0.3, 2)
+    law = spread(0.05, 100.0, 0.3, 8.0, 2)
     for sign in (-1, 1):
         near, far = law.cdf(sign * np.array([14.99, 15.01]))
         assert near == pytest.approx(far, abs=1e-4)
 
 
-@pytest.mark.parametrize(("loss", "hardest", "kick"), [(0.05, 6.0, 0.3), (0.02, 20.0, 0.36)])
-def test_drawn_losses_and_kicks_have_this_distribution(loss, hardest, kick):
+@pytest.mark.parametrize(("loss", "hardest", "kick", "size"), [(0.05, 6.0, 0.3, 1e3), (0.02, 20.0, 0.36, 4.0)])
+def test_drawn_losses_and_kicks_have_this_distribution(loss, hardest, kick, size):
     """A Gaussian of the soft ones, and the hard ones one by one."""
     rng, n, cut = np.random.default_rng(5), 40_000, 0.1
-    y = hard_losses(rng, n, loss, hardest, cut) + hard_kicks(rng, n, kick, cut)
+    y = hard_losses(rng, n, loss, hardest, cut) + hard_kicks(rng, n, kick, size, cut)
     T = np.array([hardest])
     # the soft kicks of a density c^2/(theta^2 + a^2)^2 below the cut, where the law has c^2 (1/2 - gamma - ln(a/2))
-    variance = 1 + KICK * kick**2 - loss * widening(T)[0] + loss * cut * (1 - cut / (2 * hardest))
+    variance = spread(loss, hardest, kick, size, 1).variance()[0] + loss * cut * (1 - cut / (2 * hardest))
     variance += kick**2 * (np.log(cut / 2) + EULER - 1)
     shift = -loss * (location(T, np.array([cut]))[0])
     y += shift + np.sqrt(variance) * rng.standard_normal(n)
-    u = spread(loss, hardest, kick, n).cdf(y)
-    assert stats.kstest(u, "uniform").pvalue > FLAT_P_VALUE
-    assert stats.kstest(stats.norm.cdf(y), "uniform").pvalue < FLAT_P_VALUE
+    u = spread(loss, hardest, kick, size, n).cdf(y)
+    assert evenness(u) > FLAT_P_VALUE
+    assert evenness(stats.norm.cdf(y)) < FLAT_P_VALUE
 
 
 def hard_losses(rng, n, loss, hardest, cut):
@@ -76,21 +89,22 @@ def hard_losses(rng, n, loss, hardest, cut):
     return np.bincount(row, u * kept, n)
 
 
-def hard_kicks(rng, n, kick, cut):
+def hard_kicks(rng, n, kick, size, cut):
     row = np.repeat(np.arange(n), rng.poisson(kick**2 / cut**2, n))
     theta = cut / np.sqrt(rng.uniform(size=len(row)))
+    theta *= rng.uniform(size=len(row)) < size**2 / (theta**2 + size**2)
     return np.bincount(row, theta * np.cos(rng.uniform(0, 2 * np.pi, len(row))), n)
 
 
 def test_the_sum_of_two_laws_is_the_law_of_the_sum():
     """The density of the sum, folded, against that of the combined law."""
-    one, other = Law(*np.array([[1.0], [0.02], [12.0], [0.3]])), Law(*np.array([[1.5], [0.05], [9.0], [0.4]]))
+    one, other = (Law(*(np.array([value]) for value in values)) for values in PAIR)
     weights = np.array([0.5]), np.array([0.6])
     law, shift = combined((one, other), weights, np.hypot(0.5 * one.sigma, 0.6 * other.sigma))
     step = Y[1] - Y[0]
 
     def density(law, y):
-        return Law(*(np.repeat(column, y.size) for column in (law.sigma, law.loss, law.hardest, law.kick))).pdf(y)
+        return law[np.zeros(y.size, np.int64)].pdf(y)
 
     folded = np.convolve(density(one, Y / 0.5) / 0.5, density(other, Y / 0.6) / 0.6, "same") * step
     near = np.abs(Y) < 6

@@ -79,7 +79,9 @@ def draw_tails(way: Ways, seed: int) -> Tails:
     return tails
 
 
-def _angles(scatterer: tuple[float, float], p: FloatArray, length: FloatArray, rng: np.random.Generator) -> FloatArray:
+def _angles(
+    scatterer: tuple[float, float, float], p: FloatArray, length: FloatArray, rng: np.random.Generator
+) -> FloatArray:
     """Angles (k, 2) of many soft kicks and HARD single ones; density of theta^2: chi_c^2/(theta^2 + chi_alpha^2)^2."""
     chi_c2, chi_a2 = scatterer[0] * length * (p**2 + MASS**2) / p**4, scatterer[1] / p**2
     cut = chi_c2 / HARD - chi_a2

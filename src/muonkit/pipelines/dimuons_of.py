@@ -64,8 +64,9 @@ def mass_law(vertices: Vertices, plus: Law, minus: Law) -> dict[str, AnyArray]:
     """Columns (m,) of the law of m_true/m_fit - 1 - shift. A gain of k is a loss of mass."""
     sigma = vertices.mass_error / vertices.mass
     law, shift = combined((plus, minus), mass_response(*vertices.muons), sigma)
-    names = ("mass_sigma_rel", "mass_loss_rel", "mass_loss_end_rel", "mass_kick_rel", "mass_shift_rel")
-    return dict(zip(names, (law.sigma, law.loss, law.hardest, law.kick, shift), strict=True))
+    names = ("sigma", "loss", "loss_end", "kick", "kick_end", "shift")
+    values = law.sigma, law.loss, law.hardest, law.kick, law.size, shift
+    return {f"mass_{name}_rel": value for name, value in zip(names, values, strict=True)}
 
 
 def pt_error(vertices: Vertices, part: slice) -> FloatArray:

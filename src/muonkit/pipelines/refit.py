@@ -351,4 +351,5 @@ def law_columns(law: Law) -> dict[str, AnyArray]:
     """Columns (n,) of what k_fit/k_true - 1 is expected to be."""
     share, mean = law.tail(TAIL)
     columns = {"sigma_pt_rel": law.sigma, "loss_pt_rel": law.loss, "loss_end_pt_rel": law.hardest}
-    return columns | {"kick_pt_rel": law.kick, "tail_share": share, "tail_mean": mean}
+    columns |= {"kick_pt_rel": law.kick, "kick_end_pt_rel": law.size}
+    return columns | {"tail_share": share, "tail_mean": mean}

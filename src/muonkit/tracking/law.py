@@ -1,10 +1,11 @@
 """How k_fit/k_true - 1 = y of one track is distributed: a Gaussian, hard losses, and hard kicks.
 
 Losses by single electrons move y by u > 0 with the rate w (1 - u/U)/u^2 du, up to the hardest, u = U. Kicks by single
-nuclei move it by u of either sign with the rate c^2/(2 |u|^3) du. Both are weak beside the core: w << sigma, c < sigma.
-To first order in them location and width of the core are sums over them, with numbers of the estimators alone. The
-location is Huber's estimate with psi(x) = max(-HUBER, min(x, HUBER)), the width the median of |y| (`calibration.
-curvature` measures both); z is normal, t = u/sigma, Phi and phi are the normal distribution and its density:
+nuclei move it by u cos(phi), with the rate 2 c^2 du/u^3 e^2/(u^2 + e^2): above e they feel that a nucleus is no point.
+Both are weak beside the core: w << sigma, c < sigma. To first order in them location and width of the core are sums
+over them, with numbers of the estimators alone. The location is Huber's estimate, psi(x) = max(-HUBER, min(x, HUBER)),
+the width the median of |y| (`calibration.curvature` measures both); z is normal, t = u/sigma, Phi and phi are the
+normal distribution and its density:
 
     location:  chi(t) = <psi(z + t)>/P(|z| < HUBER),       dm/sigma = rate chi
     width:     omega(t) = [1/2 - P(|z + t| < h)]/(h phi(h)),  dsigma^2/sigma^2 = rate omega,  h = 0.6745
@@ -18,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.integrate import cumulative_simpson
-from scipy.special import ndtr, sici
+from scipy.special import k0, ndtr, sici
 
 from muonkit.core.arrays import AnyArray, FloatArray
 from muonkit.core.robust import HALF, HUBER
@@ -28,6 +29,7 @@ KICK = 0.2853910730701707  # mean of ln s over s sin(h s) exp(-s^2/2): a kick's 
 EULER = float(np.euler_gamma)
 FARTHEST, FREQUENCIES = 8.0, 160  # of sigma x frequency: there the Gaussian is 1e-14
 ITERATIONS = 4  # of the width, on which tails depend by a logarithm
+SMALLEST = 0.05  # e/sigma: smaller nuclei of kicks are not met
 FAR = 15.0  # of sigma: beyond, y is one hard loss or kick
 
 
@@ -89,18 +91,40 @@ def widening(T: FloatArray, beta2: FloatArray | float = 1.0) -> FloatArray:
     return np.asarray(third - beta2 * fourth / T)
 
 
+@cache
+def _narrower() -> tuple[FloatArray, FloatArray]:
+    """ln(e/sigma), and what `narrowing` gives there: a mean over s sin(h s) exp(-s^2/2), as KICK is."""
+    log_e = np.linspace(np.log(SMALLEST), np.log(HARDEST), NODES // 4)
+    x, w = np.polynomial.legendre.leggauss(FREQUENCIES)
+    x, w = FARTHEST / 2 * (1 + x), w * (1 + x) * np.sin(HALF * FARTHEST / 2 * (1 + x))
+    w = w * np.exp(-0.5 * x**2)
+    e = np.exp(log_e)[:, None]
+    return log_e, (w * 2 * _missing(e * x) / np.square(e * x)).sum(axis=1) * 2 / w.sum()
+
+
+def narrowing(e: FloatArray) -> FloatArray:
+    """Of sigma^2/c^2, (k,): what the size of nuclei, e sigma, takes from the core; 0 for points."""
+    return np.asarray(np.interp(np.log(np.maximum(e, SMALLEST)), *_narrower()))
+
+
+def _missing(z: FloatArray) -> FloatArray:
+    """ln(z/2) + gamma + K0(z): integral of (1 - J0(z v)) (1/v - v/(v^2 + 1)) over v."""
+    return np.asarray(np.log(z / 2) + EULER + k0(z))
+
+
 @dataclass(frozen=True, slots=True)
 class Law:
-    """Of n tracks, all relative to k: sigma of the core; loss w and hardest loss U; kick c. (n,) each. The location of
-    the core is 0. loss and kick are 0 where there are no tails."""
+    """Of n tracks, all relative to k: sigma of the core; loss w and hardest loss U; kick c, and the kick e above which
+    nuclei are no points. (n,) each. The location of the core is 0. loss and kick are 0 where there are no tails."""
 
     sigma: FloatArray
     loss: FloatArray
     hardest: FloatArray
     kick: FloatArray
+    size: FloatArray
 
     def __getitem__(self, rows: AnyArray | slice) -> "Law":
-        return Law(self.sigma[rows], self.loss[rows], self.hardest[rows], self.kick[rows])
+        return Law(self.sigma[rows], self.loss[rows], self.hardest[rows], self.kick[rows], self.size[rows])
 
     def beyond(self, distance: float) -> tuple[FloatArray, FloatArray]:
         """Expected numbers (n,) of losses and of kicks, of both signs, by more than so many sigma."""
@@ -123,18 +147,24 @@ class Law:
     def variance(self) -> FloatArray:
         """Of the Gaussian part (n,): the core without what losses and kicks add to it."""
         wider = self.loss * self.sigma * widening(self._hardest / self.sigma)
-        return np.asarray(self.sigma**2 + KICK * self.kick**2 - wider)
+        return np.asarray(self.sigma**2 + (KICK + narrowing(self._size / self.sigma)) * self.kick**2 - wider)
 
     @property
     def _hardest(self) -> FloatArray:
         return np.maximum(self.hardest, SOFTEST * self.sigma)
+
+    @property
+    def _size(self) -> FloatArray:
+        return np.maximum(self.size, SMALLEST * self.sigma)
 
     def _losses(self, u: FloatArray) -> FloatArray:
         U = np.maximum(self.hardest, u)
         return np.asarray(self.loss * (1 / u - 1 / U - np.log(U / u) / U))
 
     def _kicks(self, u: FloatArray) -> FloatArray:
-        return np.asarray(np.square(self.kick / u) / 4)
+        e = self._size  # projected: c^2 (1/(2 y^3) - (1/y - 1/(y^2 + e^2)^1/2)/e^2) dy
+        fewer = (np.log(e / (2 * u)) + np.arcsinh(u / e)) / np.square(e)
+        return np.asarray(np.square(self.kick) * np.maximum(1 / (4 * np.square(u)) - fewer, 0.0))
 
     def cdf(self, y: FloatArray) -> FloatArray:
         """Probability (n,) of less than y (n,)."""
@@ -159,6 +189,8 @@ class Law:
         loss, c2 = self.loss[:, None] / sigma, np.square(self.kick[:, None] / sigma)
         variance, mean = self.variance()[:, None] / sigma**2, self.mean()[:, None] / sigma
         log_phi = -0.5 * x**2 * (variance - c2 * np.log(x)) + 1j * mean * x + loss / T * _losses_at(x * T)
+        e = self._size[:, None] / sigma
+        log_phi += c2 * 2 / np.square(e) * _missing(x * e)
         return x / sigma, w / sigma, np.exp(log_phi)
 
 
@@ -171,7 +203,9 @@ def combined(laws: Sequence[Law], weights: Sequence[FloatArray], sigma: FloatArr
     log = np.sum([part.loss * np.log(part._hardest) for part in parts], axis=0)
     hardest = np.where(loss > 0, np.exp(log / np.where(loss > 0, loss, 1.0)), 0.0)
     own = np.sum([part.variance() - part.sigma**2 - part.kick**2 * np.log(part.sigma) for part in parts], axis=0)
-    now = Law(sigma, loss, hardest, np.sqrt(kick2))
+    log_e = np.sum([part.kick**2 * np.log(part._size) for part in parts], axis=0)
+    size = np.where(kick2 > 0, np.exp(log_e / np.where(kick2 > 0, kick2, 1.0)), 0.0)
+    now = Law(sigma, loss, hardest, np.sqrt(kick2), size)
     for _ in range(ITERATIONS):  # the Gaussian part of kicks is that at the frequency 1/sigma
         variance = sigma**2 + own + kick2 * np.log(now.sigma)
         now = replace(now, sigma=np.sqrt(variance + now.sigma**2 - now.variance()))
@@ -179,7 +213,7 @@ def combined(laws: Sequence[Law], weights: Sequence[FloatArray], sigma: FloatArr
 
 
 def _scaled(law: Law, weight: FloatArray) -> Law:
-    return Law(law.sigma * weight, law.loss * weight, law.hardest * weight, law.kick * weight)
+    return Law(law.sigma * weight, law.loss * weight, law.hardest * weight, law.kick * weight, law.size * weight)
 
 
 def _losses_at(x: FloatArray) -> AnyArray:

@@ -18,7 +18,7 @@ from muonkit.data.tracks import Perigees
 from muonkit.detector.detector import Detector
 from muonkit.tracking.fitted import FittedTracks
 from muonkit.tracking.kernels import crossings
-from muonkit.tracking.law import EULER, ITERATIONS, KICK, Law, location, widening
+from muonkit.tracking.law import EULER, ITERATIONS, KICK, Law, location, narrowing, widening
 from muonkit.tracking.passes import STRAIGHT
 from muonkit.transport.interactions.ionisation import kinematics
 from muonkit.transport.interactions.scattering import rutherford
@@ -29,8 +29,8 @@ LEAST = 0.01  # of the variance: what hits have at least
 
 class Stops(NamedTuple):
     """Crossings of matter (k,) by tracks (row) at their stops: gain a of a loss [1/GeV]. Relative to the curvature:
-    loss w, hardest loss, loss above which the mean is left out by the fit, beta^2; squared kick c^2 and screening
-    angle; variance that the fit gave to losses and to kicks."""
+    loss w, hardest loss, loss above which the mean is left out by the fit, beta^2; squared kick c^2, screening
+    angle and size of nuclei; variance that the fit gave to losses and to kicks."""
 
     row: IntArray
     stop: IntArray
@@ -41,6 +41,7 @@ class Stops(NamedTuple):
     beta2: FloatArray
     kick2: FloatArray
     screening: FloatArray
+    size: FloatArray
     loss_variance: FloatArray
     kick_variance: FloatArray
 
@@ -64,13 +65,14 @@ def laws(
     shift = sums(stops.row, stops.loss * location(stops.hardest / at, stops.cut / at, stops.beta2), n)
     loss, kick2 = sums(stops.row, stops.loss, n), sums(stops.row, stops.kick2, n)
     hardest = np.exp(sums(stops.row, stops.loss * np.log(stops.hardest), n) / np.where(loss > 0, loss, 1.0))
-    return Law(sigma, loss, np.where(loss > 0, hardest, 0.0), np.sqrt(kick2)), shift
+    size = np.exp(sums(stops.row, stops.kick2 * np.log(stops.size), n) / np.where(kick2 > 0, kick2, 1.0))
+    return Law(sigma, loss, np.where(loss > 0, hardest, 0.0), np.sqrt(kick2), np.where(kick2 > 0, size, 0.0)), shift
 
 
 def plain(fitted: FittedTracks) -> Law:
     """The law of n tracks without tails."""
     nothing = np.zeros(len(fitted.status))
-    return Law(np.sqrt(relative_variance(fitted)), nothing, nothing, nothing)
+    return Law(np.sqrt(relative_variance(fitted)), nothing, nothing, nothing, nothing)
 
 
 def move_core(perigees: Perigees, shift: FloatArray, width: FloatArray) -> None:
@@ -87,7 +89,8 @@ def _core(stops: Stops, hits: FloatArray, variance: FloatArray) -> FloatArray:
     sigma = np.sqrt(variance)
     for _ in range(ITERATIONS):
         at = sigma[stops.row]
-        kicks = stops.kick2 * (0.5 - EULER - KICK + np.log(2 * at / stops.screening))
+        single = 0.5 - EULER - KICK - narrowing(stops.size / at)
+        kicks = stops.kick2 * (single + np.log(2 * at / stops.screening))
         losses = stops.loss * at * widening(stops.hardest / at, stops.beta2)
         sigma = np.sqrt(hits + sums(stops.row, kicks + losses, len(hits)))
     return sigma
@@ -113,7 +116,7 @@ def crossed(fitted: FittedTracks, detector: Detector, settings: Settings) -> Sto
     assert fitted.gain is not None
     x, gain = fitted.stop_parameters[row, stop], fitted.gain[row, stop]
     material = detector.surfaces.material[fitted.route[row, stop]]
-    xi, strength, screening = _of_materials(detector)[:, material]
+    xi, strength, screening, size = _of_materials(detector)[:, material]
     k = kinematics(p := 1 / np.abs(x[:, QOP]), species(settings.species).mass)
     by_loss = np.maximum(gain[:, QOP] * x[:, QOP] * k.E / p**2, 1e-6 / p)
     by_angle2 = np.maximum(np.square(gain[:, THETA]) + np.square(gain[:, PHI] / np.sin(x[:, THETA])), 1e-12)
@@ -127,11 +130,12 @@ def crossed(fitted: FittedTracks, detector: Detector, settings: Settings) -> Sto
         k.beta2,
         by_angle2 * strength * length / (p**2 * k.beta2),
         np.sqrt(by_angle2 * screening) / p,
+        np.sqrt(by_angle2 * size) / p,
         np.square(gain[:, QOP]) * qop,
         by_angle2 * angle,
     )
 
 
 def _of_materials(detector: Detector) -> FloatArray:
-    """xi, strength and screening (3, materials)."""
+    """xi, strength, screening and size (4, materials)."""
     return np.array([(material.xi, *rutherford(material)) for material in detector.materials]).T

@@ -7,7 +7,7 @@ scattering are not in it."""
 import numpy as np
 
 from muonkit.core.arrays import FloatArray
-from muonkit.core.units import FINE_STRUCTURE
+from muonkit.core.units import FINE_STRUCTURE, HBAR_C
 from muonkit.detector.material import Material
 
 HIGHLAND = 13.6e-3  # GeV
@@ -43,17 +43,21 @@ def without_log_slope(depth: FloatArray, p: FloatArray, mass: float, scale: floa
     return -(scale**2) * depth * (2 * p**2 + 4 * mass**2) / p**5
 
 
-def rutherford(material: Material) -> tuple[float, float]:
+def rutherford(material: Material) -> tuple[float, float, float]:
     """chi_c^2 (p beta)^2 [GeV^2/cm] and chi_alpha^2 p^2 [GeV^2] of single scattering, whose density in theta^2 is
-    chi_c^2/(theta^2 + chi_alpha^2)^2; Lynch and Dahl, Nucl. Instr. Meth. B 58 (1991) 6, for beta = 1.
+    chi_c^2/(theta^2 + chi_alpha^2)^2; Lynch and Dahl, Nucl. Instr. Meth. B 58 (1991) 6, for beta = 1. And q^2 = 3/R^2
+    [GeV^2] where nuclei are no longer points: form factor (1 + q^2 R^2/12)^-4 = 1 - q^2 R^2/3 + ..., R = 1.27 A^0.27 fm
+    (Butkevich et al., Nucl. Instr. Meth. A 488 (2002) 282).
 
-    Mixtures: strengths add up, ln(chi_alpha^2) is weighted with them. Nuclei are points."""
+    Mixtures: strengths add up, ln(chi_alpha^2) and R^2 are weighted with them."""
     if not material.elements:
-        return 0.0, 1.0
+        return 0.0, 1.0, 1.0
     Z, A, share = (np.array([getattr(e, name) for e in material.elements]) for name in ("Z", "A", "weight"))
     strength = STRENGTH * material.density * share * Z * (Z + 1) / A
     screening = SCREENING * Z ** (2 / 3) * (1 + MOLIERE * (Z * FINE_STRUCTURE) ** 2)
-    return float(strength.sum()), float(np.exp(np.average(np.log(screening), weights=strength)))
+    screened = float(np.exp(np.average(np.log(screening), weights=strength)))
+    size = float(np.average((1.27 * A**0.27 / HBAR_C) ** 2, weights=strength))
+    return float(strength.sum()), screened, 3 / size
 
 
 def displacement(variance: FloatArray, length: FloatArray) -> FloatArray:
