@@ -117,6 +117,12 @@ def test_muons_outside_of_the_edges_are_counted_and_edges_belong_to_the_last_bin
     assert "tracks outside of the bins of k: 50" in result.report()
 
 
+def test_a_muon_along_the_beam_is_outside():
+    found = muons(0.005)
+    found.eta[0], found.k[0], found.ratio[0] = np.inf, np.inf, -1.0
+    assert audited(found).counts.outside == {"eta": 1, "phi": 0, "k": 1, "charge k": 1}
+
+
 def test_nothing_at_all_tells_nothing():
     found = muons(0.005, n=30)
     found.ratio[:] = np.nan
