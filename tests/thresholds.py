@@ -67,6 +67,7 @@ J_PSI_LINE = 1e-4  # GeV: half of the parents lie within 5e-5
 GEANT4_PLACE = 2e-5  # cm: 50 um of a slab, over a radius of 4 cm
 GEANT4_MEDIAN = 0.03  # losses in a tracker: 1500 muons know the median to 1.5 %
 GEANT4_WIDTH = 0.1  # of the angle: 3.5 standard deviations, and Highland's formula is good to 5 %
+GEANT4_SHIFT = 3e-4  # of the curvature: three times what the own simulation is held to
 EXACT_CURVATURE = 1e-6  # fit of tracks that do not scatter, hits without errors: relative error of the curvature
 UNBIASED_CURVATURE = 1e-5  # mean of k_reco/k_gen, the goal; plus three standard errors
 CORE_SHIFT = 1e-4  # location of the core of k_reco/k_gen with Landau losses, the goal; plus three standard errors

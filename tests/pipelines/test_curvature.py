@@ -161,7 +161,12 @@ def test_tracks_that_are_not_used_are_counted(folder, capsys):
     pt = np.hypot(kept["px"], kept["py"])
     assert result["views"]["k"]["outside"] == result["views"]["charge k"]["outside"]
     assert abs(result["views"]["k"]["outside"] - np.sum(pt < 5)) <= 1
-    for line in ("10 tracks have no truth", "1 tracks have no improved fit", "outside of the bins of k"):
+    for line in (
+        "without truth (not used): 10",
+        "without improved fit: 1",
+        "has fewer than 4 hits: 1",
+        "outside of the bins of k:",
+    ):
         assert line in result["text"]
 
 

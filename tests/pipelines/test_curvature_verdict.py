@@ -78,14 +78,14 @@ def test_bins_without_tracks_tell_nothing():
     result = audited(found[found.eta > -0.999])
     assert result.status == "DONE"
     assert "eta -2 to -1" in result.message
-    assert "1 bins of eta have no A, e, M" in result.message
+    assert "only): 1 of 4." in result.message
 
 
 def test_one_charge_has_no_A_e_M_and_does_not_pass():
     result = audited(muons(0.005, charges=(1.0,)))
     assert result.status == "DONE"
     assert all(np.isnan(fit.values).all() for fit in result.biases["improved"])
-    assert "4 bins of eta have no A, e, M" in result.message
+    assert "only): 4 of 4." in result.message
 
 
 def test_momenta_of_one_bin_have_no_A_e_M():
@@ -99,7 +99,7 @@ def test_tracks_without_fit_are_counted_and_many_of_them_are_a_failure():
     found.ratio[::100] = np.nan
     result = audited(found)
     assert result.status == "PASS"
-    assert "400 tracks have no improved fit" in result.report()
+    assert "tracks without improved fit: 400" in result.report()
     assert result.to_json()["failed"] == {"has fewer than 4 hits": 400}
     found.ratio[::10] = np.nan
     result = audited(found)
@@ -114,7 +114,13 @@ def test_muons_outside_of_the_edges_are_counted_and_edges_belong_to_the_last_bin
     found.eta[20:30] = 2.0
     result = audited(found)
     assert result.counts.outside == {"eta": 20, "phi": 0, "k": 50, "charge k": 50}
-    assert "50 tracks are outside of the bins of k" in result.report()
+    assert "tracks outside of the bins of k: 50" in result.report()
+
+
+def test_a_muon_along_the_beam_is_outside():
+    found = muons(0.005)
+    found.eta[0], found.k[0], found.ratio[0] = np.inf, np.inf, -1.0
+    assert audited(found).counts.outside == {"eta": 1, "phi": 0, "k": 1, "charge k": 1}
 
 
 def test_nothing_at_all_tells_nothing():

@@ -124,3 +124,9 @@ def test_lumped_matter_of_volumes_takes_the_same_energy_one_sensor_later(plates)
     assert lumped.good.all()
     lost = [one.stop_parameters[:, 0, 4] / one.stop_parameters[:, 6, 4] - 1 for one in (whole, lumped)]
     np.testing.assert_allclose(lost[1], 5 / 6 * lost[0], rtol=0.01)
+
+
+def test_a_constant_field_replaces_the_field_at_one_end():
+    assert set(models.STANDARD) - set(models.acting(models.STANDARD)) == {"field at one end"}
+    assert models.acting(["field at one end", "wrong mass"]) == ("field at one end", "wrong mass")
+    assert models.settings_of(models.acting(models.STANDARD)) == models.settings_of(models.STANDARD)

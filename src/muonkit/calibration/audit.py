@@ -33,7 +33,8 @@ class Curvatures:
     @property
     def change(self) -> FloatArray:
         """k of each model over that of the first one, minus 1: (n, models)."""
-        return (1 + self.ratio) / (1 + self.ratio[:, :1]) - 1
+        with np.errstate(divide="ignore", invalid="ignore"):  # a muon along the beam has no curvature
+            return (1 + self.ratio) / (1 + self.ratio[:, :1]) - 1
 
 
 class Edges(NamedTuple):

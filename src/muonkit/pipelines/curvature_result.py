@@ -46,12 +46,17 @@ class Counts:
     @property
     def lines(self) -> list[str]:
         """What was not used, a line each."""
-        lines = [f"{self.without_truth} tracks have no truth and are not used"] * (self.without_truth > 0)
-        lines += [
-            f"{self.tracks - n} tracks have no {model} fit" for model, n in self.fitted.items() if n < self.tracks
-        ]
-        lines += [f"  {n} tracks: {REFIT_STATUS[code]}" for code, n in sorted(self.status.items()) if code != OK]
-        return lines + [f"{n} tracks are outside of the bins of {view}" for view, n in self.outside.items() if n]
+        lost = {model: self.tracks - fitted for model, fitted in self.fitted.items()}
+        numbers = {"without truth (not used)": self.without_truth}
+        numbers |= {f"without {model} fit": n for model, n in lost.items()}
+        numbers |= {f"lost by the improved fit, {REFIT_STATUS[code]}": n for code, n in self.reasons.items()}
+        numbers |= {f"outside of the bins of {view}": n for view, n in self.outside.items()}
+        return [f"tracks {what}: {n}" for what, n in numbers.items() if n]
+
+    @property
+    def reasons(self) -> dict[int, int]:
+        """Tracks by status of the improved fit, without those that it fitted."""
+        return {code: n for code, n in sorted(self.status.items()) if code != OK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,8 @@ class CurvatureResult(Result):
     def _without_bias(self) -> Iterator[str]:
         missing = sum(fit.ndf == 0 and not np.isfinite(fit.values[0]) for fit in self.biases[self.models[0]])
         if missing:
-            yield f"{missing} bins of eta have no A, e, M: too few tracks, or of one charge or one momentum only."
+            why = "too few tracks, or of one charge or one momentum only"
+            yield f"Bins of eta without A, e, M ({why}): {missing} of {len(self.eta)}."
 
     @property
     def status(self) -> Status:
@@ -217,7 +223,7 @@ class CurvatureResult(Result):
             "tracks": self.counts.tracks,
             "without_truth": self.counts.without_truth,
             "fitted": dict(self.counts.fitted),
-            "failed": {REFIT_STATUS[code]: n for code, n in sorted(self.counts.status.items()) if code != OK},
+            "failed": {REFIT_STATUS[code]: n for code, n in self.counts.reasons.items()},
             "goal": self.goal,
             "bins_beyond": sum(one.view == "eta" for one in beyond),
             "judged": {

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.simulation import setups
-from tests.thresholds import GEANT4_MEDIAN, GEANT4_PLACE, GEANT4_WIDTH
+from tests.thresholds import GEANT4_MEDIAN, GEANT4_PLACE, GEANT4_SHIFT, GEANT4_WIDTH
 
 from muonkit.data.truth import ENDS
 from muonkit.detector.detector import load_detector
@@ -78,6 +78,17 @@ def test_both_engines_lose_and_scatter_alike(data):
     assert np.array_equal(theirs.status, np.full(1500, ENDS.index("left")))
     spread = [np.subtract(*np.quantile(bent(truth), [0.84, 0.16])) for truth in (theirs, ours)]
     assert spread[0] == pytest.approx(spread[1], rel=GEANT4_WIDTH)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("eta", [(-0.9, 0.9), (1.4, 2.2)])
+def test_the_improved_fit_shifts_tracks_of_geant4_no_more_than_own_ones(data, eta):
+    """Exact hits of muons that do not scatter: a tenth of the loss is 3e-4 in the barrel."""
+    from tests.oracles.geant4_audit import even_and_odd, fitted, in_geant4
+
+    even, odd = even_and_odd(fitted(in_geant4(3.0, eta, 400, data)))
+    assert abs(even.value) < GEANT4_SHIFT + 3 * even.error
+    assert abs(odd.value) < GEANT4_SHIFT + 3 * odd.error
 
 
 def bent(truth):
