@@ -1,5 +1,5 @@
 """Losses, field and places in Geant4, as the improved fit sees them: `python -m tests.oracles.geant4_audit --data DIR`;
-with `--own` those of the own engine alone, in bins of eta.
+with `--own` those of the own engine alone, in bins of eta; with `--losses` the losses and angles up to the last layer.
 
 Muons that do not scatter, hits without errors: what is left of k_reco/k_gen - 1 is by losses, field and places. It is
 folded with the error that the fit expects, so that the core lies where that of real tracks lies; without the noise a
@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from muonkit.calibration.curvature import TO_SIGMA, C, Location
-from muonkit.core.arrays import FloatArray
+from muonkit.calibration.curvature import TO_SIGMA, C, Location, location
+from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.core.indices import QOP, THETA
 from muonkit.data.truth import Truth
 from muonkit.detector.detector import load_detector
@@ -87,6 +87,38 @@ def even_and_odd(found: Found) -> tuple[Location, Location]:
     return Location(even, error, plus.width, n), Location(odd, error, plus.width, n)
 
 
+def lost(truth: Truth) -> Location:
+    """Where the core of the momentum lost up to the last crossing lies [GeV]."""
+    return location(np.linalg.norm(truth.momentum, axis=1) - 1 / np.abs(truth.qop[last(truth)]))
+
+
+def bent(truth: Truth) -> Location:
+    """Change of the polar angle up to the last crossing [rad]: the field hardly bends it."""
+    before, after = (np.arctan2(np.hypot(x, y), z) for x, y, z in (truth.momentum.T, truth.direction[last(truth)].T))
+    return location(after - before)
+
+
+def last(truth: Truth) -> IntArray:
+    """The last crossing of every track."""
+    return truth.offsets[1:] - 1
+
+
+def losses(muons: int, data: Path | None) -> None:
+    """Print where both engines have the core of the loss, its width, and that of the angle."""
+    detector, full = load_detector(DETECTOR), step.Physics(scattering="tails", radiation=True)
+    job = Geant4Job(DETECTOR, (), data, 1e-3)
+    for eta, pt in [(eta, pt) for eta in (BARREL, ENDCAP) for pt in (3.0, 30.0)]:
+        gun = Gun(particle="mu", pt=pt, eta=eta)
+        theirs = by_geant4.follow(job, detector, shoot(gun, muons, 1), "mu", 5, np.pi)
+        own = step.follow(detector, shoot(gun, OWN, 1), "mu", 1, full)
+        for name, truth in (("Geant4", theirs), ("own", own)):
+            loss, width = lost(truth), bent(truth).width
+            shown = f"{1e3 * loss.value:.2f} +- {1e3 * loss.error:.2f} MeV, width {1e3 * loss.width:.2f}"
+            print(
+                f"eta {eta[0]:g} to {eta[1]:g}, {pt:g} GeV, {name:<7} {shown}; angle {1e3 * width:.3f} mrad", flush=True
+            )
+
+
 def told(name: str, found: Found) -> None:
     """Print both parts."""
     parts = "   ".join(f"{1e5 * part.value:7.1f} +- {1e5 * part.error:4.1f}" for part in even_and_odd(found))
@@ -98,7 +130,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of Geant4's data sets")
     parser.add_argument("--muons", type=int, default=1000)
     parser.add_argument("--own", action="store_true")
+    parser.add_argument("--losses", action="store_true")
     options = parser.parse_args()
+    if options.losses:
+        losses(options.muons, options.data)
+        return
     print("k_reco/k_gen - 1 [1e-5]: even and odd in the charge")
     for eta, pt in [(bin_, pt) for bin_ in BINS for pt in (3.0, 10.0, 30.0)] if options.own else CASES:
         name = f"eta {eta[0]:g} to {eta[1]:g}, {pt:g} GeV"

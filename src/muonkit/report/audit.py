@@ -136,10 +136,9 @@ def _axis(axes: Axes, one: View) -> None:
 def _logarithmic(axes: Axes, edges: FloatArray) -> None:
     """Curvatures are drawn on a logarithm, on either side of 0."""
     least, most = float(np.abs(edges).min()), float(np.abs(edges).max())
-    axes.set_xscale("symlog", linthresh=least, linscale=0.6)
+    axes.set_xscale("symlog", linthresh=least, linscale=0.3)
     ticks = [tick for tick in TICKS if least * 0.999 <= tick <= most * 1.001] or [least, most]
-    signs = (-1, 1) if edges[0] < 0 else (1,)
-    places = [sign * tick for sign in signs for tick in ticks]
+    places = ticks if edges[0] > 0 else [sign * tick for sign in (-1, 1) for tick in ticks[::2]]
     axes.set_xticks(places, [f"{place:.3g}" for place in places])
     axes.minorticks_off()
     axes.yaxis.minorticks_on()
