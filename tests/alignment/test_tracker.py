@@ -126,7 +126,7 @@ def test_20_per_cent_more_matter_in_one_layer_is_found(name, layer, n):
     real = add_material(detector, f"{layer}/*" if tied else layer, factor=1.2)
     system = NormalSystem(len(detector.layers))
     for part in range(n // 4000):
-        system.merge(samples.sums(detector, real, 4000, 50 + part, ALL_ROUND))
+        system.merge(samples.sums(detector, real, 4000, 50 + part, ALL_ROUND, scattering=True))
     settings = AlignmentSettings(
         u=0, v=0, w=0, alpha=0, beta=0, gamma=0, field=0, groups=Groups(material="layer" if tied else "surface")
     )

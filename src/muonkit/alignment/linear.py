@@ -112,14 +112,15 @@ def equations(
 
 def _measured(variance: FloatArray) -> tuple[IntArray, BoolArray]:
     """Places (n, m) of the measurements of every track among 2 s, and which are some: the others have none."""
-    there = (variance > 0).reshape(len(variance), -1)
-    rows = np.argsort(~there, axis=1, kind="stable")[:, : int(there.sum(axis=1).max(initial=1))]
+    there = (variance > 0).reshape(len(variance), 2 * variance.shape[1])
+    rows = np.argsort(~there, axis=1, kind="stable")[:, : int(there.sum(axis=1).max(initial=5))]
     return rows, np.take_along_axis(there, rows, axis=1)
 
 
 def _chosen(values: FloatArray, rows: IntArray) -> FloatArray:
     """Values (n, s, 2, ...) of measurements at their places (n, m): (n, m, ...)."""
-    return values.reshape(len(rows), -1, *values.shape[3:])[np.arange(len(rows))[:, None], rows]
+    flat = values.reshape(len(rows), 2 * values.shape[1], *values.shape[3:])
+    return flat[np.arange(len(rows))[:, None], rows]
 
 
 def _with_coefficients(route: IntArray, surfaces: int, terms: int) -> IntArray:
@@ -232,7 +233,7 @@ def _equations(followed: Followed, moved: FloatArray, r: FloatArray, rows: IntAr
     D[..., FIELD:] = followed.field_and_material.reshape(n, m, size, 2)
     last[..., :terms] = followed.terms
     first = r[..., None] - followed.jump
-    return np.concatenate((first, followed.state, D.reshape(n, m, -1), last, followed.kicks), axis=2)
+    return np.concatenate((first, followed.state, D.reshape(n, m, SIZE * size), last, followed.kicks), axis=2)
 
 
 def _covariance(followed: Followed, variance: FloatArray, rows: IntArray) -> FloatArray:
@@ -280,7 +281,7 @@ def _scatter(z: FloatArray, kicks: FloatArray) -> Scatter:
     product = (kicks.swapaxes(1, 2) @ kicks).reshape(n, both // 2, 2, both // 2, 2)
     square, variance = np.einsum("nmg,nm->ng", kicks, z) ** 2, np.einsum("nmg,nmg->ng", kicks, kicks)
     score = np.where(square < FARTHEST**2 * variance, square - INNER * variance, 0.0)
-    return Scatter(score.reshape(n, -1, 2).sum(axis=2) / 2, LEFT * (product**2).sum(axis=(2, 4)) / 2)
+    return Scatter(score.reshape(n, both // 2, 2).sum(axis=2) / 2, LEFT * (product**2).sum(axis=(2, 4)) / 2)
 
 
 def eliminate(tracks: Equations) -> Eliminated:

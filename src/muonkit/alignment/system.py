@@ -47,9 +47,9 @@ class NormalSystem:
         """Number of parameters."""
         return self.rhs.size
 
-    def add(self, tracks: Eliminated) -> None:
-        """Add the equations of n tracks, in place."""
-        self.add_equations(tracks.surface, tracks.D, tracks.z, tracks.scatter)
+    def add(self, tracks: Eliminated, scattering: bool = False) -> None:
+        """Add the equations of n tracks, in place; with scattering also what the sizes of kinks say of the matter."""
+        self.add_equations(tracks.surface, tracks.D, tracks.z, tracks.scatter if scattering else None)
         self.tracks += len(tracks.z)
         self.lost += tracks.lost
         self.chi2 += float(tracks.chi2.sum())
@@ -169,9 +169,11 @@ def accumulate(
     detector: Detector,
     settings: Settings = Settings(),
     harmonics: Harmonics | None = None,
+    scattering: bool = False,
 ) -> NormalSystem:
     """The sums of all tracks that were fitted, chunk by chunk. `settings` are those of the fit; harmonics: terms of a
-    correction of the field that are wanted, too.
+    correction of the field that are wanted, too; scattering: matter also from the sizes of kinks, where the angles of
+    the fit are those of the tracks to a few per cent.
 
     Raises InputError, see `linear.equations`."""
     system = NormalSystem(len(detector.layers), harmonics)
@@ -179,5 +181,5 @@ def accumulate(
     good = good[np.argsort(fitted.count[good], kind="stable")]  # tracks of a chunk have as many stops
     for first in range(0, max(len(good), 1), CHUNK):
         some = equations(hits, fitted, detector, settings, good[first : first + CHUNK], harmonics)
-        system.add(eliminate(some))
+        system.add(eliminate(some), scattering)
     return system
