@@ -90,7 +90,7 @@ def _core(stops: Stops, hits: FloatArray, variance: FloatArray) -> FloatArray:
     for _ in range(ITERATIONS):
         at = sigma[stops.row]
         single = 0.5 - EULER - KICK - narrowing(stops.size / at)
-        kicks = stops.kick2 * (single + np.log(2 * at / stops.screening))
+        kicks = stops.kick2 * np.maximum(single + np.log(2 * at / stops.screening), 0.0)
         losses = stops.loss * at * widening(stops.hardest / at, stops.beta2)
         sigma = np.sqrt(hits + sums(stops.row, kicks + losses, len(hits)))
     return sigma
