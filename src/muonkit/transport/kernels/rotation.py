@@ -22,9 +22,9 @@ def shapes(angle):
         square = angle * angle
         return sin, 1 - cos, sinc, cosc, (angle * cos - sin) / square, (angle * sin - 1 + cos) / square
     x2 = angle * angle
-    sinc = 1 - x2 / 6 * (1 - x2 / 20 * (1 - x2 / 42 * (1 - x2 / 72 * (1 - x2 / 110))))
-    half = 0.5 * (1 - x2 / 12 * (1 - x2 / 30 * (1 - x2 / 56 * (1 - x2 / 90 * (1 - x2 / 132)))))
-    slope = -angle / 3 * (1 - x2 / 10 * (1 - x2 / 28 * (1 - x2 / 54 * (1 - x2 / 88 * (1 - x2 / 130)))))
+    sinc = 1 - x2 * (1 / 6) * (1 - x2 * (1 / 20) * (1 - x2 * (1 / 42) * (1 - x2 * (1 / 72) * (1 - x2 * (1 / 110)))))
+    half = 0.5 * (1 - x2 * (1 / 12) * (1 - x2 * (1 / 30) * (1 - x2 * (1 / 56) * (1 - x2 * (1 / 90) * (1 - x2 * (1 / 132))))))
+    slope = -angle * (1 / 3) * (1 - x2 * (1 / 10) * (1 - x2 * (1 / 28) * (1 - x2 * (1 / 54) * (1 - x2 * (1 / 88) * (1 - x2 * (1 / 130))))))
     return angle * sinc, x2 * half, sinc, angle * half, slope, sinc - half
 
 
