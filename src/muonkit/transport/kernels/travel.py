@@ -6,10 +6,10 @@ from muonkit.core.compiled import inlined
 from muonkit.core.indices import FREE_QOP, TX, TY, TZ, X, Y, Z
 from muonkit.core.units import CURVATURE
 from muonkit.detector.volumes import NOWHERE
-from muonkit.transport.kernels import frames, noise, slab, step, volumes
+from muonkit.transport.kernels import frames, kicks, noise, slab, step, volumes
 from muonkit.transport.kernels.faces import GRAZING, jump, nudge_of, stop_at_face, volume_at
 from muonkit.transport.kernels.rotation import cross, times
-from muonkit.transport.kernels.tuples import DEPTH, LOST, NEXT_STEP, PATH, TURNED, Place
+from muonkit.transport.kernels.tuples import DEPTH, LOST, NEXT_STEP, NODES, PATH, TURNED, Place
 
 OK, LOOPING, OUT_OF_MAP, STOPPED, TANGENT, STEP_LIMIT, NOT_POSITIVE_DEFINITE, LEFT, NO_START = range(9)
 ON_TARGET = -1  # of `hop`: no status
@@ -105,18 +105,21 @@ def kinetic_energy(y, mass):
 
 @inlined
 def attempt(track, h, far, nudge, material, scene, work):
-    """Try a step and shorten it until its error at the target, `far` [cm] away, is below the tolerance.
+    """Try a step and shorten it until its error at the target, `far` [cm] away, is below the tolerance, or so small
+    that kicks at more places do the rest.
 
     Returns its length, 0 outside the map."""
     tolerance = scene.plan.tolerance
+    allowed = max(tolerance, kicks.LARGEST_ERROR) if kicks.possible(scene) else tolerance
     for _ in range(30):
         error = step.try_step(track.y, h, nudge, scene, material, work.stages)
         if error < 0:
             return 0.0
         error *= max(far, abs(h))
-        scale = 0.9 * (tolerance / max(error, 1e-300)) ** 0.25
-        if error <= tolerance or abs(h) <= SMALLEST:
+        scale = 0.9 * (allowed / max(error, 1e-300)) ** 0.25
+        if error <= allowed or abs(h) <= SMALLEST:
             track.at[NEXT_STEP] = abs(h) * max(scale, 1.0)
+            track.at[NODES] = kicks.number(error, tolerance)
             return h
         h *= max(min(scale, 0.9), 0.2)
     return h
@@ -139,7 +142,15 @@ def sharpened(S, i, y, d, way, work):
     frames.normal(S, i, end, work.n)
     across = frames.slant(end, work.n)
     more = -way * frames.distance(S, i, end) / across if abs(across) > GRAZING else 0.0
-    return d + more if abs(more) < 0.1 * d else d
+    return d + more if abs(more) < 0.1 * abs(d) else d
+
+
+@inlined
+def passes(track, h, i, scene, work):
+    """Whether a tried step ends behind surface i, which the parabola foresaw further on."""
+    S, end = scene.det.surfaces, work.end
+    end[X], end[Y], end[Z] = step.end_position(track.y, h, work.stages)
+    return frames.distance(S, i, track.y) * frames.distance(S, i, end) < 0
 
 
 @inlined
@@ -164,15 +175,18 @@ def aim(track, h, i, nudge, material, scene, work):
 
 
 @inlined
-def complete(track, h, plan, work):
+def complete(track, h, scene, work):
     """Do the step that was tried, with its derivatives."""
-    stages = work.stages
-    if step.without_field(plan.gradient, stages):
-        step.fly(track.y, track.J, h, stages)
+    stages, y, want_gradient = work.stages, track.y, scene.plan.gradient
+    if step.without_field(want_gradient, stages):
+        step.fly(y, track.J, h, stages)
     else:
-        step.by_lambda(track.y, h, stages)
-        norm = step.move(track.y, h, stages)
-        step.move_derivatives(track.J, h, track.y, norm, plan.gradient, stages)
+        step.by_lambda(y, h, stages)
+        kicked = track.at[NODES] > 0 and kicks.follow(y, h, int(track.at[NODES]), scene, work)
+        norm = step.move(y, h, stages)
+        if kicked:
+            kicks.put(work.end, y)
+        step.move_derivatives(track.J, h, y, norm, want_gradient, stages)
     k = stages.k[1]
     track.at[PATH] += h
     track.at[TURNED] += abs(h) * math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
@@ -183,14 +197,14 @@ def drift(track, d, want_gradient, work):
     """Behind a step, so short a bit that the third order of position and the second of the derivatives are exact to
     rounding."""
     y, J, k, B, G = track.y, track.J, work.k, work.stages.B, work.stages.G[step.END]
-    lam, t = y[FREE_QOP], step.direction(y)
-    omega, slope = step.scaled(CURVATURE * lam, step.row(B, step.END)), step.row(work.stages.k, 0)
-    bent = step.plus(cross(slope, omega), work.rate[0] / lam, slope)
+    lam, t, b = y[FREE_QOP], step.direction(y), step.scaled(CURVATURE, step.row(B, step.END))
+    omega, turn = step.scaled(lam, b), cross(t, b)
+    bent = step.plus(cross(step.row(work.stages.k, 0), omega), work.rate[0], turn)
     if want_gradient:
         bent = step.plus(bent, CURVATURE * lam, cross(t, times(G, t)))
     for c in range(5):
         dt = J[TX, c], J[TY, c], J[TZ, c]
-        dk = step.plus(cross(dt, omega), J[FREE_QOP, c] / lam, slope)
+        dk = step.plus(cross(dt, omega), J[FREE_QOP, c], turn)
         if want_gradient:
             dk = step.plus(dk, CURVATURE * lam, cross(t, times(G, (J[X, c], J[Y, c], J[Z, c]))))
         for j in range(3):
@@ -217,12 +231,13 @@ def approach(track, i, material, scene, work):
             return TANGENT
         h = -gap / across
         if abs(gap) < ARRIVED or abs(h) < near:
-            drift(track, h, scene.plan.gradient, work)
+            drift(track, sharpened(S, i, y, h, 1.0, work), scene.plan.gradient, work)
             return OK
         slopes(y, 0.0, scene, material, work)
+        track.at[NODES] = 0
         if step.try_step(y, h, 0.0, scene, material, stages) < 0:
             return OUT_OF_MAP
-        complete(track, h, scene.plan, work)
+        complete(track, h, scene, work)
         step.slopes_at_end(y, scene.loss, material, stages)
     return TANGENT
 
@@ -295,7 +310,7 @@ def hop(track, target, place, way, scene, work):
     if h == 0.0:
         return OUT_OF_MAP, here
     arriving = abs(h) == to_target
-    if arriving:
+    if arriving or (not thick and target != NOTHING and passes(track, h, target, scene, work)):
         h, arriving = aim(track, h, target, nudge, material, scene, work)
     ahead = -1.0
     if thick:
@@ -303,7 +318,7 @@ def hop(track, target, place, way, scene, work):
         h, ahead = stop_at_face(track, h, abs(h) == to_face, to_target, place, nudge, scene, work)
         arriving &= h == wanted
     before_qop = y[FREE_QOP]
-    complete(track, h, scene.plan, work)
+    complete(track, h, scene, work)
     if material != 0:
         matter(track, h, before_qop, material, scene, work)
     if arriving:
