@@ -17,7 +17,7 @@ from muonkit.data.tracks import BoundStates
 from muonkit.detector.detector import Detector
 from muonkit.transport.propagate import Propagated, Settings, propagate
 
-TOLERANCES = {"equal accuracy": 3e-6, "default": 1e-4}  # cm at the target
+TOLERANCES = {"equal accuracy": 6e-6, "default": 1e-4}  # cm at the target
 
 
 def settings(tolerance: float, gradient: bool = True) -> Settings:

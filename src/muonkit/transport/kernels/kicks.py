@@ -19,16 +19,21 @@ from muonkit.transport.kernels.rotation import cross, matrices, times
 from muonkit.transport.kernels.tuples import EVERYWHERE
 
 BETWEEN = 2  # of Stages.M: matrices from kick to kick
-LARGEST_ERROR = 2e-4  # cm: at the target, of the stages; their derivatives are then good to 1e-5
+MOST, LARGEST_ERROR = 100.0, 5e-4  # times the tolerance, and cm: the error of the stages at the target, so that their
+# derivatives are right to about 1e-5
 FEWEST = 6  # intervals of Gregory's rule
 POWER = 0.4  # the error falls with the distance of the nodes to the power of 2.5 where slopes jump
 ENDS = 3 / 8, 7 / 6, 23 / 24  # weights at both ends
 
 
 @inlined
-def possible(scene):
-    """Whether a step may have kicks: not in matter, and where the field is that of the place."""
-    return scene.det.volumes.sides.size == 0 and scene.plan.field == EVERYWHERE
+def allowed(scene):
+    """How large the error [cm] of the stages of a step may be at the target. There are no kicks in matter, nor where
+    the field is not that of the place."""
+    plan = scene.plan
+    if scene.det.volumes.sides.size > 0 or plan.field != EVERYWHERE:
+        return plan.tolerance
+    return max(min(MOST * plan.tolerance, LARGEST_ERROR), plan.tolerance)
 
 
 @inlined

@@ -15,7 +15,7 @@ OK, LOOPING, OUT_OF_MAP, STOPPED, TANGENT, STEP_LIMIT, NOT_POSITIVE_DEFINITE, LE
 ON_TARGET = -1  # of `hop`: no status
 NOTHING = -1  # target of `hop`
 ARRIVED = 1e-7  # cm from the target: the rest is a parabola
-SPARE = 0.1  # cm: the same where there are no thick volumes; the rest is of third order, right to 1e-10 cm
+SPARE = 0.3  # cm: the same where there are no thick volumes; the rest is of third order, right to 1e-9 cm
 LARGEST_TURN = 1.0  # rad in one step: the way to a surface is foreseen as a parabola
 FARTHEST = 500.0  # cm: over which the error of a direction is counted
 SMALLEST = 1e-3  # cm: steps are not cut below this for the sake of the tolerance
@@ -110,7 +110,8 @@ def attempt(track, h, far, nudge, material, scene, work):
 
     Returns its length, 0 outside the map."""
     tolerance = scene.plan.tolerance
-    allowed = max(tolerance, kicks.LARGEST_ERROR) if kicks.possible(scene) else tolerance
+    allowed = kicks.allowed(scene)
+    track.at[NODES] = 0
     for _ in range(30):
         error = step.try_step(track.y, h, nudge, scene, material, work.stages)
         if error < 0:
@@ -119,7 +120,7 @@ def attempt(track, h, far, nudge, material, scene, work):
         scale = 0.9 * (allowed / max(error, 1e-300)) ** 0.25
         if error <= allowed or abs(h) <= SMALLEST:
             track.at[NEXT_STEP] = abs(h) * max(scale, 1.0)
-            track.at[NODES] = kicks.number(error, tolerance)
+            track.at[NODES] = kicks.number(error, tolerance) if error <= allowed else 0
             return h
         h *= max(min(scale, 0.9), 0.2)
     return h
