@@ -13,13 +13,13 @@ import math
 from muonkit.core.compiled import inlined, shared
 from muonkit.core.indices import FREE_QOP, TX, TY, TZ, X, Y, Z
 from muonkit.core.units import CURVATURE
-from muonkit.detector.kernels import field
+from muonkit.detector.kernels import value
 from muonkit.transport.kernels import step
 from muonkit.transport.kernels.rotation import cross, matrices, times
 from muonkit.transport.kernels.tuples import EVERYWHERE
 
 BETWEEN = 2  # of Stages.M: matrices from kick to kick
-MOST, LARGEST_ERROR = 100.0, 5e-4  # times the tolerance, and cm: the error of the stages at the target, so that their
+MOST, LARGEST_ERROR = 200.0, 1e-3  # times the tolerance, and cm: the error of the stages at the target, so that their
 # derivatives are right to about 1e-5
 FEWEST = 6  # intervals of Gregory's rule
 POWER = 0.4  # the error falls with the distance of the nodes to the power of 2.5 where slopes jump
@@ -67,7 +67,7 @@ def follow(y, h, n, scene, work):
     for node in range(1, n + 1):
         x = step.plus(x, 1.0, times(M[step.SHIFT], t))
         t = times(M[step.TURN], t)
-        if not field(scene.det.field, x[0], x[1], x[2], b, G, False):
+        if not value(scene.det.field, x[0], x[1], x[2], b, G):
             return False
         residual = step.plus(step.scaled(now, (b[0], b[1], b[2])), -1.0, omega)
         t = step.plus(t, weight(node, n) * d, cross(t, residual))

@@ -1,0 +1,50 @@
+"""Steps with kicks: exact in maps whose slope jumps, and no longer than the surfaces allow."""
+
+import numpy as np
+import pytest
+from tests.transport import zoo
+from tests.transport.test_travel import BARREL, LAYERS, go
+
+from muonkit.detector.field import MapRZ
+from muonkit.transport import status as statuses
+from muonkit.transport.kernels import kicks
+
+
+def linear_map():
+    """A field with a strong gradient on nodes 4 cm apart, linear between them."""
+    r, z = np.arange(0, 204, 4.0), np.arange(-400, 404, 4.0)
+    Br, Bz = zoo.polynomial_rz(r[:, None], z[None, :])
+    return zoo.detector(MapRZ.of(r, z, 20 * Br, 3.8 + 20 * (Bz - 3.8), "linear"), LAYERS)
+
+
+def many_steps(bound, det):
+    """Ends (n, 5) by steps of 2 mm, whose stages need no kicks, and their Jacobians."""
+    end, _, jacobian, *_ = go(bound, BARREL, det, zoo.EXACT._replace(tolerance=1e-4, max_step=0.2))
+    return end, jacobian
+
+
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-5, 1e-6])
+def test_ends_in_a_linear_map_are_as_exact_as_promised_with_few_steps(tolerance):
+    bound, det = zoo.states(100, p=(1.5, 20)), linear_map()
+    exact, jacobian = many_steps(bound, det)
+    end, _, found, _, status = go(bound, BARREL, det, zoo.EXACT._replace(tolerance=tolerance, max_steps=20))
+    assert (status == statuses.OK).all()
+    assert np.abs(end - exact)[:, :2].max() < tolerance
+    np.testing.assert_allclose(found, jacobian, rtol=2e-4, atol=2e-4 * np.abs(jacobian).max(axis=(1, 2)).min())
+
+
+@pytest.mark.parametrize("n", [6, 7, 30])
+def test_the_weights_integrate_a_polynomial_of_third_order(n):
+    weights = np.array([kicks.weight(node, n) for node in range(n + 1)])
+    s = np.arange(n + 1) / n
+    for power in range(4):
+        assert (weights * s**power).sum() / n == pytest.approx(1 / (power + 1), rel=1e-14)
+
+
+def test_a_surface_that_the_parabola_foresees_too_late_is_not_missed():
+    """A curling track turns by more than its parabola: at pT = 0.66 GeV it barely reaches the barrel."""
+    bound = np.array([[0.0, 0.0, phi, np.pi / 2, 1 / p] for phi in (-0.2, 0.1) for p in np.linspace(0.66, 0.9, 30)])
+    end, _, _, path, status = go(bound, BARREL, zoo.detector(zoo.uniform(), LAYERS), zoo.EXACT._replace(tolerance=1e-4))
+    assert (status == statuses.OK).all()
+    radius = 1 / (2.99792458e-3 * 3.8 * bound[:, 4])
+    np.testing.assert_allclose(path, 2 * radius * np.arcsin(55 / radius), rtol=1e-9)
