@@ -2,8 +2,9 @@
 
 Both get the same map, nodes 4 cm apart and linear between them, and the same 0.5 to 100 GeV muons. Accuracy is the
 distance to our own end points with a far smaller tolerance. ACTS' tolerance cannot be set from Python; ours is set so
-that both are about equally exact. ACTS' time is without the cost of the calls (one per track from Python),
-measured with a target 0.1 mm away. Times are those of the processor, the ratio is the median of rounds. Our covariance has the gradient of the field in it, ACTS' has not."""
+that both are equally exact. ACTS' time is without the cost of the calls (one per track from Python), measured with a
+target 0.1 mm away. Times are those of the processor; the ratio is the median of rounds in which both take turns. Our
+covariance has the gradient of the field in it, ACTS' has not."""
 
 import argparse
 import json

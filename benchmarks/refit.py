@@ -27,7 +27,7 @@ from muonkit.simulation.tracker.tracks import simulate_tracks
 from muonkit.tracking.fit import fit
 from muonkit.tracking.fitted import FittedTracks
 from muonkit.tracking.perigee import started
-from muonkit.tracking.refit import FitChoice, Refitted, prepared, refit
+from muonkit.tracking.refit import FitChoice, prepared, refit
 from muonkit.tracking.seed import seed
 
 PLANES = tuple(4.0 * (k + 1) for k in range(16))

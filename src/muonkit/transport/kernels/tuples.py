@@ -60,8 +60,8 @@ class Scene(NamedTuple):
 
 class Track(NamedTuple):
     """One moving track: free state y (7), derivatives J (7, 5), total Jacobian T (5, 5), covariance C (5, 5) where J
-    starts, and `at`: PATH [cm], angle TURNED [rad], DEPTH in radiation lengths, NEXT_STEP to try [cm], NODES of the step
-    at which `kicks` look up the field; what is kept for the next sensor where matter is lumped: energy LOST [GeV],
+    starts, and `at`: PATH [cm], angle TURNED [rad], DEPTH in radiation lengths, NEXT_STEP to try [cm], NODES at which
+    the `kicks` of a step look up the field; what is kept for the next sensor where matter is lumped: energy LOST [GeV],
     depth, xi beta^2 [GeV]."""
 
     y: AnyArray
@@ -83,12 +83,12 @@ class Place(NamedTuple):
 class Stages(NamedTuple):
     """Scratch of one step; place 0, 1, 2: start, middle, end; stage 0 ... 3.
 
-    B (3, 3), G (3, 3, 3): field and gradient at the places; M (3, 3, 3, 3): R, H, dH/da of half, of the whole step and of the way between
-    kicks;
-    t (4, 4): direction and lambda of the stages; e (4, 3): c lambda B - omega; g (4, 3); f (4, 2): lambda' and its
-    derivative; k (2, 3): t' at start and end; sums (2, 3): R(h/2) g3 and R(h/2)(g2 + g3); by_lambda (7, 3):
-    derivatives of what `try_step` and `move` compute by lambda0, at fixed t; nudge (1,): of the step that was tried;
-    held (3,): the field at the surface where a track started, for OF_SURFACE; kick (3,): the field of a kick."""
+    B (3, 3), G (3, 3, 3): field and gradient at the places; M (3, 3, 3, 3): R, H, dH/da of half, of the whole step, and
+    between kicks; t (4, 4): direction and lambda of the stages; e (4, 3): c lambda B - omega; g (4, 3); f (4, 2):
+    lambda' and its derivative; k (2, 3): t' at start and end; sums (2, 3): R(h/2) g3 and R(h/2)(g2 + g3); by_lambda
+    (7, 3): derivatives of what `try_step` and `move` compute by lambda0, at fixed t; nudge (1,): of the step that was
+    tried; held (3,): the field at the surface where a track started, for OF_SURFACE; kick (3,): the field of a
+    kick."""
 
     B: AnyArray
     G: AnyArray
