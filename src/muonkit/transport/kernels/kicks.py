@@ -3,7 +3,7 @@
 Between even places, the nodes, the track is the helix of the start of the step; at each of them it gets the kick w g,
 g = t x (c lambda B - omega), of the residual field. With the weights of Gregory's quadrature the sum of the kicks is
 the integral of g, and what they do to the position that of (S - s) g, both to fourth order (Hildebrand, Introduction to
-Numerical Analysis, 1974, sec. 5.9). It is also good for maps that are linear between their nodes, whose slope jumps:
+Numerical Analysis, 1974, ch. 5). It is also good for maps that are linear between their nodes, whose slope jumps:
 inside of the ends the rule is the trapezoid, whose error is the least there, 0.04 d^2 for a jump of 1.
 
 Derivatives and control of the step are those of its stages."""
@@ -19,8 +19,8 @@ from muonkit.transport.kernels.rotation import cross, matrices, times
 from muonkit.transport.kernels.tuples import EVERYWHERE
 
 BETWEEN = 2  # of Stages.M: matrices from kick to kick
-MOST, LARGEST_ERROR = 200.0, 1e-3  # times the tolerance, and cm: the error of the stages at the target, so that their
-# derivatives are right to about 1e-5
+MOST = 200.0  # times the tolerance: the error of the stages at the target
+LARGEST_ERROR = 1e-3  # cm: and at most this; derivatives are then right to 3e-6 (median) and 1e-4 (worst) of the errors
 FEWEST = 6  # intervals of Gregory's rule
 POWER = 0.4  # the error falls with the distance of the nodes to the power of 2.5 where slopes jump
 ENDS = 3 / 8, 7 / 6, 23 / 24  # weights at both ends
@@ -57,7 +57,8 @@ def weight(node, n):
 
 @shared
 def follow(y, h, n, scene, work):
-    """work.end: the end of a step h [cm] with kicks at n + 1 nodes; False if one is outside the field map."""
+    """work.end: the end of a step h [cm] with kicks at n + 1 nodes; False if one is outside the field map, while the
+    stages are inside: then these must do."""
     stages, end, d = work.stages, work.end, h / n
     b, G, M = stages.kick, stages.G[step.END], stages.M[BETWEEN]
     now = CURVATURE * y[FREE_QOP]
