@@ -2,7 +2,8 @@
 
 Muons of 1 to 20 GeV by ACTS' own fast simulation; both fits include matter and make one pass over the hits, from a
 start with a wide covariance. Ours finds the planes of a track and smooths at every one of them in the same time; ACTS'
-time is that of its C++ alone."""
+time is that of its C++ alone, as it counts it: times of a clock. Rounds are short and in turn, and the least of each
+counts, so that other work on the machine meets neither."""
 
 import argparse
 import json
@@ -20,6 +21,7 @@ from muonkit.tracking.seed import seed
 from muonkit.transport.propagate import Settings
 
 SIGMA = (15e-4, 25e-4)
+ROUNDS, PER_ROUND = 20, 2000
 DETECTOR = load_detector("telescope")
 SETTINGS = Settings(energy_loss="mean")
 
@@ -74,12 +76,13 @@ def main() -> None:
     print(f"                        ACTS: {widths(theirs.first, theirs.first_cov, true).round(3)}")
     if np.median(apart) > 0.05:
         raise SystemExit("the results do not agree: no speed is printed")
-    seconds = []
-    for _ in range(5):
+    some, seconds = min(PER_ROUND, len(starts)), []
+    for _ in range(ROUNDS):
+        again = acts_telescope.fit(measured[:some], starts[:some], cov[:some], acts_telescope.Telescope(), SIGMA)
         begin = time.perf_counter()
-        run(hits, start)
-        seconds.append(time.perf_counter() - begin)
-    rate, other = len(starts) / min(seconds), len(starts) / theirs.seconds
+        run(hits[:some], start[:some])
+        seconds.append((time.perf_counter() - begin, again.seconds))
+    rate, other = (some / min(column) for column in zip(*seconds, strict=True))
     print(f"tracks/s: muonkit {rate:.0f}, ACTS {other:.0f}")
     print(json.dumps({"name": "kalman", "ours": rate, "theirs": other, "ratio": rate / other, "unit": "tracks/s"}))
 

@@ -38,7 +38,7 @@ def seed(hits: Hits, detector: Detector, momentum: float = 10.0) -> BoundStates:
         raise InputError(f"seed: momentum: must be above 0 [GeV] (found {momentum})")
     rows, local = _points(hits, detector)
     track, places = hits.track[rows], to_global(detector.surfaces, hits.surface[rows], local)
-    begin, count = _straight(track, places, detector.field.value(places), len(hits))
+    begin, count = _straight(track, places, detector, len(hits))
     enough = count >= 3
     picked = np.where(enough[:, None], np.stack((begin, begin + count // 2, begin + count - 1), axis=1), 0)
     if not enough.any():
@@ -55,14 +55,16 @@ def seed(hits: Hits, detector: Detector, momentum: float = 10.0) -> BoundStates:
     return BoundStates(hits.surface[rows[first]], parameters)
 
 
-def _straight(track: IntArray, places: FloatArray, B: FloatArray, n: int) -> tuple[IntArray, IntArray]:
-    """First row of every track, and how many rows there are until the track has turned by twice MOST_TURN around B.
+def _straight(track: IntArray, places: FloatArray, detector: Detector, n: int) -> tuple[IntArray, IntArray]:
+    """First row of every track, and how many rows there are until the track has turned by twice MOST_TURN around the
+    field at the first.
 
     The angle between two chords from one point of a circle is half of what it turns between their ends."""
     count = np.bincount(track, minlength=n)
     begin = np.concatenate(([0], np.cumsum(count)))[:-1]
-    first = begin[track]
-    chord = _across(places - places[first], B[first])
+    first, B = begin[track], np.zeros((n, 3))
+    B[count > 0] = detector.field.value(places[begin[count > 0]])
+    chord = _across(places - places[first], B[track])
     second = chord[np.minimum(first + 1, len(chord) - 1)]
     cos = np.einsum("ni,ni->n", chord, second)
     turned = cos < np.cos(MOST_TURN) * np.linalg.norm(chord, axis=1) * np.linalg.norm(second, axis=1)
@@ -88,7 +90,7 @@ def _points(hits: Hits, detector: Detector) -> tuple[IntArray, FloatArray]:
     """Rows (k,) of the hits that are points, and their local coordinates (k, 2) [cm]."""
     rows = np.flatnonzero(detector.surfaces.n_measured[hits.surface] == 2)
     projection = detector.surfaces.projection[hits.surface[rows]]
-    local = np.linalg.solve(projection, hits.value[rows][..., None])[..., 0].astype(np.float64)
+    local = _solved(projection, hits.value[rows])
     pairs, crossing = _pairs(hits, detector)
     order = np.argsort(np.concatenate((rows, pairs)), kind="stable")
     return np.concatenate((rows, pairs))[order], np.concatenate((local, crossing))[order]
@@ -104,16 +106,32 @@ def _pairs(hits: Hits, detector: Detector) -> tuple[IntArray, FloatArray]:
     pair = np.flatnonzero(one[:-1] & one[1:] & (layer[:-1] == layer[1:]) & (np.diff(hits.track) == 0))
     i, j = hits.surface[pair], hits.surface[pair + 1]
     along, normal = S.center[i], S.axes[j, 2]
+    measured = S.projection[j, 0, 0, None] * S.axes[j, 0] + S.projection[j, 0, 1, None] * S.axes[j, 1]
     # x -> x - t (x - c).n / (t.n) carries a point along t onto the plane with normal n through c
-    carry = np.eye(3) - along[:, :, None] * normal[:, None] / np.sum(along * normal, axis=1)[:, None, None]
-    onto = np.einsum("nab,nbc->nac", S.axes[j, :2], carry)
-    of_next = np.einsum("na,nab->nb", S.projection[j, 0], onto)
-    matrix = np.stack((S.projection[i, 0], np.einsum("nb,nab->na", of_next, S.axes[i, :2])), axis=1)
+    of_next = measured - (_dot(measured, along) / _dot(along, normal))[:, None] * normal
+    carried = np.stack((_dot(of_next, S.axes[i, 0]), _dot(of_next, S.axes[i, 1])), axis=1)
+    matrix = np.stack((S.projection[i, 0], carried), axis=1)
     value = np.stack((hits.value[pair, 0], hits.value[pair + 1, 0]), axis=1)
-    value[:, 1] -= np.einsum("nb,nb->n", of_next, S.center[i] - S.center[j])
-    cross = np.abs(np.linalg.det(matrix)) > LEAST_STEREO
-    local = np.linalg.solve(matrix[cross], value[cross][..., None])[..., 0].astype(np.float64)
-    return pair[cross], local
+    value[:, 1] -= _dot(of_next, S.center[i] - S.center[j])
+    cross = np.abs(_determinant(matrix)) > LEAST_STEREO
+    return pair[cross], _solved(matrix[cross], value[cross])
+
+
+def _dot(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Scalar products of vectors (n, 3)."""
+    return np.asarray(np.einsum("ni,ni->n", one, other), dtype=np.float64)
+
+
+def _determinant(matrix: FloatArray) -> FloatArray:
+    """Of matrices (n, 2, 2)."""
+    return np.asarray(matrix[:, 0, 0] * matrix[:, 1, 1] - matrix[:, 0, 1] * matrix[:, 1, 0], dtype=np.float64)
+
+
+def _solved(matrix: FloatArray, value: FloatArray) -> FloatArray:
+    """Solutions (n, 2) of matrix (n, 2, 2) x = value (n, 2), by Cramer: LAPACK took a third of the time of a seed."""
+    first = matrix[:, 1, 1] * value[:, 0] - matrix[:, 0, 1] * value[:, 1]
+    second = matrix[:, 0, 0] * value[:, 1] - matrix[:, 1, 0] * value[:, 0]
+    return np.column_stack((first, second)) / _determinant(matrix)[:, None]
 
 
 def _helix(points: FloatArray, B: FloatArray) -> tuple[FloatArray, FloatArray]:

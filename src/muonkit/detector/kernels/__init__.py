@@ -9,7 +9,7 @@ Letters of this room; inside a formula of `profiles` and `sheet` those of `field
     V, b      arrays of volumes, number of a block     n        number of sides of a block
     g         number of a layer of modules             a, b, p  in `modules` points [cm]"""
 
-from muonkit.detector.kernels.evaluate import field, field_many
+from muonkit.detector.kernels.evaluate import field, field_many, value
 from muonkit.detector.kernels.layout import FieldArrays
 
-__all__ = ["FieldArrays", "field", "field_many"]
+__all__ = ["FieldArrays", "field", "field_many", "value"]

@@ -151,6 +151,18 @@ def field(f, x, y, z, B, G, want_gradient):
     return True
 
 
+@inlined
+def value(f, x, y, z, B, G):
+    """`field` without a gradient, G is scratch: of a single map, the compiler leaves out what a gradient takes."""
+    kind = f.kinds[0] if f.kinds.size == 1 else UNIFORM
+    if (kind != RZ_MAP and kind != XYZ_MAP) or f.offsets[0, REGION] != 0 or f.offsets[0, CORRECTIONS] != 0:
+        return field(f, x, y, z, B, G, False)
+    found = map_rz(f, 0, x, y, z) if kind == RZ_MAP else map_xyz(f, 0, x, y, z)
+    factor = f.params[0, FACTOR]
+    B[0], B[1], B[2] = factor * found[1], factor * found[2], factor * found[3]
+    return found[0]
+
+
 @compiled
 def field_many(f, points, B, G):
     """The same for points (n, 3): fills B (n, 3) and G (n, 3, 3), returns inside (n,)."""

@@ -92,6 +92,17 @@ def choose_reference(stop, stops, reference):
 
 
 @inlined
+def fetch(S, surface, length):
+    """Bring the surfaces of a track into the cache together: of many modules, each would be waited for in its turn."""
+    total = 0.0
+    for stop in range(length):
+        i = surface[stop]
+        total += S.center[i, 0] + S.axes[i, 0, 0] + S.axes[i, 2, 2] + S.projection[i, 0, 0]
+        total += S.radius[i] + S.thickness[i] + S.kind[i] + S.material[i] + S.n_measured[i]
+    return total
+
+
+@inlined
 def filter_track(track, row, scene, work, out):
     """Forward filter over the stops of a route. Returns the number of stops with a state.
 
@@ -100,6 +111,7 @@ def filter_track(track, row, scene, work, out):
     S = transport.det.surfaces
     surface, reference = route.surface[row], route.reference[row]
     out.chi2[row], out.ndf[row], out.status[row] = 0.0, -5, travel.OK
+    work.r[0] = fetch(S, surface, route.length[row])  # kept, or it would not be looked at
     for stop in range(route.length[row]):
         i = surface[stop]
         if stop > 0:

@@ -27,14 +27,29 @@ WANTED = 10.0  # cm: how far out of its bounds a module with a hit may be met
 MOST_STOPS = 4096  # of one track, however many surfaces there are
 
 
+class Look(NamedTuple):
+    """Of track `row`, at point y with dt/ds = k, as far as h [cm]; length [cm]: of the track so far; far: how far away
+    what is met is at most."""
+
+    row: int
+    y: AnyArray
+    k: AnyArray
+    h: float
+    length: float
+    far: float
+
+
 class Search(NamedTuple):
     """Of one track: by which margin [cm] surfaces are larger; for every surface, the last track that has a hit on it
-    (wanted), and the last one that has met it (seen); surfaces found in one look, and the path [cm] to them; modules
-    near a look; end (3,) of it."""
+    (wanted), the last one that has met it (seen), and the length [cm] of the track before which it cannot be met
+    (clear), which is known for layers of modules, too (clear_layer); surfaces found in one look, and the path [cm] to
+    them; modules near a look; end (3,) of it."""
 
     margin: float
     wanted: AnyArray
     seen: AnyArray
+    clear: AnyArray
+    clear_layer: AnyArray
     found: AnyArray
     path: AnyArray
     nearby: modules.Nearby
@@ -74,48 +89,64 @@ def put(i, d, row, count, search):
 
 
 @inlined
-def look(det, y, k, h, row, search):
-    """Surfaces that stand alone crossed within the next h [cm], by path: fills `found` and `path`; returns how many."""
+def far_off(S, i, here, search):
+    """Whether surface i is so far away that this look cannot meet it."""
+    if search.clear[i] > here.length + here.far:
+        return True
+    apart = abs(frames.distance(S, i, here.y))
+    search.clear[i] = here.length + apart
+    return apart > here.far
+
+
+@inlined
+def look(det, here, search):
+    """Surfaces that stand alone crossed in a look, by path: fills `found` and `path`; returns how many."""
     S, count = det.surfaces, 0
     for i in det.modules.alone:
-        if search.seen[i] == row:
+        if search.seen[i] == here.row or far_off(S, i, here, search):
             continue
-        d = frames.reach(S, i, y, k, 1.0)
-        if d > h or not (search.wanted[i] == row or within(S, i, y, k, d, search.margin)):
+        d = frames.reach(S, i, here.y, here.k, 1.0)
+        if d > here.h or not (search.wanted[i] == here.row or within(S, i, here.y, here.k, d, search.margin)):
             continue
-        count = put(i, d, row, count, search)
+        count = put(i, d, here.row, count, search)
     return count
 
 
 @inlined
-def look_at_hits(det, y, k, h, hits, row, count, search):
+def look_at_hits(det, here, hits, count, search):
     """The same for modules with a hit."""
-    for hit in range(hits.offsets[row], hits.offsets[row + 1]):
+    S = det.surfaces
+    for hit in range(hits.offsets[here.row], hits.offsets[here.row + 1]):
         i = hits.surface[hit]
-        if det.modules.layer_of[i] >= 0 and search.seen[i] != row:
-            d = frames.reach(det.surfaces, i, y, k, 1.0)
-            if d <= h and within(det.surfaces, i, y, k, d, WANTED):
-                count = put(i, d, row, count, search)
+        if det.modules.layer_of[i] < 0 or search.seen[i] == here.row or far_off(S, i, here, search):
+            continue
+        d = frames.reach(S, i, here.y, here.k, 1.0)
+        if d <= here.h and within(S, i, here.y, here.k, d, WANTED):
+            count = put(i, d, here.row, count, search)
     return count
 
 
 @leaf
-def look_around(det, y, k, h, row, count, search):
+def look_around(det, here, count, search):
     """The same for modules without a hit, in their bounds."""
-    S, index, end = det.surfaces, det.modules, search.end
+    S, index, end, y, k, h = det.surfaces, det.modules, search.end, here.y, here.k, here.h
     for c in range(3):
         end[c] = y[X + c] + h * (y[TX + c] + 0.5 * h * k[c])
-    pad = 0.2 * h * h * math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2]) + NEAR
+    pad = here.far - h
     for g in range(index.radial.size):
-        if modules.gap(index, g, y) > h + pad:
+        if search.clear_layer[g] > here.length + here.far:
+            continue
+        apart = modules.gap(index, g, y)
+        search.clear_layer[g] = here.length + apart
+        if apart > here.far:
             continue
         for j in range(modules.candidates(index, g, y, end, pad, search.nearby)):
             i = search.nearby.ids[j]
-            if search.seen[i] == row or search.wanted[i] == row:
+            if search.seen[i] == here.row or search.wanted[i] == here.row:
                 continue
             d = frames.reach(S, i, y, k, 1.0)
             if d <= h and within(S, i, y, k, d, 0.0):
-                count = put(i, d, row, count, search)
+                count = put(i, d, here.row, count, search)
     return count
 
 
@@ -136,7 +167,7 @@ def follow(track, row, scene, hits, before, search, stops, work):
     """Fill `stops` with the surfaces of one track after the one it starts on; returns their number. A surface is met
     at most once."""
     count, y, det, k, at = 0, track.y, scene.det, work.k, 1
-    together = det.modules.radial.size > 0
+    together, length = det.modules.radial.size > 0, 0.0
     for _ in range(scene.plan.max_steps):
         material = faces.volume_at(det.volumes, y, 10 * scene.plan.boundary, NOWHERE).material
         if not travel.slopes(y, 0.0, scene, material, work):
@@ -146,24 +177,25 @@ def follow(track, row, scene, hits, before, search, stops, work):
         if together:
             at, anchor = next_anchor(det.surfaces, y, k, row, at, before)
             h = min(h, anchor + NEAR)
-        met = look(det, y, k, h, row, search)
+        here = Look(row, y, k, h, length, h + 0.2 * h * h * turn + NEAR)
+        met = look(det, here, search)
         if together:
-            met = look_at_hits(det, y, k, h, hits, row, met, search)
-            met = look_around(det, y, k, h, row, met, search)
+            met = look_at_hits(det, here, hits, met, search)
+            met = look_around(det, here, met, search)
         for j in range(met):
             if count == stops.size:
                 return count
             stops[count] = search.found[j]
             count += 1
+        x0, x1, x2 = y[X], y[Y], y[Z]
         if anchor + NEAR <= h:
-            turned = track.at[TURNED]
-            travel.begin_bound(track, det.surfaces, before.surface[row, at], before.reference[row, at], work)
-            track.at[TURNED] = turned
+            frames.to_free(det.surfaces, before.surface[row, at], before.reference[row, at], y)
             at += 1
         else:
             if step.try_step(y, h, 0.0, scene, material, work.stages) < 0:
                 return count
             step.move(y, h, work.stages)
+        length += math.sqrt((y[X] - x0) ** 2 + (y[Y] - x1) ** 2 + (y[Z] - x2) ** 2)
         track.at[TURNED] += h * turn
         if travel.ended(track, scene) != travel.OK:
             return count
@@ -182,16 +214,18 @@ def find_routes(start, bound, hits, scene, margin, before):
     size = S.kind.size
     work, track, most = workspace(), empty_track(), min(size, MOST_STOPS)
     wanted, seen = np.full(size, -1), np.full(size, -1)
-    nearby = modules.new_nearby(size)
-    search = Search(margin, wanted, seen, np.zeros(size, np.int64), np.zeros(size), nearby, np.zeros(3))
+    found, path, nearby = np.zeros(size, np.int64), np.zeros(size), modules.new_nearby(size)
+    clear, clear_layer = np.zeros(size), np.zeros(scene.det.modules.radial.size)
+    search = Search(margin, wanted, seen, clear, clear_layer, found, path, nearby, np.zeros(3))
     stops, count, end = np.zeros(most, np.int64), np.zeros(len(start), np.int64), 0
     for row in range(len(start)):
         if not finite(bound[row]):
             continue
         if stops.size - end < most:
             stops = np.concatenate((stops, np.zeros(stops.size + most, np.int64)))
+        clear[scene.det.modules.alone], clear_layer[:] = 0.0, 0.0
         for hit in range(hits.offsets[row], hits.offsets[row + 1]):
-            wanted[hits.surface[hit]] = row
+            wanted[hits.surface[hit]], clear[hits.surface[hit]] = row, 0.0
         seen[start[row]] = row
         stops[end] = start[row]
         travel.begin_bound(track, S, start[row], bound[row], work)

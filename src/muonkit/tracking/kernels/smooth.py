@@ -79,18 +79,26 @@ def carry_back(F, lam, Lam, M):
 
 
 @inlined
-def smooth(x, C, work):
-    """Smoothed state x - C lambda and covariance C - C Lambda C of a stop."""
-    lam, Lam, M, smooth_x, smooth_C = work.lam, work.Lam, work.M, work.smooth_x, work.smooth_C
+def smooth_state(x, C, work):
+    """Smoothed state x - C lambda of a stop."""
     for a in range(5):
-        smooth_x[a] = x[a]
+        total = x[a]
         for b in range(5):
-            smooth_x[a] -= C[a, b] * lam[b]
+            total -= C[a, b] * work.lam[b]
+        work.smooth_x[a] = total
+
+
+@inlined
+def smooth_covariance(C, size, work):
+    """The first rows and columns of the smoothed covariance C - C Lambda C of a stop."""
+    Lam, M, smooth_C = work.Lam, work.M, work.smooth_C
+    for a in range(size):
+        for b in range(5):
             total = 0.0
             for c in range(5):
                 total += C[a, c] * Lam[c, b]
             M[a, b] = total
-    for a in range(5):
+    for a in range(size):
         for b in range(a + 1):
             total = C[a, b]
             for c in range(5):
@@ -161,7 +169,11 @@ def smooth_track(row, reached, scene, work, out):
             times(work.Lam, stops.v[stop], out.gain[row, stop])
         if stops.use[stop] == USED:
             pull_back(S, i, stop, work)
-        smooth(stops.x[stop], stops.C[stop], work)
+        smooth_state(stops.x[stop], stops.C[stop], work)
+        if stop == 0 or scene.keep:
+            smooth_covariance(stops.C[stop], 5, work)
+        elif stops.use[stop] != NO_HIT:  # residuals need the local coordinates alone
+            smooth_covariance(stops.C[stop], 2, work)
         if stops.use[stop] != NO_HIT:
             compare(S, i, scene.hits, stops.hit[stop], stops.use[stop], work, out)
         for a in range(5):

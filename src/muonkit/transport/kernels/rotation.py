@@ -12,6 +12,17 @@ from muonkit.core.compiled import inlined
 SMALL = 0.3  # below, the differences of trigonometric functions are summed as series
 
 
+SINC, COSC, SLOPE = (
+    tuple(1 / n for n in each) for each in ((6, 20, 42, 72, 110), (12, 30, 56, 90, 132), (10, 28, 54, 88, 130))
+)
+
+
+@inlined
+def alternating(x2, of):
+    """1 - of[0] x2 (1 - of[1] x2 (1 - ...)), five terms; divisions would be slow."""
+    return 1 - x2 * of[0] * (1 - x2 * of[1] * (1 - x2 * of[2] * (1 - x2 * of[3] * (1 - x2 * of[4]))))
+
+
 @inlined
 def shapes(angle):
     """Of the angle x: sin x, 1 - cos x, sin x / x, (1 - cos x)/x, (x cos x - sin x)/x^2, (x sin x - 1 + cos x)/x^2, all
@@ -22,9 +33,7 @@ def shapes(angle):
         square = angle * angle
         return sin, 1 - cos, sinc, cosc, (angle * cos - sin) / square, (angle * sin - 1 + cos) / square
     x2 = angle * angle
-    sinc = 1 - x2 / 6 * (1 - x2 / 20 * (1 - x2 / 42 * (1 - x2 / 72 * (1 - x2 / 110))))
-    half = 0.5 * (1 - x2 / 12 * (1 - x2 / 30 * (1 - x2 / 56 * (1 - x2 / 90 * (1 - x2 / 132)))))
-    slope = -angle / 3 * (1 - x2 / 10 * (1 - x2 / 28 * (1 - x2 / 54 * (1 - x2 / 88 * (1 - x2 / 130)))))
+    sinc, half, slope = alternating(x2, SINC), 0.5 * alternating(x2, COSC), -angle * (1 / 3) * alternating(x2, SLOPE)
     return angle * sinc, x2 * half, sinc, angle * half, slope, sinc - half
 
 

@@ -3,16 +3,19 @@
 import math
 
 from muonkit.core.compiled import inlined
-from muonkit.core.indices import FREE_QOP, TX, X, Y, Z
+from muonkit.core.indices import FREE_QOP, TX, TY, TZ, X, Y, Z
+from muonkit.core.units import CURVATURE
 from muonkit.detector.volumes import NOWHERE
-from muonkit.transport.kernels import frames, noise, slab, step, volumes
+from muonkit.transport.kernels import frames, kicks, noise, slab, step, volumes
 from muonkit.transport.kernels.faces import GRAZING, jump, nudge_of, stop_at_face, volume_at
-from muonkit.transport.kernels.tuples import DEPTH, LOST, NEXT_STEP, PATH, TURNED, Place
+from muonkit.transport.kernels.rotation import cross, times
+from muonkit.transport.kernels.tuples import DEPTH, LOST, NEXT_STEP, NODES, PATH, TURNED, Place
 
 OK, LOOPING, OUT_OF_MAP, STOPPED, TANGENT, STEP_LIMIT, NOT_POSITIVE_DEFINITE, LEFT, NO_START = range(9)
 ON_TARGET = -1  # of `hop`: no status
 NOTHING = -1  # target of `hop`
 ARRIVED = 1e-7  # cm from the target: the rest is a parabola
+SPARE = 0.3  # cm: the same where there are no thick volumes; the rest is of third order, right to 1e-9 cm
 LARGEST_TURN = 1.0  # rad in one step: the way to a surface is foreseen as a parabola
 FARTHEST = 500.0  # cm: over which the error of a direction is counted
 SMALLEST = 1e-3  # cm: steps are not cut below this for the sake of the tolerance
@@ -102,35 +105,67 @@ def kinetic_energy(y, mass):
 
 @inlined
 def attempt(track, h, far, nudge, material, scene, work):
-    """Try a step and shorten it until its error at the target, `far` [cm] away, is below the tolerance.
+    """Try a step and shorten it until its error at the target, `far` [cm] away, is below the tolerance, or so small
+    that kicks at more places do the rest.
 
     Returns its length, 0 outside the map."""
     tolerance = scene.plan.tolerance
+    allowed = kicks.allowed(scene)
+    track.at[NODES] = 0
     for _ in range(30):
         error = step.try_step(track.y, h, nudge, scene, material, work.stages)
         if error < 0:
             return 0.0
         error *= max(far, abs(h))
-        scale = 0.9 * (tolerance / max(error, 1e-300)) ** 0.25
-        if error <= tolerance or abs(h) <= SMALLEST:
+        scale = 0.9 * (allowed / max(error, 1e-300)) ** 0.25
+        if error <= allowed or abs(h) <= SMALLEST:
             track.at[NEXT_STEP] = abs(h) * max(scale, 1.0)
+            track.at[NODES] = kicks.number(error, tolerance) if error <= allowed else 0
             return h
         h *= max(min(scale, 0.9), 0.2)
     return h
 
 
 @inlined
+def spare(scene):
+    """How far [cm] from its target a step may end: a thick volume may begin behind ARRIVED."""
+    return 0.0 if scene.det.volumes.sides.size > 0 else SPARE
+
+
+@inlined
+def sharpened(S, i, y, d, way, work):
+    """Path [cm] to surface i, foreseen by the parabola, with the third order of a helix."""
+    end, k, h = work.end, work.k, way * d
+    bent = cross(step.row(work.stages.k, 0), step.scaled(CURVATURE * y[FREE_QOP], step.row(work.stages.B, step.START)))
+    for j in range(3):
+        end[j] = y[j] + h * (y[TX + j] + h / 2 * (k[j] + h / 3 * bent[j]))
+        end[TX + j] = y[TX + j] + h * (k[j] + h / 2 * bent[j])
+    frames.normal(S, i, end, work.n)
+    across = frames.slant(end, work.n)
+    more = -way * frames.distance(S, i, end) / across if abs(across) > GRAZING else 0.0
+    return d + more if abs(more) < 0.1 * abs(d) else d
+
+
+@inlined
+def passes(track, h, i, scene, work):
+    """Whether a tried step ends behind surface i, which the parabola foresaw further on."""
+    S, end = scene.det.surfaces, work.end
+    end[X], end[Y], end[Z] = step.end_position(track.y, h, work.stages)
+    return frames.distance(S, i, track.y) * frames.distance(S, i, end) < 0
+
+
+@inlined
 def aim(track, h, i, nudge, material, scene, work):
     """Correct a tried step until it ends on surface i. Returns it and True, or half of it and False if it does not
     get there."""
-    S, end, start = scene.det.surfaces, work.end, h
+    S, end, start, near = scene.det.surfaces, work.end, h, spare(scene)
     for _ in range(6):
         end[X], end[Y], end[Z] = step.end_position(track.y, h, work.stages)
         frames.normal(S, i, end, work.n)
         n, t = work.n, work.stages.t[3]
         across = n[0] * t[0] + n[1] * t[1] + n[2] * t[2]
         gap = frames.distance(S, i, end)
-        if abs(gap) < ARRIVED:
+        if abs(gap) < max(ARRIVED, near * abs(across)):
             return h, True
         if abs(gap) > abs(across * start):
             break
@@ -141,53 +176,70 @@ def aim(track, h, i, nudge, material, scene, work):
 
 
 @inlined
-def complete(track, h, plan, work):
+def complete(track, h, scene, work):
     """Do the step that was tried, with its derivatives."""
-    stages = work.stages
-    if step.without_field(plan.gradient, stages):
-        step.fly(track.y, track.J, h, stages)
+    stages, y, want_gradient = work.stages, track.y, scene.plan.gradient
+    if step.without_field(want_gradient, stages):
+        step.fly(y, track.J, h, stages)
     else:
-        step.by_lambda(track.y, h, stages)
-        norm = step.move(track.y, h, stages)
-        step.move_derivatives(track.J, h, track.y, norm, plan.gradient, stages)
+        step.by_lambda(y, h, stages)
+        kicked = track.at[NODES] > 0 and kicks.follow(y, h, int(track.at[NODES]), scene, work)
+        norm = step.move(y, h, stages)
+        if kicked:
+            kicks.put(work.end, y)
+        step.move_derivatives(track.J, h, y, norm, want_gradient, stages)
     k = stages.k[1]
     track.at[PATH] += h
     track.at[TURNED] += abs(h) * math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
 
 
 @inlined
-def drift(track, d, work):
-    """A step so short that the parabola is exact to rounding."""
-    y, J, k = track.y, track.J, work.k
+def drift(track, d, want_gradient, work):
+    """Behind a step, so short a bit that the third order of position and the second of the derivatives are exact to
+    rounding."""
+    y, J, k, B, G = track.y, track.J, work.k, work.stages.B, work.stages.G[step.END]
+    lam, t, b = y[FREE_QOP], step.direction(y), step.scaled(CURVATURE, step.row(B, step.END))
+    omega, turn = step.scaled(lam, b), cross(t, b)
+    bent = step.plus(cross(step.row(work.stages.k, 0), omega), work.rate[0], turn)
+    if want_gradient:
+        bent = step.plus(bent, CURVATURE * lam, cross(t, times(G, t)))
+    for c in range(5):
+        dt = J[TX, c], J[TY, c], J[TZ, c]
+        dk = step.plus(cross(dt, omega), J[FREE_QOP, c], turn)
+        if want_gradient:
+            dk = step.plus(dk, CURVATURE * lam, cross(t, times(G, (J[X, c], J[Y, c], J[Z, c]))))
+        for j in range(3):
+            J[j, c] += d * (dt[j] + d / 2 * dk[j])
+            J[TX + j, c] += d * dk[j]
     for j in range(3):
-        y[j] += d * y[TX + j] + d * d / 2 * k[j]
-        for c in range(5):
-            J[j, c] += d * J[TX + j, c]
-    for j in range(3):
-        y[TX + j] += d * k[j]
+        y[j] += d * (y[TX + j] + d / 2 * (k[j] + d / 3 * bent[j]))
+        y[TX + j] += d * (k[j] + d / 2 * bent[j])
+        k[j] += d * bent[j]
     y[FREE_QOP] += d * work.rate[0]
     track.at[PATH] += d
 
 
 @inlined
 def approach(track, i, material, scene, work):
-    """Newton's steps, forwards or backwards, onto a surface that is a small step away."""
-    S, y = scene.det.surfaces, track.y
+    """Newton's steps, forwards or backwards, onto a surface that is a small step away; work.k and work.rate are those
+    here, and are left behind for the arrival."""
+    S, y, stages, near = scene.det.surfaces, track.y, work.stages, spare(scene)
     for _ in range(10):
-        slopes(y, 0.0, scene, material, work)
         frames.normal(S, i, y, work.n)
         across = frames.slant(y, work.n)
         gap = frames.distance(S, i, y)
         if abs(across) < GRAZING:
             return TANGENT
-        if abs(gap) < ARRIVED:
-            drift(track, -gap / across, work)
-            slopes(y, 0.0, scene, material, work)
-            return OK
         h = -gap / across
-        if step.try_step(y, h, 0.0, scene, material, work.stages) < 0:
+        if abs(gap) < ARRIVED or abs(h) < near:
+            drift(track, sharpened(S, i, y, h, 1.0, work), scene.plan.gradient, work)
+            return OK
+        slopes(y, 0.0, scene, material, work)
+        track.at[NODES] = 0
+        if step.try_step(y, h, 0.0, scene, material, stages) < 0:
             return OUT_OF_MAP
-        complete(track, h, scene.plan, work)
+        complete(track, h, scene, work)
+        step.slopes_at_end(y, scene.loss, material, stages)
     return TANGENT
 
 
@@ -213,7 +265,7 @@ def enter(track, ahead, way, place, scene, work):
     """Go over the last bit in front of a face, and begin to count the matter of the next volume, whose Place is
     returned; the normal of the face is left in work.n."""
     V, y, plan = scene.det.volumes, track.y, scene.plan
-    drift(track, way * (ahead + 0.01 * plan.boundary), work)
+    drift(track, way * (ahead + 0.01 * plan.boundary), plan.gradient, work)
     if plan.scattering == noise.PER_SLAB:
         track.at[DEPTH] = 0.0
     now = volume_at(V, y, 0.0, place.block)
@@ -251,13 +303,15 @@ def hop(track, target, place, way, scene, work):
         if abs(frames.distance(S, target, y)) < ARRIVED:
             return ON_TARGET, here
         to_target = frames.reach(S, target, y, work.k, way)
+        if not thick and to_target < math.inf:
+            to_target = sharpened(S, target, y, to_target, way, work)
     to_face = volumes.to_face(V, place.block, place.part, y, work.k, way) if thick else math.inf
     aimed = min(to_target, to_face, limits(track, material, scene, work))
     h = attempt(track, way * aimed, min(to_target, FARTHEST), nudge, material, scene, work)
     if h == 0.0:
         return OUT_OF_MAP, here
     arriving = abs(h) == to_target
-    if arriving:
+    if arriving or (not thick and target != NOTHING and passes(track, h, target, scene, work)):
         h, arriving = aim(track, h, target, nudge, material, scene, work)
     ahead = -1.0
     if thick:
@@ -265,10 +319,11 @@ def hop(track, target, place, way, scene, work):
         h, ahead = stop_at_face(track, h, abs(h) == to_face, to_target, place, nudge, scene, work)
         arriving &= h == wanted
     before_qop = y[FREE_QOP]
-    complete(track, h, scene.plan, work)
+    complete(track, h, scene, work)
     if material != 0:
         matter(track, h, before_qop, material, scene, work)
     if arriving:
+        step.slopes_at_end(y, scene.loss, 0 if scene.plan.lumped else material, work.stages)
         return ON_TARGET, here
     if ahead >= 0:
         here = enter(track, ahead, way, place, scene, work)

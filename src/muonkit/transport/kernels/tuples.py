@@ -8,7 +8,7 @@ from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import part
 from muonkit.detector.detector import DetectorArrays
 
-PATH, TURNED, DEPTH, NEXT_STEP, LOST, LUMPED_DEPTH, LUMPED_XI = range(7)  # of Track.at
+PATH, TURNED, DEPTH, NEXT_STEP, NODES, LOST, LUMPED_DEPTH, LUMPED_XI = range(8)  # of Track.at
 EVERYWHERE, OF_STEP, OF_SURFACE = range(3)  # where the field is looked up: see `Plan`
 
 
@@ -60,8 +60,9 @@ class Scene(NamedTuple):
 
 class Track(NamedTuple):
     """One moving track: free state y (7), derivatives J (7, 5), total Jacobian T (5, 5), covariance C (5, 5) where J
-    starts, and `at`: PATH [cm], angle TURNED [rad], DEPTH in radiation lengths, NEXT_STEP to try [cm]; what is kept for
-    the next sensor where matter is lumped: energy LOST [GeV], depth, xi beta^2 [GeV]."""
+    starts, and `at`: PATH [cm], angle TURNED [rad], DEPTH in radiation lengths, NEXT_STEP to try [cm], NODES at which
+    the `kicks` of a step look up the field; what is kept for the next sensor where matter is lumped: energy LOST [GeV],
+    depth, xi beta^2 [GeV]."""
 
     y: AnyArray
     J: AnyArray
@@ -82,11 +83,12 @@ class Place(NamedTuple):
 class Stages(NamedTuple):
     """Scratch of one step; place 0, 1, 2: start, middle, end; stage 0 ... 3.
 
-    B (3, 3), G (3, 3, 3): field and gradient at the places; M (2, 3, 3, 3): R, H, dH/da of half and of the whole step;
-    t (4, 4): direction and lambda of the stages; e (4, 3): c lambda B - omega; g (4, 3); f (4, 2): lambda' and its
-    derivative; k (2, 3): t' at start and end; sums (2, 3): R(h/2) g3 and R(h/2)(g2 + g3); by_lambda (7, 3):
-    derivatives of what `try_step` and `move` compute by lambda0, at fixed t; nudge (1,): of the step that was tried;
-    held (3,): the field at the surface where a track started, for OF_SURFACE."""
+    B (3, 3), G (3, 3, 3): field and gradient at the places; M (3, 3, 3, 3): R, H, dH/da of half, of the whole step, and
+    between kicks; t (4, 4): direction and lambda of the stages; e (4, 3): c lambda B - omega; g (4, 3); f (4, 2):
+    lambda' and its derivative; k (2, 3): t' at start and end; sums (2, 3): R(h/2) g3 and R(h/2)(g2 + g3); by_lambda
+    (7, 3): derivatives of what `try_step` and `move` compute by lambda0, at fixed t; nudge (1,): of the step that was
+    tried; held (3,): the field at the surface where a track started, for OF_SURFACE; kick (3,): the field of a
+    kick."""
 
     B: AnyArray
     G: AnyArray
@@ -100,6 +102,7 @@ class Stages(NamedTuple):
     by_lambda: AnyArray
     nudge: AnyArray
     held: AnyArray
+    kick: AnyArray
 
 
 class Workspace(NamedTuple):
@@ -124,7 +127,7 @@ def workspace():
     stages = Stages(
         np.zeros((3, 3)),
         np.zeros((3, 3, 3)),
-        np.zeros((2, 3, 3, 3)),
+        np.zeros((3, 3, 3, 3)),
         np.zeros((4, 4)),
         np.zeros((4, 3)),
         np.zeros((4, 3)),
@@ -134,6 +137,7 @@ def workspace():
         np.zeros((7, 3)),
         np.zeros(1),
         np.zeros(3),
+        np.zeros(3),
     )
     n, u, v = np.zeros(3), np.zeros(3), np.zeros(3)
     return Workspace(stages, np.zeros(7), np.zeros((5, 5)), np.zeros((5, 5)), n, u, v, k[0], f[0])
@@ -142,4 +146,4 @@ def workspace():
 @part
 def empty_track():
     """A track to be filled."""
-    return Track(np.zeros(7), np.zeros((7, 5)), np.eye(5), np.zeros((5, 5)), np.zeros(7))
+    return Track(np.zeros(7), np.zeros((7, 5)), np.eye(5), np.zeros((5, 5)), np.zeros(8))
