@@ -109,3 +109,18 @@ def test_the_sum_of_two_laws_is_the_law_of_the_sum():
     folded = np.convolve(density(one, Y / 0.5) / 0.5, density(other, Y / 0.6) / 0.6, "same") * step
     near = np.abs(Y) < 6
     np.testing.assert_allclose(density(law, Y - shift)[near], folded[near], atol=1e-3 * folded.max())
+
+
+def test_a_weight_below_0_is_taken_by_its_size():
+    """Two muons so close that the mass falls with the momentum of the slower one."""
+    one, other = (Law(*(np.array([value]) for value in numbers)) for numbers in PAIR)
+    sigma = np.array([1.0])
+    results = [combined((one, other), (np.array([w]), np.array([0.5])), sigma) for w in (-0.03, 0.03)]
+    for first, second in zip(vars_of(results[0]), vars_of(results[1]), strict=True):
+        assert np.isfinite(first).all()
+        np.testing.assert_array_equal(first, second)
+
+
+def vars_of(result):
+    law, shift = result
+    return law.sigma, law.loss, law.hardest, law.kick, law.size, shift

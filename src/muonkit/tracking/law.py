@@ -195,9 +195,11 @@ class Law:
 
 
 def combined(laws: Sequence[Law], weights: Sequence[FloatArray], sigma: FloatArray) -> tuple[Law, FloatArray]:
-    """Law of the sum of independent y with weights (n,) above 0, and where its core lies (n,): sums of such laws are
-    such laws. sigma (n,): of the sum, as of Gaussians of the widths of the cores, if more is known than these."""
-    parts = [_scaled(law, weight) for law, weight in zip(laws, weights, strict=True)]
+    """Law of the sum of independent y with weights (n,), and where its core lies (n,): sums of such laws are such
+    laws. sigma (n,): of the sum, as of Gaussians of the widths of the cores, if more is known than these. A weight
+    below 0 is small: that of the slower of two muons so close that the mass falls with its momentum. Its losses are
+    taken on the side of the others."""
+    parts = [_scaled(law, np.abs(weight)) for law, weight in zip(laws, weights, strict=True)]
     loss = np.sum([part.loss for part in parts], axis=0)
     kick2 = np.sum([part.kick**2 for part in parts], axis=0)
     log = np.sum([part.loss * np.log(part._hardest) for part in parts], axis=0)
