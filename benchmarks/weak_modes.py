@@ -1,18 +1,18 @@
 """The weak modes of the CMS-like tracker, and what tracks know of the distortions that have names.
 
-    python -m benchmarks.weak_modes [--detector NAME] [--tracks N] [--level LEVEL] [--modes N]
-        [--figure FILE]
+    python -m benchmarks.weak_modes [--detector NAME] [--tracks N] [--level LEVEL] [--modes N] [--figure FILE]
 
-Ladders and rings (or whole layers, or modules alone) move as bodies, along with a field of few coefficients. The
+Layers (or ladders and rings, or modules alone) move as bodies, along with a field of few coefficients. The
 eigenvalues are the information of the tracks over that of the priors: 100 um, 1 mrad, 1e-2 of the field. Below 1 the
-prior knows more."""
+prior knows more. Named distortions are also listed for modules that move alone: a radial one needs them."""
 
 import argparse
 from pathlib import Path
 
 from muonkit.alignment.config import AlignmentSettings, Groups
-from muonkit.alignment.modes import Modes
+from muonkit.alignment.modes import Modes, books
 from muonkit.alignment.solve import solve
+from muonkit.alignment.solver import Solver
 from muonkit.alignment.system import NormalSystem, accumulate
 from muonkit.detector.detector import Detector, load_detector
 from muonkit.report.alignment import weak_modes
@@ -55,14 +55,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--detector", default="cms_like_tracker")
     parser.add_argument("--tracks", type=int, default=20_000)
-    parser.add_argument("--level", choices=("surface", "ladder", "layer"), default="ladder")
+    parser.add_argument("--level", choices=("surface", "ladder", "layer"), default="layer")
     parser.add_argument("--modes", type=int, default=10)
     parser.add_argument("--figure", type=Path, help="a picture of the modes")
     options = parser.parse_args()
     detector = load_detector(options.detector)
-    found = modes(detector, sums(detector, options.tracks), options.level, options.modes)
+    system = sums(detector, options.tracks)
+    found = modes(detector, system, options.level, options.modes)
     print(f"{detector.title}: {options.tracks} muons of 3 to 50 GeV")
     print(found)
+    print("Named distortions of modules that move alone")
+    alone = books(Solver(system, detector, ALIGNMENT.model_copy(update={"method": "iterative"})).scaled(), detector)
+    for name, information in sorted(alone.items(), key=lambda one: one[1]):
+        print(f"  {name:<19}{information:11.3g}")
     if options.figure:
         weak_modes(found, detector).savefig(options.figure)
 

@@ -101,6 +101,18 @@ def detectors() -> None:
         figure.savefig(IMAGES / f"detector-{name}.png", dpi=130)
 
 
+def alignment() -> None:
+    """The weak modes of the tracker, with layers that move as bodies."""
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.weak_modes import modes, sums
+
+    from muonkit.report.alignment import weak_modes
+
+    tracker = load_detector("cms_like_tracker")
+    figure = weak_modes(modes(tracker, sums(tracker, 10_000), "layer", 8), tracker)
+    figure.savefig(IMAGES / "alignment-weak-modes.png", dpi=100)
+
+
 def explained() -> None:
     """One simulated muon of 2 GeV in the barrel, identified with the toy payload."""
     sys.path.insert(0, str(ROOT))
@@ -134,6 +146,7 @@ def performance(folder: Path) -> None:
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     detectors()
+    alignment()
     explained()
     tables()
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else None

@@ -44,7 +44,7 @@ def equations_of(detector: Detector, real: Detector, n: int, random_seed: int = 
 def system_of(detector: Detector, *tracks: Eliminated) -> NormalSystem:
     system = NormalSystem(len(detector.layers))
     for chunk in tracks:
-        system.add(chunk)
+        system.add(chunk, scattering=True)
     return system
 
 
@@ -55,8 +55,9 @@ def sums(
     random_seed: int = 1,
     gun: Gun = GUN,
     harmonics: Harmonics | None = None,
+    scattering: bool = False,
 ) -> NormalSystem:
-    return accumulate(*fitted(detector, real, n, random_seed, gun), detector, SETTINGS, harmonics)
+    return accumulate(*fitted(detector, real, n, random_seed, gun), detector, SETTINGS, harmonics, scattering)
 
 
 def distance(values: np.ndarray, true: np.ndarray, system: NormalSystem) -> float:

@@ -100,8 +100,11 @@ def test_sums_without_the_terms_are_refused():
 def test_corrections_are_for_a_detector_of_one_size():
     detector = samples.telescope()
     settings = AlignmentSettings(field_order=1)
-    found = solve(samples.sums(detector, detector, 20, harmonics=settings.harmonics(detector)), detector, settings)
+    system = samples.sums(detector, detector, 20, harmonics=settings.harmonics(detector))
+    found = solve(system, detector, settings, np.array([SIZE * 12 + 1, SIZE * 12 + 5]))
     assert found.field is not None
+    assert found.names == ("field z1", "no parameter")
+    assert found.errors[0] == pytest.approx(found.field.errors[1])
     assert "field z1" in found.report()
     assert found.to_json()["field"]["values"]["field scale"] == found.field.values[0]
     with pytest.raises(InputError, match="a detector larger or smaller"):

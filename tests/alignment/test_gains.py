@@ -6,6 +6,7 @@ from tests.alignment import samples
 from tests.thresholds import ALIGNMENT_DERIVATIVES, GAIN_FALL
 
 from muonkit.alignment.gains import falls, gains, layer_of
+from muonkit.alignment.harmonics import Harmonics
 from muonkit.alignment.linear import eliminate, equations
 from muonkit.core.errors import InputError
 from muonkit.core.indices import QOP, THETA
@@ -85,3 +86,11 @@ def test_what_cannot_be_used_is_refused(quiet):
     few = type(found)(found.layers, found.k[:2], found.terms[:2], found.tracks[:2])
     with pytest.raises(InputError, match="a fall needs 4"):
         falls(few)
+
+
+def test_coefficients_of_the_field_change_no_gains(quiet):
+    detector, hits, fitted, found = quiet
+    tracks = equations(hits, fitted, detector, samples.SETTINGS, harmonics=Harmonics.of(detector, 2))
+    states = fitted.states.parameters[tracks.track]
+    again = gains(eliminate(tracks), states, detector, layer_of(detector, 2), EDGES)
+    assert again.terms == pytest.approx(found.terms, rel=1e-6, abs=1e-9)

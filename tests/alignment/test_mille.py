@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.alignment import samples
 
-from muonkit.alignment.config import AlignmentSettings
+from muonkit.alignment.config import AlignmentSettings, Groups
 from muonkit.alignment.linear import eliminate
 from muonkit.alignment.mille import read_mille, steering, write_mille
 from muonkit.alignment.parameters import SIZE
@@ -101,3 +101,14 @@ def test_steering_names_every_parameter(written):
     assert "2 0.0 0.1" in text
     assert "3 0.0 -1" in text  # fixed
     assert sum(line.split()[0].isdigit() for line in text if line) == 12 * SIZE
+
+
+def test_coefficients_of_the_field_follow_those_of_surfaces(written):
+    lines = steering(written, 12, AlignmentSettings(field_order=2, field=0.005)).splitlines()
+    assert "7 0.0 -1" in lines  # the way to the first surface
+    assert [f"{12 * SIZE + place} 0.0 0.005" in lines for place in (0, 1, 2, 3, 4)] == [False, True, True, True, False]
+
+
+def test_ties_are_refused(written):
+    with pytest.raises(InputError, match="groups: a file for Millepede has no ties"):
+        steering(written, 12, AlignmentSettings(groups=Groups(material="layer")))

@@ -241,3 +241,15 @@ def test_errors_scale_with_the_number_of_tracks(tracks):
     once, twice = (solve(samples.system_of(detector, *n * [tracks]), detector, HELD, "all") for n in (1, 4))
     assert once.errors == pytest.approx(2 * twice.errors, rel=0.01)
     assert once.values[:, V] == pytest.approx(twice.values[:, V], rel=0.01, abs=1e-6)
+
+
+@pytest.mark.parametrize("order", [None, 2])
+def test_tracks_of_which_none_can_be_followed_are_counted(order):
+    """Their momenta are far too low to get from plane to plane."""
+    detector, settings = samples.telescope(), ALL.model_copy(update={"field_order": order})
+    hits, fitted = samples.fitted(detector, detector, 20)
+    slow = replace(fitted, stop_parameters=fitted.stop_parameters * [1, 1, 1, 1, 1e6])
+    system = accumulate(hits, slow, detector, samples.SETTINGS, settings.harmonics(detector))
+    assert (system.tracks, system.lost) == (0, 20)
+    with pytest.raises(InputError, match="no track was added"):
+        solve(system, detector, settings)

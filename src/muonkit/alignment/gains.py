@@ -76,7 +76,8 @@ def gains(
     inside = (place >= 0) & (place < len(edges) - 1)
     if not inside.any():
         raise InputError(f"alignment: gains: no track has 1/pT between {edges[0]:g} and {edges[-1]:g}/GeV")
-    terms = _summed(_terms(tracks, states, detector), tracks.surface, layer, len(names))
+    surface = tracks.surface[:, : tracks.scatter.score.shape[1]]  # without coefficients of the field
+    terms = _summed(_terms(tracks, surface, states, detector), surface, layer, len(names))
     count = np.bincount(place[inside], minlength=len(edges) - 1)
     total, mean_k = np.zeros((len(count), len(names), 3)), np.bincount(place[inside], k[inside], len(count))
     np.add.at(total, place[inside], terms[inside])
@@ -85,15 +86,15 @@ def gains(
     return Gains(tuple(names), mean_k[full] / number, total[full] / number[:, None, None], count[full])
 
 
-def _terms(tracks: Eliminated, states: FloatArray, detector: Detector) -> FloatArray:
+def _terms(tracks: Eliminated, surface: IntArray, states: FloatArray, detector: Detector) -> FloatArray:
     """a, e0 and s of every stop (n, s, 3)."""
-    n, size = tracks.surface.shape
-    response = tracks.response.reshape(n, 5, size, SIZE)
+    n, size = surface.shape
+    response = tracks.response[:, :, : SIZE * size].reshape(n, 5, size, SIZE)
     qop, theta = states[:, QOP, None, None], states[:, THETA, None, None]
     by_p = response[:, QOP] / qop - response[:, THETA] / np.tan(theta)
     k, q = np.abs(qop) / np.sin(theta), np.sign(qop)
-    shift = np.where(detector.surfaces.kind == PLANE, 1.0, 0.0)[tracks.surface] * by_p[:, :, U]
-    shift += _by_radius(detector)[tracks.surface] * by_p[:, :, GAMMA]
+    shift = np.where(detector.surfaces.kind == PLANE, 1.0, 0.0)[surface] * by_p[:, :, U]
+    shift += _by_radius(detector)[surface] * by_p[:, :, GAMMA]
     k, q = k[:, :, 0], q[:, :, 0]
     return np.stack((by_p[:, :, FIELD], -by_p[:, :, MATERIAL] / k, q * k * shift), axis=2)
 

@@ -100,7 +100,7 @@ class Harmonics:
         x = (points - [0.0, 0.0, self.middle]) / self.length
         each = x[:, :, None] ** np.arange(self.order + 2)
         monomials = each[:, 0, powers[:, 0]] * each[:, 1, powers[:, 1]] * each[:, 2, powers[:, 2]]
-        return self.strength * (monomials @ coefficients).reshape(len(points), -1, 3)
+        return self.strength * (monomials @ coefficients).reshape(len(points), len(self) - 1, 3)
 
     def change(self, detector: Detector, coefficients: FloatArray, points: FloatArray) -> FloatArray:
         """dB (n, 3) [T] at points (n, 3) [cm] for coefficients (t,)."""

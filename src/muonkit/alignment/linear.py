@@ -6,13 +6,15 @@ The noise is that of the hits and that of matter in front, so its covariance V i
 L^-1 r and so on have unit covariance. The solution is that of broken lines (Blobel, Kleinwort and Meier, Comput. Phys.
 Commun. 182 (2011) 1760), whose angles have been integrated out. See docs/physics.md, "Alignment"."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.stats import norm
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from muonkit.alignment.harmonics import Harmonics
 from muonkit.alignment.parameters import FIELD, SIZE, units
@@ -33,6 +35,17 @@ _AT, _WITHIN = norm.pdf(FARTHEST), 1 - 2 * norm.sf(FARTHEST)
 _SQUARE, _FOURTH = _WITHIN - 2 * FARTHEST * _AT, 3 * _WITHIN - 2 * (FARTHEST**3 + 3 * FARTHEST) * _AT
 INNER = _SQUARE / _WITHIN
 LEFT = (_FOURTH - INNER * _SQUARE) / 2
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """To look for them takes 10 ms."""
+    return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """BLAS on one thread: with small matrices, threads wait ten times as long for each other."""
+    return _libraries().limit(limits=1, user_api="blas")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,7 @@ def equations(
     followed, offset = _followed(H, there, rows)
     moved = _moved(H, route, states + offset, detector.surfaces)
     sides = _equations(followed, _chosen(moved, rows), _chosen(r, rows), rows)
-    with threadpool_limits(1, "blas"):  # small matrices, as in `system`
+    with one_thread():
         white = np.linalg.solve(np.linalg.cholesky(_covariance(followed, _chosen(variance, rows), rows)), sides)
     good = np.isfinite(white).all(axis=(1, 2))
     parts = np.split(white[good], np.cumsum([1, 5, SIZE * (size + units(followed.terms.shape[-1]))]), axis=2)
@@ -96,14 +109,15 @@ def equations(
 
 def _measured(variance: FloatArray) -> tuple[IntArray, BoolArray]:
     """Places (n, m) of the measurements of every track among 2 s, and which are some: the others have none."""
-    there = (variance > 0).reshape(len(variance), -1)
-    rows = np.argsort(~there, axis=1, kind="stable")[:, : int(there.sum(axis=1).max(initial=1))]
+    there = (variance > 0).reshape(len(variance), 2 * variance.shape[1])
+    rows = np.argsort(~there, axis=1, kind="stable")[:, : int(there.sum(axis=1).max(initial=5))]
     return rows, np.take_along_axis(there, rows, axis=1)
 
 
 def _chosen(values: FloatArray, rows: IntArray) -> FloatArray:
     """Values (n, s, 2, ...) of measurements at their places (n, m): (n, m, ...)."""
-    return values.reshape(len(rows), -1, *values.shape[3:])[np.arange(len(rows))[:, None], rows]
+    flat = values.reshape(len(rows), 2 * values.shape[1], *values.shape[3:])
+    return flat[np.arange(len(rows))[:, None], rows]
 
 
 def _with_coefficients(route: IntArray, surfaces: int, terms: int) -> IntArray:
@@ -216,7 +230,7 @@ def _equations(followed: Followed, moved: FloatArray, r: FloatArray, rows: IntAr
     D[..., FIELD:] = followed.field_and_material.reshape(n, m, size, 2)
     last[..., :terms] = followed.terms
     first = r[..., None] - followed.jump
-    return np.concatenate((first, followed.state, D.reshape(n, m, -1), last, followed.kicks), axis=2)
+    return np.concatenate((first, followed.state, D.reshape(n, m, SIZE * size), last, followed.kicks), axis=2)
 
 
 def _covariance(followed: Followed, variance: FloatArray, rows: IntArray) -> FloatArray:
@@ -264,7 +278,7 @@ def _scatter(z: FloatArray, kicks: FloatArray) -> Scatter:
     product = (kicks.swapaxes(1, 2) @ kicks).reshape(n, both // 2, 2, both // 2, 2)
     square, variance = np.einsum("nmg,nm->ng", kicks, z) ** 2, np.einsum("nmg,nmg->ng", kicks, kicks)
     score = np.where(square < FARTHEST**2 * variance, square - INNER * variance, 0.0)
-    return Scatter(score.reshape(n, -1, 2).sum(axis=2) / 2, LEFT * (product**2).sum(axis=(2, 4)) / 2)
+    return Scatter(score.reshape(n, both // 2, 2).sum(axis=2) / 2, LEFT * (product**2).sum(axis=(2, 4)) / 2)
 
 
 def eliminate(tracks: Equations) -> Eliminated:
@@ -276,7 +290,7 @@ def eliminate(tracks: Equations) -> Eliminated:
     weak[:, 0, QOP] = 1.0
     A = np.concatenate((tracks.A, weak), axis=1)
     scale = np.linalg.norm(A, axis=1)
-    with threadpool_limits(1, "blas"):
+    with one_thread():
         Q, R = np.linalg.qr(A / scale[:, None, :])
         Q = Q[:, :m]
         on_A, z_on_A = Q.swapaxes(1, 2) @ tracks.D, np.einsum("nmj,nm->nj", Q, tracks.z)

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from muonkit.alignment.config import AlignmentSettings
+from muonkit.alignment.config import AlignmentSettings, Groups
+from muonkit.alignment.harmonics import names as names_of
 from muonkit.alignment.linear import Equations
-from muonkit.alignment.parameters import SIZE
+from muonkit.alignment.parameters import FIELD, SIZE
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
@@ -103,8 +104,16 @@ def _measurements(floats: FloatArray, names: IntArray, place: str) -> Iterator[M
 
 
 def steering(binary: Path, surfaces: int, settings: AlignmentSettings = AlignmentSettings()) -> str:
-    """The text that tells `pede` to read a file for so many surfaces, with the widths of the priors as presigmas."""
-    widths = np.tile(settings.widths(), surfaces)
-    sigma = np.where(widths > 0, np.where(np.tile(settings.has_prior(), surfaces) > 0, widths, 0.0), -1.0)
+    """The text that tells `pede` to read a file for so many surfaces, with the widths of the priors as presigmas.
+
+    Raises InputError for settings with ties, which such a file does not have."""
+    if settings.groups != Groups():
+        raise InputError("alignment.groups: a file for Millepede has no ties; leave groups out")
+    terms = 0 if settings.field_order is None else len(names_of(settings.field_order, settings.field_azimuth))
+    widths = np.tile(settings.widths(), (surfaces, 1))
+    widths[:, FIELD] *= terms == 0
+    widths = np.concatenate((widths.reshape(-1), np.full(terms, settings.field)))
+    prior = np.concatenate((np.tile(settings.has_prior(), surfaces), np.full(terms, settings.has_prior()[FIELD])))
+    sigma = np.where(widths > 0, np.where(prior > 0, widths, 0.0), -1.0)
     lines = [f"{index + 1} 0.0 {value:g}" for index, value in enumerate(sigma)]
     return "\n".join(("Cfiles", str(binary), "", "Parameter", *lines, "", "method inversion 3 0.001", "end", ""))

@@ -73,9 +73,17 @@ def weak_modes(system: Scaled, detector: Detector, names: Callable[[int], str], 
     known = _known(system, detector)
     named = [_named(vector, known, names, system.ties.surfaces * SIZE) for vector in scaled]
     called, shares = tuple(name for name, _ in named), np.array([share for _, share in named])
-    books = {name: _least(system, directions) for name, directions in known.items()}
     vectors = np.array([system.ties.forth(vector) for vector in scaled * system.scale])
-    return Modes(information, vectors[:, : SIZE * len(detector.layers)], called, shares, books)
+    return Modes(information, vectors[:, : SIZE * len(detector.layers)], called, shares, _books(system, known))
+
+
+def books(system: Scaled, detector: Detector) -> dict[str, float]:
+    """The information on every named distortion of what is free, without a search for modes."""
+    return _books(system, _known(system, detector))
+
+
+def _books(system: Scaled, known: dict[str, FloatArray]) -> dict[str, float]:
+    return {name: _least(system, directions) for name, directions in known.items()}
 
 
 def _least(system: Scaled, directions: FloatArray) -> float:

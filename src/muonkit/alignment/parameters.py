@@ -39,7 +39,7 @@ def label(index: int, layers: Sequence[str], terms: Sequence[str] = (), levels: 
     its ladder or layer."""
     surface, kind = divmod(index, SIZE)
     if surface >= len(layers):
-        return terms[index - SIZE * len(layers)]
+        return (*terms, "no parameter")[min(index - SIZE * len(layers), len(terms))]
     return f"{bodies((layers[surface],), levels[kind])[0]}: {NAMES[kind]}"
 
 

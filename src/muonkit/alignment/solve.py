@@ -113,7 +113,7 @@ def solve(
     right = solver.scale * solver.system.rhs.reshape(-1)
     x = solver(right)
     found, size = solver.scale * x, SIZE * len(detector.layers)
-    fixed = solver.ties.forth((solver.scale > 0).astype(np.float64)) == 0
+    fixed = ~solver.ties.reached(solver.scale > 0)
     return Corrections(
         detector.layers,
         solver.ties.forth(found)[:size].reshape(-1, SIZE),

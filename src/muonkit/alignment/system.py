@@ -6,11 +6,10 @@ track by BLAS, then one sum per pair of stops (`kernels.add_blocks`)."""
 
 import numpy as np
 from scipy import sparse
-from threadpoolctl import threadpool_limits
 
 from muonkit.alignment import kernels
 from muonkit.alignment.harmonics import Harmonics
-from muonkit.alignment.linear import Eliminated, Scatter, eliminate, equations
+from muonkit.alignment.linear import Eliminated, Scatter, eliminate, equations, one_thread
 from muonkit.alignment.parameters import MATERIAL, SIZE, units
 from muonkit.alignment.ties import Ties
 from muonkit.core.arrays import FloatArray, IntArray
@@ -21,7 +20,8 @@ from muonkit.tracking.fitted import FittedTracks
 from muonkit.transport.propagate import Settings
 
 GROWTH = 1.3  # of the memory for blocks
-CHUNK = 500  # tracks at a time: 150 MB
+CHUNK = 500  # tracks at a time: 50 MB
+BATCH = 20  # of them whose products fit into the cache together
 
 
 class NormalSystem:
@@ -47,9 +47,9 @@ class NormalSystem:
         """Number of parameters."""
         return self.rhs.size
 
-    def add(self, tracks: Eliminated) -> None:
-        """Add the equations of n tracks, in place."""
-        self.add_equations(tracks.surface, tracks.D, tracks.z, tracks.scatter)
+    def add(self, tracks: Eliminated, scattering: bool = False) -> None:
+        """Add the equations of n tracks, in place; with scattering also what the sizes of kinks say of the matter."""
+        self.add_equations(tracks.surface, tracks.D, tracks.z, tracks.scatter if scattering else None)
         self.tracks += len(tracks.z)
         self.lost += tracks.lost
         self.chi2 += float(tracks.chi2.sum())
@@ -66,15 +66,17 @@ class NormalSystem:
         n, size = surface.shape
         there = surface >= 0
         slope = np.einsum("nmg,nm->ng", D, z).reshape(n, size, SIZE)
-        with threadpool_limits(1, "blas"):  # small matrices: threads wait ten times as long for each other
-            product = D.swapaxes(1, 2) @ D
+        slot, surface = self._slots_of(surface), np.ascontiguousarray(surface)  # may replace the blocks
         if scatter is not None:
-            last = scatter.score.shape[1]
-            slope[:, :last, MATERIAL] += scatter.score
-            product[:, MATERIAL : SIZE * last : SIZE, MATERIAL : SIZE * last : SIZE] += scatter.information
+            slope[:, : scatter.score.shape[1], MATERIAL] += scatter.score
         np.add.at(self.rhs, surface[there], slope[there])
-        slot = self._slots_of(surface)  # may replace the blocks
-        kernels.add_blocks(self._blocks, slot, np.ascontiguousarray(surface), product)
+        with one_thread():
+            for rows in (slice(first, first + BATCH) for first in range(0, n, BATCH)):
+                product = D[rows].swapaxes(1, 2) @ D[rows]
+                if scatter is not None:
+                    matter = slice(MATERIAL, SIZE * scatter.score.shape[1], SIZE)
+                    product[:, matter, matter] += scatter.information[rows]
+                kernels.add_blocks(self._blocks, slot[rows], surface[rows], product)
 
     def _slots_of(self, surface: IntArray) -> IntArray:
         """The block (n, s, s) of every pair of stops a <= b, -1 for none and for the others."""
@@ -167,9 +169,11 @@ def accumulate(
     detector: Detector,
     settings: Settings = Settings(),
     harmonics: Harmonics | None = None,
+    scattering: bool = False,
 ) -> NormalSystem:
     """The sums of all tracks that were fitted, chunk by chunk. `settings` are those of the fit; harmonics: terms of a
-    correction of the field that are wanted, too.
+    correction of the field that are wanted, too; scattering: matter also from the sizes of kinks, where the angles of
+    the fit are those of the tracks to a few per cent.
 
     Raises InputError, see `linear.equations`."""
     system = NormalSystem(len(detector.layers), harmonics)
@@ -177,5 +181,5 @@ def accumulate(
     good = good[np.argsort(fitted.count[good], kind="stable")]  # tracks of a chunk have as many stops
     for first in range(0, max(len(good), 1), CHUNK):
         some = equations(hits, fitted, detector, settings, good[first : first + CHUNK], harmonics)
-        system.add(eliminate(some))
+        system.add(eliminate(some), scattering)
     return system

@@ -38,6 +38,10 @@ class Ties(NamedTuple):
         """p (8 n,) from q (8 n,)."""
         return q if self.matrix is None else np.asarray(self.matrix @ q)
 
+    def reached(self, free: BoolArray) -> BoolArray:
+        """Which p (8 n,) change if these q (8 n,) do."""
+        return free if self.matrix is None else np.asarray(abs(self.matrix) @ free.astype(np.float64) > 0)
+
     def back(self, templates: list[Template]) -> list[Template]:
         """The same distortions in q: those closest to them, where the bodies cannot follow."""
         inverse = None if self.matrix is None else _left_inverse(self.matrix)
