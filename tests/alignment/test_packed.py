@@ -10,13 +10,15 @@ from muonkit.alignment.config import AlignmentSettings
 from muonkit.alignment.folded import folded, standing_for
 from muonkit.alignment.harmonics import Harmonics
 from muonkit.alignment.iteration import around
+from muonkit.alignment.linear import eliminate, equations
 from muonkit.alignment.mass import MassEquations
-from muonkit.alignment.packed import packed, unpacked
+from muonkit.alignment.packed import packed, thinned, unpacked
 from muonkit.alignment.parameters import FIELD, SIZE, U, V
 from muonkit.alignment.solve import solve
 from muonkit.alignment.system import NormalSystem, accumulate
 from muonkit.detector.detector import load_detector
 from muonkit.detector.distort import misalign
+from muonkit.pipelines.align_piece import chosen
 
 KINDS = np.array([U, V])
 ENDS = ("plane/01", "plane/06", "plane/12")
@@ -115,3 +117,17 @@ def test_the_mass_acts_on_field_and_matter_of_those_that_stand_for_others():
     found = folded(equations, standing, np.array([U, V]))
     assert found.surface.tolist() == [[3]]
     assert found.D.all()
+
+
+def test_sums_without_services_are_the_same_also_of_no_track():
+    detector = samples.telescope()
+    hits, fitted = samples.fitted(detector, detector, 20)
+    gone = eliminate(equations(hits, fitted, detector, samples.SETTINGS))
+    whole, small = NormalSystem(12), NormalSystem(12)
+    whole.add(gone)
+    small.add(thinned(gone, KINDS, 12))
+    small.add(chosen(thinned(gone, KINDS, 12), np.zeros(20, dtype=bool)))
+    small.add(thinned(chosen(gone, np.zeros(20, dtype=bool)), KINDS, 12))
+    for kind in KINDS:
+        np.testing.assert_allclose(small.rhs[:, kind], whole.rhs[:, kind], rtol=1e-12)
+    assert small.tracks == whole.tracks

@@ -113,6 +113,7 @@ def test_what_was_found_takes_chi2_away(done):
     first, second = result["passes"]
     assert result["tracks"] == result["fitted"] == 1400
     assert first["used"] + first["bad_chi2"] == second["used"] == 1400
+    assert json.loads((done / "corrections.json").read_text())["surfaces"]["beam pipe"]["tracks"] == 1400
     assert first["pairs"] > 500
     assert second["pairs"] > 650
     assert first["chi2"] / first["ndf"] > 1.5

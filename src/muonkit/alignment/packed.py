@@ -61,11 +61,12 @@ def thinned(tracks: Eliminated, kinds: IntArray, surfaces: int) -> Eliminated:
     if MATERIAL in kinds:
         return tracks
     n, size = tracks.surface.shape
-    blocks = tracks.D.reshape(n, -1, size, SIZE)
-    acts = (blocks[..., kinds] != 0).any(axis=(1, 3)) | (tracks.surface >= surfaces)
+    m = tracks.z.shape[1]
+    D = tracks.D.reshape(n, m, size, SIZE)
+    acts = (D[..., kinds] != 0).any(axis=(1, 3)) | (tracks.surface >= surfaces)
     order = np.argsort(~acts, axis=1, kind="stable")[:, : int(acts.sum(axis=1).max(initial=1))]
     surface = np.take_along_axis(np.where(acts, tracks.surface, -1), order, axis=1)
-    left = np.take_along_axis(blocks, order[:, None, :, None], axis=2).reshape(n, blocks.shape[1], -1)
+    left = np.take_along_axis(D, order[:, None, :, None], axis=2).reshape(n, m, SIZE * order.shape[1])
     nothing = Scatter(np.zeros((n, 0)), np.zeros((n, 0, 0)))
     return replace(tracks, surface=surface, D=left, response=np.zeros((n, 5, 0)), scatter=nothing)
 

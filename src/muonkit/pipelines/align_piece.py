@@ -98,7 +98,7 @@ def align_piece(job: AlignJob, rows: Rows) -> AlignPiece:
         gone = eliminate(own)
         fine = gone.chi2 <= job.max_chi2 * np.maximum(gone.ndf, 1)
         bad += int((~fine).sum())
-        system.add(thinned(chosen(gone, fine), job.kinds, job.surfaces))
+        add_tracks(system, chosen(gone, fine), job.kinds)
         if pairs is not None and job.mass is not None:
             used += add_masses(system, job.mass, gone, np.where(fine, own.track, -1), pairs)
         mille += [of_surfaces(own, job.surfaces)] if job.mille else []
@@ -164,6 +164,14 @@ def pairs_in(
     by_first = np.stack([np.einsum("ni,nij->nj", slope[:, i], by_state[i]) for i in (0, 1)], axis=1)
     used = usable(vertices.mass, vertices.mass_error, vertices.chi2, mass.window)
     return Pairs(np.column_stack(rows), vertices.mass, np.hypot(vertices.mass_error, mass.width), by_first, used)
+
+
+def add_tracks(system: NormalSystem, tracks: Eliminated, kinds: IntArray) -> None:
+    """Add the equations of tracks; surfaces that no fitted kind acts on are met, too."""
+    there = tracks.surface[(tracks.surface >= 0) & (tracks.surface < len(system.met))]
+    met = system.met + np.bincount(there, minlength=len(system.met))
+    system.add(thinned(tracks, kinds, len(met)))
+    system.met = met
 
 
 def first_states(fitted: FittedTracks, rows: IntArray) -> BoundStates:

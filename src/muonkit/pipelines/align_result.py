@@ -116,7 +116,8 @@ class AlignResult(Result):
             lines.append(self._mass())
         units = dict(zip(NAMES, UNITS, strict=True))
         spreads = ", ".join(f"{name} {size:.3g} {units[name]}".rstrip() for name, size in self.spreads.items())
-        return "\n".join([*lines, f"corrections, root mean square: {spreads}", *self._of_errors(), *self._of_modes()])
+        lines += [f"corrections, root mean square: {spreads}"] if spreads else []
+        return "\n".join([*lines, *self._of_field(), *self._of_errors(), *self._of_modes()])
 
     def _mass(self) -> str:
         assert self.reference is not None
@@ -125,6 +126,10 @@ class AlignResult(Result):
         low, high = self.reference.mass.min(), self.reference.mass.max()
         error = 1 / np.sqrt((1 / self.reference.error**2).sum())
         return f"mass of pairs: {low:.5f} to {high:.5f} +- {error:.5f} GeV, of {self.reference.pairs} simulated pairs"
+
+    def _of_field(self) -> list[str]:
+        field = self.corrections.field
+        return [] if field is None or len(self.corrections.asked) else str(field).splitlines()
 
     def _of_errors(self) -> list[str]:
         return self.corrections.report().splitlines()[2:] if len(self.corrections.asked) else []
