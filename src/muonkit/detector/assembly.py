@@ -12,7 +12,7 @@ from muonkit.detector.layers import Cylinder, Disc, Endcap, Layer, ModuleLayer, 
 from muonkit.detector.material import Material
 from muonkit.detector.modules import Modules, pieces
 from muonkit.detector.surfaces import CYLINDER, DISC, PLANE, SurfaceArrays
-from muonkit.detector.volumes import RHO, ROUND, VolumeArrays, Z
+from muonkit.detector.volumes import CONES, RHO, ROUND, VolumeArrays, Z
 
 MICROMETRE = 1e-4  # cm
 VACUUM = "vacuum"
@@ -39,8 +39,8 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A thick volume: its name, its shape, and its slices as edges [cm] and materials. rho and z: (low, high) [cm], z
-    relative to z0."""
+    """A thick volume: its name, its shape, and its slices as edges [cm] and materials. rho, rho_end and z: (low, high)
+    [cm], z relative to z0; rho is that at the lower, rho_end that at the upper end."""
 
     name: str
     sides: int
@@ -48,6 +48,8 @@ class Block:
     z0: float
     axis: int
     rho: tuple[float, float]
+    rho_end: tuple[float, float]
+    half_width: float
     z: tuple[float, float]
     edges: tuple[float, ...]
     materials: tuple[str, ...]
@@ -224,8 +226,8 @@ def _sensors(layer: Layer, copy: int) -> tuple[int, FloatArray, FloatArray]:
 
 
 def blocks(volume: Volume) -> Iterator[Block]:
-    """All blocks of a volume, one per entry of `rho` and `z`."""
-    count = max(len(volume.rho), len(volume.z))
+    """All blocks of a volume, one per entry of `rho`, `rho_end` and `z`."""
+    count = volume.blocks
     for copy in range(count):
         rho, z = pick(volume.rho, copy), pick(volume.z, copy)
         low, high = rho if volume.along == "rho" else z
@@ -234,15 +236,22 @@ def blocks(volume: Volume) -> Iterator[Block]:
         edges[-1] = high
         yield Block(
             name=volume.name if count == 1 else f"{volume.name}/{copy + 1}",
-            sides=volume.sides or ROUND,
+            sides=CONES if volume.shape == "cones" else volume.sides or ROUND,
             phi0=float(np.radians(volume.phi0_deg)),
             z0=volume.z0,
             axis=RHO if volume.along == "rho" else Z,
             rho=rho,
+            rho_end=pick(volume.rho_end, copy) if volume.rho_end else rho,
+            half_width=volume.half_width or np.inf,
             z=z,
             edges=tuple(edges.tolist()),
             materials=tuple(one.material for one in stack),
         )
+
+
+def lean(block: Block, wall: int) -> float:
+    """How much the inner (0) or outer (1) rho of a block grows per cm of z."""
+    return (block.rho_end[wall] - block.rho[wall]) / (block.z[1] - block.z[0])
 
 
 def volume_arrays(description: Description, order: Sequence[str]) -> tuple[VolumeArrays, tuple[str, ...]]:
@@ -257,6 +266,9 @@ def volume_arrays(description: Description, order: Sequence[str]) -> tuple[Volum
         axis=np.array([block.axis for block in found], dtype=np.int64),
         rho_min=np.array([block.rho[0] for block in found], dtype=np.float64),
         rho_max=np.array([block.rho[1] for block in found], dtype=np.float64),
+        lean_min=np.array([lean(block, 0) for block in found], dtype=np.float64),
+        lean_max=np.array([lean(block, 1) for block in found], dtype=np.float64),
+        half_width=np.array([block.half_width for block in found], dtype=np.float64),
         z_min=np.array([block.z[0] for block in found], dtype=np.float64),
         z_max=np.array([block.z[1] for block in found], dtype=np.float64),
         first=np.cumsum(count) - count,

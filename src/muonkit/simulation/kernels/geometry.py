@@ -9,7 +9,7 @@ from typing import NamedTuple
 from muonkit.core.compiled import inlined, leaf
 from muonkit.detector.kernels import places
 from muonkit.detector.surfaces import CYLINDER, DISC, TRAPEZOID
-from muonkit.detector.volumes import RHO
+from muonkit.detector.volumes import CONES, RHO, ROUND
 from muonkit.simulation.kernels.indices import (
     ENVELOPE_R,
     ENVELOPE_Z_MAX,
@@ -134,15 +134,42 @@ def ring(V, block, part, r, z):
 def room(V, block, part, y):
     """How far it is at least to the end of the region."""
     if block >= 0:
+        if V.sides[block] == CONES or places.is_boxes(V, block):
+            z = y[Z] - V.z0[block]
+            return -max(beyond(V, block, y, z), max(V.z_min[block] - z, z - V.z_max[block]))
         return ring(V, block, part, places.rho_of(V, block, y[X], y[Y]), y[Z] - V.z0[block])
     best = FAR
     for other in range(V.sides.size):
         z = y[Z] - V.z0[other]
         gap = max(V.z_min[other] - z, z - V.z_max[other])
         if gap < best:
-            r = places.rho_of(V, other, y[X], y[Y])
-            best = min(best, max(gap, max(V.rho_min[other] - r, r - V.rho_max[other])))
+            best = min(best, max(gap, beyond(V, other, y, z)))
     return best
+
+
+@inlined
+def beyond(V, block, y, z):
+    """How far it is at least to the walls of a block that are not its ends; from between them -(the distance)."""
+    if V.sides[block] == ROUND:
+        r = math.sqrt(y[X] * y[X] + y[Y] * y[Y])
+        return max(V.rho_min[block] - r, r - V.rho_max[block])
+    if V.sides[block] == CONES:
+        return beyond_cones(V, block, y, z)
+    side, r = places.facing(V, block, y[X], y[Y])
+    gap = max(V.rho_min[block] - r, r - V.rho_max[block])
+    if places.is_boxes(V, block):
+        gap = max(gap, places.across(V, block, side, y[X], y[Y]) - V.half_width[block])
+    return gap
+
+
+@leaf
+def beyond_cones(V, block, y, z):
+    """The same of cones."""
+    r, (inner, outer) = math.sqrt(y[X] * y[X] + y[Y] * y[Y]), places.walls(V, block, z)
+    outwards = (r - outer) / math.sqrt(1 + V.lean_max[block] ** 2)
+    if V.rho_min[block] == 0.0 and V.lean_min[block] == 0.0:  # no hole
+        return outwards
+    return max((inner - r) / math.sqrt(1 + V.lean_min[block] ** 2), outwards)
 
 
 @leaf
@@ -151,6 +178,8 @@ def stride(V, block, part):
     if block < 0:
         return GRAIN
     r = extent(V, block, part).r_min
+    if V.lean_min[block] != 0.0:
+        r = max(min(r, places.walls(V, block, V.z_max[block])[0]), ROUGH)
     return math.sqrt(8 * ROUGH * r) if r > 0 else FAR
 
 
