@@ -89,7 +89,7 @@ class Volume(Section):
         if self.count > MOST_SLICES:
             raise ValueError(f"slices: {self.count} with repeats, more than {MOST_SLICES}; describe fewer")
         if (self.sides is not None) != (self.shape == "polygon"):
-            raise ValueError("a polygon needs sides, other shapes have none")
+            raise ValueError("a polygon needs sides, a ring has none")
         if (self.rho_end is not None) != (self.shape == "cones"):
             raise ValueError("cones need rho_end, other shapes have none")
         for key, size in (("rho", len(self.rho)), ("rho_end", len(self.rho_end or self.rho)), ("z", len(self.z))):

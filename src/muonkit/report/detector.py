@@ -151,11 +151,7 @@ def longitudinal_block(axes: Axes, detector: Detector, block: int) -> None:
     volumes = detector.volumes
     z0, edges = float(volumes.z0[block]), edges_of(volumes, block)
     if volumes.sides[block] == CONES:
-        z = np.array([volumes.z_min[block], volumes.z_max[block]])
-        (a, b), (c, d) = walls(volumes, block, z)
-        corners = [(z[0] + z0, a), (z[1] + z0, b), (z[1] + z0, d), (z[0] + z0, c)]
-        looks = {"facecolor": colour(detector, int(materials_of(volumes, block)[0])), "edgecolor": GREY, "lw": 0.2}
-        axes.add_patch(Polygon(corners, **looks))
+        axes.add_patch(_between_cones(detector, block))
         return
     for low, high, material in zip(edges[:-1], edges[1:], materials_of(volumes, block), strict=True):
         r, z = (low, high), (volumes.z_min[block], volumes.z_max[block])
@@ -165,6 +161,16 @@ def longitudinal_block(axes: Axes, detector: Detector, block: int) -> None:
         axes.add_patch(
             Rectangle(corner, z[1] - z[0], r[1] - r[0], facecolor=colour(detector, material), edgecolor=GREY, lw=0.2)
         )
+
+
+def _between_cones(detector: Detector, block: int) -> Polygon:
+    volumes = detector.volumes
+    ends = np.array([volumes.z_min[block], volumes.z_max[block]])
+    inner, outer = walls(volumes, block, ends)
+    z = ends + volumes.z0[block]
+    corners = np.stack((np.concatenate((z, z[::-1])), np.concatenate((inner, outer[::-1]))), axis=1)
+    filling = colour(detector, int(materials_of(volumes, block)[0]))
+    return Polygon(corners, facecolor=filling, edgecolor=GREY, lw=0.2)
 
 
 def transverse_block(axes: Axes, detector: Detector, block: int, z: float) -> None:
