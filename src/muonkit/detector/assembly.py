@@ -81,18 +81,18 @@ def _discs(layer: Disc, copy: int) -> Iterator[Placement]:
     for side in (1, -1) if layer.both_sides else (1,):
         center = np.array([0, 0, layer.z0 + side * pick(layer.z, copy)])
         name = named(layer, copy, side=SIDES[side] if layer.both_sides else None)
-        yield Placement(name, DISC, center, np.eye(3), 0.0, (*pick(layer.r, copy), 0.0, 0.0), copy)
+        yield Placement(name, DISC, center, np.eye(3), 0.0, (*pick(layer.r, copy), pick(layer.cross, copy), 0.0), copy)
 
 
 def _planes(layer: Plane, copy: int) -> Iterator[Placement]:
     normal, u = np.array(layer.normal), np.array(layer.u)
-    width = pick(layer.half_width, copy)
+    across = pick(layer.across or tuple((-half, half) for half in layer.half_width or ()), copy)
     for sector in layer.numbers:
         turn = _turned(layer, sector)
         axes = np.stack((u, np.cross(normal, u), normal)) @ turn.T
         center = pick(layer.distance, copy) * axes[2] + np.array([0, 0, layer.z0])
         name = named(layer, copy, sector if layer.sectors > 1 else None)
-        yield Placement(name, PLANE, center, axes, 0.0, (-width, width, *pick(layer.span, copy)), copy)
+        yield Placement(name, PLANE, center, axes, 0.0, (*across, *pick(layer.span, copy)), copy)
 
 
 def modules(layer: Layer) -> Iterator[Modules]:

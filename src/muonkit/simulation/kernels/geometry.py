@@ -11,6 +11,7 @@ from muonkit.detector.kernels import places
 from muonkit.detector.surfaces import CYLINDER, DISC, TRAPEZOID
 from muonkit.detector.volumes import CONES, RHO, ROUND
 from muonkit.simulation.kernels.indices import (
+    CROSS,
     ENVELOPE_R,
     ENVELOPE_Z_MAX,
     ENVELOPE_Z_MIN,
@@ -93,7 +94,8 @@ def within(S, surface, y):
         wide = bounds[surface, HALF_WIDTH] + bounds[surface, GROWTH] * b
         return abs(a) <= wide and bounds[surface, LOC1_MIN] <= b <= bounds[surface, LOC1_MAX]
     if S.kind[surface] == DISC:
-        return bounds[surface, R_MIN] <= math.sqrt(a * a + b * b) <= bounds[surface, R_MAX]
+        off_cross = min(abs(a), abs(b)) >= bounds[surface, CROSS]
+        return off_cross and bounds[surface, R_MIN] <= math.sqrt(a * a + b * b) <= bounds[surface, R_MAX]
     if S.kind[surface] == CYLINDER:
         a, b = S.radius[surface] * math.atan2(b, a), along(S, surface, NORMAL, y)
     in_first = bounds[surface, LOC0_MIN] <= a <= bounds[surface, LOC0_MAX]
