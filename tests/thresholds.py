@@ -56,6 +56,7 @@ FAST_LAYERS = 0.1  # layers with hits, fast engine against Geant4
 FAST_ELECTRONS = 0.15  # leakage of electrons
 MUON_FREQUENCY, PION_FREQUENCY = 0.02, 0.25  # matched hits of Geant4 against the published: absolute, relative
 KNOCK_ON = 0.25  # electrons beside muons, fast engine against Geant4
+BELLE2_MATERIAL = 0.031  # X0, lambda and MeV of belle2 outside of cracks: the goal is 3 %
 GLUCKSTERN = 0.005  # error of q/p against the formula: tracks are up to 0.01 rad off the axis
 TRACK_PULLS = (0.12, 0.09)  # mean and width - 1 of pulls of 1000 tracks: four standard deviations
 OUTLIERS_FOUND = 0.95  # tracks from 2 GeV whose outliers of 20 sigma and more, and only these, are left out

@@ -261,9 +261,7 @@ def _slant(detector: Detector, lines: FloatArray, met: Meetings) -> FloatArray:
 
 def _thick(detector: Detector, lines: FloatArray, start: FloatArray, block: int) -> FloatArray:
     length = np.maximum(to_envelope(detector, lines) - start, 0.0)
-    return path_lengths(
-        detector.volumes, lines * start[:, None], lines, length, len(detector.materials), (block,)
-    )
+    return path_lengths(detector.volumes, lines * start[:, None], lines, length, len(detector.materials), (block,))
 
 
 def to_envelope(detector: Detector, lines: FloatArray) -> FloatArray:

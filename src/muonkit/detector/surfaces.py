@@ -23,10 +23,10 @@ class SurfaceArrays(NamedTuple):
     """One row per surface.
 
     kind, material, n_measured (n,); center (n, 3) [cm]; axes (n, 3, 3); radius (n,) of cylinders [cm], else 0; bounds
-    (n, 4) [cm]: (loc0_min, loc0_max, loc1_min, loc1_max), for discs (r_min, r_max, cross, 0) with nothing in |loc0| or |loc1| < cross, for trapezoids (half width at
-    loc1 = 0, its growth per cm of loc1, loc1_min, loc1_max); thickness (n,) [cm] of `material` at normal incidence;
-    n_measured: 0, 1 or 2 coordinates; projection (n, 2, 2): its rows are the measured directions in (loc0, loc1); sigma
-    (n, 2) [cm]: their resolutions. What is not measured is 0."""
+    (n, 4) [cm]: (loc0_min, loc0_max, loc1_min, loc1_max), for discs (r_min, r_max, cross, 0) with nothing where |loc0|
+    or |loc1| < cross, for trapezoids (half width at loc1 = 0, its growth per cm of loc1, loc1_min, loc1_max); thickness
+    (n,) [cm] of `material` at normal incidence; n_measured: 0, 1 or 2 coordinates; projection (n, 2, 2): its rows are
+    the measured directions in (loc0, loc1); sigma (n, 2) [cm]: their resolutions. What is not measured is 0."""
 
     kind: IntArray
     center: FloatArray
@@ -128,10 +128,7 @@ def inside(surfaces: SurfaceArrays, ids: IntArray, local: FloatArray, margin: fl
     lowest = np.where(radial & (bounds[:, 2] == 0), -np.inf, bounds[:, 2] - margin)  # without a cross
     highest = np.where(radial, np.inf, bounds[:, 3] + margin)
     return (
-        (first >= bounds[:, 0] - margin)
-        & (first <= bounds[:, 1] + margin)
-        & (second >= lowest)
-        & (second <= highest)
+        (first >= bounds[:, 0] - margin) & (first <= bounds[:, 1] + margin) & (second >= lowest) & (second <= highest)
     )
 
 

@@ -19,15 +19,15 @@ COLUMNS = {"X0": "real_mean_xX0", "lambda": "real_mean_xlam", "MeV": "real_mean_
 
 @dataclass(frozen=True, slots=True)
 class MaterialTable:
-    """theta (n,) [deg], rising; `values`: radiation lengths, interaction lengths and MeV that a muon loses, each (n,)."""
+    """theta (n,) [deg], rising; `values`, each (n,): radiation lengths, interaction lengths, MeV that a muon loses."""
 
     theta: FloatArray
     values: dict[str, FloatArray]
 
 
 def read_material(path: Path) -> MaterialTable:
-    """Raises InputError if the file cannot be read, lacks a column, or has fewer than three angles or a value that is no
-    number."""
+    """Raises InputError if the file cannot be read, lacks a column, or has fewer than three angles or a value that is
+    no positive number."""
     with reading(str(path), "table of material"):
         rows = list(csv.DictReader(io.StringIO(read_text(path))))
     missing = [name for name in (THETA, *COLUMNS.values()) if not rows or name not in rows[0]]

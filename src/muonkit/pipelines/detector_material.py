@@ -35,7 +35,7 @@ class MaterialComparison:
         said = [f"{100 * off:+.1f} % in {name} at {angle:g}" for name, (off, angle) in self.worst.items()]
         smooth = len(self.theta) - sum(self.crack)
         return [
-            f"material   {self.file}: largest differences at the {smooth} of {len(self.theta)} angles outside of cracks:",
+            f"material   {self.file}: largest differences, {smooth} of {len(self.theta)} angles outside of cracks:",
             f"           {', '.join(said)} degrees",
         ]
 
