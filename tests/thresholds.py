@@ -67,6 +67,7 @@ Z_LINE = 1.0  # 1e-5 of the mass: the goal; built-in line against PYTHIA's
 RADIATION = 1.0  # the same, built-in radiation against PYTHIA's with alpha(0)
 HIT_WIDTH = 0.025  # of pulls of 13 000 hits: 4 standard deviations
 J_PSI_LINE = 1e-4  # GeV: half of the parents lie within 5e-5
+GEANT4_COLUMN = 2e-3  # columns of matter by two programs: densities of common materials have three digits
 GEANT4_PLACE = 2e-5  # cm: 50 um of a slab, over a radius of 4 cm
 GEANT4_MEDIAN = 0.03  # losses in a tracker: 1500 muons know the median to 1.5 %
 GEANT4_WIDTH = 0.1  # of the angle: 3.5 standard deviations, and Highland's formula is good to 5 %
