@@ -1,7 +1,7 @@
 """Simulated tracks of Belle II that left no hits in the muon detector: where they would have stopped as muons.
 
-Without hits the stored ln L depend on nothing but charge, outcome and last layer. So the ln L of the electron, which has
-another value for every last layer of the barrel, tells the layer in which Belle II's extrapolation ended."""
+Without hits the stored ln L depend on nothing but charge, outcome and last layer. So the ln L of the electron, which
+has another value for every last layer of the barrel, tells the layer in which Belle II's extrapolation ended."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.muid.swim.yoke import build_yoke
 
 ELECTRON, MUON, PION, KLM = 0, 1, 2, 5
-# of the electron and of the muon (both charges), by the last layer of the barrel: the set of distinct values in the file
+# ln L of the electron and the muon (mean of both charges) by the last layer of the barrel: the values in the file
 LADDER = np.array(
     [
         (-0.0091, -1.01), (-0.0075, -1.53), (-0.0093, -3.64), (-0.0106, -6.43), (-0.0120, -9.42), (-0.0137, -12.63),
@@ -60,7 +60,7 @@ def stop_layer(logl):
 
 
 def leaving(helix):
-    """States (n) at the end of the tracker, by helices (n, 5) = (d0, phi0, omega, z0, tan lambda) in a constant field."""
+    """States (n) where helices (n, 5) = (d0, phi0, omega, z0, tan lambda) leave the tracker."""
     d0, phi0, omega, z0, slope = helix.T
     x0, y0 = d0 * np.sin(phi0), -d0 * np.cos(phi0)
     s = np.linspace(0, 300, 30_001)[:, None]
