@@ -261,10 +261,11 @@ def test_quartz_crystals_and_coil_are_18_3_radiation_lengths(belle2):
     trackers = sum(budget[name] for name in ("beam pipe", "PXD", "SVD", "CDC"))
     assert 0.03 < trackers < 0.1
     found = line(belle2, 0.0, 0.0, 201.9, z=0)
-    assert found["quartz"] == pytest.approx(2, rel=1e-12)
+    assert found["TOP_box"] == pytest.approx(2.7, rel=1e-12)
+    assert found["ECL_steel"] == pytest.approx(3.2, rel=1e-12)
     assert found["CsI"] == pytest.approx(29.5, abs=0.01)
-    assert found["aluminium"] == pytest.approx(5.88 + 0.4 + 0.3 + 0.65 + 1, rel=1e-12)
-    assert found["iron"] == pytest.approx(2.6 + 1.95, rel=1e-12)
+    assert found["aluminium"] == pytest.approx(5.88 + 0.4 + 1, rel=1e-12)
+    assert found["iron"] == pytest.approx(2.6, rel=1e-12)
 
 
 def test_crystals_are_30_cm_deep_along_the_way_from_the_origin(belle2):

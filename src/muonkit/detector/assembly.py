@@ -12,7 +12,7 @@ from muonkit.detector.layers import Cylinder, Disc, Endcap, Layer, ModuleLayer, 
 from muonkit.detector.material import Material
 from muonkit.detector.modules import Modules, pieces
 from muonkit.detector.surfaces import CYLINDER, DISC, PLANE, SurfaceArrays
-from muonkit.detector.volumes import CONES, RHO, ROUND, VolumeArrays, Z
+from muonkit.detector.volumes import CONES, RHO, ROUND, VolumeArrays, Z, bounding
 
 MICROMETRE = 1e-4  # cm
 VACUUM = "vacuum"
@@ -254,6 +254,12 @@ def lean(block: Block, wall: int) -> float:
     return (block.rho_end[wall] - block.rho[wall]) / (block.z[1] - block.z[0])
 
 
+def bounds_of(block: Block) -> tuple[float, float]:
+    """Distances from the axis between which a block lies."""
+    inner, outer = min(block.rho[0], block.rho_end[0]), max(block.rho[1], block.rho_end[1])
+    return bounding(block.sides, inner, outer, block.half_width)
+
+
 def volume_arrays(description: Description, order: Sequence[str]) -> tuple[VolumeArrays, tuple[str, ...]]:
     """All blocks, one per row, and their names. `order`: the names of the detector's materials, by index.
     Raises ValueError if a material is not among them."""
@@ -269,6 +275,8 @@ def volume_arrays(description: Description, order: Sequence[str]) -> tuple[Volum
         lean_min=np.array([lean(block, 0) for block in found], dtype=np.float64),
         lean_max=np.array([lean(block, 1) for block in found], dtype=np.float64),
         half_width=np.array([block.half_width for block in found], dtype=np.float64),
+        hole=np.array([bounds_of(block)[0] for block in found], dtype=np.float64),
+        reach=np.array([bounds_of(block)[1] for block in found], dtype=np.float64),
         z_min=np.array([block.z[0] for block in found], dtype=np.float64),
         z_max=np.array([block.z[1] for block in found], dtype=np.float64),
         first=np.cumsum(count) - count,

@@ -26,7 +26,8 @@ class VolumeArrays(NamedTuple):
 
     sides: ROUND, CONES or the number of sides; axis: slices in RHO or in Z (z'); z_min and z_max are z'. rho_min and
     rho_max are those at z_min; they grow by lean_min and lean_max per cm of z', 0 for all but cones. half_width: of the
-    sides of a polygon, inf if they reach from corner to corner. The `count`
+    sides of a polygon, inf if they reach from corner to corner. hole and reach: distances from the axis between which
+    all of a block lies, see `bounding`. The `count`
     slices of block b have their materials from `first[b]` on, and count + 1 rising edges from `first[b] + b` on."""
 
     sides: IntArray
@@ -38,12 +39,22 @@ class VolumeArrays(NamedTuple):
     lean_min: FloatArray
     lean_max: FloatArray
     half_width: FloatArray
+    hole: FloatArray
+    reach: FloatArray
     z_min: FloatArray
     z_max: FloatArray
     first: IntArray
     count: IntArray  # type: ignore[assignment]  # the method of tuples is not needed here
     edges: FloatArray
     material: IntArray
+
+
+def bounding(sides: int, inner: float, outer: float, half_width: float = np.inf) -> tuple[float, float]:
+    """Distances from the axis [cm] between which a block lies: of the points nearest to it and farthest from it, for
+    its smallest inner and largest outer rho."""
+    if sides <= ROUND:
+        return inner, outer
+    return inner, float(np.hypot(outer, min(half_width, outer * np.tan(np.pi / sides)))) * (1 + 1e-12)
 
 
 def edges_of(volumes: VolumeArrays, block: int) -> FloatArray:

@@ -102,7 +102,10 @@ def locate(V, x, y, z, hint):
         part = slice_in(V, hint, x, y, z)
         if part != NOWHERE:
             return hint, part
+    r = math.sqrt(x * x + y * y)
     for b in range(V.sides.size):
+        if r < V.hole[b] or r >= V.reach[b]:
+            continue
         part = slice_in(V, b, x, y, z)
         if part != NOWHERE:
             return b, part

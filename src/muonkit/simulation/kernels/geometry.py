@@ -140,11 +140,11 @@ def room(V, block, part, y):
             z = y[Z] - V.z0[block]
             return -max(beyond(V, block, y, z), max(V.z_min[block] - z, z - V.z_max[block]))
         return ring(V, block, part, places.rho_of(V, block, y[X], y[Y]), y[Z] - V.z0[block])
-    best = FAR
+    best, r = FAR, math.sqrt(y[X] * y[X] + y[Y] * y[Y])
     for other in range(V.sides.size):
         z = y[Z] - V.z0[other]
         gap = max(V.z_min[other] - z, z - V.z_max[other])
-        if gap < best:
+        if max(gap, max(V.hole[other] - r, r - V.reach[other])) < best:
             best = min(best, max(gap, beyond(V, other, y, z)))
     return best
 

@@ -214,11 +214,25 @@ def to_enter(V, b, y, k, way):
 def to_face(V, b, part, y, k, way):
     """Path [cm] to the next face of slice `part` of block b; outside, to the next face of any block."""
     if b == NOWHERE:
-        nearest = math.inf
-        for one in range(V.sides.size):
-            nearest = min(nearest, to_enter(V, one, y, k, way))
-        return nearest
+        return to_any(V, y, k, way)
     return to_box(V, b, box_of(V, b, part), y, k, way)
+
+
+@leaf
+def to_any(V, y, k, way):
+    """Path from outside of all blocks to the next face of any; blocks that lie behind are not looked at."""
+    nearest, r = math.inf, math.sqrt(y[X] * y[X] + y[Y] * y[Y])
+    turn = y[TX] * y[TX] + y[TY] * y[TY] + y[X] * k[0] + y[Y] * k[1]
+    outwards = way * (y[X] * y[TX] + y[Y] * y[TY]) >= 0 and turn >= 0
+    rises, falls = way * y[TZ] >= 0 and k[2] >= 0, way * y[TZ] <= 0 and k[2] <= 0
+    for b in range(V.sides.size):
+        along = y[Z] - V.z0[b]
+        if (rises and along > V.z_max[b] + ROUGH) or (falls and along < V.z_min[b] - ROUGH):
+            continue
+        if outwards and r > V.reach[b] + ROUGH:
+            continue
+        nearest = min(nearest, to_enter(V, b, y, k, way))
+    return nearest
 
 
 @leaf
