@@ -23,7 +23,7 @@ BELLE2 = load_detector("belle2")
 YOKE = build_yoke(BELLE2)
 LAYOUT = YOKE.layout
 BARREL_TRACK = ([115.0, 5.0, 60.0], [20.0, 0.5, 2.0])
-FORWARD_TRACK = ([60.0, 30.0, 150.0], [8.0, 4.0, 18.0])
+FORWARD_TRACK = ([62.0, 31.0, 150.0], [8.4, 4.2, 18.0])
 BACKWARD_TRACK = ([70.0, -20.0, -80.0], [11.0, -3.0, -17.0])
 OVERLAP_TRACK = ([100.0, 10.0, 120.0], [14.0, 1.5, 15.0])
 
@@ -280,7 +280,7 @@ def test_rule_1_7_a_hit_pulls_the_track_and_the_next_prediction():
 def test_edge_rule_11_an_update_that_leaves_the_region_sets_the_bit_but_not_ndof():
     steep = ([100.0, 0.0, 200.0], [10.0, 0.0, 3.6])
     bit = 3
-    far = [0, 0, 277.0 - predicted(steep, bit)[2] + 15.0]
+    far = [0, 0, 269.0 - predicted(steep, bit)[2] + 15.0]
     wide = candidates(*steep, sigma=(5.0, 0.1))
     table = hits(hit_near(steep, bit, far))
     found = extrapolate(wide, table, YOKE)
