@@ -1,4 +1,4 @@
-"""Discs with a dead cross between their quadrants, planes that are not centred: bounds, their compiled twins, faults."""
+"""Discs with a dead cross between their quadrants, and planes that are not centred: bounds, compiled twins, faults."""
 
 from pathlib import Path
 

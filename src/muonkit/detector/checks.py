@@ -128,7 +128,7 @@ def _apart(one: Block, other: Block, ends: tuple[float, float]) -> bool:
 
 def _around(inner: Block, outer: Block, z: float) -> bool:
     hole = _wall(outer, 0, z) + TOLERANCE
-    if inner.sides <= ROUND:
+    if inner.sides <= ROUND or (inner.sides, inner.phi0) == (outer.sides, outer.phi0):
         return _wall(inner, 1, z) <= hole
     corners = _outline(inner, z)
     if outer.sides <= ROUND:

@@ -61,9 +61,6 @@ def _kind_of_slice(value: Any) -> str:
 AnySlice = Annotated[Annotated[Slice, Tag("Slice")] | Annotated[Repeat, Tag("Repeat")], Discriminator(_kind_of_slice)]
 
 
-RangesOrNone = Ranges | None
-
-
 class Volume(Section):
     """A block, or one per entry of `rho` and `z`; z is relative to z0. Filled with `material`, or with `slices` along
     rho outwards or along z upwards. A polygon has its first side at `phi0_deg`; with `half_width` it is a box in front
@@ -76,7 +73,7 @@ class Volume(Section):
     half_width: Size | None = None
     z0: Coordinate = 0.0
     rho: Ranges
-    rho_end: RangesOrNone = None
+    rho_end: Ranges | None = None
     z: Ranges
     along: Literal["rho", "z"] = "rho"
     material: Name | None = None

@@ -122,7 +122,7 @@ class Geant4World(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
                 self.slab(slab, g4.G4ThreeVector(0, 0, (place - middle) * g4.cm), volume, i)
 
     def cones(self, block: int, world: Any) -> None:
-        """A block between two cones. The field is looked up in rings within it."""
+        """A block between two cones."""
         V = self.detector.volumes
         z = np.array([V.z_min[block], V.z_max[block]])
         inner, outer = (radius * g4.cm for radius in walls(V, block, z))

@@ -122,9 +122,9 @@ def to_cone(V, b, rho, lean, y, k, way):
     square = y[TX] * y[TX] + y[TY] * y[TY] + y[X] * k[0] + y[Y] * k[1] - growth * growth - at * lean * k[2]
     linear = 2 * way * (y[X] * y[TX] + y[Y] * y[TY] - at * growth)
     first = forward_root(square, linear, y[X] * y[X] + y[Y] * y[Y] - at * at)
-    if first > SHORTEST and between_ends(V, b, y, k, way, first):
+    if first == math.inf or (first > SHORTEST and between_ends(V, b, y, k, way, first)):
         return first
-    second = -linear / square - (first if first < math.inf else 0.0)
+    second = -linear / square - first
     if second > SHORTEST and between_ends(V, b, y, k, way, second):
         return second
     return math.inf
