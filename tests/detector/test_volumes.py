@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from muonkit.detector.volumes import NOWHERE, RHO, VolumeArrays, Z, locate, material_at, path_lengths, rho
+from muonkit.detector.volumes import NOWHERE, RHO, VolumeArrays, Z, bounding, locate, material_at, path_lengths, rho
 
 IRON, AIR = 1, 2
 
@@ -18,6 +18,11 @@ def volumes() -> VolumeArrays:
         axis=np.array([RHO, RHO, Z]),
         rho_min=np.array([10.0, 40.0, 0.0]),
         rho_max=np.array([30.0, 60.0, 50.0]),
+        lean_min=np.zeros(3),
+        lean_max=np.zeros(3),
+        half_width=np.full(3, np.inf),
+        hole=np.array([10.0, 40.0, 0.0]),
+        reach=np.array([30.0, bounding(8, 40.0, 60.0)[1], 50.0]),
         z_min=np.array([-20.0, -20.0, 30.0]),
         z_max=np.array([20.0, 20.0, 45.0]),
         first=np.array([0, 3, 4]),

@@ -17,6 +17,7 @@ from muonkit.transport import cartesian
 from tests.oracles import acts_propagation as acts
 
 FRINGE = -2e-3  # T/cm
+WHOLE = {"sides", "axis", "first", "count", "material"}
 
 
 class Sample(NamedTuple):
@@ -101,6 +102,6 @@ def _surfaces(center: FloatArray, axes: FloatArray, radius: float) -> SurfaceArr
 
 def _detector(surfaces: SurfaceArrays, field: Field) -> Detector:
     none, whole = np.zeros(0), np.zeros(0, dtype=np.int64)
-    volumes = VolumeArrays(whole, none, none, whole, none, none, none, none, whole, whole, none, whole)
+    volumes = VolumeArrays(*(whole if name in WHOLE else none for name in VolumeArrays._fields))
     names = tuple(f"plane/{i}" for i in range(len(surfaces.kind)))
     return Detector("planes", "Planes", surfaces, names, volumes, (), (VACUUM,), field, (1e4, -1e4, 1e4))

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from muonkit.core.errors import InputError
 from muonkit.core.result import Result
 
 
@@ -13,6 +14,10 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     show = what.add_parser("show", parents=[common], help="check a description, sum it up, draw it")
     show.add_argument("detector", metavar="FILE|NAME", help="a TOML file, or a detector of `muonkit detector list`")
     show.add_argument("-o", dest="out", type=Path, metavar="DIR", help="draw r-z, x-y and x/X0 against eta there")
+    show.add_argument("--material", type=Path, metavar="FILE", help="compare with this table of material (CSV)")
+    show.add_argument(
+        "--material-from", type=float, nargs=3, metavar=("R", "ZMIN", "ZMAX"), help="its lines begin there [cm]"
+    )
     show.set_defaults(run=run_show)
     what.add_parser("list", parents=[common], help="the detectors that come with muonkit").set_defaults(run=run_list)
 
@@ -20,7 +25,10 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
 def run_show(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.detector import show
 
-    return show(options.detector, options.out)
+    start = options.material_from
+    if start and not (options.material and start[0] > 0 and start[1] < 0 < start[2]):
+        raise InputError("--material-from: needs --material FILE, R > 0 and ZMIN < 0 < ZMAX")
+    return show(options.detector, options.out, options.material, tuple(start) if start else None)
 
 
 def run_list(options: argparse.Namespace) -> Result:  # noqa: ARG001

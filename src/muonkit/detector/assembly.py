@@ -12,7 +12,7 @@ from muonkit.detector.layers import Cylinder, Disc, Endcap, Layer, ModuleLayer, 
 from muonkit.detector.material import Material
 from muonkit.detector.modules import Modules, pieces
 from muonkit.detector.surfaces import CYLINDER, DISC, PLANE, SurfaceArrays
-from muonkit.detector.volumes import RHO, ROUND, VolumeArrays, Z
+from muonkit.detector.volumes import CONES, RHO, ROUND, VolumeArrays, Z, bounding
 
 MICROMETRE = 1e-4  # cm
 VACUUM = "vacuum"
@@ -39,8 +39,8 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A thick volume: its name, its shape, and its slices as edges [cm] and materials. rho and z: (low, high) [cm], z
-    relative to z0."""
+    """A thick volume: its name, its shape, and its slices as edges [cm] and materials. rho, rho_end and z: (low, high)
+    [cm], z relative to z0; rho is that at the lower, rho_end that at the upper end."""
 
     name: str
     sides: int
@@ -48,6 +48,8 @@ class Block:
     z0: float
     axis: int
     rho: tuple[float, float]
+    rho_end: tuple[float, float]
+    half_width: float
     z: tuple[float, float]
     edges: tuple[float, ...]
     materials: tuple[str, ...]
@@ -79,18 +81,18 @@ def _discs(layer: Disc, copy: int) -> Iterator[Placement]:
     for side in (1, -1) if layer.both_sides else (1,):
         center = np.array([0, 0, layer.z0 + side * pick(layer.z, copy)])
         name = named(layer, copy, side=SIDES[side] if layer.both_sides else None)
-        yield Placement(name, DISC, center, np.eye(3), 0.0, (*pick(layer.r, copy), 0.0, 0.0), copy)
+        yield Placement(name, DISC, center, np.eye(3), 0.0, (*pick(layer.r, copy), pick(layer.cross, copy), 0.0), copy)
 
 
 def _planes(layer: Plane, copy: int) -> Iterator[Placement]:
     normal, u = np.array(layer.normal), np.array(layer.u)
-    width = pick(layer.half_width, copy)
+    across = pick(layer.across or tuple((-half, half) for half in layer.half_width or ()), copy)
     for sector in layer.numbers:
         turn = _turned(layer, sector)
         axes = np.stack((u, np.cross(normal, u), normal)) @ turn.T
         center = pick(layer.distance, copy) * axes[2] + np.array([0, 0, layer.z0])
         name = named(layer, copy, sector if layer.sectors > 1 else None)
-        yield Placement(name, PLANE, center, axes, 0.0, (-width, width, *pick(layer.span, copy)), copy)
+        yield Placement(name, PLANE, center, axes, 0.0, (*across, *pick(layer.span, copy)), copy)
 
 
 def modules(layer: Layer) -> Iterator[Modules]:
@@ -224,8 +226,8 @@ def _sensors(layer: Layer, copy: int) -> tuple[int, FloatArray, FloatArray]:
 
 
 def blocks(volume: Volume) -> Iterator[Block]:
-    """All blocks of a volume, one per entry of `rho` and `z`."""
-    count = max(len(volume.rho), len(volume.z))
+    """All blocks of a volume, one per entry of `rho`, `rho_end` and `z`."""
+    count = volume.blocks
     for copy in range(count):
         rho, z = pick(volume.rho, copy), pick(volume.z, copy)
         low, high = rho if volume.along == "rho" else z
@@ -234,15 +236,28 @@ def blocks(volume: Volume) -> Iterator[Block]:
         edges[-1] = high
         yield Block(
             name=volume.name if count == 1 else f"{volume.name}/{copy + 1}",
-            sides=volume.sides or ROUND,
+            sides=CONES if volume.shape == "cones" else volume.sides or ROUND,
             phi0=float(np.radians(volume.phi0_deg)),
             z0=volume.z0,
             axis=RHO if volume.along == "rho" else Z,
             rho=rho,
+            rho_end=pick(volume.rho_end, copy) if volume.rho_end else rho,
+            half_width=volume.half_width or np.inf,
             z=z,
             edges=tuple(edges.tolist()),
             materials=tuple(one.material for one in stack),
         )
+
+
+def lean(block: Block, wall: int) -> float:
+    """How much the inner (0) or outer (1) rho of a block grows per cm of z."""
+    return (block.rho_end[wall] - block.rho[wall]) / (block.z[1] - block.z[0])
+
+
+def bounds_of(block: Block) -> tuple[float, float]:
+    """Distances from the axis between which a block lies."""
+    inner, outer = min(block.rho[0], block.rho_end[0]), max(block.rho[1], block.rho_end[1])
+    return bounding(block.sides, inner, outer, block.half_width)
 
 
 def volume_arrays(description: Description, order: Sequence[str]) -> tuple[VolumeArrays, tuple[str, ...]]:
@@ -257,6 +272,11 @@ def volume_arrays(description: Description, order: Sequence[str]) -> tuple[Volum
         axis=np.array([block.axis for block in found], dtype=np.int64),
         rho_min=np.array([block.rho[0] for block in found], dtype=np.float64),
         rho_max=np.array([block.rho[1] for block in found], dtype=np.float64),
+        lean_min=np.array([lean(block, 0) for block in found], dtype=np.float64),
+        lean_max=np.array([lean(block, 1) for block in found], dtype=np.float64),
+        half_width=np.array([block.half_width for block in found], dtype=np.float64),
+        hole=np.array([bounds_of(block)[0] for block in found], dtype=np.float64),
+        reach=np.array([bounds_of(block)[1] for block in found], dtype=np.float64),
         z_min=np.array([block.z[0] for block in found], dtype=np.float64),
         z_max=np.array([block.z[1] for block in found], dtype=np.float64),
         first=np.cumsum(count) - count,

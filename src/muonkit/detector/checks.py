@@ -9,7 +9,7 @@ from itertools import combinations, product
 import numpy as np
 
 from muonkit.core.arrays import FloatArray
-from muonkit.detector.assembly import VACUUM, Block, Placement, blocks, modules, places
+from muonkit.detector.assembly import VACUUM, Block, Placement, blocks, lean, modules, places
 from muonkit.detector.description import Description, Envelope
 from muonkit.detector.modules import Modules, corners
 from muonkit.detector.surfaces import CYLINDER, DISC
@@ -108,7 +108,7 @@ def _outside(description: Description, surfaces: Surfaces) -> Iterator[str]:
                 yield f'layers "{name}": reaches {_said(r, low, high)}, outside of the envelope ({_of(envelope)})'
     for volume in description.volumes:
         for block in blocks(volume):
-            r, (low, high) = _corner(block) if block.sides else block.rho[1], block.z
+            r, (low, high) = _widest(block), block.z
             if not _within(r, low + block.z0, high + block.z0, envelope):
                 reach = _said(r, low + block.z0, high + block.z0)
                 yield f'volumes "{block.name}": reaches {reach}, outside of the envelope ({_of(envelope)})'
@@ -154,15 +154,68 @@ def _overlaps(description: Description) -> Iterator[str]:
     for one, other in combinations(found, 2):
         low = max(one.z[0] + one.z0, other.z[0] + other.z0)
         high = min(one.z[1] + one.z0, other.z[1] + other.z0)
-        if high - low > TOLERANCE and not (_around(one, other) or _around(other, one)):
+        if high - low > TOLERANCE and not _apart(one, other, (low, high)):
             yield f'volumes "{one.name}" and "{other.name}" overlap between z = {low:g} and {high:g} cm'
 
 
-def _around(inner: Block, outer: Block) -> bool:
-    alike = (inner.sides, inner.phi0) == (outer.sides, outer.phi0)
-    reach = inner.rho[1] if alike or inner.sides == ROUND else _corner(inner)
-    return reach <= outer.rho[0] + TOLERANCE
+def _apart(one: Block, other: Block, ends: tuple[float, float]) -> bool:
+    """Walls are straight along z, so it is enough to look at both ends of what they share of it."""
+    if _beside(one, other):
+        return True
+    return any(all(_around(inner, outer, z) for z in ends) for inner, outer in ((one, other), (other, one)))
 
 
-def _corner(block: Block) -> float:
-    return block.rho[1] / float(np.cos(np.pi / block.sides))
+def _around(inner: Block, outer: Block, z: float) -> bool:
+    hole = _wall(outer, 0, z) + TOLERANCE
+    if inner.sides <= ROUND or (inner.sides, inner.phi0) == (outer.sides, outer.phi0):
+        return _wall(inner, 1, z) <= hole
+    corners = _outline(inner, z)
+    if outer.sides <= ROUND:
+        return bool(np.hypot(*corners.T).max() <= hole)
+    return bool((corners @ _normals(outer).T).max() <= hole)
+
+
+def _widest(block: Block) -> float:
+    """The largest distance from the axis."""
+    if block.sides <= ROUND:
+        return max(block.rho[1], block.rho_end[1])
+    return float(np.hypot(*_outline(block, block.z0 + block.z[0]).T).max())
+
+
+def _wall(block: Block, wall: int, z: float) -> float:
+    """The inner (0) or outer (1) rho of a block at z."""
+    return block.rho[wall] + lean(block, wall) * (z - block.z0 - block.z[0])
+
+
+def _normals(block: Block) -> FloatArray:
+    phi = block.phi0 + 2 * np.pi * np.arange(block.sides) / block.sides
+    return np.stack((np.cos(phi), np.sin(phi)), axis=1)
+
+
+def _outline(block: Block, z: float) -> FloatArray:
+    """The outer corners (n, 2) of a polygon at z."""
+    return np.concatenate(_boxes(block, _wall(block, 1, z)))
+
+
+def _boxes(block: Block, *rhos: float) -> FloatArray:
+    """Of each side of a polygon (sides, n, 2): where the ends of the side are at each rho."""
+    normals = _normals(block)
+    ends = [(rho, sign * min(block.half_width, rho * np.tan(np.pi / block.sides))) for rho in rhos for sign in (-1, 1)]
+    return np.stack([rho * normals + u * _across(block) for rho, u in ends], axis=1)
+
+
+def _beside(one: Block, other: Block) -> bool:
+    """Whether both are boxes, and a straight line can be drawn between any two of them."""
+    if not max(one.half_width, other.half_width) < np.inf:
+        return False
+    directions = np.concatenate([f(block) for block in (one, other) for f in (_normals, _across)])
+    first, second = (_boxes(block, *block.rho) @ directions.T for block in (one, other))
+    below = first.max(axis=1)[:, None] <= second.min(axis=1) + TOLERANCE
+    above = second.max(axis=1) <= first.min(axis=1)[:, None] + TOLERANCE
+    return bool((below | above).any(axis=2).all())
+
+
+def _across(block: Block) -> FloatArray:
+    """Unit vectors (sides, 2) along the sides."""
+    normals = _normals(block)
+    return np.stack((-normals[:, 1], normals[:, 0]), axis=1)

@@ -6,11 +6,13 @@
     [[layers]]   shape = "cylinder" | "disc" | "plane"  thin surfaces, with material and with sensors, or without
                  shape = "barrel" | "endcap"            many planes that overlap: the modules of a layer
     [[volumes]]  shape = "ring" | "polygon"             thick blocks in slices along rho or z
+                 shape = "cones"                        thick blocks between two cones
 
 Where a layer takes a number, it also takes a list. It then describes one surface per entry. With `sectors` the surface
 is repeated around z, with `both_sides` also at -z. In the name of a layer `{n}`, `{sector}` and `{side}` stand for the
 number, the sector and the side of a surface. Lengths are in cm, unless the key ends in `_um`, `_deg` or `_mrad`."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -61,14 +63,17 @@ AnySlice = Annotated[Annotated[Slice, Tag("Slice")] | Annotated[Repeat, Tag("Rep
 
 class Volume(Section):
     """A block, or one per entry of `rho` and `z`; z is relative to z0. Filled with `material`, or with `slices` along
-    rho outwards or along z upwards. A polygon has its first side at `phi0_deg`."""
+    rho outwards or along z upwards. A polygon has its first side at `phi0_deg`; with `half_width` it is a box in front
+    of each side. Cones go in straight lines from `rho` at the lower end of z to `rho_end` at the upper."""
 
     name: Name
-    shape: Literal["ring", "polygon"] = "ring"
+    shape: Literal["ring", "polygon", "cones"] = "ring"
     sides: int | None = Field(None, ge=3, le=24, strict=True)
     phi0_deg: Number = 0.0
+    half_width: Size | None = None
     z0: Coordinate = 0.0
     rho: Ranges
+    rho_end: Ranges | None = None
     z: Ranges
     along: Literal["rho", "z"] = "rho"
     material: Name | None = None
@@ -82,8 +87,23 @@ class Volume(Section):
             raise ValueError(f"slices: {self.count} with repeats, more than {MOST_SLICES}; describe fewer")
         if (self.sides is not None) != (self.shape == "polygon"):
             raise ValueError("a polygon needs sides, a ring has none")
-        if 1 != len(self.rho) != len(self.z) != 1:
-            raise ValueError(f"rho has {len(self.rho)} entries, z has {len(self.z)}; give one, or equally many")
+        if (self.rho_end is not None) != (self.shape == "cones"):
+            raise ValueError("cones need rho_end, other shapes have none")
+        for key, size in (("rho", len(self.rho)), ("rho_end", len(self.rho_end or self.rho)), ("z", len(self.z))):
+            if size not in (1, self.blocks):
+                raise ValueError(f"{key} has {size} entries where others have {self.blocks}; give one, or equally many")
+        return self
+
+    @model_validator(mode="after")
+    def _one_slice_where_walls_are_not_straight(self) -> Self:
+        if self.slices and (self.shape == "cones" or self.half_width is not None):
+            raise ValueError("cones and narrow sides have no slices; give a material, and a volume for each")
+        if self.half_width is not None:
+            if self.sides is None:
+                raise ValueError("half_width: only the sides of a polygon have one")
+            widest = min(low for low, _ in self.rho) * math.tan(math.pi / self.sides)
+            if self.half_width > widest + 1e-6:
+                raise ValueError(f"half_width: sides reach {widest:.6g} cm from their middle to a corner; give less")
         return self
 
     @model_validator(mode="after")
@@ -92,7 +112,7 @@ class Volume(Section):
         for low, high in getattr(self, self.along) if self.slices else ():
             if abs(total - (high - low)) > 1e-6:
                 raise ValueError(f"slices add up to {total:.8g} cm, but {self.along} spans {high - low:.8g} cm")
-        if min(low for low, _ in self.rho) < 0:
+        if min(low for low, _ in (*self.rho, *(self.rho_end or ()))) < 0:
             raise ValueError("rho: must not be negative")
         return self
 
@@ -104,7 +124,7 @@ class Volume(Section):
     @property
     def blocks(self) -> int:
         """How many blocks the lists describe."""
-        return max(len(self.rho), len(self.z))
+        return max(len(self.rho), len(self.rho_end or ()), len(self.z))
 
     @property
     def stack(self) -> tuple[Slice, ...]:

@@ -28,7 +28,7 @@ from muonkit.detector.surfaces import SurfaceArrays
 from muonkit.detector.volumes import VolumeArrays, path_lengths
 
 SHIPPED = Path(__file__).parent / "descriptions"
-DETECTORS = ("belle2", "cms_like_layers", "cms_like_tracker", "telescope")
+DETECTORS = ("belle2", "belle2_as_built", "cms_like_layers", "cms_like_tracker", "telescope")
 
 
 class DetectorArrays(NamedTuple):
@@ -229,34 +229,40 @@ def measured(detector: Detector, lines: FloatArray) -> IntArray:
     return np.bincount(met.line[detector.surfaces.n_measured[met.surface] > 0], minlength=len(lines))
 
 
-def material_budget(detector: Detector, lines: FloatArray) -> dict[str, FloatArray]:
-    """x/X0 (n,) on straight lines from the origin along unit vectors `lines` (n, 3), summed over layers and blocks with
-    the same first part of the name."""
-    X0 = np.array([material.X0 for material in detector.materials])
-    budget: dict[str, FloatArray] = {}
+def matter(detector: Detector, lines: FloatArray, start: FloatArray | None = None) -> dict[str, FloatArray]:
+    """How much (n, materials) [cm] of each material is on straight lines from the origin along unit vectors `lines` (n,
+    3), from `start` (n,) [cm] on, summed over layers and blocks with the same first part of the name."""
+    start = np.zeros(len(lines)) if start is None else start
     met, parts = meetings(detector, lines), [name.partition("/")[0] for name in detector.layers]
-    groups, number = list(dict.fromkeys(parts)), {part: i for i, part in enumerate(dict.fromkeys(parts))}
+    number = {part: i for i, part in enumerate(dict.fromkeys(parts))}
     group = np.array([number[part] for part in parts], dtype=np.int64)[met.surface]
-    thin = np.zeros((len(groups), len(lines)))
-    np.add.at(thin, (group, met.line), _slant(detector, lines, met, X0))
-    budget |= dict(zip(groups, thin, strict=True))
+    thin = np.zeros((len(number), len(lines), len(detector.materials)))
+    counts = np.linalg.norm(met.point, axis=1) >= start[met.line]
+    place = group, met.line, detector.surfaces.material[met.surface]
+    np.add.at(thin, place, np.where(counts, _slant(detector, lines, met), 0.0))
+    found: dict[str, FloatArray] = dict(zip(number, thin, strict=True))
     for i, name in enumerate(detector.blocks):
         part = name.partition("/")[0]
-        budget[part] = budget.get(part, 0.0) + _thick(detector, lines, i) @ (1 / X0)
-    return {part: values for part, values in budget.items() if values.any()}
+        found[part] = found.get(part, 0.0) + _thick(detector, lines, start, i)
+    return {part: lengths for part, lengths in found.items() if lengths[:, 1:].any()}
 
 
-def _slant(detector: Detector, lines: FloatArray, met: Meetings, X0: FloatArray) -> FloatArray:
-    """Radiation lengths (k,) of thin surfaces along the lines that meet them."""
+def material_budget(detector: Detector, lines: FloatArray) -> dict[str, FloatArray]:
+    """x/X0 (n,) on the same lines, by part."""
+    X0 = np.array([material.X0 for material in detector.materials])
+    return {part: lengths @ (1 / X0) for part, lengths in matter(detector, lines).items()}
+
+
+def _slant(detector: Detector, lines: FloatArray, met: Meetings) -> FloatArray:
+    """Length (k,) [cm] in thin surfaces of the lines that meet them."""
     surfaces = detector.surfaces
     cosine = np.abs(np.sum(geometry.normal(surfaces, met.surface, met.point) * lines[met.line], axis=1))
-    thickness: FloatArray = surfaces.thickness[met.surface] / X0[surfaces.material[met.surface]]
-    return thickness / np.where(cosine == 0, np.inf, cosine)
+    return surfaces.thickness[met.surface] / np.where(cosine == 0, np.inf, cosine)
 
 
-def _thick(detector: Detector, lines: FloatArray, block: int) -> FloatArray:
-    length = to_envelope(detector, lines)
-    return path_lengths(detector.volumes, np.zeros_like(lines), lines, length, len(detector.materials), (block,))
+def _thick(detector: Detector, lines: FloatArray, start: FloatArray, block: int) -> FloatArray:
+    length = np.maximum(to_envelope(detector, lines) - start, 0.0)
+    return path_lengths(detector.volumes, lines * start[:, None], lines, length, len(detector.materials), (block,))
 
 
 def to_envelope(detector: Detector, lines: FloatArray) -> FloatArray:

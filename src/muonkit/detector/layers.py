@@ -122,14 +122,22 @@ class Cylinder(Layer, Around):
 
 
 class Disc(Layer):
-    """Across z; z is relative to z0, r = [low, high]. Local (x, y)."""
+    """Across z; z is relative to z0, r = [low, high]. Nothing in |x| or |y| < `cross`. Local (x, y)."""
 
-    PER_COPY = (*Layer.PER_COPY, "z", "r")
+    PER_COPY = (*Layer.PER_COPY, "z", "r", "cross")
 
     shape: Literal["disc"]
     z: Numbers
     r: Ranges
+    cross: Lengths = (0.0,)
     both_sides: bool = False
+
+    @model_validator(mode="after")
+    def _cross_leaves_something(self) -> Self:
+        outer, cross = min(high for _, high in self.r), max(self.cross)
+        if cross * np.sqrt(2) >= outer:
+            raise ValueError(f"cross: {cross:g} cm leaves nothing of a disc of {outer:g} cm; give less")
+        return self
 
     @property
     def surfaces(self) -> int:
@@ -140,13 +148,14 @@ class Disc(Layer):
 class Plane(Layer, Around):
     """At `distance` along `normal` from (0, 0, z0); `u` is the first local direction, normal x u the second.
 
-    u spans -half_width ... half_width, the second direction `span`."""
+    u spans -half_width ... half_width, or `across`; the second direction `span`."""
 
-    PER_COPY = (*Layer.PER_COPY, "distance", "half_width", "span")
+    PER_COPY = (*Layer.PER_COPY, "distance", "half_width", "across", "span")
 
     shape: Literal["plane"]
     distance: Numbers
-    half_width: Positive
+    half_width: Positive | None = None
+    across: Ranges | None = None
     span: Ranges
     normal: Vector = (1.0, 0.0, 0.0)
     u: Vector = (0.0, 1.0, 0.0)
@@ -155,6 +164,12 @@ class Plane(Layer, Around):
     def surfaces(self) -> int:
         """How many surfaces the layer describes, with sectors."""
         return self.copies * len(self.numbers)
+
+    @model_validator(mode="after")
+    def _width_is_said_once(self) -> Self:
+        if (self.half_width is None) == (self.across is None):
+            raise ValueError("give either half_width or across")
+        return self
 
     @model_validator(mode="after")
     def _frame_is_orthonormal(self) -> Self:

@@ -68,6 +68,12 @@ class Material:
         return sum(element.weight * element.Z / element.A for element in self.elements)
 
     @property
+    def interaction_length(self) -> float:
+        """Nuclear interaction length [cm] by the rule 35 g/cm2 A^(1/3) of Geant4; inf in vacuum."""
+        inverse = self.density * sum(element.weight / (35 * element.A ** (1 / 3)) for element in self.elements)
+        return 1 / inverse if inverse > 0 else float("inf")
+
+    @property
     def xi(self) -> float:
         """K/2 Z/A density [GeV/cm]: the scale of straggling, to be divided by beta^2."""
         return HALF_K * self.Z_over_A * self.density

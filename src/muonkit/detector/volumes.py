@@ -4,9 +4,11 @@ A block is a ring between two z planes, round or a regular polygon, in slices al
 
     rho = hypot(x, y) if round,  max over sides s of n_s.(x, y) if polygonal,  n_s = (cos, sin)(phi0 + 2 pi s / sides)
 
-Blocks do not overlap; what lies outside of all of them is vacuum (material 0). Lengths cm."""
+The sides of a polygon may be narrower than from corner to corner: it is then a box in front of each side. A block
+between two cones is one slice; its inner and outer rho are linear in z'. Blocks do not overlap; what lies outside of
+all of them is vacuum (material 0). Lengths cm."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.detector.surfaces import flat_crossing, roll_crossings
 
-ROUND = 0
+ROUND, CONES = 0, -1
 RHO, Z = 0, 1
 NOWHERE = -1
 
@@ -22,7 +24,10 @@ NOWHERE = -1
 class VolumeArrays(NamedTuple):
     """One row per block; `edges` and `material` hold the slices of all blocks one after the other.
 
-    sides: 0 (round) or the number of sides; axis: slices in RHO or in Z (z'); z_min and z_max are z'. The `count`
+    sides: ROUND, CONES or the number of sides; axis: slices in RHO or in Z (z'); z_min and z_max are z'. rho_min and
+    rho_max are those at z_min; they grow by lean_min and lean_max per cm of z', 0 for all but cones. half_width: of the
+    sides of a polygon, inf if they reach from corner to corner. hole and reach: distances from the axis between which
+    all of a block lies, see `bounding`. The `count`
     slices of block b have their materials from `first[b]` on, and count + 1 rising edges from `first[b] + b` on."""
 
     sides: IntArray
@@ -31,12 +36,25 @@ class VolumeArrays(NamedTuple):
     axis: IntArray
     rho_min: FloatArray
     rho_max: FloatArray
+    lean_min: FloatArray
+    lean_max: FloatArray
+    half_width: FloatArray
+    hole: FloatArray
+    reach: FloatArray
     z_min: FloatArray
     z_max: FloatArray
     first: IntArray
     count: IntArray  # type: ignore[assignment]  # the method of tuples is not needed here
     edges: FloatArray
     material: IntArray
+
+
+def bounding(sides: int, inner: float, outer: float, half_width: float = np.inf) -> tuple[float, float]:
+    """Distances from the axis [cm] between which a block lies: of the points nearest to it and farthest from it, for
+    its smallest inner and largest outer rho."""
+    if sides <= ROUND:
+        return inner, outer
+    return inner, float(np.hypot(outer, min(half_width, outer * np.tan(np.pi / sides)))) * (1 + 1e-12)
 
 
 def edges_of(volumes: VolumeArrays, block: int) -> FloatArray:
@@ -59,17 +77,37 @@ def sides_of(volumes: VolumeArrays, block: int) -> FloatArray:
 
 def rho(volumes: VolumeArrays, block: int, points: FloatArray) -> FloatArray:
     """The distance (...,) [cm] from the axis, as the block counts it (see the head), of points (..., 3) [cm]."""
-    if volumes.sides[block] == ROUND:
+    if volumes.sides[block] <= ROUND:
         return np.hypot(points[..., 0], points[..., 1])
     return np.max(points[..., :2] @ sides_of(volumes, block).T, axis=-1)
+
+
+def walls(volumes: VolumeArrays, block: int, z: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Inner and outer rho (...,) [cm] of a block at z' (...,) [cm]."""
+    up = z - volumes.z_min[block]
+    inner, outer = (
+        low[block] + lean[block] * up
+        for low, lean in ((volumes.rho_min, volumes.lean_min), (volumes.rho_max, volumes.lean_max))
+    )
+    return inner, outer
+
+
+def across(volumes: VolumeArrays, block: int, points: FloatArray) -> FloatArray:
+    """Distance (...,) [cm] of points (..., 3) [cm] from the middle of the side of a polygon that they are in front of,
+    along it."""
+    normals = sides_of(volumes, block)
+    facing = normals[np.argmax(points[..., :2] @ normals.T, axis=-1)]
+    return np.abs(facing[..., 0] * points[..., 1] - facing[..., 1] * points[..., 0])
 
 
 def slice_in(volumes: VolumeArrays, block: int, points: FloatArray) -> IntArray:
     """Index (...,) of the slice of `block` around points (..., 3) [cm]; NOWHERE outside. A slice owns its lower
     edge."""
     r, z = rho(volumes, block, points), points[..., 2] - volumes.z0[block]
-    within = (r >= volumes.rho_min[block]) & (r < volumes.rho_max[block])
-    within &= (z >= volumes.z_min[block]) & (z < volumes.z_max[block])
+    inner, outer = walls(volumes, block, z)
+    within = (r >= inner) & (r < outer) & (z >= volumes.z_min[block]) & (z < volumes.z_max[block])
+    if np.isfinite(volumes.half_width[block]):
+        within &= across(volumes, block, points) < volumes.half_width[block]
     index = np.searchsorted(edges_of(volumes, block), r if volumes.axis[block] == RHO else z, side="right") - 1
     return np.where(within, np.clip(index, 0, volumes.count[block] - 1), NOWHERE)
 
@@ -133,10 +171,39 @@ def _crossings(volumes: VolumeArrays, block: int, points: FloatArray, directions
         z_edges = edges_of(volumes, block)
     heights = points[:, 2, None] - volumes.z0[block] - z_edges
     flat = flat_crossing(heights, np.broadcast_to(directions[:, 2, None], heights.shape))
+    if volumes.sides[block] == CONES:
+        return np.concatenate((flat, *_cone_crossings(volumes, block, points, directions)), axis=1)
     if volumes.sides[block] == ROUND:
         near, far = roll_crossings(points[:, None, :2], directions[:, None, :2], r_edges)
         return np.concatenate((flat, near, far), axis=1)
     normals = sides_of(volumes, block)
     heights = (points[:, :2] @ normals.T)[:, :, None] - r_edges
     slopes = np.broadcast_to((directions[:, :2] @ normals.T)[:, :, None], heights.shape)
-    return np.concatenate((flat, flat_crossing(heights, slopes).reshape(len(points), -1)), axis=1)
+    sides = flat_crossing(heights, slopes).reshape(len(points), -1)
+    if not np.isfinite(volumes.half_width[block]):
+        return np.concatenate((flat, sides), axis=1)
+    along = normals @ np.array([[0.0, 1.0], [-1.0, 0.0]])
+    heights = (points[:, :2] @ along.T)[:, :, None] - volumes.half_width[block] * np.array([-1.0, 1.0])
+    slopes = np.broadcast_to((directions[:, :2] @ along.T)[:, :, None], heights.shape)
+    return np.concatenate((flat, sides, flat_crossing(heights, slopes).reshape(len(points), -1)), axis=1)
+
+
+def _cone_crossings(
+    volumes: VolumeArrays, block: int, points: FloatArray, directions: FloatArray
+) -> Iterator[FloatArray]:
+    """Paths (n, 2) to the inner and to the outer cone of a block, and to their mirror images beyond the tips."""
+    z = points[:, 2] - volumes.z0[block]
+    for wall, lean in zip(walls(volumes, block, z), (volumes.lean_min[block], volumes.lean_max[block]), strict=True):
+        growth = lean * directions[:, 2]
+        square = np.sum(directions[:, :2] ** 2, axis=1) - growth**2
+        half = np.sum(points[:, :2] * directions[:, :2], axis=1) - wall * growth
+        yield quadratic_roots(square, half, np.sum(points[:, :2] ** 2, axis=1) - wall**2)
+
+
+def quadratic_roots(square: FloatArray, half: FloatArray, constant: FloatArray) -> FloatArray:
+    """The roots (n, 2) of square d^2 + 2 half d + constant, without cancellation; inf where there is none."""
+    under = half**2 - square * constant
+    larger = -(half + np.copysign(np.sqrt(np.maximum(under, 0.0)), half))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        roots = np.stack((larger / square, constant / larger), axis=1)
+    return np.where((under >= 0)[:, None] & np.isfinite(roots), roots, np.inf)

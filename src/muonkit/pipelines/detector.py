@@ -24,7 +24,9 @@ from muonkit.detector.detector import (
 )
 from muonkit.detector.maxwell import WRONG, departure
 from muonkit.detector.moves import bodies
+from muonkit.pipelines.detector_material import MaterialComparison, compare
 from muonkit.report import detector as pictures
+from muonkit.report.detector_material import against_theta
 
 ETA = np.linspace(-3, 3, 241)
 SHOWN = np.arange(-2.5, 2.75, 0.5)  # rows of the table
@@ -121,6 +123,7 @@ class DetectorResult(Result):
     maps: tuple[FieldMap, ...] = ()
     faults: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
+    comparison: MaterialComparison | None = None
 
     @property
     def status(self) -> Status:
@@ -152,7 +155,8 @@ class DetectorResult(Result):
         ]
         rows = zip(budget.eta, budget.sensors_crossed, budget.x_over_X0, strict=True)
         lines += [f"{eta:6.1f}{sensors:18}{total:9.3f}" for eta, sensors, total in rows]
-        return "\n".join([*lines, *self.figures])
+        compared = ["", *self.comparison.lines()] if self.comparison else []
+        return "\n".join([*lines, *compared, *self.figures])
 
     def _modules(self) -> list[str]:
         head = f"{'layer':24}{'modules':>9}{'ladders, rings':>15}{'r [cm]':>17}{'z [cm]':>19}"
@@ -175,11 +179,16 @@ class DetectorList(Result):
         return {"detectors": list(self.detectors), "text": str(self)}
 
 
-def show(name: str, out: Path | None = None) -> DetectorResult:
-    """Describe a shipped detector or a file; with `out`, draw it there. Raises InputError with one line per fault."""
+def show(
+    name: str, out: Path | None = None, material: Path | None = None, start: tuple[float, float, float] | None = None
+) -> DetectorResult:
+    """Describe a shipped detector or a file; with `out`, draw it there. `material`: a table of another program to
+    compare with, `start`: where its lines begin, see `detector_material`. Raises InputError with one line per fault."""
     detector, _ = load_anyway(name)
-    figures = tuple(str(path) for path in draw(detector, out, files_of(name))) if out else ()
-    return replace(describe(detector), figures=figures)
+    compared = compare(detector, material, start) if material else None
+    inputs = (*files_of(name), *((material,) if material else ()))
+    figures = tuple(str(path) for path in draw(detector, out, inputs, compared)) if out else ()
+    return replace(describe(detector), figures=figures, comparison=compared)
 
 
 def known() -> DetectorList:
@@ -218,8 +227,10 @@ def _map(placed: coverage.PlacedMap, envelope: coverage.Envelope) -> FieldMap:
     )
 
 
-def draw(detector: Detector, out: Path, inputs: tuple[Path, ...] = ()) -> list[Path]:
-    """Three figures in `out`: along the beam, across it, material against eta.
+def draw(
+    detector: Detector, out: Path, inputs: tuple[Path, ...] = (), compared: MaterialComparison | None = None
+) -> list[Path]:
+    """Figures in `out`: along the beam, across it, material against eta; against theta beside a table.
 
     Raises InputError if the name of the detector cannot be part of the name of a file, or if a figure would be one of
     the `inputs`."""
@@ -233,6 +244,9 @@ def draw(detector: Detector, out: Path, inputs: tuple[Path, ...] = ()) -> list[P
     across = pictures.endcap(detector)
     if across is not None:
         figures = {"xy-endcap": pictures.transverse(detector, across)} | figures
+    if compared is not None:
+        columns = np.array(compared.theta), compared.table, compared.detector, np.array(compared.crack)
+        figures["material-theta"] = against_theta(*columns, detector.title)
     paths = [out / f"{begin}-{name}.png" for name in figures]
     check_outputs(paths, inputs)
     for path, figure in zip(paths, figures.values(), strict=True):

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.patches import PathPatch, Polygon, Rectangle
 from matplotlib.path import Path
 
 from muonkit.core.arrays import FloatArray
@@ -14,7 +14,7 @@ from muonkit.detector.coverage import cylindrical
 from muonkit.detector.detector import Detector
 from muonkit.detector.modules import corners
 from muonkit.detector.surfaces import CYLINDER, DISC, PLANE
-from muonkit.detector.volumes import RHO, ROUND, edges_of, materials_of
+from muonkit.detector.volumes import CONES, RHO, ROUND, VolumeArrays, edges_of, materials_of, sides_of, walls
 from muonkit.report.style import BLUE, GREY, INK, ORANGE, WIDTH, blank, head, styled
 
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00", "#9C755F", "#B9C4CE", "#7A5195")
@@ -150,6 +150,9 @@ def colour(detector: Detector, material: int) -> str:
 def longitudinal_block(axes: Axes, detector: Detector, block: int) -> None:
     volumes = detector.volumes
     z0, edges = float(volumes.z0[block]), edges_of(volumes, block)
+    if volumes.sides[block] == CONES:
+        axes.add_patch(_between_cones(detector, block))
+        return
     for low, high, material in zip(edges[:-1], edges[1:], materials_of(volumes, block), strict=True):
         r, z = (low, high), (volumes.z_min[block], volumes.z_max[block])
         if volumes.axis[block] != RHO:
@@ -158,6 +161,16 @@ def longitudinal_block(axes: Axes, detector: Detector, block: int) -> None:
         axes.add_patch(
             Rectangle(corner, z[1] - z[0], r[1] - r[0], facecolor=colour(detector, material), edgecolor=GREY, lw=0.2)
         )
+
+
+def _between_cones(detector: Detector, block: int) -> Polygon:
+    volumes = detector.volumes
+    ends = np.array([volumes.z_min[block], volumes.z_max[block]])
+    inner, outer = walls(volumes, block, ends)
+    z = ends + volumes.z0[block]
+    corners = np.stack((np.concatenate((z, z[::-1])), np.concatenate((inner, outer[::-1]))), axis=1)
+    filling = colour(detector, int(materials_of(volumes, block)[0]))
+    return Polygon(corners, facecolor=filling, edgecolor=GREY, lw=0.2)
 
 
 def transverse_block(axes: Axes, detector: Detector, block: int, z: float) -> None:
@@ -170,9 +183,21 @@ def transverse_block(axes: Axes, detector: Detector, block: int, z: float) -> No
         index = int(np.searchsorted(edges, z_here, side="right")) - 1
         edges = np.array([volumes.rho_min[block], volumes.rho_max[block]])
         materials = materials[index : index + 1]
+    if volumes.sides[block] == CONES:
+        edges = np.stack(walls(volumes, block, np.asarray(z_here)))
     for low, high, material in zip(edges[:-1], edges[1:], materials, strict=True):
-        outline = _ring(int(volumes.sides[block]), float(volumes.phi0[block]), low, high)
+        outline = _outline(volumes, block, low, high)
         axes.add_patch(PathPatch(outline, facecolor=colour(detector, material), edgecolor=GREY, lw=0.2))
+
+
+def _outline(volumes: VolumeArrays, block: int, low: float, high: float) -> Path:
+    sides, half = int(volumes.sides[block]), float(volumes.half_width[block])
+    if np.isinf(half):
+        return _ring(max(sides, ROUND), float(volumes.phi0[block]), low, high)
+    box = np.array([(low, -half), (high, -half), (high, half), (low, half), (low, -half)])
+    normals = sides_of(volumes, block)
+    frames = np.stack((normals, normals @ np.array([[0.0, 1.0], [-1.0, 0.0]])), axis=1)
+    return Path.make_compound_path(*(Path(box @ frame, closed=True) for frame in frames))
 
 
 def _ring(sides: int, phi0: float, low: float, high: float) -> Path:

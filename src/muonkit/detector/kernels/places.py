@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from muonkit.core.compiled import inlined
-from muonkit.detector.volumes import NOWHERE, RHO, ROUND
+from muonkit.detector.volumes import CONES, NOWHERE, RHO, ROUND
 
 MAX_SIDES = 24
 # unit vectors at half turns of the sides: row n, column 2 s for side s of n, 2 s + 1 for the edge behind it; the
@@ -44,9 +44,29 @@ def facing(V, b, x, y):
 @inlined
 def rho_of(V, b, x, y):
     """Distance from the axis: hypot(x, y), or the distance that makes a polygon a circle."""
-    if V.sides[b] == ROUND:
+    if V.sides[b] <= ROUND:
         return math.sqrt(x * x + y * y)
     return facing(V, b, x, y)[1]
+
+
+@inlined
+def across(V, b, side, x, y):
+    """Distance along a side of polygon block b from its middle."""
+    n0, n1 = towards(V, b, 2 * side)
+    return abs(n0 * y - n1 * x)
+
+
+@inlined
+def is_boxes(V, b):
+    """Whether block b is a polygon of narrow sides."""
+    return V.half_width[b] < math.inf
+
+
+@inlined
+def walls(V, b, along):
+    """Inner and outer rho of block b at z' = along."""
+    up = along - V.z_min[b]
+    return V.rho_min[b] + V.lean_min[b] * up, V.rho_max[b] + V.lean_max[b] * up
 
 
 @inlined
@@ -56,7 +76,12 @@ def slice_in(V, b, x, y, z):
     if along < V.z_min[b] or along >= V.z_max[b]:
         return NOWHERE
     rho = rho_of(V, b, x, y)
+    if V.sides[b] == CONES:
+        inner, outer = walls(V, b, along)
+        return 0 if inner <= rho < outer else NOWHERE
     if rho < V.rho_min[b] or rho >= V.rho_max[b]:
+        return NOWHERE
+    if is_boxes(V, b) and across(V, b, facing(V, b, x, y)[0], x, y) >= V.half_width[b]:
         return NOWHERE
     value = rho if V.axis[b] == RHO else along
     low, high = V.first[b] + b, V.first[b] + b + V.count[b]
@@ -77,7 +102,10 @@ def locate(V, x, y, z, hint):
         part = slice_in(V, hint, x, y, z)
         if part != NOWHERE:
             return hint, part
+    r = math.sqrt(x * x + y * y)
     for b in range(V.sides.size):
+        if r < V.hole[b] or r >= V.reach[b]:
+            continue
         part = slice_in(V, b, x, y, z)
         if part != NOWHERE:
             return b, part

@@ -13,7 +13,7 @@ from muonkit.core.arrays import FloatArray
 from muonkit.detector.detector import Detector
 from muonkit.detector.kernels.evaluate import field as evaluate
 from muonkit.detector.surfaces import DISC, PLANE
-from muonkit.detector.volumes import RHO, ROUND, edges_of, materials_of
+from muonkit.detector.volumes import CONES, RHO, ROUND, VolumeArrays, edges_of, materials_of, walls
 from muonkit.simulation.klm.kernels.cascade import LATEST
 
 SLAB = 1e-5  # cm
@@ -95,6 +95,9 @@ class Geant4World(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
     def block(self, block: int, world: Any) -> None:
         V = self.detector.volumes
         edges, materials = edges_of(V, block), materials_of(V, block)
+        if V.sides[block] == CONES:
+            self.cones(block, world)
+            return
         for i, material in enumerate(materials):
             rho, z = (edges[i], edges[i + 1]), (float(V.z_min[block]), float(V.z_max[block]))
             if V.axis[block] != RHO:
@@ -118,11 +121,23 @@ class Geant4World(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
                 slab = g4.G4Tubs("plane", rho[0] * g4.cm, rho[1] * g4.cm, SLAB / 2 * g4.cm, 0, 2 * np.pi)
                 self.slab(slab, g4.G4ThreeVector(0, 0, (place - middle) * g4.cm), volume, i)
 
+    def cones(self, block: int, world: Any) -> None:
+        """A block between two cones."""
+        V = self.detector.volumes
+        z = np.array([V.z_min[block], V.z_max[block]])
+        inner, outer = (radius * g4.cm for radius in walls(V, block, z))
+        half, middle = float(z[1] - z[0]) / 2, float(z.mean() + V.z0[block])
+        name = self.detector.blocks[block]
+        solid = g4.G4Cons(name, inner[0], outer[0], inner[1], outer[1], half * g4.cm, 0, 2 * np.pi)
+        volume = self.logical(solid, self.material(int(materials_of(V, block)[0])), name, between_walls(V, block))
+        self.place(volume, g4.G4ThreeVector(0, 0, middle * g4.cm), None, world, 0)
+
     def polygon(self, name: str, block: int, material: Any, rho: Any, z: Any, world: Any) -> None:
         """A slice of a polygon: one trapezoid for each side, with the planes of sensors in it."""
         sides, phi0 = int(self.detector.volumes.sides[block]), float(self.detector.volumes.phi0[block])
         middle, half, depth, tan = (z[0] + z[1]) / 2, (z[1] - z[0]) / 2, (rho[1] - rho[0]) / 2, np.tan(np.pi / sides)
-        wide = [float(r * tan * g4.cm) for r in rho]
+        width = float(self.detector.volumes.half_width[block])
+        wide = [float(min(r * tan, width) * g4.cm) for r in rho]
         solid = g4.G4Trd(name, *wide, half * g4.cm, half * g4.cm, depth * g4.cm)
         volume = self.logical(solid, material, name, inside(rho, z, phi0))
         R = (rho[0] + rho[1]) / 2
@@ -131,7 +146,7 @@ class Geant4World(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
             where = g4.G4ThreeVector(float(R * np.cos(phi)) * g4.cm, float(R * np.sin(phi)) * g4.cm, middle * g4.cm)
             self.place(volume, where, turn(phi), world, side)
         for distance, i in self.distances().items():
-            if rho[0] < distance < rho[1]:
+            if rho[0] < distance < rho[1] and np.isinf(width):
                 slab = g4.G4Box("plane", distance * tan * g4.cm - 1e-3, half * g4.cm, SLAB / 2 * g4.cm)
                 self.slab(slab, g4.G4ThreeVector(0, 0, (distance - R) * g4.cm), volume, i)
 
@@ -227,6 +242,15 @@ def turn(phi: float) -> Any:
     rotation.rotateZ(-phi - np.pi / 2)
     rotation.rotateX(-np.pi / 2)
     return rotation
+
+
+def between_walls(V: VolumeArrays, block: int) -> FloatArray:
+    """Points (n, 3) all over a block between cones, at azimuth 0."""
+    z = np.linspace(V.z_min[block], V.z_max[block], SAMPLES + 2)[1:-1]
+    inner, outer = walls(V, block, z)
+    r = inner + np.linspace(0.01, 0.99, SAMPLES)[:, None] * (outer - inner)
+    z = np.broadcast_to(z + V.z0[block], r.shape)
+    return np.stack((r, np.zeros_like(r), z), axis=-1).reshape(-1, 3)
 
 
 def inside(rho: tuple[float, float], z: tuple[float, float], phi: float) -> FloatArray:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from muonkit.core.compiled import inlined, leaf
 from muonkit.detector.kernels import places
 from muonkit.detector.surfaces import CYLINDER, DISC, TRAPEZOID
-from muonkit.detector.volumes import RHO
+from muonkit.detector.volumes import CONES, RHO, ROUND
 from muonkit.simulation.kernels.indices import (
+    CROSS,
     ENVELOPE_R,
     ENVELOPE_Z_MAX,
     ENVELOPE_Z_MIN,
@@ -93,7 +94,8 @@ def within(S, surface, y):
         wide = bounds[surface, HALF_WIDTH] + bounds[surface, GROWTH] * b
         return abs(a) <= wide and bounds[surface, LOC1_MIN] <= b <= bounds[surface, LOC1_MAX]
     if S.kind[surface] == DISC:
-        return bounds[surface, R_MIN] <= math.sqrt(a * a + b * b) <= bounds[surface, R_MAX]
+        off_cross = min(abs(a), abs(b)) >= bounds[surface, CROSS]
+        return off_cross and bounds[surface, R_MIN] <= math.sqrt(a * a + b * b) <= bounds[surface, R_MAX]
     if S.kind[surface] == CYLINDER:
         a, b = S.radius[surface] * math.atan2(b, a), along(S, surface, NORMAL, y)
     in_first = bounds[surface, LOC0_MIN] <= a <= bounds[surface, LOC0_MAX]
@@ -134,15 +136,42 @@ def ring(V, block, part, r, z):
 def room(V, block, part, y):
     """How far it is at least to the end of the region."""
     if block >= 0:
+        if V.sides[block] == CONES or places.is_boxes(V, block):
+            z = y[Z] - V.z0[block]
+            return -max(beyond(V, block, y, z), max(V.z_min[block] - z, z - V.z_max[block]))
         return ring(V, block, part, places.rho_of(V, block, y[X], y[Y]), y[Z] - V.z0[block])
-    best = FAR
+    best, r = FAR, math.sqrt(y[X] * y[X] + y[Y] * y[Y])
     for other in range(V.sides.size):
         z = y[Z] - V.z0[other]
         gap = max(V.z_min[other] - z, z - V.z_max[other])
-        if gap < best:
-            r = places.rho_of(V, other, y[X], y[Y])
-            best = min(best, max(gap, max(V.rho_min[other] - r, r - V.rho_max[other])))
+        if max(gap, max(V.hole[other] - r, r - V.reach[other])) < best:
+            best = min(best, max(gap, beyond(V, other, y, z)))
     return best
+
+
+@inlined
+def beyond(V, block, y, z):
+    """How far it is at least to the walls of a block that are not its ends; from between them -(the distance)."""
+    if V.sides[block] == ROUND:
+        r = math.sqrt(y[X] * y[X] + y[Y] * y[Y])
+        return max(V.rho_min[block] - r, r - V.rho_max[block])
+    if V.sides[block] == CONES:
+        return beyond_cones(V, block, y, z)
+    side, r = places.facing(V, block, y[X], y[Y])
+    gap = max(V.rho_min[block] - r, r - V.rho_max[block])
+    if places.is_boxes(V, block):
+        gap = max(gap, places.across(V, block, side, y[X], y[Y]) - V.half_width[block])
+    return gap
+
+
+@leaf
+def beyond_cones(V, block, y, z):
+    """The same of cones."""
+    r, (inner, outer) = math.sqrt(y[X] * y[X] + y[Y] * y[Y]), places.walls(V, block, z)
+    outwards = (r - outer) / math.sqrt(1 + V.lean_max[block] ** 2)
+    if V.rho_min[block] == 0.0 and V.lean_min[block] == 0.0:  # no hole
+        return outwards
+    return max((inner - r) / math.sqrt(1 + V.lean_min[block] ** 2), outwards)
 
 
 @leaf
@@ -151,6 +180,8 @@ def stride(V, block, part):
     if block < 0:
         return GRAIN
     r = extent(V, block, part).r_min
+    if V.lean_min[block] != 0.0:
+        r = max(min(r, places.walls(V, block, V.z_max[block])[0]), ROUGH)
     return math.sqrt(8 * ROUGH * r) if r > 0 else FAR
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from muonkit.core.compiled import inlined, leaf
 from muonkit.detector.kernels import places
-from muonkit.detector.volumes import ROUND
+from muonkit.detector.volumes import CONES, ROUND
 from muonkit.simulation.kernels.geometry import FAR, extent, room
 from muonkit.simulation.kernels.indices import TX, TY, TZ, X, Y, Z
 
@@ -30,6 +30,10 @@ def ahead(V, block, part, y):
     to_end = between(y[Z] - V.z0[block], y[TZ], ends.z_min, ends.z_max)
     if V.sides[block] == ROUND:
         return min(to_end, round_wall(y, ends.r_min, ends.r_max))
+    if V.sides[block] == CONES:
+        return min(to_end, cone_wall(V, block, y))
+    if places.is_boxes(V, block):
+        return min(to_end, box_wall(V, block, y))
     return min(to_end, flat_wall(V, block, y, ends.r_min, ends.r_max))
 
 
@@ -54,6 +58,40 @@ def round_wall(y, r_min, r_max):
             return max((-outwards - math.sqrt(inner)) / sin2, 0.0)
     outer = outwards * outwards - sin2 * (r2 - r_max * r_max)
     return max((-outwards + math.sqrt(max(outer, 0.0))) / sin2, 0.0)
+
+
+@leaf
+def cone_wall(V, block, y):
+    """Path to the inner or the outer cone, from between them."""
+    r2, tz = y[X] * y[X] + y[Y] * y[Y], y[TZ]
+    sin2, outwards = y[TX] * y[TX] + y[TY] * y[TY], y[X] * y[TX] + y[Y] * y[TY]
+    inner, outer = places.walls(V, block, y[Z] - V.z0[block])
+    in_growth, out_growth = V.lean_min[block] * tz, V.lean_max[block] * tz
+    to_outer = rise(sin2 - out_growth * out_growth, outwards - outer * out_growth, r2 - outer * outer)
+    if V.rho_min[block] == 0.0 and V.lean_min[block] == 0.0:
+        return to_outer
+    return min(to_outer, rise(in_growth * in_growth - sin2, inner * in_growth - outwards, inner * inner - r2))
+
+
+@leaf
+def rise(square, half, constant):
+    """Where square d^2 + 2 half d + constant, which is negative at d = 0, becomes positive."""
+    under = half * half - square * constant
+    if under < 0:
+        return FAR
+    root = math.sqrt(under)
+    if half > 0:
+        return max(-constant / (half + root), 0.0)
+    return (root - half) / square if square > 0 else FAR
+
+
+@leaf
+def box_wall(V, block, y):
+    """Path to one of the four flat walls of a box, from inside."""
+    cos, sin = places.towards(V, block, 2 * places.facing(V, block, y[X], y[Y])[0])
+    to_rho = between(cos * y[X] + sin * y[Y], cos * y[TX] + sin * y[TY], V.rho_min[block], V.rho_max[block])
+    half = V.half_width[block]
+    return min(to_rho, between(cos * y[Y] - sin * y[X], cos * y[TY] - sin * y[TX], -half, half))
 
 
 @inlined

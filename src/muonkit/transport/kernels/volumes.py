@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from muonkit.core.compiled import inlined, leaf
 from muonkit.core.indices import TX, TY, TZ, X, Y, Z
-from muonkit.detector.kernels.places import facing, rho_of, towards
-from muonkit.detector.volumes import NOWHERE, RHO, ROUND
+from muonkit.detector.kernels.places import across, facing, is_boxes, rho_of, towards, walls
+from muonkit.detector.volumes import CONES, NOWHERE, RHO, ROUND
 from muonkit.transport.kernels.frames import forward_root
 
 ROUGH = 0.1  # cm: how far the parabola may be off where it foresees the end of a step
@@ -69,9 +69,24 @@ def to_rho(V, b, side, rho, y, k, way):
 
 @inlined
 def to_wedge(V, b, side, y, k, way):
-    """Path to the edges of a side, where the faces of the volume turn."""
+    """Path to the edges of a side, where the faces of the volume turn or its box ends."""
     if V.sides[b] == ROUND:
         return math.inf
+    if is_boxes(V, b):
+        return min(to_end(V, b, side, -1, y, k, way), to_end(V, b, side, 1, y, k, way))
+    return to_corner(V, b, side, y, k, way)
+
+
+@inlined
+def to_end(V, b, side, sign, y, k, way):
+    """Path to one end of a narrow side, where its box ends."""
+    n0, n1 = towards(V, b, 2 * side)
+    return to_plane((-n1, n0, 0.0), sign * V.half_width[b], y, k, way)
+
+
+@inlined
+def to_corner(V, b, side, y, k, way):
+    """Path to the half planes from the axis through the corners of a side."""
     l0, l1 = towards(V, b, 2 * side + 2 * V.sides[b] - 1)
     h0, h1 = towards(V, b, 2 * side + 1)
     return min(to_plane((-l1, l0, 0.0), 0.0, y, k, way), to_plane((-h1, h0, 0.0), 0.0, y, k, way))
@@ -80,6 +95,8 @@ def to_wedge(V, b, side, y, k, way):
 @leaf
 def to_box(V, b, box, y, k, way):
     """Path to the nearest face of a ring of block b; of a polygon, those of the side in front of which the track is."""
+    if V.sides[b] == CONES:
+        return to_cones(V, b, y, k, way)
     side = facing(V, b, y[X], y[Y])[0] if V.sides[b] != ROUND else 0
     nearest = to_wedge(V, b, side, y, k, way)
     nearest = min(nearest, to_z(V, b, box.z_min, y, k, way))
@@ -98,10 +115,77 @@ def rho_at(V, b, y, k, way, d):
     return rho_of(V, b, x0, x1)
 
 
+@inlined
+def to_cone(V, b, rho, lean, y, k, way):
+    """Path to where the track meets a cone of block b between its ends; rho: at the lower end."""
+    at, growth = rho + lean * (y[Z] - V.z0[b] - V.z_min[b]), lean * y[TZ]
+    square = y[TX] * y[TX] + y[TY] * y[TY] + y[X] * k[0] + y[Y] * k[1] - growth * growth - at * lean * k[2]
+    linear = 2 * way * (y[X] * y[TX] + y[Y] * y[TY] - at * growth)
+    first = forward_root(square, linear, y[X] * y[X] + y[Y] * y[Y] - at * at)
+    if first == math.inf or (first > SHORTEST and between_ends(V, b, y, k, way, first)):
+        return first
+    second = -linear / square - first
+    if second > SHORTEST and between_ends(V, b, y, k, way, second):
+        return second
+    return math.inf
+
+
+@inlined
+def between_ends(V, b, y, k, way, d):
+    """Whether the track is between the ends of block b, d [cm] further on along the parabola."""
+    along = y[Z] - V.z0[b] + way * d * y[TZ] + 0.5 * d * d * k[2]
+    return V.z_min[b] - ROUGH < along < V.z_max[b] + ROUGH
+
+
+@leaf
+def to_cones(V, b, y, k, way):
+    """Path to where the track meets the surface of a block between cones next, from inside or outside."""
+    nearest = min(
+        to_cone(V, b, V.rho_min[b], V.lean_min[b], y, k, way), to_cone(V, b, V.rho_max[b], V.lean_max[b], y, k, way)
+    )
+    for height in (V.z_min[b], V.z_max[b]):
+        d, (inner, outer) = to_z(V, b, height, y, k, way), walls(V, b, height)
+        if d < nearest and inner - ROUGH < rho_at(V, b, y, k, way, d) < outer + ROUGH:
+            nearest = d
+    return nearest
+
+
+@leaf
+def to_boxes(V, b, y, k, way):
+    """Path from outside to the surface of the box in front of which the track is, or to the edge of its side."""
+    side = facing(V, b, y[X], y[Y])[0]
+    nearest = to_corner(V, b, side, y, k, way)
+    for d in (
+        to_z(V, b, V.z_min[b], y, k, way),
+        to_z(V, b, V.z_max[b], y, k, way),
+        to_rho(V, b, side, V.rho_min[b], y, k, way),
+        to_rho(V, b, side, V.rho_max[b], y, k, way),
+        to_end(V, b, side, -1, y, k, way),
+        to_end(V, b, side, 1, y, k, way),
+    ):
+        if d < nearest and in_box(V, b, side, y, k, way, d):
+            nearest = d
+    return nearest
+
+
+@inlined
+def in_box(V, b, side, y, k, way, d):
+    """Whether the track is in the box of a side or nearly so, d [cm] further on along the parabola."""
+    x0 = y[X] + way * d * y[TX] + 0.5 * d * d * k[0]
+    x1 = y[Y] + way * d * y[TY] + 0.5 * d * d * k[1]
+    n0, n1 = towards(V, b, 2 * side)
+    near = V.rho_min[b] - ROUGH < n0 * x0 + n1 * x1 < V.rho_max[b] + ROUGH
+    return near and abs(n0 * x1 - n1 * x0) < V.half_width[b] + ROUGH and between_ends(V, b, y, k, way, d)
+
+
 @leaf
 def to_enter(V, b, y, k, way):
     """Path from outside to the face through which block b is entered, inf if it is not; of a polygon, to the edge of
     the side in front of which the track is, if that comes first."""
+    if V.sides[b] == CONES:
+        return to_cones(V, b, y, k, way)
+    if is_boxes(V, b):
+        return to_boxes(V, b, y, k, way)
     along = y[Z] - V.z0[b]
     nearest = math.inf
     if along < V.z_min[b] or along >= V.z_max[b]:
@@ -130,19 +214,44 @@ def to_enter(V, b, y, k, way):
 def to_face(V, b, part, y, k, way):
     """Path [cm] to the next face of slice `part` of block b; outside, to the next face of any block."""
     if b == NOWHERE:
-        nearest = math.inf
-        for one in range(V.sides.size):
-            nearest = min(nearest, to_enter(V, one, y, k, way))
-        return nearest
+        return to_any(V, y, k, way)
     return to_box(V, b, box_of(V, b, part), y, k, way)
+
+
+@leaf
+def to_any(V, y, k, way):
+    """Path from outside of all blocks to the next face of any; blocks that lie behind are not looked at."""
+    nearest, r = math.inf, math.sqrt(y[X] * y[X] + y[Y] * y[Y])
+    turn = y[TX] * y[TX] + y[TY] * y[TY] + y[X] * k[0] + y[Y] * k[1]
+    outwards = way * (y[X] * y[TX] + y[Y] * y[TY]) >= 0 and turn >= 0
+    rises, falls = way * y[TZ] >= 0 and k[2] >= 0, way * y[TZ] <= 0 and k[2] <= 0
+    for b in range(V.sides.size):
+        along = y[Z] - V.z0[b]
+        if (rises and along > V.z_max[b] + ROUGH) or (falls and along < V.z_min[b] - ROUGH):
+            continue
+        if outwards and r > V.reach[b] + ROUGH:
+            continue
+        nearest = min(nearest, to_enter(V, b, y, k, way))
+    return nearest
 
 
 @leaf
 def face_normal(V, b, part, y, n):
     """Normal of the face of slice `part` of block b that is nearest to the point."""
+    if V.sides[b] == CONES:
+        cone_normal(V, b, y, n)
+        return
     box = box_of(V, b, part)
     rho, along = rho_of(V, b, y[X], y[Y]), y[Z] - V.z0[b]
     n[0], n[1], n[2] = 0.0, 0.0, 1.0
+    if is_boxes(V, b):
+        side = facing(V, b, y[X], y[Y])[0]
+        beside = abs(across(V, b, side, y[X], y[Y]) - V.half_width[b])
+        in_rho = min(abs(rho - box.rho_min), abs(rho - box.rho_max))
+        if beside < min(in_rho, min(abs(along - box.z_min), abs(along - box.z_max))):
+            n[1], n[0] = towards(V, b, 2 * side)
+            n[0], n[2] = -n[0], 0.0
+            return
     if min(abs(along - box.z_min), abs(along - box.z_max)) < min(abs(rho - box.rho_min), abs(rho - box.rho_max)):
         return
     if V.sides[b] != ROUND:
@@ -151,3 +260,18 @@ def face_normal(V, b, part, y, n):
         size = math.sqrt(y[X] * y[X] + y[Y] * y[Y])
         n[0], n[1] = y[X] / size, y[Y] / size
     n[2] = 0.0
+
+
+@leaf
+def cone_normal(V, b, y, n):
+    """Normal of the face that is nearest to the point of a block between cones."""
+    size, along = math.sqrt(y[X] * y[X] + y[Y] * y[Y]), y[Z] - V.z0[b]
+    inner, outer = walls(V, b, along)
+    to_inner = abs(size - inner) / math.sqrt(1 + V.lean_min[b] ** 2)
+    to_outer = abs(size - outer) / math.sqrt(1 + V.lean_max[b] ** 2)
+    n[0], n[1], n[2] = 0.0, 0.0, 1.0
+    if min(abs(along - V.z_min[b]), abs(along - V.z_max[b])) < min(to_inner, to_outer):
+        return
+    lean = V.lean_min[b] if to_inner < to_outer else V.lean_max[b]
+    norm = math.sqrt(1 + lean * lean)
+    n[0], n[1], n[2] = y[X] / size / norm, y[Y] / size / norm, -lean / norm

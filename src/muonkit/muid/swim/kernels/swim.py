@@ -83,7 +83,8 @@ def on_sensor(S, i, l0, l1):
     bounds = S.bounds[i]
     if S.kind[i] == DISC:
         r2 = l0 * l0 + l1 * l1
-        return bounds[0] * bounds[0] <= r2 <= bounds[1] * bounds[1]
+        off_cross = min(abs(l0), abs(l1)) >= bounds[2]
+        return off_cross and bounds[0] * bounds[0] <= r2 <= bounds[1] * bounds[1]
     return bounds[0] <= l0 <= bounds[1] and bounds[2] <= l1 <= bounds[3]
 
 
