@@ -1,14 +1,12 @@
 """`belle2_as_built`: the material and the sensitive parts of the muon detector that Belle II has."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from tests.detector.test_shipped import KLM_RADII, line, plane
 
 from muonkit.detector.detector import Detector, crossed, directions, load_detector, material_budget
 from muonkit.detector.surfaces import DISC, inside
-from muonkit.detector.volumes import material_at, path_lengths
+from muonkit.detector.volumes import material_at
 
 
 @pytest.fixture(scope="module")
@@ -62,39 +60,6 @@ def test_gaps_of_the_barrel_end_in_iron(belle2):
     points = np.array([[222.0, 0, 47 + 221.9], [222, 0, 47 + 222.1], [222, 0, 47 - 229.9], [203.9, 0, 47 + 225]])
     names = [belle2.materials[m].name for m in material_at(belle2.volumes, points)]
     assert names == ["rpc_gap", "iron", "iron", "vacuum"]
-
-
-@pytest.mark.parametrize("sector", range(8))
-def test_iron_between_the_first_and_the_last_barrel_layer(belle2, sector):
-    found = line(belle2, np.pi / 4 * sector, KLM_RADII[0], KLM_RADII[14])
-    assert found["iron"] == pytest.approx(65.4, abs=0.05)
-    assert line(belle2, 0, 201.9, KLM_RADII[0])["iron"] == 0, "detector first"
-    assert line(belle2, 0, KLM_RADII[14], 353.5)["iron"] == pytest.approx(20.1, abs=0.02)
-
-
-def test_between_neighbouring_barrel_layers_there_is_one_plate(belle2):
-    for inner, outer in pairwise(KLM_RADII):
-        assert line(belle2, 0, inner, outer)["iron"] == pytest.approx(4.6689, rel=1e-12)
-
-
-def test_planes_stand_in_gaps_and_not_in_iron(belle2):
-    i = np.flatnonzero(belle2.surfaces.n_measured)
-    disc = belle2.surfaces.kind[i] == DISC
-    points = belle2.surfaces.center[i] + np.where(disc[:, None], [200.0, 0, 0], [0, 0, 0])
-    names = {belle2.materials[m].name for m in material_at(belle2.volumes, points)}
-    assert names == {"barrel_scintillator_gap", "rpc_gap", "endcap_scintillator_gap"}
-
-
-@pytest.mark.parametrize("side", [1, -1])
-def test_endcap_has_fifteen_plates_iron_first(belle2, side):
-    along = np.array([[0, 0, side]])
-    start = np.array([[200.0, 0, 47 + side * 229.0]])
-    found = path_lengths(belle2.volumes, start, along.astype(float), np.array([140.0]), len(belle2.materials))[0]
-    iron = [material.name for material in belle2.materials].index("iron")
-    assert found[iron] == pytest.approx(15 * 4.7, rel=1e-12)
-    edge = start + along * np.array([[0.99], [1.01], [5.69], [5.71]])
-    names = [belle2.materials[m].name for m in material_at(belle2.volumes, edge)]
-    assert names == ["vacuum", "iron", "iron", "endcap_scintillator_gap"]
 
 
 def test_quartz_crystals_and_coil_are_18_3_radiation_lengths(belle2):

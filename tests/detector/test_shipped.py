@@ -32,6 +32,11 @@ def belle2() -> Detector:
     return load_detector("belle2")
 
 
+@pytest.fixture(scope="module", params=["belle2", "belle2_as_built"])
+def either(request) -> Detector:
+    return load_detector(request.param)
+
+
 @pytest.mark.parametrize("name", shipped())
 def test_shipped_detectors_load_and_say_that_they_are_alike(name):
     found = load_detector(name)
@@ -195,35 +200,35 @@ def line(belle2: Detector, phi: float, start: float, end: float, z: float = 57) 
 
 
 @pytest.mark.parametrize("sector", range(8))
-def test_iron_between_the_first_and_the_last_barrel_layer(belle2, sector):
-    found = line(belle2, np.pi / 4 * sector, KLM_RADII[0], KLM_RADII[14])
+def test_iron_between_the_first_and_the_last_barrel_layer(either, sector):
+    found = line(either, np.pi / 4 * sector, KLM_RADII[0], KLM_RADII[14])
     assert found["iron"] == pytest.approx(65.4, abs=0.05)
-    assert line(belle2, 0, 201.9, KLM_RADII[0])["iron"] == 0, "detector first"
-    assert line(belle2, 0, KLM_RADII[14], 353.5)["iron"] == pytest.approx(20.1, abs=0.02)
+    assert line(either, 0, 201.9, KLM_RADII[0])["iron"] == 0, "detector first"
+    assert line(either, 0, KLM_RADII[14], 353.5)["iron"] == pytest.approx(20.1, abs=0.02)
 
 
-def test_between_neighbouring_barrel_layers_there_is_one_plate(belle2):
+def test_between_neighbouring_barrel_layers_there_is_one_plate(either):
     for inner, outer in pairwise(KLM_RADII):
-        assert line(belle2, 0, inner, outer)["iron"] == pytest.approx(4.6689, rel=1e-12)
+        assert line(either, 0, inner, outer)["iron"] == pytest.approx(4.6689, rel=1e-12)
 
 
-def test_planes_stand_in_gaps_and_not_in_iron(belle2):
-    i = np.flatnonzero(belle2.surfaces.n_measured)
-    disc = belle2.surfaces.kind[i] == DISC
-    points = belle2.surfaces.center[i] + np.where(disc[:, None], [200.0, 0, 0], [0, 0, 0])
-    names = {belle2.materials[m].name for m in material_at(belle2.volumes, points)}
+def test_planes_stand_in_gaps_and_not_in_iron(either):
+    i = np.flatnonzero(either.surfaces.n_measured)
+    disc = either.surfaces.kind[i] == DISC
+    points = either.surfaces.center[i] + np.where(disc[:, None], [200.0, 0, 0], [0, 0, 0])
+    names = {either.materials[m].name for m in material_at(either.volumes, points)}
     assert names == {"barrel_scintillator_gap", "rpc_gap", "endcap_scintillator_gap"}
 
 
 @pytest.mark.parametrize("side", [1, -1])
-def test_endcap_has_fifteen_plates_iron_first(belle2, side):
+def test_endcap_has_fifteen_plates_iron_first(either, side):
     along = np.array([[0, 0, side]])
     start = np.array([[200.0, 0, 47 + side * 229.0]])
-    found = path_lengths(belle2.volumes, start, along.astype(float), np.array([140.0]), len(belle2.materials))[0]
-    iron = [material.name for material in belle2.materials].index("iron")
+    found = path_lengths(either.volumes, start, along.astype(float), np.array([140.0]), len(either.materials))[0]
+    iron = [material.name for material in either.materials].index("iron")
     assert found[iron] == pytest.approx(15 * 4.7, rel=1e-12)
     edge = start + along * np.array([[0.99], [1.01], [5.69], [5.71]])
-    names = [belle2.materials[m].name for m in material_at(belle2.volumes, edge)]
+    names = [either.materials[m].name for m in material_at(either.volumes, edge)]
     assert names == ["vacuum", "iron", "iron", "endcap_scintillator_gap"]
 
 
