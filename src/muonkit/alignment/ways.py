@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from muonkit.alignment import kernels
 from muonkit.alignment.harmonics import Harmonics, Ray, Way
+from muonkit.alignment.kernels import matter
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.indices import LOC0, PHI, QOP, THETA
 from muonkit.data.tracks import BoundStates
@@ -78,12 +78,12 @@ def ways(
 
 def _crossed(
     detector: Detector, surface: IntArray, front: FloatArray, settings: Settings, factor: float
-) -> kernels.Behind:
+) -> matter.Behind:
     """Of states (k, 5) through the matter on surfaces (k,), times a factor."""
-    out = kernels.Behind(*(np.zeros((len(surface), *shape)) for shape in ((), (5,), (), (3,))))
+    out = matter.Behind(*(np.zeros((len(surface), *shape)) for shape in ((), (5,), (), (3,))))
     seen = scene(detector, settings)
     surfaces = seen.det.surfaces._replace(thickness=seen.det.surfaces.thickness * factor)
-    kernels.cross(surface, np.ascontiguousarray(front), seen._replace(det=seen.det._replace(surfaces=surfaces)), out)
+    matter.cross(surface, np.ascontiguousarray(front), seen._replace(det=seen.det._replace(surfaces=surfaces)), out)
     return out
 
 
