@@ -188,11 +188,12 @@ def _scatter(z: FloatArray, kicks: FloatArray) -> Scatter:
 
     Real angles have tails, so kinks beyond FARTHEST standard deviations are left out. What is left of a Gaussian has
     the variance INNER |u|^2 and the share LEFT of the information."""
-    n, _, both = kicks.shape
-    product = (kicks.swapaxes(1, 2) @ kicks).reshape(n, both // 2, 2, both // 2, 2)
-    square, variance = np.einsum("nmg,nm->ng", kicks, z) ** 2, np.einsum("nmg,nmg->ng", kicks, kicks)
+    product = kicks.swapaxes(1, 2) @ kicks
+    square, variance = (z[:, None, :] @ kicks)[:, 0] ** 2, np.diagonal(product, axis1=1, axis2=2)
     score = np.where(square < FARTHEST**2 * variance, square - INNER * variance, 0.0)
-    return Scatter(score.reshape(n, both // 2, 2).sum(axis=2) / 2, LEFT * (product**2).sum(axis=(2, 4)) / 2)
+    product *= product
+    rows = product[:, ::2] + product[:, 1::2]
+    return Scatter((score[:, ::2] + score[:, 1::2]) / 2, LEFT * (rows[..., ::2] + rows[..., 1::2]) / 2)
 
 
 def eliminate(tracks: Equations) -> Eliminated:
@@ -208,11 +209,13 @@ def eliminate(tracks: Equations) -> Eliminated:
         Q, R = np.linalg.qr(A / scale[:, None, :])
         Q = Q[:, :m]
         on_A, z_on_A = Q.swapaxes(1, 2) @ tracks.D, np.einsum("nmj,nm->nj", Q, tracks.z)
-        D = tracks.D - Q @ on_A
+        D = Q @ on_A
+        np.subtract(tracks.D, D, out=D)
         inverse = np.linalg.inv(R) / scale[:, :, None]
         response = -inverse @ on_A
         kicks = tracks.kicks - Q @ (Q.swapaxes(1, 2) @ tracks.kicks)
-    z, covariance = tracks.z - np.einsum("nmj,nj->nm", Q, z_on_A), inverse @ inverse.swapaxes(1, 2)
+        z, covariance = tracks.z - np.einsum("nmj,nj->nm", Q, z_on_A), inverse @ inverse.swapaxes(1, 2)
+        scatter = _scatter(z, kicks)
     return Eliminated(
         tracks.surface,
         z,
@@ -221,6 +224,6 @@ def eliminate(tracks: Equations) -> Eliminated:
         covariance,
         np.einsum("nm,nm->n", z, z),
         tracks.measured.sum(axis=1) - 5 + (covariance[:, QOP, QOP] > STRAIGHT),
-        _scatter(z, kicks),
+        scatter,
         tracks.lost,
     )
