@@ -80,6 +80,7 @@ GAIN = 0.01  # gains of a fit against fits of tracks with a loss or kick: of sec
 CORE_OF_LAW = (0.004, 0.01)  # width of a track's law over sigma - 1, location over its loss w: of second order
 ALIGNMENT_DERIVATIVES = 0.01  # fits with a changed detector against derivatives: of the second order in the changes
 ALIGNMENT_CHI2 = 1e-4  # linear equations against the fit: its third pass is as close to its limit
+ALIGNMENT_TWIN = 1e-10  # compiled equations of tracks against NumPy, of the largest element: rounding
 ALIGNMENT_PROBABILITY = 1e-3  # of chi2 of corrections against injected distortions
 ALIGNMENT_ELSEWHERE = 4.5  # standard deviations, of the largest of many parameters that are 0
 FIELD_HELD = 0.05  # of a change of the field at one end that polynomials of degree 6 leave out, rms

@@ -15,6 +15,7 @@ from muonkit.transport import cartesian
 SOURCE = Path(muonkit.__file__).parent
 MOST_ARGUMENTS = 8
 ROOMS = {
+    "alignment/kernels/__init__.py": "alignment/kernels/*.py",
     "detector/kernels/__init__.py": "detector/kernels/*.py",
     "transport/kernels/__init__.py": "transport/kernels/*.py",
     "tracking/kernels/__init__.py": "tracking/kernels/*.py",

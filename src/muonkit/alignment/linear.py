@@ -9,7 +9,6 @@ Commun. 182 (2011) 1760), whose angles have been integrated out. See docs/physic
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,14 +16,16 @@ from scipy.stats import norm
 from threadpoolctl import ThreadpoolController
 
 from muonkit.alignment.harmonics import Harmonics
-from muonkit.alignment.parameters import FIELD, SIZE, units
-from muonkit.alignment.ways import Ways, rays, ways
+from muonkit.alignment.kernels.walk import Measured
+from muonkit.alignment.kernels.whiten import whitened
+from muonkit.alignment.parameters import SIZE, units
+from muonkit.alignment.ways import Ways, ways
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.core.indices import QOP
 from muonkit.data.hits import Hits
 from muonkit.detector.detector import Detector
-from muonkit.detector.surfaces import CYLINDER, SurfaceArrays, in_frame, normal
+from muonkit.detector.surfaces import SurfaceArrays
 from muonkit.tracking.fitted import FittedTracks
 from muonkit.tracking.kernels.tuples import USED
 from muonkit.tracking.passes import STRAIGHT
@@ -96,31 +97,26 @@ def equations(
     there, fine = ways(route, states, detector, settings, harmonics)
     tracks, route, states = tracks[fine], route[fine], states[fine]
     there = Ways(*(part[fine] for part in there))
-    H, r, variance = _measurements(hits, fitted, tracks, route, detector.surfaces)
-    rows, measured = _measured(variance)
-    followed, offset = _followed(H, there, rows)
-    moved = _moved(H, route, states + offset, detector.surfaces)
-    sides = _equations(followed, _chosen(moved, rows), _chosen(r, rows), rows)
-    with one_thread():
-        white = np.linalg.solve(np.linalg.cholesky(_covariance(followed, _chosen(variance, rows), rows)), sides)
-    good = np.isfinite(white).all(axis=(1, 2))
-    parts = np.split(white[good], np.cumsum([1, 5, SIZE * (size + units(followed.terms.shape[-1]))]), axis=2)
-    surface = _with_coefficients(route[good], len(detector.layers), followed.terms.shape[-1])
+    seen = Measured(route, states, *_measurements(hits, fitted, tracks, route, detector.surfaces))
+    white, good = _whitened(there, seen, detector.surfaces)
+    number = (seen.variance[good] > 0).sum(axis=(1, 2))
+    terms = there.by_terms.shape[-1]
+    parts = np.split(white, np.cumsum([1, 5, SIZE * (size + units(terms))]), axis=2)
     z, A, D, kicks = parts[0][:, :, 0], *parts[1:]
-    return Equations(tracks[good], surface, z, A, D, kicks, measured[good], len(fine) - int(good.sum()))
+    measured = np.arange(z.shape[1]) < number[:, None]
+    surface = _with_coefficients(route[good], len(detector.layers), terms)
+    return Equations(tracks[good], surface, z, A, D, kicks, measured, len(fine) - len(white))
 
 
-def _measured(variance: FloatArray) -> tuple[IntArray, BoolArray]:
-    """Places (n, m) of the measurements of every track among 2 s, and which are some: the others have none."""
-    there = (variance > 0).reshape(len(variance), 2 * variance.shape[1])
-    rows = np.argsort(~there, axis=1, kind="stable")[:, : int(there.sum(axis=1).max(initial=5))]
-    return rows, np.take_along_axis(there, rows, axis=1)
-
-
-def _chosen(values: FloatArray, rows: IntArray) -> FloatArray:
-    """Values (n, s, 2, ...) of measurements at their places (n, m): (n, m, ...)."""
-    flat = values.reshape(len(rows), 2 * values.shape[1], *values.shape[3:])
-    return flat[np.arange(len(rows))[:, None], rows]
+def _whitened(there: Ways, seen: Measured, surfaces: SurfaceArrays) -> tuple[FloatArray, BoolArray]:
+    """Side by side z, A, D, coefficients of the field and kicks (k, m, ...) of those tracks (n,) that have them."""
+    n, size = seen.surface.shape
+    rows = int((seen.variance > 0).sum(axis=(1, 2)).max(initial=5))
+    columns = 1 + 5 + SIZE * (size + units(there.by_terms.shape[-1])) + 2 * size
+    white, good = np.zeros((n, rows, columns)), np.zeros(n, dtype=np.bool_)
+    whitened(surfaces, there, seen, white, good)
+    good &= np.isfinite(white).all(axis=(1, 2))
+    return white if good.all() else white[good], good
 
 
 def _with_coefficients(route: IntArray, surfaces: int, terms: int) -> IntArray:
@@ -160,91 +156,6 @@ def _measurements(
     return H, r, variance
 
 
-class Followed(NamedTuple):
-    """What moves measurements (n, m, ...): the jumps up to a stop; the state at the first stop (5); field and
-    material of every stop (s, 2); coefficients of the field (t); columns of the covariance with the measurements of
-    stops before (2 s); kicks of every stop (2 s)."""
-
-    jump: FloatArray
-    state: FloatArray
-    field_and_material: FloatArray
-    terms: FloatArray
-    covariance: FloatArray
-    kicks: FloatArray
-
-
-def _followed(H: FloatArray, there: Ways, rows: IntArray) -> tuple[Followed, FloatArray]:
-    """Along all ways, at the places (n, m) of measurements; and the track without noise minus the smoothed states
-    (n, s, 5)."""
-    n, size = H.shape[:2]
-    widths = 1, 5, 2 * size, there.by_terms.shape[-1], 2 * size, 2 * size
-    first = np.cumsum((0, *widths))
-    effect, P = np.zeros((n, 5, first[-1])), np.zeros((n, 5, 5))
-    jump, state, parameters, terms, covariance, kicks = (effect[:, :, a:b] for a, b in pairwise(first))
-    state[:] = np.eye(5)
-    out, offset = np.zeros((n, size, 2, first[-1])), np.zeros((n, size, 5))
-    for stop in range(size):
-        if stop > 0:
-            before, F = slice(2 * stop - 2, 2 * stop), there.F[:, stop - 1]
-            effect[:] = F @ effect
-            jump[:, :, 0] += there.jump[:, stop - 1]
-            parameters[:, :, 2 * stop] = there.by_field[:, stop - 1]
-            parameters[:, :, 2 * stop - 1] = there.by_material[:, stop - 1]
-            terms += there.by_terms[:, stop - 1]
-            kicks[:, :, before] = there.kicks[:, stop - 1]
-            P = F @ P @ F.swapaxes(1, 2) + there.Q[:, stop - 1]
-        covariance[:, :, 2 * stop : 2 * stop + 2] = P[:, :, :2] @ H[:, stop].swapaxes(1, 2)
-        out[:, stop], offset[:, stop] = H[:, stop] @ effect[:, :2], jump[:, :, 0]
-    chosen = _chosen(out, rows)
-    return Followed(*(chosen[..., a:b] for a, b in pairwise(first))), offset
-
-
-def _moved(H: FloatArray, route: IntArray, states: FloatArray, surfaces: SurfaceArrays) -> FloatArray:
-    """Change of the measurements (n, s, 2, 6) by translation and rotation of their surface, at states of the track
-    without noise. At the smoothed states, the slope would follow the residual that it is multiplied with: a telescope
-    of 1000 tracks then got longer by 0.5 %.
-
-    A point q of the track lies at q - d in the frame of a surface that moved by d = delta + omega x q, and the track
-    meets it n.d/(n.t) further on: with the unit vector e of a coordinate, the change is -(e - (e.t)/(n.t) n).d."""
-    n, size = route.shape
-    there = np.flatnonzero(route.reshape(-1) >= 0)
-    ids, x = route.reshape(-1)[there], states.reshape(-1, 5)[there]
-    points, t = rays(surfaces, ids, x)
-    axes, q = surfaces.axes[ids], in_frame(surfaces, ids, points)
-    t = np.einsum("kij,kj->ki", axes, t)
-    across = np.einsum("kij,kj->ki", axes, normal(surfaces, ids, points))
-    curved = (surfaces.kind[ids] == CYLINDER)[:, None]
-    ez = np.array([0.0, 0.0, 1.0])
-    e = np.stack((np.where(curved, np.cross(ez, across), [1.0, 0, 0]), np.where(curved, ez, [0, 1.0, 0])), axis=1)
-    slope = np.einsum("kij,kj->ki", e, t) / np.einsum("kj,kj->k", across, t)[:, None]
-    by_shift = -(e - slope[:, :, None] * across[:, None, :])
-    by_turn = np.cross(q[:, None, :], by_shift)  # e.(omega x q) = omega.(q x e)
-    local = np.zeros((n * size, 2, 6))
-    local[there] = np.concatenate((by_shift, by_turn), axis=2)
-    return H @ local.reshape(n, size, 2, 6)
-
-
-def _equations(followed: Followed, moved: FloatArray, r: FloatArray, rows: IntArray) -> FloatArray:
-    """r, A, D, coefficients of the field and kicks side by side (n, m, ...), not yet whitened."""
-    n, m = rows.shape
-    size, terms = followed.field_and_material.shape[-1] // 2, followed.terms.shape[-1]
-    D, last = np.zeros((n, m, size, SIZE)), np.zeros((n, m, SIZE * units(terms)))
-    D[np.arange(n)[:, None], np.arange(m), rows // 2, :FIELD] = moved
-    D[..., FIELD:] = followed.field_and_material.reshape(n, m, size, 2)
-    last[..., :terms] = followed.terms
-    first = r[..., None] - followed.jump
-    return np.concatenate((first, followed.state, D.reshape(n, m, SIZE * size), last, followed.kicks), axis=2)
-
-
-def _covariance(followed: Followed, variance: FloatArray, rows: IntArray) -> FloatArray:
-    """V (n, m, m) of measurements at places (n, m), 1 on the diagonal where nothing is measured."""
-    lower = np.tril(np.take_along_axis(followed.covariance, rows[:, None, :], axis=2))
-    V = lower + np.tril(lower, -1).swapaxes(1, 2)
-    m = range(rows.shape[1])
-    V[:, m, m] += np.where(variance > 0, variance, 1.0)
-    return np.asarray(V)
-
-
 class Scatter(NamedTuple):
     """Of n tracks, by the shares of matter on their s stops: the derivative (n, s) of the log likelihood and its mean
     second derivative (n, s, s), with the sign turned."""
@@ -277,11 +188,12 @@ def _scatter(z: FloatArray, kicks: FloatArray) -> Scatter:
 
     Real angles have tails, so kinks beyond FARTHEST standard deviations are left out. What is left of a Gaussian has
     the variance INNER |u|^2 and the share LEFT of the information."""
-    n, _, both = kicks.shape
-    product = (kicks.swapaxes(1, 2) @ kicks).reshape(n, both // 2, 2, both // 2, 2)
-    square, variance = np.einsum("nmg,nm->ng", kicks, z) ** 2, np.einsum("nmg,nmg->ng", kicks, kicks)
+    product = kicks.swapaxes(1, 2) @ kicks
+    square, variance = (z[:, None, :] @ kicks)[:, 0] ** 2, np.diagonal(product, axis1=1, axis2=2)
     score = np.where(square < FARTHEST**2 * variance, square - INNER * variance, 0.0)
-    return Scatter(score.reshape(n, both // 2, 2).sum(axis=2) / 2, LEFT * (product**2).sum(axis=(2, 4)) / 2)
+    product *= product
+    rows = product[:, ::2] + product[:, 1::2]
+    return Scatter((score[:, ::2] + score[:, 1::2]) / 2, LEFT * (rows[..., ::2] + rows[..., 1::2]) / 2)
 
 
 def eliminate(tracks: Equations) -> Eliminated:
@@ -297,11 +209,13 @@ def eliminate(tracks: Equations) -> Eliminated:
         Q, R = np.linalg.qr(A / scale[:, None, :])
         Q = Q[:, :m]
         on_A, z_on_A = Q.swapaxes(1, 2) @ tracks.D, np.einsum("nmj,nm->nj", Q, tracks.z)
-        D = tracks.D - Q @ on_A
+        D = Q @ on_A
+        np.subtract(tracks.D, D, out=D)
         inverse = np.linalg.inv(R) / scale[:, :, None]
         response = -inverse @ on_A
         kicks = tracks.kicks - Q @ (Q.swapaxes(1, 2) @ tracks.kicks)
-    z, covariance = tracks.z - np.einsum("nmj,nj->nm", Q, z_on_A), inverse @ inverse.swapaxes(1, 2)
+        z, covariance = tracks.z - np.einsum("nmj,nj->nm", Q, z_on_A), inverse @ inverse.swapaxes(1, 2)
+        scatter = _scatter(z, kicks)
     return Eliminated(
         tracks.surface,
         z,
@@ -310,6 +224,6 @@ def eliminate(tracks: Equations) -> Eliminated:
         covariance,
         np.einsum("nm,nm->n", z, z),
         tracks.measured.sum(axis=1) - 5 + (covariance[:, QOP, QOP] > STRAIGHT),
-        _scatter(z, kicks),
+        scatter,
         tracks.lost,
     )

@@ -2,13 +2,13 @@
 
 A block holds the products of the eight parameters of two surfaces. Only pairs of surfaces that a track meets have one,
 and of each pair one: with 14 000 modules and 170 neighbours of each, 1.2 GB. Tracks are added in chunks: a product per
-track by BLAS, then one sum per pair of stops (`kernels.add_blocks`)."""
+track by BLAS, then one sum per pair of stops (`kernels.blocks`)."""
 
 import numpy as np
 from scipy import sparse
 
-from muonkit.alignment import kernels
 from muonkit.alignment.harmonics import Harmonics
+from muonkit.alignment.kernels.blocks import add_blocks
 from muonkit.alignment.linear import Eliminated, Scatter, eliminate, equations, one_thread
 from muonkit.alignment.parameters import MATERIAL, SIZE, units
 from muonkit.alignment.ties import Ties
@@ -76,7 +76,7 @@ class NormalSystem:
                 if scatter is not None:
                     matter = slice(MATERIAL, SIZE * scatter.score.shape[1], SIZE)
                     product[:, matter, matter] += scatter.information[rows]
-                kernels.add_blocks(self._blocks, slot[rows], surface[rows], product)
+                add_blocks(self._blocks, slot[rows], surface[rows], product)
 
     def _slots_of(self, surface: IntArray) -> IntArray:
         """The block (n, s, s) of every pair of stops a <= b, -1 for none and for the others."""

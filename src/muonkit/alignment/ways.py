@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from muonkit.alignment import kernels
 from muonkit.alignment.harmonics import Harmonics, Ray, Way
+from muonkit.alignment.kernels import matter
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.indices import LOC0, PHI, QOP, THETA
 from muonkit.data.tracks import BoundStates
@@ -54,12 +54,11 @@ def ways(
 
     def spread(values: FloatArray) -> FloatArray:
         full = np.zeros((n, size - 1, *values.shape[1:]))
-        full[row, stop] = np.nan_to_num(values)
+        full[row, stop] = values
         return full
 
-    through = np.tile(np.eye(5), (len(row), 1, 1))
-    through[:, QOP] = behind.row
     by_qop = there.jacobian[:, :, QOP]
+    through = there.jacobian + by_qop[:, :, None] * (behind.row - np.eye(5)[QOP])[:, None, :]  # matter changes only q/p
     by_field = start[:, QOP, None] * by_qop
     by_field[:, QOP] = 0.0  # a field changes no momentum
     assert there.states.covariance is not None
@@ -72,18 +71,18 @@ def ways(
         by_terms = np.concatenate((by_field[:, :, None], harmonics.by_terms(way)), axis=2)
     added = np.maximum(more.noise - behind.noise, 0.0)[:, None, : QOP - PHI] / MORE
     kicks = there.jacobian[:, :, PHI:QOP] * np.sqrt(added)
-    parts = (there.jacobian @ through, there.states.covariance, by_field, by_material, by_terms, kicks, jump)
+    parts = (through, there.states.covariance, by_field, by_material, by_terms, kicks, jump)
     return Ways(*map(spread, parts)), fine
 
 
 def _crossed(
     detector: Detector, surface: IntArray, front: FloatArray, settings: Settings, factor: float
-) -> kernels.Behind:
+) -> matter.Behind:
     """Of states (k, 5) through the matter on surfaces (k,), times a factor."""
-    out = kernels.Behind(*(np.zeros((len(surface), *shape)) for shape in ((), (5,), (), (3,))))
+    out = matter.Behind(*(np.zeros((len(surface), *shape)) for shape in ((), (5,), (), (3,))))
     seen = scene(detector, settings)
     surfaces = seen.det.surfaces._replace(thickness=seen.det.surfaces.thickness * factor)
-    kernels.cross(surface, np.ascontiguousarray(front), seen._replace(det=seen.det._replace(surfaces=surfaces)), out)
+    matter.cross(surface, np.ascontiguousarray(front), seen._replace(det=seen.det._replace(surfaces=surfaces)), out)
     return out
 
 

@@ -1,7 +1,4 @@
-"""The compiled loops of the alignment: matter on surfaces, and sums of blocks.
-
-x: bound state (5,); S, i: table of surfaces, number of one; n: unit normal; a, b: stops of a track; j, m: rows and
-columns of a block; `row` is the number of a state or of a track."""
+"""Matter on the surfaces that tracks cross: what it does to them, and what more of it would do."""
 
 import math
 from typing import NamedTuple
@@ -56,30 +53,3 @@ def cross(surface, bound, scene, out):
             out.row[row, j] = track.T[QOP, j]
         for place in range(PHI, QOP + 1):
             out.noise[row, place - PHI] = track.C[place, place]
-
-
-@inlined
-def add_block(block, product, first, second):
-    """block[j, m] += product[first + j, second + m]."""
-    for j in range(block.shape[0]):
-        for m in range(block.shape[1]):
-            block[j, m] += product[first + j, second + m]
-
-
-@compiled
-def add_blocks(blocks, slot, surface, product):
-    """Add the products (n, s size, s size) of n tracks to blocks (b, size, size).
-
-    slot (n, s, s): the block of a pair of stops, -1 for none; of two stops a < b on one surface both orders count. The
-    block of surfaces i < k has i in its rows."""
-    size = blocks.shape[1]
-    for row in range(slot.shape[0]):
-        for a in range(slot.shape[1]):
-            for b in range(a, slot.shape[2]):
-                place = slot[row, a, b]
-                if place < 0:
-                    continue
-                if surface[row, a] <= surface[row, b]:
-                    add_block(blocks[place], product[row], size * a, size * b)
-                if surface[row, b] < surface[row, a] or (a != b and surface[row, a] == surface[row, b]):
-                    add_block(blocks[place], product[row], size * b, size * a)
