@@ -16,8 +16,18 @@ from muonkit.core.result import Result
 from muonkit.detector.distort import distorted
 from muonkit.pipelines.align import align
 from muonkit.pipelines.calibrate import calibrate
-from muonkit.pipelines.full_study_config import ALIGNED, FITS, MODULES, StudyConfig, Texts, folder_of, pairs_of
-from muonkit.pipelines.full_study_result import Left, Muons, Stage, StudyResult, of_jpsi, of_z
+from muonkit.pipelines.full_study_config import (
+    ALIGNED,
+    FITS,
+    IMPROVED,
+    MODULES,
+    StudyConfig,
+    Texts,
+    folder_of,
+    is_reference,
+    pairs_of,
+)
+from muonkit.pipelines.full_study_result import Left, Muons, Stage, StudyResult, error_at, of_jpsi, of_z
 from muonkit.pipelines.full_study_steps import Step, Told
 from muonkit.pipelines.pieces import detector_of
 from muonkit.pipelines.refit import refit_tables
@@ -27,8 +37,6 @@ from muonkit.pipelines.validate import validate
 from muonkit.report.study import page
 from muonkit.run.alone import alone
 from muonkit.run.runner import Runner
-
-CORRECTED = "A, e, M"
 
 
 @dataclass(frozen=True)
@@ -56,10 +64,11 @@ class Plan:
         """All steps in their order."""
         samples = self.texts.simulations
         yield from (self._simulate(name, text) for name, text in samples.items())
+        yield from (self._refit(name, IMPROVED) for name in samples if is_reference(name))
         for fit in self.texts.config.fits:
             if fit == MODULES:
                 yield self._modules()
-            yield from (self._refit(name, fit) for name in samples if not (fit == MODULES and "simulation" in name))
+            yield from (self._refit(name, fit) for name in samples if not is_reference(name))
             yield from (self._calibrate(name, fit) for name in self.texts.config.pairs)
 
     def _simulate(self, name: str, text: str) -> Step:
@@ -137,14 +146,20 @@ def stages_of(config: StudyConfig, out: Path, fit: str) -> tuple[Stage, Stage]:
         left += of_muons(config, out, fit)
     before, after = (dict(zip(names, column, strict=True)) for column in zip(*left, strict=True))
     title, last = FITS[fit], fit == list(config.fits)[-1]
-    return Stage(title, fit, False, False, before), Stage(f"{title}, {CORRECTED}", fit, True, not last, after)
+    corrected = ", ".join((title, *config.calibration.parameters))
+    return Stage(title, fit, False, False, before), Stage(corrected, fit, True, not last, after)
 
 
 def of_muons(config: StudyConfig, out: Path, fit: str) -> list[tuple[Left, Left]]:
-    """Scale left of single muons before and after the corrections, in every range of pT."""
+    """Scale left of single muons before and after the corrections, in every range of pT. The error after them has that
+    of A - e k."""
     assert config.muons is not None
-    corrections = Corrections.open(out / folder_of("jpsi", fit) / CORRECTIONS)
+    folder = out / folder_of("jpsi", fit)
+    corrections, calibration = Corrections.open(folder / CORRECTIONS), CalibrationResult.open(folder)
     found = Muons.read(out / f"muons-{fit}.parquet", out / "muons.truth.parquet")
     edges = config.calibration.eta_edges
     eta = edges[0], edges[-1]
-    return [(found.left(span, eta, None), found.left(span, eta, corrections)) for span in config.muons.pt]
+    return [
+        (found.left(span, eta, None), found.left(span, eta, corrections).with_error(error_at(calibration, span)))
+        for span in config.muons.pt
+    ]

@@ -20,8 +20,8 @@ MARGIN = 0.95  # of the cut on pT/m, for the resolution
 ALIGNED = "modules/corrections.json"
 Count = Annotated[int, Field(ge=1, le=MOST_EVENTS)]
 
-MODULES = "modules"
-FITS = {"standard": "standard fit", "improved": "improved fit", MODULES: "improved fit, modules"}
+IMPROVED, MODULES = "improved", "modules"
+FITS = {"standard": "standard fit", IMPROVED: "improved fit", MODULES: "improved fit, modules"}
 """The fits of the hits, in the order of their stages; the last is the improved fit in a detector with corrections."""
 
 
@@ -170,7 +170,7 @@ class Texts:
     def refit(self, sample: str, fit: str) -> str:
         """The fit of a sample of hits to the detector as it is described, or with module corrections."""
         files = {"hits": f"{sample}.hits.parquet", "truth": f"{sample}.truth.parquet"}
-        choice = _plain(self.config.fit) | {"model": "improved" if fit == MODULES else fit}
+        choice = _plain(self.config.fit) | {"model": IMPROVED if fit == MODULES else fit}
         what = {"detector": self.detector, "corrections": ALIGNED if fit == MODULES else None}
         return as_toml(what | {"pairs": sample != "muons", "input": files, "fit": choice})
 
@@ -208,7 +208,7 @@ class Texts:
                 "resonance": {"name": resonance},
                 "selection": {"scaled_pt_min": self.config.pairs[resonance].scaled_pt_min},
                 "binning": binning | {"eta_edges": edges},
-                "fit": {"parameters": parameters, "min_entries": least, "background": False},
+                "fit": {"parameters": parameters, "min_entries": least, "background": False, "reference": "simulation"},
             }
         )
 
@@ -226,9 +226,14 @@ class Texts:
 
 
 def pairs_of(sample: str, fit: str) -> str:
-    """The table of pairs of a sample by a fit. The simulation has no corrections of modules: it is the detector."""
-    by = "improved" if fit == MODULES and sample.endswith("simulation") else fit
-    return f"{sample}-{by}.pairs.parquet"
+    """The table of pairs of a sample by a fit. What all fits are compared with is the improved fit of the undistorted
+    detector."""
+    return f"{sample}-{IMPROVED if is_reference(sample) else fit}.pairs.parquet"
+
+
+def is_reference(sample: str) -> bool:
+    """Whether a sample is of the undistorted detector."""
+    return sample.endswith("simulation")
 
 
 def folder_of(resonance: str, fit: str) -> str:

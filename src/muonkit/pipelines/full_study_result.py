@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from muonkit.calibration.closure import SCALE_PT, scale_at
+from muonkit.calibration.closure import SCALE_PT, scale_at, scale_design
 from muonkit.calibration.curvature import location
 from muonkit.calibration.export import Corrections
 from muonkit.calibration.parameters import ParameterLayout
@@ -24,7 +24,7 @@ from muonkit.io.columns import read_columns
 from muonkit.pipelines.full_study_steps import Told
 
 GOAL = {"jpsi": 2e-5, "z": 5e-5}  # largest scale left
-MUONS = 1e-4  # the same of single muons: the core of their losses is not the mean, which pairs know
+MUONS = 5e-5  # the same of single muons in a range of pT
 SIGMAS = 2.0  # or within so many errors of 0
 MUON_SIGMAS = 3.0  # for every range of pT
 JPSI_PT = SCALE_PT[0]
@@ -35,6 +35,10 @@ class Left(NamedTuple):
 
     value: float | None
     error: float | None
+
+    def with_error(self, more: float) -> "Left":
+        """With a further error, that of the corrections."""
+        return self if self.error is None else Left(self.value, float(np.hypot(self.error, more)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +182,10 @@ def _fitted(steps: Mapping[str, Told]) -> Iterator[Check]:
     """Of steps that are fits of hits."""
     for name, told in steps.items():
         if "fitted" in told.content:
-            tracks = told.content["tracks"]
+            tracks, odd = told.content["tracks"], told.content.get("unlikely_chi2", 0)
             share = f"{tracks - told.content['fitted']} of {tracks} tracks were not fitted"
-            odd = f"{told.content['unlikely_chi2']} have an unlikely chi2"
-            yield Check(f"{name} fitted", told.content["status"] != "ATTENTION", f"{name}: {share}, {odd}")
+            good = told.content["status"] != "ATTENTION"
+            yield Check(f"{name} fitted", good, f"{name}: {share}, {odd} have an unlikely chi2")
 
 
 def _judged(steps: Mapping[str, Told], fit: str) -> dict[str, Check]:
@@ -210,6 +214,14 @@ def of_jpsi(result: CalibrationResult) -> tuple[Left, Left]:
     layout = ParameterLayout(tuple(result.values), len(result.eta_edges) - 1)
     before, after = scale_at(layout, vector, result.covariance, JPSI_PT), result.closure.split.scale[0]
     return Left(before.value, before.error), Left(after.value, after.error)
+
+
+def error_at(result: CalibrationResult, span: tuple[float, float]) -> float:
+    """Error of A - e k, the mean over muons evenly in eta, in the middle of a range of pT [GeV]."""
+    layout = ParameterLayout(tuple(result.values), len(result.eta_edges) - 1)
+    mean = scale_design(layout, float(np.sqrt(span[0] * span[1]))).T @ np.diff(result.eta_edges)
+    mean /= result.eta_edges[-1] - result.eta_edges[0]
+    return float(np.sqrt(mean @ result.covariance @ mean))
 
 
 def of_z(result: ValidationResult) -> tuple[Left, Left]:
