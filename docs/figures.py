@@ -146,6 +146,7 @@ def study(folder: Path) -> None:
     stages = [
         SimpleNamespace(**stage, left={name: (one["value"], one["error"]) for name, one in left.items()})
         for stage, left in ((stage, stage.pop("left")) for stage in read(folder / "study.json")["stages"])
+        if not stage["aside"]
     ]
     scale_left(stages).savefig(IMAGES / "study-scale-left.png", dpi=110)
 

@@ -1,6 +1,7 @@
 """The page of a study: the scale left after each stage, in one figure and one table."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", GREY)
 MARKERS = "os^vD<>"
 LINEAR = 10.0  # in 1e-5: below, the axis is linear
 PAGES = {"calibrate": "report.html", "validate": "report.html", "modules": "align.html"}  # of steps, in their folders
+LETTERS = 16  # of the name of a stage in one line
 SPREAD = 0.35  # of the distance between stages, between samples
 
 
@@ -42,7 +44,7 @@ def scale_left(stages: Sequence[StageLeft]) -> Figure:
         look: Any = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
         axes.errorbar(x, values[:, 0], values[:, 1], linewidth=0.8, markersize=5, label=resonance(sample), **look)
     axes.set_yscale("symlog", linthresh=LINEAR)
-    axes.set_xticks(range(len(stages)), [stage.name for stage in stages])
+    axes.set_xticks(range(len(stages)), [fill(stage.name, LETTERS) for stage in stages])
     axes.minorticks_off()
     axes.set_xlim(-0.5, len(stages) - 0.5)
     axes.set_ylabel(r"scale left [$10^{-5}$]")
