@@ -42,6 +42,8 @@ FILES = {  # command without -o: inputs that a file of this ending must not repl
     ),
     "identify stored.toml": (".csv", ["store/conditions.sqlite", "stored.toml"]),
     "identify identify.toml --explain 0:0": (".png", ["identify.toml", "tracks.parquet", "toy.npz"]),
+    "pdfs export toy.npz": (".txt", ["toy.npz"]),
+    "pdfs import dump.txt": (".npz", ["dump.txt"]),
     "pdfs build pdfs.toml": ("", ["pdfs.toml", "mu.tracks.parquet", "pi.truth.parquet", "mu.json"]),
     "classifier train pdfs.toml": ("", ["pdfs.toml", "mu.hits.parquet", "pi.json"]),
     "classifier evaluate pdfs.toml --model toy.npz": ("", ["pdfs.toml", "toy.npz", "mu.truth.parquet"]),
@@ -87,6 +89,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "refit.toml").write_text(REFIT)
     (folder / "align.toml").write_text(ALIGN)
     (folder / "pdfs.toml").write_text(SAMPLES)
+    assert main(["pdfs", "export", str(folder / "toy.npz"), "-o", str(folder / "dump.txt")]) == 0
     with create_store(folder / "store") as store:
         store.add(KLM, TOY.to_bytes(), f"{KLM}/1")
         store.create_tag("main")
@@ -160,8 +163,9 @@ def test_a_payload_and_the_page_about_it_have_two_names(capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("command", [c for c in FILES if not c.startswith("identify identify.toml --explain")])
 def test_a_folder_is_not_replaced_by_a_file(capsys: pytest.CaptureFixture[str], command: str) -> None:
-    Path("link.parquet").mkdir()
-    assert "link.parquet: is a folder; give the name of a file" in refused(capsys, command, "link.parquet")
+    out = f"link{FILES[command][0] or '.parquet'}"
+    Path(out).mkdir()
+    assert f"{out}: is a folder; give the name of a file" in refused(capsys, command, out)
 
 
 @pytest.mark.parametrize("column", ["../../escape", "a/b", "/tmp/x", "..", "x\\ny"])

@@ -20,6 +20,7 @@ KNOWN = {
     # into the temporary file of their caller
     "io/tables.py": {"_parquet", "_csv", "_root"},
     "io/copying.py": {"parquet_file", "_text_to"},
+    "io/basf2/maps.py": {"_to_root"},
     "io/copying_root.py": {"root_file", "_type_can_be_written"},
     # into memory
     "run/checkpoint.py": {"save"},

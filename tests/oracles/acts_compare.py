@@ -12,12 +12,11 @@ from muonkit.detector.detector import Detector
 from muonkit.detector.field import Field, MapRZ, MapXYZ, Uniform, cms_like
 from muonkit.detector.material import VACUUM
 from muonkit.detector.surfaces import CYLINDER, PLANE, SurfaceArrays
-from muonkit.detector.volumes import VolumeArrays
 from muonkit.transport import cartesian
+from tests.detector.blocks import nothing
 from tests.oracles import acts_propagation as acts
 
 FRINGE = -2e-3  # T/cm
-WHOLE = {"sides", "axis", "first", "count", "material"}
 
 
 class Sample(NamedTuple):
@@ -101,7 +100,5 @@ def _surfaces(center: FloatArray, axes: FloatArray, radius: float) -> SurfaceArr
 
 
 def _detector(surfaces: SurfaceArrays, field: Field) -> Detector:
-    none, whole = np.zeros(0), np.zeros(0, dtype=np.int64)
-    volumes = VolumeArrays(*(whole if name in WHOLE else none for name in VolumeArrays._fields))
     names = tuple(f"plane/{i}" for i in range(len(surfaces.kind)))
-    return Detector("planes", "Planes", surfaces, names, volumes, (), (VACUUM,), field, (1e4, -1e4, 1e4))
+    return Detector("planes", "Planes", surfaces, names, nothing(), (), (VACUUM,), field, (1e4, -1e4, 1e4))

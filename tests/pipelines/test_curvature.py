@@ -218,7 +218,7 @@ def test_tracks_without_truth_are_told(folder, capsys):
     code, text, _ = run(capsys, folder, "half", config=short(folder, "half", truth=half))
     assert code == 0
     assert (json.loads(text)["tracks"], json.loads(text)["without_truth"]) == (EVENTS, EVENTS)
-    assert f"{EVENTS} tracks have no truth" in json.loads(text)["text"]
+    assert f"tracks without truth (not used): {EVENTS}" in json.loads(text)["text"]
 
 
 def test_an_audit_without_a_fit_does_not_pass(folder, capsys):
@@ -226,7 +226,7 @@ def test_an_audit_without_a_fit_does_not_pass(folder, capsys):
     few = {name: column[np.isin(np.arange(len(column)) % 16, (0, 1))] for name, column in hits.items()}
     code, text, _ = run(capsys, folder, "few", config=short(folder, "few", hits=few))
     assert code == 1
-    for words in ("were not fitted by the improved fit", "no bin of eta has enough tracks", "improved  "):
+    for words in ("tracks without improved fit: 19", "ATTENTION", "improved  "):
         assert words in json.loads(text)["text"]
 
 

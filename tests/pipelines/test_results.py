@@ -48,9 +48,9 @@ def kept(value, tmp_path):
 @pytest.mark.parametrize("bad", [{}, {"are in a region, section, sector or layer that does not exist": 2}])
 def test_a_piece_of_identified_tracks_is_kept_whole(tmp_path, bad):
     charges = Summary(3, 1, (BadRows("t.parquet", "charge", "not finite", 1, (2,)),))
-    piece = IdentifiedPiece({"event": np.arange(3), "chi2": np.array([0.1, np.nan, 2.0])}, TALLY, charges, bad)
+    piece = IdentifiedPiece({"event": np.arange(3), "chi2": np.array([0.1, np.nan, 2.0])}, TALLY, charges, bad, {13: 3})
     again = kept(piece, tmp_path)
-    assert again.bad_hits == bad
+    assert (again.bad_hits, again.hypotheses) == (bad, {13: 3})
     assert again.charges == charges
     assert (again.tally + TALLY).to_json() == (TALLY + TALLY).to_json()
     assert list(again.columns) == ["event", "chi2"]

@@ -1,6 +1,7 @@
 """Small detectors and beams for tests of the true physics."""
 
 import numpy as np
+from tests.detector.blocks import nothing, slices
 
 from muonkit.core.arrays import FloatArray
 from muonkit.data.tracks import FreeStates
@@ -9,6 +10,8 @@ from muonkit.detector.field import Field, Uniform
 from muonkit.detector.material import library
 from muonkit.detector.surfaces import SurfaceArrays
 from muonkit.detector.volumes import VolumeArrays
+
+__all__ = ["nothing", "slices"]
 
 ALONG_X = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # a frame whose normal is the x axis
 ALONG_Z = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -54,22 +57,6 @@ def surfaces(rows: tuple[Row, ...]) -> SurfaceArrays:
         projection=np.tile(np.eye(2), (n, 1, 1)),
         sigma=np.tile([10e-4, 20e-4], (n, 1)),
     )
-
-
-def slices(edges: tuple[float, ...], materials: tuple[int, ...], along: str = "z", sides: int = 0) -> VolumeArrays:
-    """One block around the z axis in slices along z, or along rho."""
-    low, high = edges[0], edges[-1]
-    z, rho = ((low, high), (0.0, 1e3)) if along == "z" else ((-1e3, 1e3), (low, high))
-    one = [np.array([value], dtype=np.float64) for value in (0.0, 0.0, *rho, *z)]
-    whole = [np.array([value], dtype=np.int64) for value in (sides, int(along == "z"), 0, len(materials))]
-    cuts, inside = np.array(edges, dtype=np.float64), np.array(materials, dtype=np.int64)
-    return VolumeArrays(whole[0], one[0], one[1], whole[1], *one[2:], whole[2], whole[3], cuts, inside)
-
-
-def nothing() -> VolumeArrays:
-    """No thick volumes."""
-    none, whole = np.zeros(0), np.zeros(0, dtype=np.int64)
-    return VolumeArrays(whole, none, none, whole, none, none, none, none, whole, whole, none, whole)
 
 
 def detector(

@@ -11,6 +11,7 @@ from muonkit.core.particles import species as species_of
 from muonkit.core.units import CURVATURE
 from muonkit.detector.field import Box, Confined, Uniform
 from muonkit.detector.material import arrays, library
+from muonkit.detector.volumes import RHO
 from muonkit.simulation.kernels import matter
 from muonkit.simulation.nuclei import nuclei
 from muonkit.simulation.tracker import step
@@ -51,7 +52,7 @@ def losses(n, p, physics, name="mu", **kwargs):
 def block(length, sides=0, inner=5.0):
     """Iron from `inner` to `inner` + length around the z axis, seen by cylinders or planes before and behind."""
     edges = (inner, inner + length)
-    volumes = setups.slices(edges, (1,), along="rho", sides=sides)
+    volumes = setups.slices(edges, (1,), axis=RHO, sides=sides)
     return setups.detector(
         setups.plane(inner), setups.plane(inner + length), volumes=volumes, matter=("iron",), envelope=NEAR
     )
@@ -268,7 +269,7 @@ def test_steps_through_a_block_add_up_with_tails_too():
 
 
 def test_vacuum_does_nothing():
-    volumes = setups.slices((5.0, 50.0), (0,), along="rho")
+    volumes = setups.slices((5.0, 50.0), (0,), axis=RHO)
     detector = setups.detector(setups.plane(4.0), setups.plane(60.0), volumes=volumes)
     truth = follow(detector, setups.beam(10, 0.2), "mu", 1)
     np.testing.assert_array_equal(np.abs(truth.qop), 5.0)

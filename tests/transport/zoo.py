@@ -1,6 +1,7 @@
 """Small detectors and known energy losses for tests of the transport."""
 
 import numpy as np
+from tests.detector.blocks import nothing, slices
 
 from muonkit.core.arrays import FloatArray
 from muonkit.detector.detector import DetectorArrays
@@ -10,6 +11,8 @@ from muonkit.detector.material import MaterialArrays, arrays, library
 from muonkit.detector.surfaces import SurfaceArrays
 from muonkit.detector.volumes import VolumeArrays
 from muonkit.transport.kernels.tuples import Loss, Plan
+
+__all__ = ["nothing", "slices"]
 
 MUON = 0.1056583755
 FRAME_X = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
@@ -46,23 +49,6 @@ def surfaces(*rows: tuple[int, tuple[float, ...], tuple[tuple[float, ...], ...],
         np.tile(np.eye(2), (n, 1, 1)),
         np.full((n, 2), 1e-3),
     )
-
-
-def slices(edges: tuple[float, ...], materials: tuple[int, ...], axis: int = 1, sides: int = 0) -> VolumeArrays:
-    """One block around the z axis, cut along z (axis 1) or along rho (axis 0)."""
-    low, high = edges[0], edges[-1]
-    rho, z = ((low, high), (-1e3, 1e3)) if axis == 0 else ((0.0, 1e3), (low, high))
-    ones = [np.array([value], dtype=np.float64) for value in (0.0, 0.0, rho[0], rho[1], z[0], z[1])]
-    phi0, z0, *box = ones
-    first, count = np.zeros(1, dtype=np.int64), np.array([len(materials)])
-    place = np.array([axis])
-    return VolumeArrays(np.array([sides]), phi0, z0, place, *box, first, count, np.array(edges), np.array(materials))
-
-
-def nothing() -> VolumeArrays:
-    """No thick volumes."""
-    none, whole = np.zeros(0), np.zeros(0, dtype=np.int64)
-    return VolumeArrays(whole, none, none, whole, none, none, none, none, whole, whole, none, whole)
 
 
 def materials(*names: str) -> MaterialArrays:

@@ -64,7 +64,8 @@ def _build(kind: Any, arrays: Mapping[str, AnyArray], name: str) -> Any:
         return tuple(_build(each, arrays, _join(name, str(i))) for i, each in enumerate(kinds))
     if isinstance(origin, type) and issubclass(origin, Mapping):
         keys = [str(key) for key in arrays[_join(name, KEYS)]]
-        return {key: _build(arguments[1], arrays, _join(name, key)) for key in keys}
+        number = int if arguments[0] is int else str
+        return {number(key): _build(arguments[1], arrays, _join(name, key)) for key in keys}
     return kind(arrays[name].item()) if kind in (int, float, bool, str) else arrays[name]
 
 

@@ -12,6 +12,7 @@ from muonkit.core.units import CURVATURE
 from muonkit.detector.detector import crossed, directions, load_detector
 from muonkit.detector.field import Box, Confined, MapRZ, Solenoid, Uniform
 from muonkit.detector.surfaces import distance
+from muonkit.detector.volumes import RHO
 from muonkit.simulation.gun import Gun
 from muonkit.simulation.tracker import step
 from muonkit.simulation.tracker.step import Physics, follow
@@ -206,7 +207,7 @@ def test_a_curling_track_is_looping():
 
 
 def test_a_slow_track_stops_in_iron_where_its_range_ends():
-    block = setups.slices((0.0, 1.0, 101.0), (0, 1), along="rho")
+    block = setups.slices((0.0, 1.0, 101.0), (0, 1), axis=RHO)
     detector = setups.detector(setups.cylinder(2.0), setups.cylinder(90.0), volumes=block, matter=("iron",))
     physics = QUIET.model_copy(update={"energy_loss": "mean"})
     assert status(detector, setups.beam(1, 0.3), physics) == step.STOPPED

@@ -15,7 +15,7 @@ OK, LOOPING, OUT_OF_MAP, STOPPED, TANGENT, STEP_LIMIT, NOT_POSITIVE_DEFINITE, LE
 ON_TARGET = -1  # of `hop`: no status
 NOTHING = -1  # target of `hop`
 ARRIVED = 1e-7  # cm from the target: the rest is a parabola
-SPARE = 0.3  # cm: the same where there are no thick volumes; the rest is of third order, right to 1e-9 cm
+SPARE = 0.05  # cm: the same where there are no thick volumes; the rest is of third order, right to 1e-9 cm
 LARGEST_TURN = 1.0  # rad in one step: the way to a surface is foreseen as a parabola
 FARTHEST = 500.0  # cm: over which the error of a direction is counted
 SMALLEST = 1e-3  # cm: steps are not cut below this for the sake of the tolerance
@@ -195,12 +195,12 @@ def complete(track, h, scene, work):
 
 @inlined
 def drift(track, d, want_gradient, work):
-    """Behind a step, so short a bit that the third order of position and the second of the derivatives are exact to
-    rounding."""
+    """Behind a step, so short a bit that the third order of position and of its derivatives are exact to rounding."""
     y, J, k, B, G = track.y, track.J, work.k, work.stages.B, work.stages.G[step.END]
     lam, t, b = y[FREE_QOP], step.direction(y), step.scaled(CURVATURE, step.row(B, step.END))
     omega, turn = step.scaled(lam, b), cross(t, b)
-    bent = step.plus(cross(step.row(work.stages.k, 0), omega), work.rate[0], turn)
+    now = step.row(work.stages.k, 0)
+    bent, sweep = step.plus(cross(now, omega), work.rate[0], turn), cross(now, b)
     if want_gradient:
         bent = step.plus(bent, CURVATURE * lam, cross(t, times(G, t)))
     for c in range(5):
@@ -208,9 +208,10 @@ def drift(track, d, want_gradient, work):
         dk = step.plus(cross(dt, omega), J[FREE_QOP, c], turn)
         if want_gradient:
             dk = step.plus(dk, CURVATURE * lam, cross(t, times(G, (J[X, c], J[Y, c], J[Z, c]))))
+        more = step.plus(cross(dk, omega), J[FREE_QOP, c], sweep)
         for j in range(3):
-            J[j, c] += d * (dt[j] + d / 2 * dk[j])
-            J[TX + j, c] += d * dk[j]
+            J[j, c] += d * (dt[j] + d / 2 * (dk[j] + d / 3 * more[j]))
+            J[TX + j, c] += d * (dk[j] + d / 2 * more[j])
     for j in range(3):
         y[j] += d * (y[TX + j] + d / 2 * (k[j] + d / 3 * bent[j]))
         y[TX + j] += d * (k[j] + d / 2 * bent[j])
