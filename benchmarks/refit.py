@@ -147,7 +147,8 @@ def main() -> None:
         rates[name], rates[f"{name}, derivatives"] = in_tracker(name, n)
     ours, theirs = in_telescope(n) or (rates["cms_like_tracker"], None)
     ratio = theirs and ours / theirs
-    print(json.dumps({"name": "refit", "ours": ours, "theirs": theirs, "ratio": ratio, "unit": "tracks/s"} | rates))
+    print("tracks/s: " + ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items()))
+    print(json.dumps({"name": "refit", "ours": ours, "theirs": theirs, "ratio": ratio, "unit": "tracks/s"}))
 
 
 if __name__ == "__main__":
