@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from muonkit.calibration.curvature import TO_SIGMA, C, Location, location
+from muonkit.calibration.curvature import TO_SIGMA, Location, location
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.core.indices import QOP, THETA
+from muonkit.core.robust import HUBER
 from muonkit.data.truth import Truth
 from muonkit.detector.detector import load_detector
 from muonkit.simulation.gun import Gun, shoot
@@ -73,9 +74,9 @@ def core(found: Found) -> Location:
     middle = float(np.median(values))
     width = TO_SIGMA * float(np.median(np.abs(values - middle)))
     for _ in range(50):
-        free = float(np.mean(np.abs(values - middle) < C * width))
-        middle += float(np.clip(values - middle, -C * width, C * width).mean()) / free
-    held = np.clip(values - middle, -C * width, C * width).mean(axis=1)
+        free = float(np.mean(np.abs(values - middle) < HUBER * width))
+        middle += float(np.clip(values - middle, -HUBER * width, HUBER * width).mean()) / free
+    held = np.clip(values - middle, -HUBER * width, HUBER * width).mean(axis=1)
     return Location(middle, float(held.std() / np.sqrt(len(held)) / free), width, len(held))
 
 
