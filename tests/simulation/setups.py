@@ -1,7 +1,7 @@
 """Small detectors and beams for tests of the true physics."""
 
 import numpy as np
-from tests.detector.blocks import nothing, slices
+from tests.detector.blocks import nothing
 
 from muonkit.core.arrays import FloatArray
 from muonkit.data.tracks import FreeStates
@@ -10,8 +10,6 @@ from muonkit.detector.field import Field, Uniform
 from muonkit.detector.material import library
 from muonkit.detector.surfaces import SurfaceArrays
 from muonkit.detector.volumes import VolumeArrays
-
-__all__ = ["nothing", "slices"]
 
 ALONG_X = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # a frame whose normal is the x axis
 ALONG_Z = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))

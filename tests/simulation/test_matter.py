@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import integrate, special, stats
+from tests.detector import blocks
 from tests.simulation import setups
 
 from muonkit.core.particles import species as species_of
@@ -52,7 +53,7 @@ def losses(n, p, physics, name="mu", **kwargs):
 def block(length, sides=0, inner=5.0):
     """Iron from `inner` to `inner` + length around the z axis, seen by cylinders or planes before and behind."""
     edges = (inner, inner + length)
-    volumes = setups.slices(edges, (1,), axis=RHO, sides=sides)
+    volumes = blocks.slices(edges, (1,), axis=RHO, sides=sides)
     return setups.detector(
         setups.plane(inner), setups.plane(inner + length), volumes=volumes, matter=("iron",), envelope=NEAR
     )
@@ -94,7 +95,7 @@ def test_oblique_tracks_pay_for_their_longer_way():
 
 def test_loss_through_magnetised_plates_is_what_scipy_integrates():
     # dp/ds = q B x t - t S E/p, the field in the iron only
-    parts = setups.slices((5.0, 15.0, 20.0, 30.0), (1, 0, 1))
+    parts = blocks.slices((5.0, 15.0, 20.0, 30.0), (1, 0, 1))
     field = Confined(Uniform((0, 1.5, 0)), Box(z_min=5.0, z_max=15.0))
     detector = setups.detector(setups.disc(35.0, 100.0), field=field, volumes=parts, matter=("iron",))
     truth = follow(detector, setups.beam(1, 2.0, along=(0, 0, 1)), "mu", 1, MEAN.model_copy(update={"leg_depth": 0.05}))
@@ -269,7 +270,7 @@ def test_steps_through_a_block_add_up_with_tails_too():
 
 
 def test_vacuum_does_nothing():
-    volumes = setups.slices((5.0, 50.0), (0,), axis=RHO)
+    volumes = blocks.slices((5.0, 50.0), (0,), axis=RHO)
     detector = setups.detector(setups.plane(4.0), setups.plane(60.0), volumes=volumes)
     truth = follow(detector, setups.beam(10, 0.2), "mu", 1)
     np.testing.assert_array_equal(np.abs(truth.qop), 5.0)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.detector import blocks
 from tests.oracles import jax_track
 from tests.transport import zoo
 from tests.transport.test_travel import LAYERS, PLANE, TILTED, go
@@ -11,7 +12,7 @@ jax.config.update("jax_enable_x64", True)
 jnp = jax.numpy
 
 N = 20
-FULL = zoo.slices((-1e3, 1e3), (1,), axis=1)  # matter everywhere
+FULL = blocks.slices((-1e3, 1e3), (1,))  # matter everywhere
 
 
 def helical(_position):

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from tests.detector import blocks
 from tests.transport import zoo
 
+from muonkit.detector.volumes import RHO
 from muonkit.transport import status as statuses
 from muonkit.transport.kernels import batch
 from muonkit.transport.kernels.tuples import Scene
@@ -17,8 +19,8 @@ LAYERS = zoo.surfaces(
     (1, (0, 0, 0), zoo.FRAME_Z, 110.0),
     (0, (1e3, 0, 0), zoo.FRAME_X, 0),
 )
-IRON = zoo.slices((20.0, 25.0, 30.0, 45.0), (1, 0, 1), axis=0)
-PLATES = zoo.slices((20.0, 25.0, 30.0, 45.0), (1, 0, 1), axis=0, sides=8)
+IRON = blocks.slices((20.0, 25.0, 30.0, 45.0), (1, 0, 1), axis=RHO)
+PLATES = blocks.slices((20.0, 25.0, 30.0, 45.0), (1, 0, 1), axis=RHO, sides=8)
 
 
 def go(bound, target, det, plan=zoo.EXACT, loss=None, way=1.0, start=START, cov=None):
@@ -78,7 +80,7 @@ def test_jacobian_is_that_of_finite_differences(volumes):
     for j, d in enumerate((1e-3, 1e-3, 1e-5, 1e-5, 1e-5)):
         shift = d * np.eye(5)[j]
         difference = (go(bound + shift, TILTED, det)[0] - go(bound - shift, TILTED, det)[0]) / (2 * d)
-        scale = np.abs(jacobian[:, :, j]).max(axis=0)
+        scale = np.abs(jacobian[:, :, j]).max(axis=RHO)
         np.testing.assert_allclose(jacobian[:, :, j], difference, rtol=1e-6, atol=1e-6 * scale.max())
 
 

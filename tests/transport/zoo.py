@@ -1,7 +1,7 @@
 """Small detectors and known energy losses for tests of the transport."""
 
 import numpy as np
-from tests.detector.blocks import nothing, slices
+from tests.detector.blocks import nothing
 
 from muonkit.core.arrays import FloatArray
 from muonkit.detector.detector import DetectorArrays
@@ -11,8 +11,6 @@ from muonkit.detector.material import MaterialArrays, arrays, library
 from muonkit.detector.surfaces import SurfaceArrays
 from muonkit.detector.volumes import VolumeArrays
 from muonkit.transport.kernels.tuples import Loss, Plan
-
-__all__ = ["nothing", "slices"]
 
 MUON = 0.1056583755
 FRAME_X = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))

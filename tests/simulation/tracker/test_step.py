@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from tests.detector import blocks
 from tests.simulation import setups
 
 from muonkit.core.errors import InputError
@@ -207,7 +208,7 @@ def test_a_curling_track_is_looping():
 
 
 def test_a_slow_track_stops_in_iron_where_its_range_ends():
-    block = setups.slices((0.0, 1.0, 101.0), (0, 1), axis=RHO)
+    block = blocks.slices((0.0, 1.0, 101.0), (0, 1), axis=RHO)
     detector = setups.detector(setups.cylinder(2.0), setups.cylinder(90.0), volumes=block, matter=("iron",))
     physics = QUIET.model_copy(update={"energy_loss": "mean"})
     assert status(detector, setups.beam(1, 0.3), physics) == step.STOPPED

@@ -80,11 +80,7 @@ def free_to_surface(free, cov, target, way, scene, out):
         out.status[row] = travel.NO_START
         if not finite(free[row]):
             continue
-        for j in range(7):
-            track.y[j] = free[row, j]
-        copy(cov[row], track.C)
-        frames.start_curvilinear(track, work)
-        travel.reset(track)
+        travel.begin_free(track, free[row], cov[row], work)
         out.status[row] = travel.travel(track, target[row], way, scene, work)
         out.path[row] = track.at[PATH]
         if out.status[row] != travel.OK:

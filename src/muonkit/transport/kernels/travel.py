@@ -37,6 +37,18 @@ def begin_bound(track, S, i, bound, work):
 
 
 @inlined
+def begin_free(track, free, cov, work):
+    """Put a track at a free state (7,), with a curvilinear covariance."""
+    for j in range(7):
+        track.y[j] = free[j]
+    for j in range(5):
+        for k in range(5):
+            track.C[j, k] = cov[j, k]
+    frames.start_curvilinear(track, work)
+    reset(track)
+
+
+@inlined
 def reset(track):
     """Path, angle, depth and total Jacobian of a new track; what is kept for the next sensor stays."""
     track.at[:LOST] = 0.0

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import compiled, inlined
-from muonkit.transport.kernels import frames, slab, travel
+from muonkit.transport.kernels import slab, travel
 from muonkit.transport.kernels.batch import copy, finite
 from muonkit.transport.kernels.tuples import empty_track, workspace
 
@@ -42,11 +42,7 @@ def carry_tracks(free, cov, stops, scene, out):
         out.status[row] = travel.NO_START
         if not finite(free[row]):
             continue
-        for j in range(7):
-            track.y[j] = free[row, j]
-        copy(cov[row], track.C)
-        frames.start_curvilinear(track, work)
-        travel.reset(track)
+        travel.begin_free(track, free[row], cov[row], work)
         out.status[row] = follow(track, stops[row], scene, work)
         if out.status[row] != travel.OK:
             continue
