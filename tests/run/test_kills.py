@@ -10,11 +10,12 @@ from tests.run.killing import COMMANDS, NEEDS, contents, finish, killed, prepare
 
 def disturbed(folder: Path, name: str, seed: int, kills: int) -> None:
     """Compare a run that is killed `kills` times with one that is not."""
-    whole, broken = folder / "whole", folder / "broken"
-    for each in (whole, broken):
+    warm, whole, broken = (folder / each for each in ("warm", "whole", "broken"))
+    for each in (warm, whole, broken):
         prepare(each)
         for command in NEEDS[name]:
             finish(each, command)
+    finish(warm, COMMANDS[name])  # kernels are compiled
     begin = time.monotonic()
     finish(whole, COMMANDS[name])
     longest = time.monotonic() - begin

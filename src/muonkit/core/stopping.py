@@ -23,6 +23,7 @@ EVERY = 0.1  # s between looks at the parent
 PATIENCE = 1.0  # s until a line is given up
 
 _undo: list[Callable[[], object]] = []
+_starting = threading.Lock()  # held while a process is being started
 
 
 class Watch:
@@ -47,7 +48,11 @@ class Watch:
 
 
 def end(line: str) -> None:
-    """Say a line, remove what must not stay, and end this process with exit code 3. Does not return."""
+    """Say a line, remove what must not stay, and end this process with exit code 3. Does not return.
+
+    A process that is just starting is waited for: it could not be found yet, and would complain that its parent is
+    gone."""
+    _starting.acquire(timeout=PATIENCE)
     with suppress(OSError):
         if select.select([], [2], [], PATIENCE)[1]:  # a terminal may be held
             os.write(2, f"{line}\n".encode(errors="backslashreplace"))
@@ -63,8 +68,7 @@ def end(line: str) -> None:
 
 
 def _workers() -> list[int]:
-    """Processes of multiprocessing that this one has started, where /proc tells them. One that is just starting would
-    complain that its parent is gone."""
+    """Processes of multiprocessing that this one has started, where /proc tells them."""
     found = [pid for each in Path("/proc/self/task").glob("*/children") for pid in _content(each).split()]
     return [int(pid) for pid in found if b"spawn_main" in _content(Path("/proc", pid.decode(), "cmdline"))]
 
@@ -88,13 +92,14 @@ def undone_at_stop(undo: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def signals_blocked() -> Iterator[None]:
-    """A process that is started in the block does not hear the signals. Afterwards this thread hears them as before,
-    whatever was done to its mask."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    """A process that is started in the block does not hear the signals, and is whole before this one is ended.
+    Afterwards this thread hears them as before, whatever was done to its mask."""
+    with _starting:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def end_with_parent(parent: int) -> None:

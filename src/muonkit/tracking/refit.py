@@ -44,7 +44,7 @@ class FitChoice(Section):
     species: Literal["mu", "pi", "K", "p"] = "mu"
     energy_loss: Loss = "landau"
     scattering: Angles = "moliere"
-    hard: float = Field(models.HARD, gt=0, lt=1)
+    hard: float = Field(models.HARD, ge=1e-4, lt=1)
     iterations: int = Field(2, ge=1, le=20)
     max_chi2: float | None = Field(None, gt=0)
     momentum: float = Field(10.0, gt=0)

@@ -40,7 +40,8 @@ SCATTERING = {
     "highland, total": noise.TOTAL,
 }
 FIELD = {"everywhere": EVERYWHERE, "start of step": OF_STEP, "start surface": OF_SURFACE}
-POSITIVE = ("tolerance", "max_steps", "max_step", "max_loss", "min_kinetic", "max_turn", "boundary", "hard")
+POSITIVE = ("tolerance", "max_steps", "max_step", "max_loss", "min_kinetic", "max_turn", "boundary")
+SOFTEST = 1e-4  # of the momentum: softer transfers are not taken one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class Settings:
         for name in POSITIVE:
             if not getattr(self, name) > 0:
                 yield name, f"must be above 0 (found {getattr(self, name)!r})"
+        if not self.hard >= SOFTEST:
+            yield "hard", f"must be at least {SOFTEST} (found {self.hard!r})"
 
     def plan(self) -> Plan:
         """The settings as the compiled loops need them."""

@@ -22,7 +22,13 @@ SETS = (
     *("G4REALSURFACEDATA", "G4SAIDXSDATA", "G4ABLADATA", "G4INCLDATA", "G4ENSDFSTATEDATA", "G4CHANNELINGDATA"),
 )
 ESSENTIAL = ("G4LEDATA", "G4PARTICLEXSDATA", "G4ENSDFSTATEDATA")  # without these the physics list does not start
-QUIET: dict[str, Any] = {"capture_output": True, "text": True, "errors": "replace", "stdin": subprocess.DEVNULL}
+QUIET: dict[str, Any] = {
+    "stdin": subprocess.DEVNULL,
+    "stdout": subprocess.PIPE,
+    "stderr": subprocess.STDOUT,
+    "text": True,
+    "errors": "replace",
+}
 WHOLE = "GEANT4_DATA_DIR"
 
 
@@ -98,10 +104,12 @@ def launch(module: str, job: Mapping[str, Any], folder: Path | None) -> dict[str
         ]
         home = environment | {"HOME": str(directory), "NUMBA_CACHE_DIR": cache(directory)}
         with signals_blocked():
-            done = subprocess.run(command, env=home, check=False, **QUIET)
-        if done.returncode or not out.exists():
-            said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()][-1:]
-            raise InputError(f"engine: Geant4 ended with {done.returncode}: {' '.join(said)}")
+            process = subprocess.Popen(command, env=home, **QUIET)
+        with process:
+            words = process.communicate()[0]
+        if process.returncode or not out.exists():
+            said = [line for line in words.splitlines() if line.strip()][-1:]
+            raise InputError(f"engine: Geant4 ended with {process.returncode}: {' '.join(said)}")
         with np.load(out, allow_pickle=False) as arrays:
             return dict(arrays) | {"stand_in": np.array(is_stand_in(environment))}
 
