@@ -342,5 +342,5 @@ def test_what_is_no_toml_says_so(faults):
 
 
 def test_a_name_that_is_no_detector_lists_those_there_are():
-    with pytest.raises(InputError, match="belle2, belle2_as_built, cms_like_layers, cms_like_tracker, telescope"):
+    with pytest.raises(InputError, match="belle2, cms_like_layers, cms_like_tracker, telescope"):
         load_detector("cms")

@@ -32,7 +32,7 @@ def belle2() -> Detector:
     return load_detector("belle2")
 
 
-@pytest.fixture(scope="module", params=["belle2", "belle2_as_built"])
+@pytest.fixture(scope="module", params=["belle2"])
 def either(request) -> Detector:
     return load_detector(request.param)
 

@@ -1,4 +1,4 @@
-"""Material beside a table: what is counted, where a table has cracks, faults of tables; `belle2_as_built` beside rays
+"""Material beside a table: what is counted, where a table has cracks, faults of tables; `belle2` beside rays
 through the geometry that Belle II publishes."""
 
 import numpy as np
@@ -78,7 +78,7 @@ def test_everything_in_front_of_the_sensors_counts_once(plates):
 
 
 def test_measures_of_iron_are_those_of_the_tables():
-    detector = load_detector("belle2_as_built")
+    detector = load_detector("belle2")
     iron = [material.name for material in detector.materials].index("iron")
     X0, interaction, loss = (one[iron] for one in measures(detector))
     assert pytest.approx(1.757, rel=2e-3) == 1 / X0  # PDG, cm
@@ -125,7 +125,7 @@ def test_a_missing_column_is_named(plates, tmp_path):
 
 @pytest.mark.parametrize(("name", "start"), [("material_by_theta", None), ("material_from_112", (112.0, -80.0, 155.0))])
 def test_as_built_has_the_material_of_the_published_geometry(name, start):
-    found = compare(load_detector("belle2_as_built"), shared_data(f"belle2/{name}.csv"), start)
+    found = compare(load_detector("belle2"), shared_data(f"belle2/{name}.csv"), start)
     assert sum(found.crack) < 0.5 * len(found.crack)
     for measure, (off, theta) in found.worst.items():
         assert abs(off) < BELLE2_MATERIAL, f"{measure} at {theta}"
@@ -134,7 +134,7 @@ def test_as_built_has_the_material_of_the_published_geometry(name, start):
 def test_as_built_has_its_cracks_where_the_published_geometry_has_them():
     """Without crystals: the two gaps between barrel and endcaps."""
     found = compare(
-        load_detector("belle2_as_built"), shared_data("belle2/material_from_112.csv"), (112.0, -80.0, 155.0)
+        load_detector("belle2"), shared_data("belle2/material_from_112.csv"), (112.0, -80.0, 155.0)
     )
     theta, ours, table = np.array(found.theta), np.array(found.detector["X0"]), np.array(found.table["X0"])
     for low, high in ((30, 35), (126, 134)):

@@ -28,7 +28,7 @@ from muonkit.detector.surfaces import SurfaceArrays
 from muonkit.detector.volumes import VolumeArrays, path_lengths
 
 SHIPPED = Path(__file__).parent / "descriptions"
-DETECTORS = ("belle2", "belle2_as_built", "cms_like_layers", "cms_like_tracker", "telescope")
+DETECTORS = ("belle2", "cms_like_layers", "cms_like_tracker", "telescope")
 
 
 class DetectorArrays(NamedTuple):

@@ -86,7 +86,7 @@ def test_tracks_stop_where_the_stored_likelihoods_say():
     assert len(layer) > 60
     states, number = leaving(helix), np.arange(len(layer))
     found = extrapolate(
-        Candidates(number, number, states), NO_HITS, build_yoke(load_detector("belle2_as_built"))
+        Candidates(number, number, states), NO_HITS, build_yoke(load_detector("belle2"))
     ).tracks
     in_barrel = found.outcome == STOP_BARREL
     assert np.mean(in_barrel) > 0.9

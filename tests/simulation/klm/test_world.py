@@ -15,7 +15,7 @@ LENGTH = 350.0
 
 
 @pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="geant4_pybind is not installed")
-@pytest.mark.parametrize("name", ["shapes", "belle2_as_built"])
+@pytest.mark.parametrize("name", ["shapes", "belle2"])
 def test_lines_pass_as_much_matter_as_in_geant4(name, tmp_path):
     description = name
     if name == "shapes":

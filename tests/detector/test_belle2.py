@@ -1,4 +1,4 @@
-"""`belle2_as_built`: the material and the sensitive parts of the muon detector that Belle II has."""
+"""`belle2`: the material and the sensitive parts of the muon detector that Belle II has."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from muonkit.detector.volumes import material_at
 
 @pytest.fixture(scope="module")
 def belle2() -> Detector:
-    return load_detector("belle2_as_built")
+    return load_detector("belle2")
 
 
 def test_endcap_planes_stand_at_the_centres_of_their_gaps(belle2):
