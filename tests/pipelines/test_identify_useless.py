@@ -142,8 +142,9 @@ def test_a_charge_or_a_field_of_the_other_sign_is_told(folder, capsys):
     text = (SHIPPED / "belle2.toml").read_text()
     (folder / "turned.toml").write_text(text.replace("B = [0, 0, 1.5]", "B = [0, 0, -1.5]"))
     write(folder, "turned_field.toml", payload='payload = "toy.npz"\ndetector = "turned.toml"')
-    result = identified(folder, capsys, "turned.parquet", config="turned_field.toml")
-    assert any(told in line for line in result["warnings"])
+    code, _, err = run(capsys, folder / "turned_field.toml", "-o", folder / "turned.parquet")
+    assert code == 2
+    assert told in err[-1]
 
 
 def test_single_tracks_and_hits_of_no_use_are_told(folder, capsys):

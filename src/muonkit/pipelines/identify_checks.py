@@ -64,7 +64,8 @@ def _nothing_found(tally: Tally, numbers: Numbers, config: Identify) -> Iterator
         )
     near = _near(tally)
     if near >= ENOUGH and tally.crossings[HIT] == 0:
-        why = _likely(TRACK_REASONS, tally.track_reasons, numbers.tracks) or "give tracks and hits of the same events"
+        why = _likely(TRACK_REASONS, tally.track_reasons, numbers.tracks) or _one_sided(tally)
+        why = why or "give tracks and hits of the same events"
         yield f"{config.input.hits}: no track matches any hit in {near} crossings of layers with hits: {why}"
 
 
@@ -101,7 +102,7 @@ def _odd(tally: Tally, numbers: Numbers, config: Identify) -> Iterator[str]:
 
 
 def _odd_matches(tally: Tally) -> Iterator[str]:
-    near, (side, tracks) = _near(tally), tally.sides.tolist()
+    near = _near(tally)
     if near >= ENOUGH and tally.crossings[HIT] < FEW_MATCH * near:
         yield (
             f"only {tally.crossings[HIT]} hits match in {near} crossings of layers with hits; are tracks and hits "
@@ -109,11 +110,19 @@ def _odd_matches(tally: Tally) -> Iterator[str]:
         )
     elif not tally.matched and tally.hits:
         yield f"none of {tally.hits} hits matches a track"
-    if abs(side) > max(ONE_SIDE * tracks, SIGNIFICANT * math.sqrt(tracks)):
-        yield (
-            f"of {tracks} tracks {(tracks + abs(side)) // 2} have their hits on one side, by their charge; is the "
-            f"sign of charges, or the field, another one?"
-        )
+    if turned := _one_sided(tally):
+        yield turned
+
+
+def _one_sided(tally: Tally) -> str:
+    """Says so if hits are on one side of tracks of one charge; empty otherwise."""
+    side, tracks = tally.sides.tolist()
+    if abs(side) <= max(ONE_SIDE * tracks, SIGNIFICANT * math.sqrt(tracks)):
+        return ""
+    return (
+        f"of {tracks} tracks {(tracks + abs(side)) // 2} have their hits on one side, by their charge; is the "
+        f"sign of charges, or the field, another one?"
+    )
 
 
 def described(tally: Tally) -> list[str]:

@@ -23,7 +23,7 @@ BELLE2 = load_detector("belle2")
 YOKE = build_yoke(BELLE2)
 LAYOUT = YOKE.layout
 BARREL_TRACK = ([115.0, 5.0, 60.0], [20.0, 0.5, 2.0])
-FORWARD_TRACK = ([60.0, 30.0, 150.0], [8.0, 4.0, 18.0])
+FORWARD_TRACK = ([64.0, 32.0, 150.0], [8.0, 4.0, 18.0])
 BACKWARD_TRACK = ([70.0, -20.0, -80.0], [11.0, -3.0, -17.0])
 OVERLAP_TRACK = ([100.0, 10.0, 120.0], [14.0, 1.5, 15.0])
 
