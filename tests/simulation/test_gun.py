@@ -47,6 +47,13 @@ def test_theta_is_spread_evenly_on_the_sphere():
     assert flat(cos, np.cos(2.0), np.cos(0.3))
 
 
+def test_theta_is_spread_evenly_in_itself_if_wanted():
+    _, cos, _ = kinematics(shoot(Gun(p=2.0, theta=(0.3, 2.0), theta_spectrum="uniform"), N, 1))
+    assert flat(np.arccos(cos), 0.3, 2.0)
+    with pytest.raises(ValidationError, match="theta_spectrum"):
+        Gun(p=2.0, eta=(0.0, 1.0), theta_spectrum="uniform")
+
+
 def test_one_value_is_that_value():
     p, cos, phi = kinematics(shoot(Gun(pt=3.0, eta=1.2, phi=0.7), 50, 1))
     np.testing.assert_allclose(p, 3 * np.cosh(1.2), rtol=1e-14)

@@ -25,7 +25,8 @@ from muonkit.run.runner import Runner
 @dataclass(frozen=True, slots=True)
 class PdfsResult(Result):
     """The payload that was built: its file, the page about it, checksum and size in bytes; numbers of tracks: all,
-    selected, of them with holes in their layers; notes: on samples whose parts do not say that they belong together."""
+    selected, of them with holes in their layers; tracker_decays: primaries that decayed inside of the tracker,
+    which are left out if dropped; notes: on samples whose parts do not say that they belong together."""
 
     file: Path
     page: Path
@@ -34,19 +35,23 @@ class PdfsResult(Result):
     tracks: int
     selected: int
     with_holes: int
+    tracker_decays: int
+    dropped: bool
     notes: tuple[str, ...] = ()
 
     def report(self) -> str:
         """Files and numbers, and the notes."""
         lines = (
             f"{self.file}: {self.tracks} tracks, {self.selected} selected, {self.with_holes} of them with holes in "
-            f"their layers (chi2 only); payload {self.checksum[:12]}, {self.size / 1e6:.2f} MB\n{self.page}"
+            f"their layers (chi2 only); payload {self.checksum[:12]}, {self.size / 1e6:.2f} MB"
         )
-        return "\n".join([lines, *self.notes])
+        fate = "left out" if self.dropped else "kept"
+        decays = f"{self.tracker_decays} of all tracks from primaries that decayed in the tracker: {fate}"
+        return "\n".join([lines, decays, str(self.page), *self.notes])
 
     def to_json(self) -> dict[str, Any]:
         """Numbers, files, and the text."""
-        names = ("tracks", "selected", "with_holes", "checksum")
+        names = ("tracks", "selected", "with_holes", "tracker_decays", "dropped", "checksum")
         files = {"file": str(self.file), "page": str(self.page), "notes": list(self.notes)}
         return {name: getattr(self, name) for name in names} | files | {"text": str(self)}
 
@@ -69,9 +74,11 @@ def build_pdfs(config_path: Path, out: Path, runner: Runner) -> PdfsResult:
         payload = build(counts, config, provenance(samples))
         payload.save(out)
         write_text(of_payload, page(payload, counts, out.name))
-    tracks, selected, with_holes = (int(sums.sum()) for sums in (counts.seen, counts.selected, counts.with_holes))
-    numbers = len(payload.to_bytes()), tracks, selected, with_holes
-    return PdfsResult(out, of_payload, payload.checksum(), *numbers, notes_on(samples))
+    sums = (counts.seen, counts.selected, counts.with_holes, counts.tracker_decays)
+    tracks, selected, with_holes, decays = (int(each.sum()) for each in sums)
+    numbers = len(payload.to_bytes()), tracks, selected, with_holes, decays
+    dropped = config.selection.tracker_decays == "drop"
+    return PdfsResult(out, of_payload, payload.checksum(), *numbers, dropped, notes_on(samples))
 
 
 def count_piece(yoke: Yoke, selection: BuildSelection, piece: SamplePiece) -> PdfCounts:

@@ -7,7 +7,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from muonkit.muid.checks.goodness import GoodnessOfFit
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
-from muonkit.muid.performance.result import OverallRates, PerformanceSummary, ScoreResult, TrackNumbers, cut_name
+from muonkit.muid.performance.result import (
+    OverallRates,
+    PerformanceNumbers,
+    PerformanceSummary,
+    ScoreResult,
+    TrackNumbers,
+    cut_name,
+)
 from muonkit.report.labels import SPECIES
 from muonkit.report.page import Picture
 from muonkit.report.performance import Drawn
@@ -106,11 +113,20 @@ def fit_rows(fits: Sequence[GoodnessOfFit]) -> list[list[str]]:
     ]  # fmt: skip
 
 
+def tracker_decays(numbers: PerformanceNumbers, name: str) -> str:
+    """How many of a species decayed inside of the tracker, and what became of them."""
+    s, what = HYPOTHESES.index(name), "left out" if numbers.config.selection.tracker_decays == "drop" else "among them"
+    passed, total = (int(counts[s]) for counts in numbers.tracker_decays.of_cut(0))
+    cut = cut_name(numbers.config.cuts[0])
+    return f"{total} {name} that decayed in the tracker {what}, of which {passed} pass Delta > {cut}"
+
+
 def summary(content: PerformanceSummary) -> list[str]:
     """A few lines for the terminal."""
     numbers = content.numbers
     pair, selected = (numbers.config.signal, numbers.config.background), numbers.tracks.selected
     lines = [f"{selected[HYPOTHESES.index(name)]} {name} selected" for name in pair]
+    lines += [tracker_decays(numbers, name) for name in pair]
     for i, cut in enumerate(numbers.overall.cuts):
         words = (f"{name} {share(*numbers.overall.of(i, name))}" for name in pair)
         lines.append(f"Delta > {cut_name(cut):<4} " + "   ".join(words))

@@ -29,8 +29,9 @@ ParticleName = Literal[
 
 class Gun(Section):
     """particle: without a sign, both charges are equally frequent. p or pt [GeV], one of both: a range, spread evenly
-    or evenly in the logarithm, or one value. eta or theta [rad], one of both: theta is spread evenly in its cosine; phi
-    [rad]; vertex [cm] and the Gaussian spread [cm] of each coordinate."""
+    or evenly in the logarithm, or one value. eta or theta [rad], one of both: theta is spread evenly in its cosine, as
+    on a sphere, or with theta_spectrum = "uniform" in theta itself; phi [rad]; vertex [cm] and the Gaussian spread [cm]
+    of each coordinate."""
 
     particle: ParticleName = "mu"
     p: Reach | None = None
@@ -38,6 +39,7 @@ class Gun(Section):
     distribution: Literal["uniform", "log-uniform"] = "uniform"
     eta: Reach | None = None
     theta: Reach | None = None
+    theta_spectrum: Literal["cos", "uniform"] = "cos"
     phi: Reach = (-np.pi, np.pi)
     vertex: tuple[float, float, float] = (0.0, 0.0, 0.0)
     spread: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -59,6 +61,8 @@ class Gun(Section):
             raise ValueError(f"eta: must lie between -{FARTHEST:g} and {FARTHEST:g}")
         if not 0 < ends(self.theta)[0] <= ends(self.theta)[1] < np.pi:
             raise ValueError("theta: must lie between 0 and pi")
+        if self.theta is None and self.theta_spectrum != "cos":
+            raise ValueError("theta_spectrum: has no meaning with eta; give theta, or remove it")
         if min(self.spread) < 0:
             raise ValueError("spread: must not be negative")
         return self
@@ -98,6 +102,9 @@ def _polar(gun: Gun, u: FloatArray) -> tuple[FloatArray, FloatArray]:
     if gun.theta is None:
         eta = _between(gun.eta, u)
         return 1 / np.cosh(eta), np.tanh(eta)
+    if gun.theta_spectrum == "uniform":
+        theta = _between(gun.theta, u)
+        return np.sin(theta), np.cos(theta)
     low, high = ends(gun.theta)
     cos = _between((float(np.cos(low)), float(np.cos(high))), u)
     return np.sqrt(1 - cos**2), cos

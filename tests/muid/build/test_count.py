@@ -1,10 +1,13 @@
 """Tracks are counted where they belong, signs apart, and only those that are selected."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.muid.build.samples import drawn, truth
 
 from muonkit.core.errors import InputError
+from muonkit.data.klm import DECAYED, INTERACTED
 from muonkit.data.muid import BARREL_LAYERS, MuidTracks
 from muonkit.muid.build.config import BuildSelection
 from muonkit.muid.build.count import check, count, missing_species, nothing, without_holes
@@ -83,6 +86,24 @@ def test_pions_keep_their_decays():
     assert count(one(), pion, ALL).selected.sum() == 1
 
 
+@pytest.mark.parametrize(("choice", "kept"), [("keep", True), ("drop", False)])
+@pytest.mark.parametrize(
+    ("fate", "end", "inside"),
+    [
+        (DECAYED, (50.0, 50.0, 10.0), True),
+        (DECAYED, (100.0, 100.0, 10.0), False),  # in the calorimeter
+        (DECAYED, (50.0, 50.0, 160.0), False),
+        (INTERACTED, (50.0, 50.0, 10.0), False),
+    ],
+)
+def test_decays_in_the_tracker_are_counted_and_left_out_if_wanted(choice, kept, fate, end, inside):
+    pion = replace(truth(np.array(["pi"]), np.array([1.0])), fate=np.array([fate]), end=np.array([end]))
+    counts = count(one(), pion, BuildSelection(tracker_decays=choice))
+    assert counts.tracker_decays[signed_number("pi", 1)] == counts.tracker_decays.sum() == inside
+    assert counts.selected.sum() == (kept or not inside)
+    assert counts.seen.sum() == 1
+
+
 def test_tracks_with_holes_of_both_regions_count_where_they_cross():
     counts = count(one(9, 2, 5, holes=(1,)), muon(), ALL)
     assert counts.tracks.sum() == 1
@@ -115,7 +136,7 @@ def test_pieces_add_up():
     tracks, true = drawn(PAYLOAD, 4000)
     whole = count(tracks, true, ALL)
     parts = count(tracks[:1500], true[:1500], ALL) + count(tracks[1500:], true[1500:], ALL) + nothing()
-    for name in ("hit", "crossed", "tracks", "chi2", "selected", "with_holes", "seen"):
+    for name in ("hit", "crossed", "tracks", "chi2", "selected", "with_holes", "seen", "tracker_decays"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
     last = last_layer(tracks.barrel_ext_layer, tracks.endcap_ext_layer)
     assert whole.tracks.sum() + whole.with_holes.sum() == whole.selected.sum()

@@ -139,3 +139,19 @@ def test_delta_at_the_cut_does_not_pass_and_tracks_without_score_are_counted():
     found = count_tracks(tracks, choice)
     assert found.rates.phi.passed.sum(axis=(1, 2)).tolist() == [40, 10, 0]
     assert found.without_score.tolist() == [0, 60, 0, 0, 0, 0]
+
+
+def test_decays_in_the_tracker_are_shown_apart_and_left_out_if_wanted():
+    """In these tables all decays are at the origin."""
+    kept, dropped = (config(f'[selection]\ntracker_decays = "{choice}"\n') for choice in ("keep", "drop"))
+    tracks = some(choice=kept)
+    inside = tracks.fate == DECAYED
+    everyone, others = (count_tracks(tracks, choice) for choice in (kept, dropped))
+    np.testing.assert_array_equal(everyone.tracker_decays.passed, others.tracker_decays.passed)
+    np.testing.assert_array_equal(everyone.selected - others.selected, others.tracker_decays.total)
+    np.testing.assert_array_equal(others.rates.p.total, count_tracks(tracks[~inside], kept).rates.p.total)
+    pion = HYPOTHESES.index("pi")
+    assert others.tracker_decays.total[pion] == np.sum(
+        inside & selected(tracks, kept.selection) & (tracks.species == pion)
+    )
+    assert others.tracker_decays.total[pion] > 30

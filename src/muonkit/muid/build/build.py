@@ -16,6 +16,7 @@ def build(counts: PdfCounts, config: BuildPdfs, provenance: dict[str, Any]) -> L
     counted = {
         "tracks": counts.seen.tolist(),
         "selected": counts.selected.sum(axis=1).tolist(),
+        "tracker decays": counts.tracker_decays.tolist(),
         "with holes": counts.with_holes.sum(axis=1).tolist(),
         "selection": config.selection.model_dump(mode="json"),
         "longitudinal": config.longitudinal.model_dump(mode="json"),

@@ -3,7 +3,8 @@
 from pydantic import Field
 
 from muonkit.core.config import Range, Section
-from muonkit.muid.swim.config import MuidSettings
+from muonkit.muid.swim.config import MuidSettings, TrackerCan
+from muonkit.muid.tracker_decays import TrackerDecays
 
 
 class BuildInput(Section):
@@ -16,13 +17,16 @@ class BuildInput(Section):
 class BuildSelection(Section):
     """max_soft [GeV]: of muons, momentum of electrons, photons and neutrinos that they decayed into or radiated; cracks
     [deg]: true polar angles that are left out; chimney_theta, chimney_phi [deg]: both left out together; ndof below
-    max_ndof."""
+    max_ndof; tracker_decays: `drop` leaves out primaries that decayed inside of the tracker."""
 
     max_soft: float = Field(0.05, ge=0)
     cracks: tuple[Range, ...] = ((31.5, 33.1), (126.9, 128.4))
     chimney_theta: Range = (110.0, 125.0)
     chimney_phi: Range = (60.0, 120.0)
     max_ndof: int = Field(40, ge=2)
+    # younger than the payloads that quote this section: quoted only where they differ from the defaults
+    tracker_decays: TrackerDecays = Field("keep", exclude_if=lambda value: value == "keep")
+    tracker: TrackerCan = Field(TrackerCan(), exclude_if=lambda value: value == TrackerCan())
 
 
 class LongitudinalFit(Section):

@@ -15,6 +15,7 @@ from muonkit.muid.likelihood.longitudinal import classes_of
 from muonkit.muid.likelihood.outcome import OUTCOMES, OVERLAP_STOP_FORWARD, classes, number_of_entries, region
 from muonkit.muid.likelihood.payload import ORDERS, REGIONS, first_entries
 from muonkit.muid.likelihood.spline import BINS, WIDTH
+from muonkit.muid.tracker_decays import in_tracker
 
 MUONS = (10, 11)  # signed numbers
 
@@ -24,7 +25,8 @@ class PdfCounts(Additive):
     """By signed hypothesis: hit, crossed (12, entries), of the payload's longitudinal tables; tracks (12, classes);
     chi2 (12, REGIONS, ORDERS, BINS + 1): reduced chi2, the last bin all above; selected, with_holes (12, OUTCOMES):
     tracks that were selected, and those of them that saw one region and are not in the longitudinal counts because a
-    layer is missing; seen (12,): all tracks."""
+    layer is missing; seen (12,): all tracks; tracker_decays (12,): of them those of primaries that decayed inside of
+    the tracker."""
 
     hit: IntArray
     crossed: IntArray
@@ -33,13 +35,14 @@ class PdfCounts(Additive):
     selected: IntArray
     with_holes: IntArray
     seen: IntArray
+    tracker_decays: IntArray
 
 
 def nothing() -> PdfCounts:
     """No counts yet."""
     entries = int(first_entries()[-1])
     shapes = (SIGNED, entries), (SIGNED, entries), (SIGNED, len(classes())), (SIGNED, REGIONS, ORDERS, BINS + 1)
-    rest = (SIGNED, OUTCOMES), (SIGNED, OUTCOMES), (SIGNED,)
+    rest = (SIGNED, OUTCOMES), (SIGNED, OUTCOMES), (SIGNED,), (SIGNED,)
     return PdfCounts(*(np.zeros(shape, dtype=np.int64) for shape in (*shapes, *rest)))
 
 
@@ -63,6 +66,8 @@ def selected(tracks: MuidTracks, truth: KLMTruth, selection: BuildSelection) -> 
         kept &= (theta < low) | (theta > high)
     chimney = (theta > selection.chimney_theta[0]) & (theta < selection.chimney_theta[1])
     kept &= ~(chimney & (phi > selection.chimney_phi[0]) & (phi < selection.chimney_phi[1]))
+    if selection.tracker_decays == "drop":
+        kept &= ~in_tracker(truth, selection.tracker)
     muon = np.isin(hypothesis_of(truth.pdg_id), MUONS)
     return np.asarray(kept & (~muon | (truth.soft <= selection.max_soft)))
 
@@ -80,6 +85,7 @@ def count(tracks: MuidTracks, truth: KLMTruth, selection: BuildSelection) -> Pdf
     hypothesis = hypothesis_of(truth.pdg_id)
     total = nothing()
     np.add.at(total.seen, hypothesis, 1)
+    np.add.at(total.tracker_decays, hypothesis[in_tracker(truth, selection.tracker)], 1)
     kept = selected(tracks, truth, selection)
     chosen, hypothesis = tracks[kept], hypothesis[kept]
     np.add.at(total.selected, (hypothesis, chosen.outcome), 1)

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from muonkit.core.config import Edges, Label, Range, Section
 from muonkit.muid.likelihood.config import LikelihoodSettings
-from muonkit.muid.swim.config import Species
+from muonkit.muid.swim.config import Species, TrackerCan
+from muonkit.muid.tracker_decays import TrackerDecays
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -38,12 +39,15 @@ class PerformanceInput(Section):
 
 class TrackSelection(Section):
     """Which tracks count, by their true momentum p [GeV] and polar angle theta [deg]; reached: outcome > 0 only, as
-    in the validation plots of Belle II; junk: `fail` every cut, or `keep` what likelihood they have."""
+    in the validation plots of Belle II; junk: `fail` every cut, or `keep` what likelihood they have;
+    tracker_decays: `drop` leaves out primaries that decayed inside of the tracker."""
 
     p: Range = (0.5, 5.0)
     theta: Range = (15.0, 150.0)
     reached: bool = True
     junk: Literal["fail", "keep"] = "fail"
+    tracker_decays: TrackerDecays = "keep"
+    tracker: TrackerCan = TrackerCan()
 
 
 class PerformanceBinning(Section):

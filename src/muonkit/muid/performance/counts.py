@@ -14,9 +14,9 @@ from muonkit.muid.performance.config import Performance
 from muonkit.muid.performance.confusion import confusion
 from muonkit.muid.performance.cuts import count_cuts
 from muonkit.muid.performance.fine import CELLS, Fine, count
-from muonkit.muid.performance.labelled import UNKNOWN, LabelledTracks, selected
+from muonkit.muid.performance.labelled import UNKNOWN, LabelledTracks, selected, wanted
 from muonkit.muid.performance.layers import differences
-from muonkit.muid.performance.rates import SPECIES, RateCounts, count_rates, place
+from muonkit.muid.performance.rates import SPECIES, Passed, RateCounts, count_rates, passing, place, tally
 
 DELTA = Fine()
 
@@ -24,13 +24,15 @@ DELTA = Fine()
 @dataclass(frozen=True, slots=True)
 class PerformanceCounts(Additive):
     """read (7,): tracks by species, other ones last; reached (6,): of them in the muon detector; selected (6,);
-    without_score (6,): selected ones that fail every cut; roc: fine histograms (scores, 6, bins of p, CELLS); cuts:
+    without_score (6,): selected ones that fail every cut; tracker_decays: by cut and species, tracks that would be
+    selected and decayed inside of the tracker; roc: fine histograms (scores, 6, bins of p, CELLS); cuts:
     fine histograms (np, nt, CELLS) of the signal; others: see the modules of their names."""
 
     read: IntArray
     reached: IntArray
     selected: IntArray
     without_score: IntArray
+    tracker_decays: Passed
     rates: RateCounts
     boxes: BoxCounts
     roc: IntArray
@@ -46,12 +48,15 @@ def count_tracks(
     """Count one piece; with a payload also what its test needs."""
     binning, signal = config.binning, HYPOTHESES.index(config.signal)
     used = tracks[selected(tracks, config.selection)]
+    inside = used[used.in_tracker]
+    used = used[wanted(used, config.selection)]
     species = np.where(tracks.species == UNKNOWN, SPECIES, tracks.species)
     return PerformanceCounts(
         read=count((SPECIES + 1,), species),
         reached=count((SPECIES,), tracks.species[tracks.tracks.outcome > 0]),
         selected=count((SPECIES,), used.species),
         without_score=count((SPECIES,), used.species[used.scores[:, 0] == -np.inf]),
+        tracker_decays=tally(passing(inside, config.cuts), (SPECIES,), inside.species),
         rates=count_rates(used, config.cuts, signal, binning),
         boxes=count_boxes(used, binning.p, DELTA),
         roc=count_scores(used, config),
@@ -65,7 +70,7 @@ def count_tracks(
 def _fit(tracks: LabelledTracks, config: Performance, payload: LikelihoodParameters) -> FitCounts:
     """Of all tracks in the muon detector, selected or not: the payload is meant for all."""
     assert config.payload is not None  # there would be no payload
-    used = tracks[(tracks.species != UNKNOWN) & (tracks.tracks.outcome > 0)]
+    used = tracks[(tracks.species != UNKNOWN) & (tracks.tracks.outcome > 0) & wanted(tracks, config.selection)]
     return count_fit(used.tracks, used.species, payload, config.payload.likelihood.first_bin)
 
 

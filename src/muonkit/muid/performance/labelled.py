@@ -14,6 +14,7 @@ from muonkit.muid.likelihood.hypotheses import HYPOTHESES, LEPTONS
 from muonkit.muid.likelihood.outcome import NOT_REACHED
 from muonkit.muid.performance.config import Performance, TrackSelection
 from muonkit.muid.performance.score import TRANSFORMS, delta
+from muonkit.muid.tracker_decays import in_tracker
 
 MOST = 1 << 31  # of a number of layers or hits, an outcome or a bit pattern: more is none
 NUMBERS = (
@@ -26,14 +27,15 @@ UNKNOWN = -1  # species: none of the six
 @dataclass(frozen=True, slots=True)
 class LabelledTracks:
     """species (n,): place in HYPOTHESES; p [GeV], theta, phi [deg] (n,): true, where the particle begins; fate (n,),
-    see `data.klm`; scores (n, 1 + others): Delta, then other scores; probability (n, 6), NaN if not computed; tracks:
-    what the extrapolation left, charge from the truth."""
+    see `data.klm`; in_tracker (n,): whether it decayed inside of the tracker; scores (n, 1 + others): Delta, then other
+    scores; probability (n, 6), NaN if not computed; tracks: what the extrapolation left, charge from the truth."""
 
     species: IntArray
     p: FloatArray
     theta: FloatArray
     phi: FloatArray
     fate: IntArray
+    in_tracker: BoolArray
     scores: FloatArray
     probability: FloatArray
     tracks: MuidTracks
@@ -62,7 +64,8 @@ def labelled(table: Mapping[str, AnyArray], truth: KLMTruth, config: Performance
     theta, phi = np.degrees(np.arctan2(np.hypot(x, y), z)), np.degrees(np.arctan2(y, x))
     probability = np.column_stack([table[f"p_{name}"] for name in HYPOTHESES])
     tracks = muid_tracks(table, charge_of(truth.pdg_id))
-    return LabelledTracks(number, p, theta, phi, truth.fate, scores(table, config), probability, tracks)
+    inside = in_tracker(truth, config.selection.tracker)
+    return LabelledTracks(number, p, theta, phi, truth.fate, inside, scores(table, config), probability, tracks)
 
 
 def scores(table: Mapping[str, AnyArray], config: Performance) -> FloatArray:
@@ -99,8 +102,13 @@ def charge_of(pdg_id: IntArray) -> FloatArray:
     return np.where((pdg_id > 0) != lepton, 1.0, -1.0)
 
 
+def wanted(tracks: LabelledTracks, selection: TrackSelection) -> BoolArray:
+    """Which tracks (n,) are not left out because of a decay in the tracker."""
+    return ~(tracks.in_tracker & (selection.tracker_decays == "drop"))
+
+
 def selected(tracks: LabelledTracks, selection: TrackSelection) -> BoolArray:
-    """Which tracks count (n,)."""
+    """Which tracks count (n,), if they are wanted."""
     within = (tracks.p >= selection.p[0]) & (tracks.p < selection.p[1]) & (tracks.species != UNKNOWN)
     within &= (tracks.theta >= selection.theta[0]) & (tracks.theta < selection.theta[1])
     return np.asarray(within & ((tracks.tracks.outcome > NOT_REACHED) | (not selection.reached)))

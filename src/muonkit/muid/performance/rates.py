@@ -85,9 +85,14 @@ def wrapped(phi: FloatArray, edges: Sequence[float]) -> FloatArray:
     return np.asarray(edges[0] + np.mod(phi - edges[0], 360.0))
 
 
+def passing(tracks: LabelledTracks, cuts: Sequence[float]) -> BoolArray:
+    """Which tracks pass the cuts on Delta (cuts, n)."""
+    return np.asarray(tracks.scores[:, 0] > np.array(cuts)[:, None])
+
+
 def count_rates(tracks: LabelledTracks, cuts: Sequence[float], signal: int, binning: PerformanceBinning) -> RateCounts:
     """Count one piece."""
-    passes = tracks.scores[:, 0] > np.array(cuts)[:, None]
+    passes = passing(tracks, cuts)
     p, theta = place(tracks.p, binning.p), place(tracks.theta, binning.theta)
     phi = place(wrapped(tracks.phi, binning.phi), binning.phi)
     bins_p, bins_theta, bins_phi = (len(edges) - 1 for edges in (binning.p, binning.theta, binning.phi))

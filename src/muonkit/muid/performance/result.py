@@ -140,7 +140,8 @@ class TrackNumbers:
 class PerformanceNumbers:
     """All that is made of the sums. map: of the signal, by cut in (theta, phi); confusion (6, 7), see that module;
     boxes: of signal and background; differences (6, DIFFERENCES), see `layers`; decays: by cut, species, OTHER or
-    IN_FLIGHT, and p; goodness: of the payload, by species, empty without one."""
+    IN_FLIGHT, and p; tracker_decays: by cut and species, tracks of primaries that decayed inside of the tracker, which
+    are selected unless they are dropped; goodness: of the payload, by species, empty without one."""
 
     config: Performance
     p: RatesAgainst
@@ -153,6 +154,7 @@ class PerformanceNumbers:
     boxes: tuple[Boxes, Boxes]
     differences: IntArray
     decays: Passed
+    tracker_decays: Passed
     cuts: tuple[CutTable, ...]
     goodness: tuple[GoodnessOfFit, ...]
     tracks: TrackNumbers
@@ -172,7 +174,9 @@ class PerformanceNumbers:
             "confusion": self._confusion(),
             "boxes": of_p | {name: one.to_json() for name, one in zip(pair, self.boxes, strict=True)},
             "diff_layer": {"difference": DIFFERENCES.tolist(), "tracks": by_species(self.differences)},
-            "decays": of_p | {"cuts": {cut_name(cut): self._decays(i) for i, cut in enumerate(config.cuts)}},
+            "decays": of_p
+            | {"cuts": {cut_name(cut): self._decays(i) for i, cut in enumerate(config.cuts)}}
+            | {"in_tracker": {cut_name(cut): self._tracker_decays(i) for i, cut in enumerate(config.cuts)}},
             "cuts": [table.to_json() for table in self.cuts],
             "goodness_of_fit": [one.to_json() for one in self.goodness],
             "selection": self._selection(),
@@ -203,6 +207,10 @@ class PerformanceNumbers:
             for s, name in enumerate(HYPOTHESES)
         }
 
+    def _tracker_decays(self, cut: int) -> Content:
+        passed, total = self.tracker_decays.of_cut(cut)
+        return {name: {"passed": int(passed[s]), "total": int(total[s])} for s, name in enumerate(HYPOTHESES)}
+
     def _selection(self) -> Content:
         config = self.config
         names: Content = {"signal": config.signal, "background": config.background, "cuts": list(config.cuts)}
@@ -227,6 +235,7 @@ def numbers(
         boxes=(signal, background),
         differences=counts.differences,
         decays=rates.ends,
+        tracker_decays=counts.tracker_decays,
         cuts=cut_tables(counts.cuts, config),
         goodness=goodness(counts, config, payload),
         tracks=TrackNumbers(counts.read, counts.reached, counts.selected, counts.without_score),

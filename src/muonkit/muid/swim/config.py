@@ -4,8 +4,10 @@ Source: the module Muid of the Belle II software, and its documentation, "Muon I
 
 from typing import Literal
 
+import numpy as np
 from pydantic import Field, field_validator
 
+from muonkit.core.arrays import BoolArray, FloatArray
 from muonkit.core.config import Range, Section
 from muonkit.transport.propagate import Settings
 
@@ -59,12 +61,22 @@ class MuidSettings(Section):
         )
 
 
-class TrackerEnd(Section):
-    """Where the tracker ends: a can of radius r [cm] between z [cm]; field [T], along z, in which the file made momenta
-    to helices, without it that of the detector."""
+class TrackerCan(Section):
+    """The tracker: a can of radius r [cm] between z [cm]."""
 
     r: float = Field(112.0, gt=0, le=1e4)
     z: Range = (-80.0, 155.0)
+
+    def holds(self, x: FloatArray) -> BoolArray:
+        """Whether points (n, 3) [cm] lie in it (n,)."""
+        inside = (x[:, 2] > self.z[0]) & (x[:, 2] < self.z[1])
+        return np.asarray(inside & (np.hypot(x[:, 0], x[:, 1]) < self.r))
+
+
+class TrackerEnd(TrackerCan):
+    """Where the tracker ends; field [T], along z, in which the file made momenta to helices, without it that of the
+    detector."""
+
     field: float | None = Field(None, gt=-10, lt=10)
 
     @field_validator("field")
