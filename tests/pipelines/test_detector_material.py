@@ -133,9 +133,7 @@ def test_as_built_has_the_material_of_the_published_geometry(name, start):
 
 def test_as_built_has_its_cracks_where_the_published_geometry_has_them():
     """Without crystals: the two gaps between barrel and endcaps."""
-    found = compare(
-        load_detector("belle2"), shared_data("belle2/material_from_112.csv"), (112.0, -80.0, 155.0)
-    )
+    found = compare(load_detector("belle2"), shared_data("belle2/material_from_112.csv"), (112.0, -80.0, 155.0))
     theta, ours, table = np.array(found.theta), np.array(found.detector["X0"]), np.array(found.table["X0"])
     for low, high in ((30, 35), (126, 134)):
         near = (theta > low) & (theta < high)

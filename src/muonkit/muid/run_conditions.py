@@ -7,16 +7,9 @@ from typing import Any
 
 from muonkit.conditions.store import Store, open_store
 from muonkit.core.errors import InputError
+from muonkit.detector.channels import ALL_WORK, EFFICIENCY_SCHEMA, STATUS_SCHEMA, Channels, read_efficiency, read_status
 from muonkit.muid.likelihood import payload as likelihood
 from muonkit.muid.likelihood.payload import LikelihoodParameters
-from muonkit.muid.swim.channels import (
-    EFFICIENCY_SCHEMA,
-    STATUS_SCHEMA,
-    ChannelStatus,
-    StripEfficiency,
-    read_efficiency,
-    read_status,
-)
 
 Run = tuple[int, int]
 
@@ -35,8 +28,7 @@ class RunConditions:
     """The payloads of a run, and the names and revisions they have."""
 
     payload: LikelihoodParameters
-    status: ChannelStatus | None = None
-    efficiency: StripEfficiency | None = None
+    channels: Channels = ALL_WORK
     sources: tuple[str, ...] = ()
 
 
@@ -81,7 +73,7 @@ class _Reader:
                 faults += error.faults
         found: list[Any] = [None if label is None else self.parsed[label] for label in labels]
         sources = tuple(label for label in labels if label is not None)
-        return RunConditions(found[0], found[1], found[2], sources), faults
+        return RunConditions(found[0], Channels(found[1], found[2]), sources), faults
 
     def read(self, name: str, schema: str, parse: Callable[[bytes, str], Any], run: Run) -> str:
         """Read what holds for a run, if that was not done yet; returns what it is called."""

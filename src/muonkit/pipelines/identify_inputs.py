@@ -112,7 +112,7 @@ def by_run(
     faults: list[str] = []
     for sources, found in {conditions.sources: conditions for conditions in of_runs.values()}.items():
         try:
-            of_run = yoke.with_channels(found.status, found.efficiency)
+            of_run = yoke.with_channels(found.channels)
             by_sources[sources] = Identification(of_run, found.payload, config.likelihood, classifier, sources)
         except InputError as error:
             faults += [f"{', '.join(sources)}: {fault}" for fault in error.faults]

@@ -44,6 +44,12 @@ class Simulated:
     soft: FloatArray
 
 
+def joined(one: Crossings, other: Crossings) -> Crossings:
+    """Both, one behind the other."""
+    names = Crossings.__slots__
+    return Crossings(*(np.concatenate((getattr(one, name), getattr(other, name))) for name in names))
+
+
 def from_rows(track: IntArray, surface: IntArray, rows: FloatArray) -> Crossings:
     """From the numbers of an engine: position, momentum, mass, time (k, 8 or more)."""
     numbers = rows[:, :PX], rows[:, PX:MASS], rows[:, MASS], rows[:, TIME]
