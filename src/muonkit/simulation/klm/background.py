@@ -4,6 +4,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
+from scipy.stats import poisson
 
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.config import Section
@@ -11,12 +12,14 @@ from muonkit.core.errors import InputError
 from muonkit.data.klm import ENDCAP, REGIONS, SECTIONS, KLMHits
 from muonkit.detector.detector import Detector
 from muonkit.detector.surfaces import DISC, inside, measured_spans, to_global
+from muonkit.simulation.draws import uniforms
 from muonkit.simulation.kernels import philox
 from muonkit.simulation.klm.crossings import Crossings
 from muonkit.simulation.klm.strips import Modules, hits_of
 
 NS = 1e-9  # s
-DRAWS = 4  # as many as a crossing of a particle of the event has
+LEFT = 5  # uniform numbers of a particle beside those of its place: time, and four as a crossing has
+SOURCE_DRAWS = 1 << 42  # ordinal of the numbers of the first source, behind those of crossings, track and times
 MUON = 0.10566  # GeV
 Rate = Annotated[float, Field(ge=0, le=1000)]
 
@@ -46,27 +49,37 @@ def background(
 ) -> tuple[Crossings, FloatArray]:
     """Crossings by all sources, and uniform numbers (k, 4) for them. Raises InputError for rates that do not fit the
     layers."""
-    rng = np.random.default_rng([draw.seed, draw.first, philox.DIGITS, 1])
-    parts = [_crossings(detector, M, source, draw, rng) for source in sources]
-    track, surface, local = (np.concatenate([part[i] for part in parts]) for i in range(3))
-    position, k = to_global(detector.surfaces, surface, local), len(track)
-    momentum, mass, time = detector.surfaces.axes[surface, 2], np.full(k, MUON), rng.uniform(*draw.gate, k)
-    return Crossings(track, surface, position, momentum, mass, time), rng.random((k, DRAWS))
+    parts = [_crossings(detector, M, source, draw, SOURCE_DRAWS * i) for i, source in enumerate(sources, 1)]
+    track, surface, local, u = (np.concatenate([part[i] for part in parts]) for i in range(4))
+    early, late = draw.gate
+    position, momentum = to_global(detector.surfaces, surface, local), detector.surfaces.axes[surface, 2]
+    time = early + (late - early) * u[:, 0]
+    return Crossings(track, surface, position, momentum, np.full(len(track), MUON), time), u[:, 1:]
 
 
 def _crossings(
-    detector: Detector, M: Modules, source: Background, draw: Draw, rng: np.random.Generator
-) -> tuple[IntArray, IntArray, FloatArray]:
-    """Events (k,), surfaces (k,) and local coordinates (k, 2) [cm]: in a box around every module, thinned."""
+    detector: Detector, M: Modules, source: Background, draw: Draw, ordinal: int
+) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Events (k,), surfaces (k,), local coordinates (k, 2) [cm] and uniform numbers (k, 5) that are left: places in a
+    box around every module, thinned. ordinal: of the first number of a source."""
     sensors = np.flatnonzero(_of(source, M))
     low, high = np.swapaxes(measured_spans(detector.surfaces)[sensors], 0, 1)
     mean = _rates(source, M.layer[sensors]) * np.prod(high - low, axis=1) * (draw.gate[1] - draw.gate[0]) * NS
-    event = np.repeat(np.arange(draw.n), rng.poisson(mean.sum(), draw.n))
-    which = rng.choice(len(sensors), len(event), p=mean / mean.sum()) if len(event) else np.zeros(0, dtype=np.int64)
-    local = low[which] + (high - low)[which] * rng.random((len(event), 2))
-    kept = inside(detector.surfaces, sensors[which], local)
-    kept &= rng.random(len(event)) < _thinned(detector, sensors[which], local, source.falls)
-    return event[kept], sensors[which][kept], local[kept]
+    event, number = _numbers(mean.sum(), draw, ordinal)
+    u = uniforms(draw.seed, philox.DIGITS, draw.first + event, 4 + LEFT, ordinal + 1 + number)
+    which = np.minimum(np.searchsorted(np.cumsum(mean), u[:, 0] * mean.sum()), len(sensors) - 1)
+    surface, local = sensors[which], low[which] + (high - low)[which] * u[:, 1:3]
+    kept = inside(detector.surfaces, surface, local) & (u[:, 3] < _thinned(detector, surface, local, source.falls))
+    return event[kept], surface[kept], local[kept], u[kept, 4:]
+
+
+def _numbers(mean: float, draw: Draw, ordinal: int) -> tuple[IntArray, IntArray]:
+    """Event (k,), from 0, and number in it (k,) of a Poisson number of particles."""
+    events = np.arange(draw.n)
+    u = uniforms(draw.seed, philox.DIGITS, draw.first + events, 1, np.full(draw.n, ordinal))[:, 0]
+    count = poisson.ppf(u, mean).astype(np.int64) if mean > 0 else np.zeros(draw.n, dtype=np.int64)
+    event = np.repeat(events, count)
+    return event, np.arange(len(event)) - np.repeat(np.cumsum(count) - count, count)
 
 
 def _of(source: Background, M: Modules) -> BoolArray:

@@ -13,7 +13,7 @@ from muonkit.core.config import Range, Section
 from muonkit.data.klm import KLMHits
 from muonkit.detector.channels import ALL_WORK, Channels
 from muonkit.detector.detector import Detector
-from muonkit.detector.surfaces import to_global, to_local
+from muonkit.detector.surfaces import inside, to_global, to_local
 from muonkit.simulation.draws import uniforms
 from muonkit.simulation.kernels import philox
 from muonkit.simulation.klm.background import Background, Draw, background, with_noise
@@ -29,6 +29,7 @@ from muonkit.simulation.klm.strips import (
 )
 
 POLYSTYRENE, MINIMUM = 1.06, 1.936e-3  # g/cm3, GeV cm2/g
+STRIP = 4.0  # cm: strips cross if their middles do so at most that much outside of the module
 SENSOR_DRAWS = 4
 TIME_DRAWS = 1 << 41  # ordinal of the numbers of the times, behind those of the crossings and of the track
 
@@ -174,8 +175,8 @@ def clusters(fired: Fired) -> Fired:
 def combined(
     phi: Fired, z: Fired, detector: Detector, M: Modules, first: int, coincidence: float | None = None
 ) -> KLMHits:
-    """Every cluster of one plane with every cluster of the other in the same module, not more than `coincidence` [ns]
-    apart."""
+    """Every cluster of one plane with every cluster of the other in the same module whose strips cross, not more than
+    `coincidence` [ns] apart."""
     low, high = np.searchsorted(z.module, phi.module, "left"), np.searchsorted(z.module, phi.module, "right")
     a = np.repeat(np.arange(len(phi.module)), high - low)
     b = np.arange(len(a)) - np.repeat(np.cumsum(high - low) - (high - low), high - low) + np.repeat(low, high - low)
@@ -186,7 +187,8 @@ def combined(
     local = np.stack([_middle(phi, a, M, surface, 0), _middle(z, b, M, surface, 1)], axis=1)
     width = np.stack((phi.last[a] - phi.first[a] + 1, z.last[b] - z.first[b] + 1), axis=1)
     time = np.minimum(phi.time[a], z.time[b])
-    return hits_of(event, surface, to_global(detector.surfaces, surface, local), time, width, M)
+    hits = hits_of(event, surface, to_global(detector.surfaces, surface, local), time, width, M)
+    return hits[inside(detector.surfaces, surface, local, STRIP)]
 
 
 def _middle(plane: Fired, rows: AnyArray, M: Modules, surface: IntArray, p: int) -> FloatArray:
