@@ -26,8 +26,9 @@ def read(folder, species, case):
     return columns, len(reached)
 
 
-def positive(columns):
-    return columns["logL_mu"] - columns["logL_pi"] > 0
+def delta(columns):
+    """ln L(mu) - ln L(pi)."""
+    return columns["logL_mu"] - columns["logL_pi"]
 
 
 def per_layer(columns, layers):
@@ -44,8 +45,10 @@ def main() -> None:
         (mu, every), (pi, _) = (read(folder, species, case) for species in ("mu", "pi"))
         n = len(mu["outcome"])
         print(words)
-        print("  muons with Delta > 0:", share(positive(mu), n))
-        print("  pions with Delta > 0:", share(positive(pi), len(pi["outcome"])))
+        print("  muons with Delta > 0:", share(delta(mu) > 0, n))
+        pions = len(pi["outcome"])
+        print("  pions with Delta > 0:", share(delta(pi) > 0, pions))
+        print("  pions at 90 % of the muons:", share(delta(pi) > np.quantile(delta(mu), 0.1), pions))
         for ndof in (0, 30):
             print(f"  muons with ndof {ndof}:", share(mu["ndof"] == ndof, n))
         print(f"  of all muons, ndof 0 or not reached: {1 - np.sum(mu['ndof'] > 0) / every:.4f}")

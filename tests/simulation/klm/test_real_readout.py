@@ -105,9 +105,11 @@ def test_background_does_not_depend_on_the_pieces_and_makes_ghosts():
     assert len(both) > len(whole) + 20  # strips of a muon and of background cross too
 
 
-def test_rates_that_do_not_fit_the_layers_are_refused():
+def test_rates_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="2 rates for the 15 layers of barrel"):
         background(BELLE2, M, (Background(region="barrel", rate=(1.0, 2.0)),), DRAW)
+    with pytest.raises(InputError, match="particles per event, more than 1000; lower the rate, or readout.gate"):
+        background(BELLE2, M, (Background(region="barrel", rate=(1.0,)),), DRAW._replace(gate=(0.0, 1e6)))
 
 
 def test_times_have_their_resolution_and_planes_far_apart_in_time_make_no_hit():

@@ -21,6 +21,7 @@ NS = 1e-9  # s
 LEFT = 5  # uniform numbers of a particle beside those of its place: time, and four as a crossing has
 SOURCE_DRAWS = 1 << 42  # ordinal of the numbers of the first source, behind those of crossings, track and times
 MUON = 0.10566  # GeV
+MOST = 1000  # particles per event
 Rate = Annotated[float, Field(ge=0, le=1000)]
 
 
@@ -48,7 +49,7 @@ def background(
     detector: Detector, M: Modules, sources: tuple[Background, ...], draw: Draw
 ) -> tuple[Crossings, FloatArray]:
     """Crossings by all sources, and uniform numbers (k, 4) for them. Raises InputError for rates that do not fit the
-    layers."""
+    layers, or that are too large."""
     parts = [_crossings(detector, M, source, draw, SOURCE_DRAWS * i) for i, source in enumerate(sources, 1)]
     track, surface, local, u = (np.concatenate([part[i] for part in parts]) for i in range(4))
     early, late = draw.gate
@@ -65,6 +66,9 @@ def _crossings(
     sensors = np.flatnonzero(_of(source, M))
     low, high = np.swapaxes(measured_spans(detector.surfaces)[sensors], 0, 1)
     mean = _rates(source, M.layer[sensors]) * np.prod(high - low, axis=1) * (draw.gate[1] - draw.gate[0]) * NS
+    if mean.sum() > MOST:
+        line = f"readout.background: {source.region}: {mean.sum():.3g} particles per event, more than {MOST}"
+        raise InputError(f"{line}; lower the rate, or readout.gate")
     event, number = _numbers(mean.sum(), draw, ordinal)
     u = uniforms(draw.seed, philox.DIGITS, draw.first + event, 4 + LEFT, ordinal + 1 + number)
     which = np.minimum(np.searchsorted(np.cumsum(mean), u[:, 0] * mean.sum()), len(sensors) - 1)
