@@ -84,7 +84,8 @@ def simulate_klm(config_path: Path, out: Path, runner: Runner) -> SampleResult:
     config, base, files = load(config_path, SimulateKLM), config_path.parent, sample_files(out)
     detector = detector_of(config.detector, base)
     known = channels_of(config, base)
-    read_out(NO_CROSSINGS, detector.detector, 0, 1, config.readout, channels=known.channels)  # finds all faults
+    if known.sources or config.readout.background:
+        read_out(NO_CROSSINGS, detector.detector, 0, 1, config.readout, channels=known.channels)  # finds all faults
     check_outputs(files, (config_path, *detector.files, *known.stores))
     data = None if config.geant4.data is None else base / config.geant4.data
     size, events = config.generate.chunk_size, config.generate.events
