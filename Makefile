@@ -7,13 +7,14 @@
 # make payload      simulate 2.2 million tracks and build the payload that comes with muonkit
 # make classifier   simulate 3 million tracks and train the classifier that comes with muonkit
 # make study        from hits to corrections: J/psi, Z and muons in a distorted tracker, fitted twice
+# make conditions   the same tracks in an ideal readout and in one as in real life, known and not known
 # make performance  efficiency and fake rates of both with 640 000 tracks of their own
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= out
 JOBS ?= 2
 
-.PHONY: run calibration identification real study audit figures payload classifier performance test lint fast clean lock
+.PHONY: run calibration identification real study audit figures payload classifier conditions performance test lint fast clean lock
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "muonkit needs Python 3.11 or newer"'
@@ -66,6 +67,17 @@ classifier: .venv/installed
 	  $(BIN)/muonkit simulate klm $(OUT)/classifier/$$s.toml -o $(OUT)/classifier/$$s.parquet --jobs $(JOBS) || exit $$?; \
 	done
 	$(BIN)/muonkit classifier train $(OUT)/classifier/classifier.toml -o $(OUT)/classifier/default_classifier.npz --jobs $(JOBS)
+
+conditions: .venv/installed
+	rm -rf $(OUT)/conditions
+	mkdir -p $(OUT)/conditions
+	cp examples/muid/conditions/*.toml $(OUT)/conditions/
+	cd $(OUT)/conditions && sh $(CURDIR)/examples/muid/conditions/store.sh $(CURDIR)/$(BIN)/muonkit $(CURDIR)/src/muonkit/muid/default_payload.npz
+	for s in mu pi; do \
+	  for k in ideal real; do $(BIN)/muonkit simulate klm $(OUT)/conditions/$$s-$$k.toml -o $(OUT)/conditions/$$s-$$k.parquet --jobs $(JOBS) || exit $$?; done; \
+	  for k in ideal known untold; do $(BIN)/muonkit identify $(OUT)/conditions/identify-$$s-$$k.toml -o $(OUT)/conditions/$$s-$$k.identified.parquet --jobs $(JOBS) || exit $$?; done; \
+	done
+	$(BIN)/python -m tests.muid.readout_table $(OUT)/conditions
 
 performance: .venv/installed
 	mkdir -p $(OUT)/validation

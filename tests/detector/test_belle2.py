@@ -5,7 +5,7 @@ import pytest
 from tests.detector.test_shipped import KLM_RADII, line, plane
 
 from muonkit.detector.detector import Detector, crossed, directions, load_detector, material_budget
-from muonkit.detector.surfaces import DISC, inside
+from muonkit.detector.surfaces import DISC, inside, to_global
 from muonkit.detector.volumes import material_at
 
 
@@ -18,13 +18,13 @@ def test_endcap_planes_stand_at_the_centres_of_their_gaps(belle2):
     surfaces = belle2.surfaces
     for section, side, layers in (("fwd", 1, 14), ("bwd", -1, 12)):
         for layer in range(layers):
-            i = plane(belle2, f"endcap/{section}/0/{layer:02d}")
+            i = plane(belle2, f"endcap/{section}/1/{layer:02d}")
             assert surfaces.kind[i] == DISC
             assert surfaces.center[i] == pytest.approx([0, 0, 47 + side * (236.9 + 9.1 * layer)])
             assert surfaces.bounds[i, :3].tolist() == [135.3, 323.7, 10.35]
-    assert surfaces.center[plane(belle2, "endcap/fwd/0/00"), 2] == pytest.approx(283.9)
-    assert surfaces.center[plane(belle2, "endcap/bwd/0/00"), 2] == pytest.approx(-189.9)
-    assert surfaces.center[plane(belle2, "endcap/bwd/0/11"), 2] == pytest.approx(-290.0)
+    assert surfaces.center[plane(belle2, "endcap/fwd/1/00"), 2] == pytest.approx(283.9)
+    assert surfaces.center[plane(belle2, "endcap/bwd/1/00"), 2] == pytest.approx(-189.9)
+    assert surfaces.center[plane(belle2, "endcap/bwd/1/11"), 2] == pytest.approx(-290.0)
 
 
 @pytest.mark.parametrize(("layer", "half_width", "dead"), [(2, 88.0, 0.052), (7, 106.9, 0.043), (14, 133.3, 0.035)])
@@ -51,9 +51,20 @@ def test_scintillators_leave_room_at_one_end_of_a_module(belle2, name, expected)
 
 
 def test_between_the_quadrants_of_an_endcap_nothing_is_sensitive(belle2):
-    i = np.full(6, plane(belle2, "endcap/fwd/0/05"))
-    points = np.array([[200.0, 10.3], [200, 10.4], [-10.3, 250], [-10.4, 250], [95, -95], [96, -96]])
+    i = np.full(6, plane(belle2, "endcap/fwd/1/05"))
+    points = np.array([[200.0, 10.3], [200, 10.4], [10.3, 250], [10.4, 250], [95, 95], [96, 96]])
     assert inside(belle2.surfaces, i, points).tolist() == [False, True, False, True, False, True]
+    assert not inside(belle2.surfaces, i[:3], np.array([[-200.0, 100], [200, -100], [-200, -100]])).any()
+
+
+@pytest.mark.parametrize(("section", "signs"), [("fwd", "-+ ++ +- --"), ("bwd", "++ -+ -- +-")])
+def test_quadrants_have_the_numbers_of_belle_2(belle2, section, signs):
+    """basf2, klm/eklm/geometry/src/GeometryData.cc, transforms of sections and sectors."""
+    point = np.array([[150.0, 170.0]])
+    for sector, (x, y) in enumerate(signs.split(), 1):
+        i = np.array([plane(belle2, f"endcap/{section}/{sector}/03")])
+        expected = [float(f"{x}150"), float(f"{y}170")]
+        assert to_global(belle2.surfaces, i, point)[0, :2].tolist() == expected
 
 
 def test_gaps_of_the_barrel_end_in_iron(belle2):
@@ -79,5 +90,5 @@ def test_quartz_crystals_and_coil_are_18_3_radiation_lengths(belle2):
 def test_muons_from_the_origin_cross_the_last_layer_of_barrel_or_endcap(belle2):
     theta = np.radians([60, 30, 140])
     found = crossed(belle2, directions(-np.log(np.tan(theta / 2)), 0.1))
-    for row, name in enumerate(("barrel/fwd/1/14", "endcap/fwd/0/13", "endcap/bwd/0/11")):
+    for row, name in enumerate(("barrel/fwd/1/14", "endcap/fwd/2/13", "endcap/bwd/1/11")):
         assert found[row, plane(belle2, name)]

@@ -7,7 +7,7 @@ import pytest
 
 from muonkit.core.errors import InputError
 from muonkit.detector.detector import Detector, load_detector
-from muonkit.detector.surfaces import CYLINDER, DISC, PLANE
+from muonkit.detector.surfaces import CYLINDER, DISC, PLANE, inside, to_local
 from muonkit.detector.volumes import RHO, Z
 
 HEAD = """
@@ -344,3 +344,16 @@ def test_what_is_no_toml_says_so(faults):
 def test_a_name_that_is_no_detector_lists_those_there_are():
     with pytest.raises(InputError, match="belle2, cms_like_layers, cms_like_tracker, telescope"):
         load_detector("cms")
+
+
+def test_quadrants_of_a_disc_are_surfaces_of_their_own(load):
+    disc = '[[layers]]\nname = "d/{sector}"\nshape = "disc"\nz = 30\nr = [2, 20]\ncross = 1\n'
+    found = load(HEAD + disc + 'quadrants = ["-+", "+-"]\n')
+    assert found.layers == ("d/1", "d/2")
+    points = np.array([[-5.0, 7, 30], [5, -7, 30]])
+    local = to_local(found.surfaces, np.array([0, 1]), points)
+    assert local.tolist() == [[5.0, 7.0], [5.0, 7.0]]
+    assert inside(found.surfaces, np.array([0, 1]), local).all()
+    assert not inside(found.surfaces, np.array([1, 0]), to_local(found.surfaces, np.array([1, 0]), points)).any()
+    with pytest.raises(InputError, match="one is given twice"):
+        load(HEAD + disc + 'quadrants = ["-+", "-+"]\n')

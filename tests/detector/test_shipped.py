@@ -121,7 +121,7 @@ def plane(detector: Detector, name: str) -> int:
 
 def test_every_muon_plane_is_named_by_region_section_sector_layer(belle2):
     muons = [name.split("/") for name, n in zip(belle2.layers, belle2.surfaces.n_measured, strict=True) if n]
-    assert len(muons) == 8 * 2 * 15 + 14 + 12
+    assert len(muons) == 8 * 2 * 15 + 4 * (14 + 12)
     assert {(parts[0], parts[1]) for parts in muons} == {
         ("barrel", "fwd"), ("barrel", "bwd"), ("endcap", "fwd"), ("endcap", "bwd"),
     }  # fmt: skip

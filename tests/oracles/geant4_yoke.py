@@ -22,7 +22,7 @@ import numpy as np
 from muonkit.data.muid import BARREL_LAYERS
 from muonkit.detector.detector import load_detector
 from muonkit.detector.surfaces import to_local
-from muonkit.muid.swim.kernels.planes import sector_of
+from muonkit.muid.swim.kernels.planes import quadrant_of, sector_of
 from muonkit.muid.swim.layout import build_layout
 from tests.oracles.geant4_iron import ROOT, environment, half_width, rounded, written
 
@@ -87,7 +87,7 @@ def surface_of(bit: int, point: Any) -> int:
     """Our plane of a layer where a point is."""
     section = int(point[2] > LAYOUT.z0)
     if bit >= BARREL_LAYERS:
-        return int(LAYOUT.endcap[section, bit - BARREL_LAYERS])
+        return int(LAYOUT.endcap[section, quadrant_of(point[0], point[1]), bit - BARREL_LAYERS])
     return int(LAYOUT.barrel[section, sector_of(LAYOUT, point[0], point[1]), bit])
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from tests.muid.samples import BELLE2, YOKE
+from tests.muid.samples import BELLE2
 from tests.pipelines.identifying import changed, hits_changed, identified, prepared, run, write
 
 from muonkit.api import create_store
@@ -13,9 +13,9 @@ from muonkit.conditions.iov import IoV
 from muonkit.data.klm import REGIONS, SECTIONS
 from muonkit.detector.detector import SHIPPED
 from muonkit.detector.planes import plane_names
+from muonkit.detector.strips import strips_of
 from muonkit.io.klm import UPPER
 from muonkit.muid.checks.toy import toy_payload
-from muonkit.muid.swim.channels import strip_layout
 
 LOWER = np.tril_indices(6)
 P, X = ("px", "py", "pz"), ("x", "y", "z")
@@ -208,13 +208,12 @@ def test_few_charges_that_are_none_are_told_with_their_rows(folder, capsys):
 
 def every_strip():
     """All strips of all modules, as the payload lists them."""
-    dead = []
+    dead, strips = [], strips_of(BELLE2, first_rpc_layer=2)
     for plane in plane_names(BELLE2):
         for number in (0, 1):
-            count = strip_layout(BELLE2, YOKE.layout, plane.surface, number)[1]
+            count = int(strips.number[plane.surface, number])
             module = {"region": REGIONS[plane.region], "section": SECTIONS[plane.section], "layer": plane.layer}
-            module |= {"plane": number, "strips": list(range(1, count + 1))}
-            dead += [module | {"sector": sector} for sector in ([plane.sector] if plane.sector else range(1, 5))]
+            dead.append(module | {"sector": plane.sector, "plane": number, "strips": list(range(1, count + 1))})
     return dead
 
 

@@ -1,4 +1,4 @@
-"""`muonkit conditions create|add|tag|clone|close|remove|publish|invalidate|list|get|check|history LOCATION ...`"""
+"""`muonkit conditions create|draw|add|tag|clone|close|remove|publish|invalidate|list|get|check|history LOCATION ...`"""
 
 import argparse
 from collections.abc import Callable
@@ -42,6 +42,10 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     cleaner = verb("check", run_check, "is the store whole?")
     cleaner.add_argument("--clean", action="store_true", help="remove what killed writers left over an hour ago")
     verb("history", run_history, "every change, oldest first")
+    drawer = what.add_parser("draw", parents=[common], help="dead strips and efficiencies as in real life, as payloads")
+    drawer.add_argument("config", type=Path, metavar="CONFIG.toml")
+    drawer.add_argument("-o", dest="out", type=Path, required=True, metavar="DIR")
+    drawer.set_defaults(run=run_draw)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +72,12 @@ def run_create(options: argparse.Namespace) -> Result:
     from muonkit.pipelines.conditions import create
 
     return create(options.location, options.payloads)
+
+
+def run_draw(options: argparse.Namespace) -> Result:
+    from muonkit.pipelines.conditions_draw import draw
+
+    return draw(options.config, options.out)
 
 
 def run_add(options: argparse.Namespace) -> Result:

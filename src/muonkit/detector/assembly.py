@@ -11,7 +11,7 @@ from muonkit.detector.description import Description, Slice, Volume
 from muonkit.detector.layers import Cylinder, Disc, Endcap, Layer, ModuleLayer, Plane
 from muonkit.detector.material import Material
 from muonkit.detector.modules import Modules, pieces
-from muonkit.detector.surfaces import CYLINDER, DISC, PLANE, SurfaceArrays
+from muonkit.detector.surfaces import CYLINDER, DISC, PLANE, QUADRANT, WHOLE, SurfaceArrays
 from muonkit.detector.volumes import CONES, RHO, ROUND, VolumeArrays, Z, bounding
 
 MICROMETRE = 1e-4  # cm
@@ -80,8 +80,13 @@ def _cylinders(layer: Cylinder, copy: int) -> Iterator[Placement]:
 def _discs(layer: Disc, copy: int) -> Iterator[Placement]:
     for side in (1, -1) if layer.both_sides else (1,):
         center = np.array([0, 0, layer.z0 + side * pick(layer.z, copy)])
-        name = named(layer, copy, side=SIDES[side] if layer.both_sides else None)
-        yield Placement(name, DISC, center, np.eye(3), 0.0, (*pick(layer.r, copy), pick(layer.cross, copy), 0.0), copy)
+        bounds, said = (*pick(layer.r, copy), pick(layer.cross, copy)), SIDES[side] if layer.both_sides else None
+        if not layer.quadrants:
+            yield Placement(named(layer, copy, side=said), DISC, center, np.eye(3), 0.0, (*bounds, WHOLE), copy)
+        for sector, signs in enumerate(layer.quadrants, 1):
+            x, y = (1.0 if sign == "+" else -1.0 for sign in signs)
+            name = named(layer, copy, sector, said)
+            yield Placement(name, DISC, center, np.diag((x, y, x * y)), 0.0, (*bounds, QUADRANT), copy)
 
 
 def _planes(layer: Plane, copy: int) -> Iterator[Placement]:

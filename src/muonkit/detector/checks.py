@@ -12,7 +12,7 @@ from muonkit.core.arrays import FloatArray
 from muonkit.detector.assembly import VACUUM, Block, Placement, blocks, lean, modules, places
 from muonkit.detector.description import Description, Envelope
 from muonkit.detector.modules import Modules, corners
-from muonkit.detector.surfaces import CYLINDER, DISC
+from muonkit.detector.surfaces import CYLINDER, DISC, QUADRANT
 from muonkit.detector.volumes import ROUND
 
 TOLERANCE = 1e-6  # cm
@@ -79,7 +79,9 @@ def _in_one_place(surfaces: Surfaces) -> Iterator[str]:
     for alone, pieces in surfaces:
         for place in alone:
             names.append(place.name)
-            rows.append(_stand(place.center[None], place.axes[None], place.radius, np.array([place.bounds])))
+            is_quadrant = place.kind == DISC and place.bounds[3] == QUADRANT
+            axes = place.axes + place.axes[1] if is_quadrant else place.axes  # u + v points into it
+            rows.append(_stand(place.center[None], axes[None], place.radius, np.array([place.bounds])))
         for piece in pieces:
             names += piece.names
             rows.append(_stand(piece.center, piece.axes, 0.0, piece.bounds))

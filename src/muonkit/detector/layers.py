@@ -122,7 +122,9 @@ class Cylinder(Layer, Around):
 
 
 class Disc(Layer):
-    """Across z; z is relative to z0, r = [low, high]. Nothing in |x| or |y| < `cross`. Local (x, y)."""
+    """Across z; z is relative to z0, r = [low, high]. Nothing in |x| or |y| < `cross`. Local (x, y).
+
+    quadrants: a surface for each, sector 1 first, by the signs of x and y. Local (|x|, |y|)."""
 
     PER_COPY = (*Layer.PER_COPY, "z", "r", "cross")
 
@@ -131,6 +133,13 @@ class Disc(Layer):
     r: Ranges
     cross: Lengths = (0.0,)
     both_sides: bool = False
+    quadrants: tuple[Literal["++", "-+", "--", "+-"], ...] = ()
+
+    @model_validator(mode="after")
+    def _quadrants_differ(self) -> Self:
+        if len(set(self.quadrants)) < len(self.quadrants):
+            raise ValueError("quadrants: one is given twice; give each once")
+        return self
 
     @model_validator(mode="after")
     def _cross_leaves_something(self) -> Self:
@@ -141,8 +150,8 @@ class Disc(Layer):
 
     @property
     def surfaces(self) -> int:
-        """How many surfaces the layer describes, with both sides."""
-        return self.copies * (2 if self.both_sides else 1)
+        """How many surfaces the layer describes, with both sides and quadrants."""
+        return self.copies * (2 if self.both_sides else 1) * max(len(self.quadrants), 1)
 
 
 class Plane(Layer, Around):

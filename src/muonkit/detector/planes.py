@@ -1,8 +1,7 @@
 """The planes of a muon detector, read from the names of a detector's surfaces.
 
-A plane is called REGION/SECTION/SECTOR/LAYER: region barrel or endcap, section bwd or fwd, sector from 1 in the barrel
-(one plane for each side of a polygon, sector 1 first) and 0 in the endcaps (one plane for all quadrants), layer from
-0."""
+A plane is called REGION/SECTION/SECTOR/LAYER: region barrel or endcap, section bwd or fwd, sector from 1 (in the barrel
+one for each side of a polygon, sector 1 first; in the endcaps 1 to 4, the quadrants), layer from 0."""
 
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS
 from muonkit.detector.detector import Detector
 
 RPC_SHARE = (0.60, 0.55)  # of w^2/12, the variance of single strips of resistive plate chambers, in phi and z
+QUADRANTS = 4
 MAX_LAYERS = {BARREL: BARREL_LAYERS, ENDCAP: ENDCAP_LAYERS}
 
 
@@ -47,6 +47,6 @@ def _plane(surface: int, name: str) -> PlaneName:
     sector, layer = int(rest[1]), int(rest[2])
     if layer >= MAX_LAYERS[whole]:
         raise InputError(f"layer '{name}': {region} layers are 0 to {MAX_LAYERS[whole] - 1}; rename it")
-    if (sector == 0) != (whole == ENDCAP):
-        raise InputError(f"layer '{name}': sectors count from 1 in the barrel; an endcap has one plane, sector 0")
+    if sector == 0 or (whole == ENDCAP and sector > QUADRANTS):
+        raise InputError(f"layer '{name}': sectors count from 1, those of an endcap to {QUADRANTS}; rename it")
     return PlaneName(surface, whole, SECTIONS.index(rest[0]), sector, layer)

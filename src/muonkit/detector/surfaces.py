@@ -6,7 +6,8 @@ A surface has a centre c and an orthonormal right-handed frame (u, v, w), the ro
     cylinder      (R phi, (x - c).w), phi = atan2(.v, .u)       w is the axis, the normal points outwards
 
 A disc differs from a plane only in its bounds, which are radii, and may have a dead cross; its local coordinates stay
-Cartesian, so that no derivative is singular in its middle. A trapezoid is a plane that grows wider along v. Lengths cm.
+Cartesian, so that no derivative is singular in its middle. It may be one quadrant, where both are positive. A trapezoid
+is a plane that grows wider along v. Lengths cm.
 All functions work on rows: `ids[i]` is the surface of row i."""
 
 from typing import NamedTuple
@@ -17,16 +18,18 @@ from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 
 PLANE, CYLINDER, DISC, TRAPEZOID = 0, 1, 2, 3
 KINDS = ("plane", "cylinder", "disc", "trapezoid")
+WHOLE, QUADRANT = 0.0, 1.0  # last of the bounds of a disc
 
 
 class SurfaceArrays(NamedTuple):
     """One row per surface.
 
     kind, material, n_measured (n,); center (n, 3) [cm]; axes (n, 3, 3); radius (n,) of cylinders [cm], else 0; bounds
-    (n, 4) [cm]: (loc0_min, loc0_max, loc1_min, loc1_max), for discs (r_min, r_max, cross, 0) with nothing where |loc0|
-    or |loc1| < cross, for trapezoids (half width at loc1 = 0, its growth per cm of loc1, loc1_min, loc1_max); thickness
-    (n,) [cm] of `material` at normal incidence; n_measured: 0, 1 or 2 coordinates; projection (n, 2, 2): its rows are
-    the measured directions in (loc0, loc1); sigma (n, 2) [cm]: their resolutions. What is not measured is 0."""
+    (n, 4) [cm]: (loc0_min, loc0_max, loc1_min, loc1_max), for discs (r_min, r_max, cross, WHOLE or QUADRANT) with
+    nothing where |loc0| or |loc1| < cross, in a QUADRANT where loc0 or loc1 < cross, for trapezoids (half width at loc1
+    = 0, its growth per cm of loc1, loc1_min, loc1_max); thickness (n,) [cm] of `material` at normal incidence;
+    n_measured: 0, 1 or 2 coordinates; projection (n, 2, 2): its rows are the measured directions in (loc0, loc1); sigma
+    (n, 2) [cm]: their resolutions. What is not measured is 0."""
 
     kind: IntArray
     center: FloatArray
@@ -124,8 +127,9 @@ def inside(surfaces: SurfaceArrays, ids: IntArray, local: FloatArray, margin: fl
     bounds = edges_at(surfaces, ids, local[:, 1])
     radial = surfaces.kind[ids] == DISC
     first = np.where(radial, np.hypot(local[:, 0], local[:, 1]), local[:, 0])
-    second = np.where(radial, np.abs(local).min(axis=1), local[:, 1])
-    lowest = np.where(radial & (bounds[:, 2] == 0), -np.inf, bounds[:, 2] - margin)  # without a cross
+    whole = radial & (bounds[:, 3] == WHOLE)
+    second = np.where(radial, np.where(whole[:, None], np.abs(local), local).min(axis=1), local[:, 1])
+    lowest = np.where(whole & (bounds[:, 2] == 0), -np.inf, bounds[:, 2] - margin)  # without a cross
     highest = np.where(radial, np.inf, bounds[:, 3] + margin)
     return (
         (first >= bounds[:, 0] - margin) & (first <= bounds[:, 1] + margin) & (second >= lowest) & (second <= highest)
@@ -151,7 +155,9 @@ def measured_spans(surfaces: SurfaceArrays) -> FloatArray:
     values = np.einsum("nij,cnj->cni", surfaces.projection, np.stack(corners))
     around = np.linalg.norm(surfaces.projection, axis=2) * surfaces.bounds[:, 1:2]  # of a disc
     radial = (surfaces.kind == DISC)[:, None]
-    low, high = np.where(radial, -around, values.min(axis=0)), np.where(radial, around, values.max(axis=0))
+    whole = radial & (surfaces.bounds[:, 3:] == WHOLE)
+    low = np.where(radial, np.where(whole, -around, 0.0), values.min(axis=0))
+    high = np.where(radial, around, values.max(axis=0))
     return np.stack((low, high), axis=1)
 
 

@@ -4,6 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from muonkit.conditions.choice import StoreChoice
 from muonkit.core.config import Section
 from muonkit.muid.likelihood.config import LikelihoodSettings
 from muonkit.muid.swim.config import MuidSettings, TrackerEnd
@@ -56,16 +57,10 @@ class OutputChoice(Section):
     names: Literal["muonkit", "basf2"] = "muonkit"
 
 
-class ConditionsChoice(Section):
-    """Where payloads come from: a folder, or the URL of a database with the folder of its payload files, and a global
-    tag; names of the payloads in it. Without channel_status or strip_efficiency everything works perfectly."""
+class ConditionsChoice(StoreChoice):
+    """The same, and the name of the payload of the likelihood."""
 
-    location: str
-    payloads: str | None = None
-    tag: str
     likelihood: str = "KLMLikelihoodParameters"
-    channel_status: str | None = None
-    strip_efficiency: str | None = None
 
 
 class Identify(Section):

@@ -5,20 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from muonkit.conditions.store import Store, open_store
+from muonkit.conditions.choice import PayloadReader, Run
+from muonkit.conditions.store import open_store
 from muonkit.core.errors import InputError
+from muonkit.detector.channels import ALL_WORK, EFFICIENCY_SCHEMA, STATUS_SCHEMA, Channels, read_efficiency, read_status
 from muonkit.muid.likelihood import payload as likelihood
 from muonkit.muid.likelihood.payload import LikelihoodParameters
-from muonkit.muid.swim.channels import (
-    EFFICIENCY_SCHEMA,
-    STATUS_SCHEMA,
-    ChannelStatus,
-    StripEfficiency,
-    read_efficiency,
-    read_status,
-)
-
-Run = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -35,8 +27,7 @@ class RunConditions:
     """The payloads of a run, and the names and revisions they have."""
 
     payload: LikelihoodParameters
-    status: ChannelStatus | None = None
-    efficiency: StripEfficiency | None = None
+    channels: Channels = ALL_WORK
     sources: tuple[str, ...] = ()
 
 
@@ -57,13 +48,8 @@ def from_store(
     return found
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Reads each payload once, however many runs it holds for."""
-
-    store: Store
-    tag: str
-    parsed: dict[str | None, Any]
+class _Reader(PayloadReader):
+    """The conditions of one run after the other."""
 
     def conditions(self, names: PayloadNames, run: Run) -> tuple[RunConditions, list[str]]:
         """What holds for a run, and a line for everything that is missing."""
@@ -81,14 +67,4 @@ class _Reader:
                 faults += error.faults
         found: list[Any] = [None if label is None else self.parsed[label] for label in labels]
         sources = tuple(label for label in labels if label is not None)
-        return RunConditions(found[0], found[1], found[2], sources), faults
-
-    def read(self, name: str, schema: str, parse: Callable[[bytes, str], Any], run: Run) -> str:
-        """Read what holds for a run, if that was not done yet; returns what it is called."""
-        payload = self.store.find(self.tag, name, *run)
-        label = f"{payload.name} revision {payload.revision}"
-        if payload.schema != schema:
-            raise InputError(f"{label}: has schema {payload.schema}, this version reads {schema}")
-        if label not in self.parsed:
-            self.parsed[label] = parse(self.store.read(payload), label)
-        return label
+        return RunConditions(found[0], Channels(found[1], found[2]), sources), faults

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from muonkit.conditions.choice import Run
 from muonkit.conditions.store import open_store
 from muonkit.core.arrays import IntArray
 from muonkit.core.errors import InputError
@@ -14,9 +15,9 @@ from muonkit.io.basf2 import tables as basf2
 from muonkit.io.ids import exact, halves, joined
 from muonkit.io.klm import RUN_COLUMNS, EventKeys, KLMFile, event_keys, open_hits, open_tracks, read_columns
 from muonkit.muid.classifier.model import Classifier
-from muonkit.muid.config import ConditionsChoice, Identify, IdentifyInput
+from muonkit.muid.config import Identify, IdentifyInput
 from muonkit.muid.identify import Identification
-from muonkit.muid.run_conditions import PayloadNames, Run, RunConditions, from_store
+from muonkit.muid.run_conditions import PayloadNames, RunConditions, from_store
 from muonkit.muid.shipped import DEFAULT, classifier_of, payload_of
 from muonkit.muid.swim.config import TrackerEnd
 from muonkit.muid.swim.yoke import Yoke, build_yoke
@@ -112,7 +113,7 @@ def by_run(
     faults: list[str] = []
     for sources, found in {conditions.sources: conditions for conditions in of_runs.values()}.items():
         try:
-            of_run = yoke.with_channels(found.status, found.efficiency)
+            of_run = yoke.with_channels(found.channels)
             by_sources[sources] = Identification(of_run, found.payload, config.likelihood, classifier, sources)
         except InputError as error:
             faults += [f"{', '.join(sources)}: {fault}" for fault in error.faults]
@@ -129,19 +130,14 @@ def conditions(config: Identify, base: Path, runs: list[Run]) -> dict[Run, RunCo
         return dict.fromkeys(runs, only)
     choice = config.conditions
     names = PayloadNames(choice.likelihood, choice.channel_status, choice.strip_efficiency)
-    return from_store(*_place(choice, base), choice.tag, names, runs)
+    return from_store(*choice.place(base), choice.tag, names, runs)
 
 
 def _stores(config: Identify, base: Path) -> tuple[Path, ...]:
     if config.conditions is None:
         return ()
-    with open_store(*_place(config.conditions, base)) as store:
+    with open_store(*config.conditions.place(base)) as store:
         return tuple(store.paths())
-
-
-def _place(choice: ConditionsChoice, base: Path) -> tuple[str, Path | None]:
-    payloads = None if choice.payloads is None else base / choice.payloads
-    return (choice.location if "://" in choice.location else str(base / choice.location)), payloads
 
 
 def cut_tables(choice: IdentifyInput, tracks: KLMFile, hits: KLMFile) -> tuple[tuple[EventPiece, ...], int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from muonkit.conditions.choice import Run
 from muonkit.core.arrays import IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import Candidates, KLMHits, KLMTruth
@@ -16,7 +17,6 @@ from muonkit.io.chunks import Summary
 from muonkit.io.klm import EventKeys, KLMFile, checked_tracks, event_keys, read_hits, read_truth
 from muonkit.io.samples import OpenSample, open_sample, sample_files
 from muonkit.io.source import refuse
-from muonkit.muid.run_conditions import Run
 
 
 @dataclass(frozen=True, slots=True)

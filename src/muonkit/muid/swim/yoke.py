@@ -5,9 +5,10 @@ Built once for a configuration and the conditions of a run; tracks and hits come
 from dataclasses import dataclass, replace
 from typing import Self
 
+from muonkit.detector.channels import Channels
 from muonkit.detector.detector import Detector
 from muonkit.detector.field import Uniform
-from muonkit.muid.swim.channels import ChannelStatus, StripEfficiency, build_channels
+from muonkit.muid.swim.channels import build_channels
 from muonkit.muid.swim.config import MuidSettings
 from muonkit.muid.swim.kernels.tuples import ChannelArrays, Rules
 from muonkit.muid.swim.layout import LayoutArrays, build_layout
@@ -30,11 +31,11 @@ class Yoke:
     transport: Scene
     rules: Rules
 
-    def with_channels(self, status: ChannelStatus | None, efficiency: StripEfficiency | None) -> Self:
+    def with_channels(self, channels: Channels) -> Self:
         """The same in a run with these channels; without payloads all work, with efficiency 1.
 
         Raises InputError for a module or strip that does not exist."""
-        return replace(self, channels=build_channels(self.detector, self.layout, status, efficiency))
+        return replace(self, channels=build_channels(self.detector, self.settings.first_rpc_layer, channels))
 
 
 def build_yoke(detector: Detector, settings: MuidSettings = MuidSettings()) -> Yoke:
@@ -47,7 +48,7 @@ def build_yoke(detector: Detector, settings: MuidSettings = MuidSettings()) -> Y
         detector,
         settings,
         layout,
-        build_channels(detector, layout),
+        build_channels(detector, settings.first_rpc_layer),
         here._replace(plan=here.plan._replace(jacobian=False)),
         kernel_rules(settings, beam_pipe_radius(detector)),
     )

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from muonkit.core.arrays import FloatArray
 from muonkit.detector.detector import Detector
 from muonkit.detector.material import Material
-from muonkit.detector.surfaces import CYLINDER, DISC, PLANE, TRAPEZOID
+from muonkit.detector.surfaces import CYLINDER, DISC, PLANE, TRAPEZOID, WHOLE
 from muonkit.simulation.geant4.world import OwnField, even
 
 THIN = 0.01  # cm
@@ -85,7 +85,8 @@ class TrackerWorld(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         S, name, half = self.detector.surfaces, self.detector.layers[i], thickness / 2
         low, high, begin, end = (float(edge) for edge in S.bounds[i])
         if S.kind[i] == DISC:
-            return Slab(g4.G4Tubs(name, low * g4.cm, high * g4.cm, half * g4.cm, 0, 2 * np.pi), np.zeros(3))
+            around = 2 * np.pi if end == WHOLE else np.pi / 2
+            return Slab(g4.G4Tubs(name, low * g4.cm, high * g4.cm, half * g4.cm, 0, around), np.zeros(3))
         if S.kind[i] == CYLINDER:
             R = float(S.radius[i])
             sizes = (R - half) * g4.cm, (R + half) * g4.cm, (end - begin) / 2 * g4.cm

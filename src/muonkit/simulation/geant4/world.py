@@ -115,8 +115,7 @@ class Geant4World(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         solid = g4.G4Tubs(name, rho[0] * g4.cm, rho[1] * g4.cm, half * g4.cm, 0, 2 * np.pi)
         volume = self.logical(solid, material, name, inside(rho, z, 0.0))
         self.place(volume, g4.G4ThreeVector(0, 0, middle * g4.cm), None, world, 0)
-        for i in self.sensors(DISC):
-            place = float(self.detector.surfaces.center[i, 2])
+        for place, i in self.heights().items():
             if z[0] < place < z[1] and self.detector.surfaces.bounds[i, 0] > rho[0]:
                 slab = g4.G4Tubs("plane", rho[0] * g4.cm, rho[1] * g4.cm, SLAB / 2 * g4.cm, 0, 2 * np.pi)
                 self.slab(slab, g4.G4ThreeVector(0, 0, (place - middle) * g4.cm), volume, i)
@@ -154,6 +153,13 @@ class Geant4World(g4.G4VUserDetectorConstruction):  # type: ignore[misc]
         """Surfaces of a kind that measure, unless no planes are wanted."""
         S = self.detector.surfaces
         return [int(i) for i in np.flatnonzero((S.kind == kind) & (S.n_measured > 0)) if self.options.planes]
+
+    def heights(self) -> dict[float, int]:
+        """Places [cm] of discs along z, and the first surface at each: quadrants share one."""
+        found: dict[float, int] = {}
+        for i in self.sensors(DISC):
+            found.setdefault(float(self.detector.surfaces.center[i, 2]), i)
+        return found
 
     def distances(self) -> dict[float, int]:
         """Distances [cm] of planes from the axis, and the first surface with each."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from muonkit.core.compiled import inlined, leaf
 from muonkit.detector.kernels import places
-from muonkit.detector.surfaces import CYLINDER, DISC, TRAPEZOID
+from muonkit.detector.surfaces import CYLINDER, DISC, TRAPEZOID, WHOLE
 from muonkit.detector.volumes import CONES, RHO, ROUND
 from muonkit.simulation.kernels.indices import (
     CROSS,
@@ -24,6 +24,7 @@ from muonkit.simulation.kernels.indices import (
     NORMAL,
     R_MAX,
     R_MIN,
+    SHARE,
     TX,
     TY,
     TZ,
@@ -94,8 +95,11 @@ def within(S, surface, y):
         wide = bounds[surface, HALF_WIDTH] + bounds[surface, GROWTH] * b
         return abs(a) <= wide and bounds[surface, LOC1_MIN] <= b <= bounds[surface, LOC1_MAX]
     if S.kind[surface] == DISC:
-        off_cross = min(abs(a), abs(b)) >= bounds[surface, CROSS]
-        return off_cross and bounds[surface, R_MIN] <= math.sqrt(a * a + b * b) <= bounds[surface, R_MAX]
+        least = min(abs(a), abs(b)) if bounds[surface, SHARE] == WHOLE else min(a, b)
+        return (
+            least >= bounds[surface, CROSS]
+            and bounds[surface, R_MIN] <= math.sqrt(a * a + b * b) <= bounds[surface, R_MAX]
+        )
     if S.kind[surface] == CYLINDER:
         a, b = S.radius[surface] * math.atan2(b, a), along(S, surface, NORMAL, y)
     in_first = bounds[surface, LOC0_MIN] <= a <= bounds[surface, LOC0_MAX]

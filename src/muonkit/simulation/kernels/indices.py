@@ -8,6 +8,6 @@ PX, PY, PZ, MASS, TIME, CHARGE = range(3, 9)
 ROW_SIZE = 9
 U_AXIS, V_AXIS, NORMAL = range(3)  # of `SurfaceArrays.axes`
 LOC0_MIN, LOC0_MAX, LOC1_MIN, LOC1_MAX = range(4)  # of `SurfaceArrays.bounds`
-R_MIN, R_MAX, CROSS = range(3)  # of the same for discs
+R_MIN, R_MAX, CROSS, SHARE = range(4)  # of the same for discs
 HALF_WIDTH, GROWTH = range(2)  # of the same for trapezoids
 ENVELOPE_R, ENVELOPE_Z_MIN, ENVELOPE_Z_MAX = range(3)  # of `DetectorArrays.envelope`

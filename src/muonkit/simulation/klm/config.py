@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from muonkit.conditions.choice import StoreChoice
 from muonkit.core.config import MOST_EVENTS, Section, Seed
 from muonkit.simulation.gun import Gun
 from muonkit.simulation.klm.readout import KLMReadout
@@ -31,6 +32,13 @@ class Geant4Choice(Section):
     neutrons: float = Field(5.0, ge=0)
 
 
+class RunChoice(StoreChoice):
+    """The run whose dead strips and efficiencies are simulated."""
+
+    experiment: int = Field(0, ge=0)
+    run: int = Field(0, ge=0)
+
+
 class SimulateKLM(Section):
     """`muonkit simulate klm`: all of its configuration."""
 
@@ -39,4 +47,5 @@ class SimulateKLM(Section):
     detector: str = "belle2"
     tracker: Tracker = Tracker()
     readout: KLMReadout = KLMReadout()
+    conditions: RunChoice | None = None
     geant4: Geant4Choice = Geant4Choice()

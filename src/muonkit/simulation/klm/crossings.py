@@ -31,6 +31,10 @@ class Crossings:
         return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
+NOTHING, NOWHERE = np.zeros(0, dtype=np.int64), np.zeros((0, 3))
+NO_CROSSINGS = Crossings(NOTHING, NOTHING, NOWHERE, NOWHERE, np.zeros(0), np.zeros(0))
+
+
 @dataclass(frozen=True, slots=True)
 class Simulated:
     """crossings of n primaries; begin (n, 6): position [cm] and momentum [GeV] of the charged particle that leaves the
@@ -42,6 +46,12 @@ class Simulated:
     fate: IntArray
     end: FloatArray
     soft: FloatArray
+
+
+def joined(one: Crossings, other: Crossings) -> Crossings:
+    """Both, one behind the other."""
+    names = Crossings.__slots__
+    return Crossings(*(np.concatenate((getattr(one, name), getattr(other, name))) for name in names))
 
 
 def from_rows(track: IntArray, surface: IntArray, rows: FloatArray) -> Crossings:

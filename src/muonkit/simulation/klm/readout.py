@@ -1,34 +1,53 @@
-"""Crossings -> two-dimensional hits: thresholds, strips, efficiencies, a time gate, clusters and their combinations."""
+"""Crossings -> two-dimensional hits: thresholds, strips, efficiencies, a time gate, clusters and their combinations;
+dead strips, and background of the beams, which shares strips with what the event left."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field
+from scipy.special import ndtri
 
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.config import Range, Section
-from muonkit.data.klm import BARREL, ENDCAP, KLMHits
+from muonkit.data.klm import KLMHits
+from muonkit.detector.channels import ALL_WORK, Channels
 from muonkit.detector.detector import Detector
 from muonkit.detector.surfaces import inside, to_global, to_local
 from muonkit.simulation.draws import uniforms
 from muonkit.simulation.kernels import philox
-from muonkit.simulation.klm.crossings import Crossings
-from muonkit.simulation.klm.strips import Modules, chamber_strips, modules, scintillator_strips
+from muonkit.simulation.klm.background import Background, Draw, background, with_noise
+from muonkit.simulation.klm.crossings import Crossings, joined
+from muonkit.simulation.klm.strips import (
+    Modules,
+    Working,
+    chamber_strips,
+    hits_of,
+    modules,
+    scintillator_strips,
+    working,
+)
 
 POLYSTYRENE, MINIMUM = 1.06, 1.936e-3  # g/cm3, GeV cm2/g
-QUADRANTS = 4
+STRIP = 4.0  # cm: strips cross if their middles do so at most that much outside of the module
 SENSOR_DRAWS = 4
+TIME_DRAWS = 1 << 41  # ordinal of the numbers of the times, behind those of the crossings and of the track
 
 
 class KLMReadout(Section):
-    """efficiency of each of two readout planes of a chamber, of a scintillator layer; threshold [GeV] of a scintillator
-    strip; gate [ns] after the collision; noise: two-dimensional hits per event that nothing made."""
+    """efficiency of each of two readout planes of a chamber, of a scintillator layer, where the conditions name no
+    other; threshold [GeV] of a scintillator strip; gate [ns] after the collision; time_resolution [ns] of a hit;
+    coincidence [ns]: largest difference of two planes that make a hit; noise: two-dimensional hits per event that
+    nothing made; background: particles of the beams."""
 
     rpc_efficiency: float = Field(0.99, ge=0, le=1)
     scintillator_efficiency: float = Field(0.98, ge=0, le=1)
     threshold: float = Field(3e-4, ge=0)
     gate: Range = (0.0, 150.0)
+    time_resolution: float = Field(0.0, ge=0, le=1000)
+    coincidence: float | None = Field(None, gt=0)
     noise: float = Field(0.0, ge=0)
+    background: tuple[Background, ...] = Field((), max_length=100)
     first_rpc_layer: int = Field(2, ge=0)
 
 
@@ -36,7 +55,8 @@ PLAIN = KLMReadout()
 
 
 class Fired(NamedTuple):
-    """Strips first to last (k,) of one plane in a module, at a time [ns]."""
+    """Strips first to last (k,) of one plane in a module, at a time [ns]; module: the surface, beside those of other
+    events."""
 
     module: AnyArray
     first: AnyArray
@@ -45,33 +65,29 @@ class Fired(NamedTuple):
 
 
 def read_out(
-    crossings: Crossings, detector: Detector, n: int, seed: int, readout: KLMReadout = PLAIN, first: int = 0
+    crossings: Crossings,
+    detector: Detector,
+    n: int,
+    seed: int,
+    readout: KLMReadout = PLAIN,
+    first: int = 0,
+    channels: Channels = ALL_WORK,
 ) -> KLMHits:
-    """Hits of events `first` ... `first` + n - 1; their numbers are those of the tracks. Sorted by event."""
+    """Hits of events `first` ... `first` + n - 1; their numbers are those of the tracks. Sorted by event.
+
+    Raises InputError if `channels` name a module or strip that does not exist."""
     M = modules(detector, readout.first_rpc_layer)
+    works = working(detector, M, np.where(M.rpc, readout.rpc_efficiency, readout.scintillator_efficiency), channels)
+    crossings = measured(crossings, seed, readout.time_resolution, first)
     crossings = crossings[seen(crossings, detector, M, readout)]
-    ordinal = np.arange(len(crossings)) - np.searchsorted(crossings.track, crossings.track)
-    u = uniforms(seed, philox.DIGITS, first + crossings.track, SENSOR_DRAWS, ordinal)
-    local = to_local(detector.surfaces, crossings.surface, crossings.position)
-    module = (
-        crossings.track * _stride(detector)
-        + crossings.surface * QUADRANTS
-        + quadrant(crossings.surface, crossings.position, M)
-    )
-    phi, z = (clusters(fired(crossings, detector, M, local, module, u, readout, p)) for p in (0, 1))
-    hits = combined(phi, z, detector, M, first)
-    return hits if readout.noise == 0 else with_noise(hits, detector, M, n, seed, readout, first)
-
-
-def _stride(detector: Detector) -> int:
-    return len(detector.layers) * QUADRANTS
-
-
-def quadrant(surface: IntArray, position: FloatArray, M: Modules) -> IntArray:
-    """0 to 3 like azimuth in the endcaps, 0 in the barrel (k,)."""
-    x, y = position[:, 0], position[:, 1]
-    turn = np.where(y >= 0, np.where(x >= 0, 0, 1), np.where(x < 0, 2, 3))
-    return np.where(M.region[surface] == ENDCAP, turn, 0)
+    u = uniforms(seed, philox.DIGITS, first + crossings.track, SENSOR_DRAWS, ordinals(crossings))
+    draw = Draw(n, seed, first, readout.gate)
+    if readout.background:
+        others, more = background(detector, M, readout.background, draw)
+        crossings, u = joined(crossings, others), np.concatenate((u, more))
+    phi, z = (clusters(working_only(fired(crossings, detector, M, u, works, p), works, p)) for p in (0, 1))
+    hits = combined(phi, z, detector, M, first, readout.coincidence)
+    return hits if readout.noise == 0 else with_noise(hits, detector, M, readout.noise, draw)
 
 
 def seen(crossings: Crossings, detector: Detector, M: Modules, readout: KLMReadout) -> BoolArray:
@@ -98,37 +114,49 @@ def cosine(crossings: Crossings, detector: Detector) -> FloatArray:
     return np.abs(np.sum(normal * crossings.momentum, axis=1)) / np.maximum(p, 1e-12)
 
 
+def measured(crossings: Crossings, seed: int, resolution: float, first: int) -> Crossings:
+    """The same with times [ns] as they are measured."""
+    if resolution == 0:
+        return crossings
+    ordinal = TIME_DRAWS + ordinals(crossings)
+    u = uniforms(seed, philox.DIGITS, first + crossings.track, 1, ordinal)[:, 0]
+    return replace(crossings, time=crossings.time + resolution * ndtri(u))
+
+
+def ordinals(crossings: Crossings) -> IntArray:
+    """The number (k,) of a crossing on its track."""
+    ordinal: IntArray = np.arange(len(crossings)) - np.searchsorted(crossings.track, crossings.track)
+    return ordinal
+
+
 def fired(
-    crossings: Crossings,
-    detector: Detector,
-    M: Modules,
-    local: FloatArray,
-    module: IntArray,
-    u: FloatArray,
-    readout: KLMReadout,
-    plane: int,
-) -> Fired:
+    crossings: Crossings, detector: Detector, M: Modules, u: FloatArray, works: Working, plane: int
+) -> Fired:  # fmt: skip
     """Strips of one plane; u (k, 4): uniform numbers."""
-    surface = crossings.surface
-    pitch, rpc = M.pitch[surface, plane], M.rpc[surface]
-    x = (local[:, plane] - M.low[surface, plane]) / pitch
-    along = np.sum(detector.surfaces.axes[surface, plane] * crossings.momentum, axis=1)
+    S, surface = detector.surfaces, crossings.surface
+    pitch, rpc, most = M.pitch[surface, plane], M.rpc[surface], M.number[surface, plane]
+    x = (to_local(S, surface, crossings.position)[:, plane] - M.low[surface, plane]) / pitch
+    along = np.sum(S.axes[surface, plane] * crossings.momentum, axis=1)
     p = np.maximum(np.linalg.norm(crossings.momentum, axis=1), 1e-12)
     reach = M.thickness[surface] / 2 * along / (p * np.maximum(cosine(crossings, detector), 0.1)) / pitch
     chamber, bar = chamber_strips(x, plane, u[:, 2 + plane]), scintillator_strips(x, reach)
     first: IntArray = np.where(rpc, chamber[0], bar[0])
     last: IntArray = np.where(rpc, chamber[1], bar[1])
-    most = strips(detector, M, surface, plane)
-    efficiency = np.where(rpc, readout.rpc_efficiency, readout.scintillator_efficiency)
-    kept = (u[:, plane] < efficiency) & (x >= 0) & (x < most)
+    kept = (u[:, plane] < works.efficiency[surface, plane]) & (x >= 0) & (x < most)
     low, high = np.maximum(first, 0)[kept], np.minimum(last, most - 1)[kept]
+    module = crossings.track * len(detector.layers) + surface
     return Fired(module[kept], low, high, crossings.time[kept])
 
 
-def strips(detector: Detector, M: Modules, surface: IntArray, plane: int) -> IntArray:
-    """Number (k,) of strips of a plane."""
-    high = np.where(M.region == BARREL, detector.surfaces.bounds[:, 2 * plane + 1], -M.low[:, plane])
-    return np.ceil((high - M.low[:, plane])[surface] / M.pitch[surface, plane] - 1e-9).astype(np.int64)
+def working_only(fired: Fired, works: Working, plane: int) -> Fired:
+    """Strip by strip, without those that are dead."""
+    if works.dead is None:
+        return fired
+    size = fired.last - fired.first + 1
+    row = np.repeat(np.arange(len(size)), size)
+    strip = fired.first[row] + np.arange(len(row)) - (np.cumsum(size) - size)[row]
+    alive = ~works.dead[fired.module[row] % len(works.dead), plane, strip]
+    return Fired(fired.module[row][alive], strip[alive], strip[alive], fired.time[row][alive])
 
 
 def clusters(fired: Fired) -> Fired:
@@ -144,62 +172,24 @@ def clusters(fired: Fired) -> Fired:
     return Fired(module[starts], first[starts], np.maximum.reduceat(last, starts), np.minimum.reduceat(time, starts))
 
 
-def combined(phi: Fired, z: Fired, detector: Detector, M: Modules, first: int) -> KLMHits:
-    """Every cluster of one plane with every cluster of the other in the same module."""
+def combined(
+    phi: Fired, z: Fired, detector: Detector, M: Modules, first: int, coincidence: float | None = None
+) -> KLMHits:
+    """Every cluster of one plane with every cluster of the other in the same module whose strips cross, not more than
+    `coincidence` [ns] apart."""
     low, high = np.searchsorted(z.module, phi.module, "left"), np.searchsorted(z.module, phi.module, "right")
     a = np.repeat(np.arange(len(phi.module)), high - low)
     b = np.arange(len(a)) - np.repeat(np.cumsum(high - low) - (high - low), high - low) + np.repeat(low, high - low)
-    surface = phi.module[a] % _stride(detector) // QUADRANTS
+    if coincidence is not None:
+        together = np.abs(phi.time[a] - z.time[b]) <= coincidence
+        a, b = a[together], b[together]
+    event, surface = first + phi.module[a] // len(detector.layers), phi.module[a] % len(detector.layers)
     local = np.stack([_middle(phi, a, M, surface, 0), _middle(z, b, M, surface, 1)], axis=1)
     width = np.stack((phi.last[a] - phi.first[a] + 1, z.last[b] - z.first[b] + 1), axis=1)
-    event = first + phi.module[a] // _stride(detector)
-    quarter = phi.module[a] % QUADRANTS
     time = np.minimum(phi.time[a], z.time[b])
-    return hits_of(event, surface, quarter, to_global(detector.surfaces, surface, local), time, width, M)
+    hits = hits_of(event, surface, to_global(detector.surfaces, surface, local), time, width, M)
+    return hits[inside(detector.surfaces, surface, local, STRIP)]
 
 
 def _middle(plane: Fired, rows: AnyArray, M: Modules, surface: IntArray, p: int) -> FloatArray:
     return M.low[surface, p] + M.pitch[surface, p] * (plane.first[rows] + plane.last[rows] + 1) / 2
-
-
-def hits_of(
-    event: IntArray, surface: IntArray, quarter: IntArray, position: FloatArray, time: FloatArray, width: AnyArray,
-    M: Modules,
-) -> KLMHits:  # fmt: skip
-    """The table of hits; quarter: of an endcap."""
-    region = M.region[surface]
-    sector = np.where(region == ENDCAP, quarter + 1, M.sector[surface])
-    return KLMHits(
-        event, region, M.section[surface], sector, M.layer[surface], position, time, width.astype(np.float64)
-    )
-
-
-def _anywhere(rng: np.random.Generator, detector: Detector, M: Modules, surface: IntArray) -> FloatArray:
-    """Crossings (k, 2) of strips in modules, those outside of an endcap's disc drawn again."""
-    local, missing = np.zeros((len(surface), 2)), np.arange(len(surface))
-    while len(missing):
-        where = surface[missing]
-        for p in (0, 1):
-            strip = np.floor(rng.random(len(where)) * strips(detector, M, where, p))
-            local[missing, p] = M.low[where, p] + M.pitch[where, p] * (strip + 0.5)
-        missing = missing[(M.region[where] == ENDCAP) & ~inside(detector.surfaces, where, local[missing])]
-    return local
-
-
-def with_noise(
-    hits: KLMHits, detector: Detector, M: Modules, n: int, seed: int, readout: KLMReadout, first: int
-) -> KLMHits:
-    """Hits of single strips anywhere in any module, as many as a Poisson number per event."""
-    rng = np.random.default_rng([seed, first, philox.DIGITS])
-    count = rng.poisson(readout.noise, n)
-    event = np.repeat(np.arange(n), count)
-    sensors = np.flatnonzero(M.layer >= 0)
-    modules = np.where(M.region[sensors] == ENDCAP, QUADRANTS, 1)  # a disc has four
-    surface = rng.choice(sensors, len(event), p=modules / modules.sum())
-    local = _anywhere(rng, detector, M, surface)
-    position = to_global(detector.surfaces, surface, local)
-    quarter = quadrant(surface, position, M)
-    time, width = rng.uniform(*readout.gate, len(event)), np.ones((len(event), 2))
-    noise = hits_of(first + event, surface, quarter, position, time, width, M)
-    both = KLMHits(*(np.concatenate((getattr(hits, f), getattr(noise, f))) for f in KLMHits.__slots__))
-    return both[np.argsort(both.event, kind="stable")]

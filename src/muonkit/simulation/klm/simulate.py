@@ -8,6 +8,7 @@ import numpy as np
 from muonkit.core.arrays import FloatArray, IntArray
 from muonkit.core.particles import species
 from muonkit.data.klm import Candidates, KLMHits, KLMTruth
+from muonkit.detector.channels import ALL_WORK, Channels
 from muonkit.detector.detector import Detector, load_detector
 from muonkit.simulation.geant4 import engine
 from muonkit.simulation.gun import Gun, shoot
@@ -36,7 +37,9 @@ def primaries(gun: Gun, n: int, seed: int, first: int) -> tuple[FloatArray, IntA
     return np.concatenate((particles.position, particles.momentum), axis=1), codes
 
 
-def simulate_piece(config: SimulateKLM, detector: str, data: Path | None, n: int, first: int) -> SimulatedEvents:
+def simulate_piece(
+    config: SimulateKLM, detector: str, data: Path | None, n: int, first: int, channels: Channels = ALL_WORK
+) -> SimulatedEvents:
     """Events `first` ... `first` + n - 1; detector: name or path. Raises InputError for engines that cannot run."""
     world, seed = load_detector(detector), config.generate.seed
     states, codes = primaries(config.gun, n, seed, first)
@@ -44,7 +47,7 @@ def simulate_piece(config: SimulateKLM, detector: str, data: Path | None, n: int
         simulated, stand_in = fast.simulate(world, states, codes, seed, first, config.tracker.can), False
     else:
         simulated, stand_in = by_geant4(config, detector, world, states, codes, first, data)
-    hits = read_out(simulated.crossings, world, n, seed, config.readout, first)
+    hits = read_out(simulated.crossings, world, n, seed, config.readout, first, channels)
     return assembled(config, simulated, hits, states, codes, first, stand_in)
 
 

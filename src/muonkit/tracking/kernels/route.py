@@ -13,7 +13,7 @@ from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import compiled, inlined, leaf
 from muonkit.core.indices import TX, TY, TZ, X, Y, Z
 from muonkit.detector.kernels import modules
-from muonkit.detector.surfaces import CYLINDER, DISC, TRAPEZOID
+from muonkit.detector.surfaces import CYLINDER, DISC, TRAPEZOID, WHOLE
 from muonkit.detector.volumes import NOWHERE
 from muonkit.transport.kernels import faces, frames, step, travel
 from muonkit.transport.kernels.batch import finite
@@ -69,8 +69,8 @@ def within(S, i, y, k, d, margin):
         return abs(l0) <= bounds[0] + bounds[1] * l1 + margin and bounds[2] - margin <= l1 <= bounds[3] + margin
     if S.kind[i] == DISC:
         rho = math.sqrt(l0 * l0 + l1 * l1)
-        off_cross = min(abs(l0), abs(l1)) >= bounds[2] - margin
-        return off_cross and bounds[0] - margin <= rho <= bounds[1] + margin
+        least = min(abs(l0), abs(l1)) if bounds[3] == WHOLE else min(l0, l1)
+        return least >= bounds[2] - margin and bounds[0] - margin <= rho <= bounds[1] + margin
     if S.kind[i] == CYLINDER:
         l0 = S.radius[i] * math.atan2(l1, l0)
         l1 = d0 * axes[NORMAL, 0] + d1 * axes[NORMAL, 1] + d2 * axes[NORMAL, 2]

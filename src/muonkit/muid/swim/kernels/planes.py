@@ -37,10 +37,10 @@ def sector_of(layout, x0, x1):
 
 @inlined
 def quadrant_of(x0, x1):
-    """Endcap sector 1 to 4, counted like azimuth."""
+    """The quadrant, 0 to 3, in the order of azimuth."""
     if x1 >= 0:
-        return 1 if x0 >= 0 else 2
-    return 3 if x0 < 0 else 4
+        return 0 if x0 >= 0 else 1
+    return 2 if x0 < 0 else 3
 
 
 @inlined
@@ -120,13 +120,14 @@ def next_endcap(layout, S, y, k, way, first):
     if layout.endcap_last[section] < first or not in_region(box, layout.z0, y):
         return math.inf, MISSING, MISSING
     for layer in range(first, layout.endcap_last[section] + 1):
-        i = layout.endcap[section, layer]
+        i = layout.endcap[section, 0, layer]
         if i == MISSING or abs(S.center[i, 2] - layout.z0) <= abs(y[Z] - layout.z0) + SLACK:
             continue
         d = frames.reach(S, i, y, k, way)
         x0, x1 = further(y, k, way * d, X), further(y, k, way * d, Y)
         if d < math.inf and r_min * r_min < x0 * x0 + x1 * x1 <= r_max * r_max:
-            return d, layer, i
+            own = layout.endcap[section, quadrant_of(x0, x1), layer]
+            return d if own == i else frames.reach(S, own, y, k, way), layer, own
         return math.inf, MISSING, MISSING
     return math.inf, MISSING, MISSING
 

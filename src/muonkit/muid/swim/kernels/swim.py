@@ -6,7 +6,7 @@ import math
 from muonkit.core.compiled import compiled, inlined
 from muonkit.core.indices import FREE_QOP, LOC0, LOC1, TX, TY, X, Y, Z
 from muonkit.data.klm import BACKWARD, BARREL, FORWARD
-from muonkit.detector.surfaces import DISC
+from muonkit.detector.surfaces import DISC, WHOLE
 from muonkit.detector.volumes import NOWHERE
 from muonkit.muid.swim.crossing import (
     BAD_INPUT,
@@ -28,7 +28,6 @@ from muonkit.muid.swim.kernels.planes import (
     bit_of,
     in_region,
     next_plane,
-    quadrant_of,
     section_of,
     sector_of,
 )
@@ -64,14 +63,10 @@ def start(track, free, cov, scene, work):
 
 
 @inlined
-def is_dead(channels, i, quadrant, l0, l1):
+def is_dead(channels, i, l0, l1):
     """Whether a strip below the point of surface i is dead."""
     for strip in range(channels.first[i], channels.first[i + 1]):
-        if channels.quadrant[strip] != quadrant:
-            continue
         value = l0 if channels.coordinate[strip] == LOC0 else l1
-        if quadrant > 0:
-            value = abs(value)
         if channels.low[strip] <= value < channels.high[strip]:
             return True
     return False
@@ -83,8 +78,8 @@ def on_sensor(S, i, l0, l1):
     bounds = S.bounds[i]
     if S.kind[i] == DISC:
         r2 = l0 * l0 + l1 * l1
-        off_cross = min(abs(l0), abs(l1)) >= bounds[2]
-        return off_cross and bounds[0] * bounds[0] <= r2 <= bounds[1] * bounds[1]
+        least = min(abs(l0), abs(l1)) if bounds[3] == WHOLE else min(l0, l1)
+        return least >= bounds[2] and bounds[0] * bounds[0] <= r2 <= bounds[1] * bounds[1]
     return bounds[0] <= l0 <= bounds[1] and bounds[2] <= l1 <= bounds[3]
 
 
@@ -101,8 +96,8 @@ def crossing_of(row, i, region, layer, layout, y):
     """The Crossing of a track that is on plane i."""
     section = section_of(layout, y[Z])
     if region == BARREL:
-        return Crossing(row, i, region, section, layer, sector_of(layout, y[X], y[Y]), 0)
-    return Crossing(row, i, region, section, layer, NO_SECTOR, quadrant_of(y[X], y[Y]))
+        return Crossing(row, i, region, section, layer, sector_of(layout, y[X], y[Y]))
+    return Crossing(row, i, region, section, layer, NO_SECTOR)
 
 
 @inlined
@@ -135,11 +130,11 @@ def no_hit(crossing, S, channels, out):
     if crossing.region == BARREL and not sensitive:
         return CRACK
     record_last(crossing, CROSSED, out)
-    if not sensitive or is_dead(channels, i, crossing.quadrant, l0, l1):
+    if not sensitive or is_dead(channels, i, l0, l1):
         out.efficiency[row, bit] = 0.0
         return DEAD
     out.pattern[row, CROSSED] |= 1 << bit
-    out.efficiency[row, bit] = channels.efficiency[i, crossing.quadrant]
+    out.efficiency[row, bit] = channels.efficiency[i]
     return MISSED
 
 
@@ -158,7 +153,7 @@ def with_hit(crossing, channels, out):
     out.pattern[row, MATCHED] |= 1 << bit
     record_last(crossing, CROSSED, out)
     record_last(crossing, MATCHED, out)
-    out.efficiency[row, bit] = channels.efficiency[crossing.i, crossing.quadrant]
+    out.efficiency[row, bit] = channels.efficiency[crossing.i]
 
 
 @inlined

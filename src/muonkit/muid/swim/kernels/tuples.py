@@ -43,12 +43,11 @@ class HitArrays(NamedTuple):
 
 
 class ChannelArrays(NamedTuple):
-    """efficiency (surfaces, 5): of a module, column 0 in the barrel, quadrant in the endcaps; dead strips of surface i
-    in rows first[i] ... first[i + 1] - 1: quadrant (0: barrel), coordinate, its range [cm] (endcap: without sign)."""
+    """efficiency (surfaces,) of modules; dead strips of surface i in rows first[i] ... first[i + 1] - 1: coordinate,
+    its range [cm]."""
 
     efficiency: AnyArray
     first: AnyArray
-    quadrant: AnyArray
     coordinate: AnyArray
     low: AnyArray
     high: AnyArray
@@ -66,8 +65,8 @@ class Scene(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """A track on a plane: row of the track, surface, region, section, layer; sector of the barrel from 0, or quadrant
-    of an endcap from 1, the other is NO_SECTOR."""
+    """A track on a plane: row of the track, surface, region, section, layer; sector of the barrel from 0, NO_SECTOR in
+    an endcap."""
 
     row: int
     i: int
@@ -75,7 +74,6 @@ class Crossing(NamedTuple):
     section: int
     layer: int
     sector: int
-    quadrant: int
 
 
 class Out(NamedTuple):
