@@ -16,6 +16,7 @@ from muonkit.io.klm import RUN_COLUMNS, EventKeys, KLMFile, event_keys, open_hit
 from muonkit.muid.classifier.model import Classifier
 from muonkit.muid.config import ConditionsChoice, Identify, IdentifyInput
 from muonkit.muid.identify import Identification
+from muonkit.muid.likelihood.evaluate import check_tables
 from muonkit.muid.run_conditions import PayloadNames, Run, RunConditions, from_store
 from muonkit.muid.shipped import DEFAULT, classifier_of, payload_of
 from muonkit.muid.swim.config import TrackerEnd
@@ -112,6 +113,7 @@ def by_run(
     faults: list[str] = []
     for sources, found in {conditions.sources: conditions for conditions in of_runs.values()}.items():
         try:
+            check_tables(found.payload, config.likelihood, "the payload")
             of_run = yoke.with_channels(found.status, found.efficiency)
             by_sources[sources] = Identification(of_run, found.payload, config.likelihood, classifier, sources)
         except InputError as error:

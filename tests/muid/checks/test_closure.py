@@ -9,11 +9,11 @@ import pytest
 from scipy.stats import kstest
 from tests import thresholds
 
-from muonkit.muid.checks.chi2_distribution import chi2_distribution
 from muonkit.muid.checks.closure import EXACT, class_prior, posterior, reliability
 from muonkit.muid.checks.goodness import count_fit, entry_layers, goodness_of_fit, judged
 from muonkit.muid.checks.sampling import SampleSettings, sample
 from muonkit.muid.checks.toy import toy_payload
+from muonkit.muid.likelihood.chi2_distribution import chi2_distribution
 from muonkit.muid.likelihood.config import LikelihoodSettings
 from muonkit.muid.likelihood.evaluate import likelihood
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, signed_number

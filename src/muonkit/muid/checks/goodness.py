@@ -24,11 +24,11 @@ from scipy.stats import norm
 from muonkit.core.additive import Additive
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray, sums
 from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidTracks
-from muonkit.muid.checks.chi2_distribution import chi2_distribution
-from muonkit.muid.checks.sampling import hit_probability, within
+from muonkit.muid.checks.sampling import hit_probability
+from muonkit.muid.likelihood.chi2_distribution import chi2_distribution
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, signed_number, signed_numbers
 from muonkit.muid.likelihood.longitudinal import classes_of
-from muonkit.muid.likelihood.outcome import region
+from muonkit.muid.likelihood.outcome import region, within
 from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
 
 PIT_BINS, GROUPS = 1000, 20  # of the probability integral: as counted, as tested

@@ -10,7 +10,7 @@ import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidTracks
-from muonkit.muid.checks.chi2_distribution import chi2_distribution
+from muonkit.muid.likelihood.chi2_distribution import chi2_distribution
 from muonkit.muid.likelihood.hypotheses import SIGNED, signed_numbers
 from muonkit.muid.likelihood.outcome import (
     EXIT_BARREL,
@@ -19,6 +19,7 @@ from muonkit.muid.likelihood.outcome import (
     STOP_BARREL,
     STOP_FORWARD,
     classes,
+    within,
 )
 from muonkit.muid.likelihood.outcome import region as region_of
 from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
@@ -105,13 +106,6 @@ def ends_forward(code: IntArray) -> BoolArray:
     forward = (code - OVERLAP_STOP_FORWARD) // BARREL_LAYERS % 2 == 0
     plain = np.isin(code, (STOP_BARREL, EXIT_BARREL, STOP_FORWARD, EXIT_FORWARD))
     return np.asarray(np.where(behind, forward, plain))
-
-
-def within(barrel: IntArray, endcap: IntArray) -> BoolArray:
-    """Layers (n, LAYERS) up to the last."""
-    layer = np.arange(LAYERS)
-    in_barrel = layer < BARREL_LAYERS
-    return np.where(in_barrel, layer <= barrel[:, None], layer - BARREL_LAYERS <= endcap[:, None])
 
 
 def crossings(
