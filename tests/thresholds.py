@@ -49,6 +49,7 @@ FLAT_P_VALUE = 1e-3  # Kolmogorov and Smirnov: p-values of toys against a flat d
 WRONG_PAYLOAD = 1e-6  # p-value of a payload that does not describe the tracks
 FINE_BIN = 0.1  # rounding of quantiles: the width of a bin of Delta
 NORM = 2e-3  # integral of a transverse density against 1: a cubic spline through 100 points of a gamma density
+NO_CORRELATION = 0.01  # of hits in neighbouring layers, less what is expected given the layers before: 48 toys of 2000
 CLOSURE_PULL_BIAS = 0.1  # PDFs made of tracks drawn from known ones: mean pull
 CLOSURE_PULL_WIDTH = 0.1  # their width against 1
 CLASSIFIER_EXPORT = 1e-6  # probabilities of an exported classifier against those of the library

@@ -85,9 +85,7 @@ def test_tracks_stop_where_the_stored_likelihoods_say():
     helix, layer = helix[layer >= 0], layer[layer >= 0]
     assert len(layer) > 60
     states, number = leaving(helix), np.arange(len(layer))
-    found = extrapolate(
-        Candidates(number, number, states), NO_HITS, build_yoke(load_detector("belle2"))
-    ).tracks
+    found = extrapolate(Candidates(number, number, states), NO_HITS, build_yoke(load_detector("belle2"))).tracks
     in_barrel = found.outcome == STOP_BARREL
     assert np.mean(in_barrel) > 0.9
     off = (found.barrel_ext_layer - layer)[in_barrel]

@@ -42,10 +42,21 @@ class PdfCounts(Additive):
 def nothing() -> PdfCounts:
     """No counts yet."""
     entries = int(first_entries()[-1])
-    shapes = (SIGNED, entries), (SIGNED, entries), (SIGNED, len(classes())), (SIGNED, REGIONS, ORDERS, BINS + 1)
-    rest = (SIGNED, OUTCOMES), (SIGNED, OUTCOMES), (SIGNED,)
-    sums = [np.zeros(shape, dtype=np.int64) for shape in (*shapes, *rest)]
-    return PdfCounts(*sums, chain=no_chains(), sample=no_sample())
+    return PdfCounts(
+        hit=_zeros(SIGNED, entries),
+        crossed=_zeros(SIGNED, entries),
+        tracks=_zeros(SIGNED, len(classes())),
+        chi2=_zeros(SIGNED, REGIONS, ORDERS, BINS + 1),
+        selected=_zeros(SIGNED, OUTCOMES),
+        with_holes=_zeros(SIGNED, OUTCOMES),
+        seen=_zeros(SIGNED),
+        chain=no_chains(),
+        sample=no_sample(),
+    )
+
+
+def _zeros(*shape: int) -> IntArray:
+    return np.zeros(shape, dtype=np.int64)
 
 
 def hypothesis_of(pdg_id: IntArray) -> IntArray:

@@ -88,6 +88,8 @@ def prepared(payload: LikelihoodParameters, settings: LikelihoodSettings) -> ker
     with np.errstate(divide="ignore"):
         log_hit, log_miss = np.log(p), np.log1p(-p)
     splines = np.moveaxis(payload.splines[order], (0, 1), (-3, -2))
+    threshold, scale_x, log_scale_y, log_norm_k = (kernel.side_by_side(v, order) for v in _of_chi2(payload, settings))
+    signal, behaviour = _chain(payload, settings, order)
     return kernel.Tables(
         class_index(),
         first_entries(),
@@ -95,8 +97,12 @@ def prepared(payload: LikelihoodParameters, settings: LikelihoodSettings) -> ker
         log_hit,
         log_miss,
         np.ascontiguousarray(splines),
-        *(kernel.side_by_side(values, order) for values in _of_chi2(payload, settings)),
-        *_chain(payload, settings, order),
+        threshold,
+        scale_x,
+        log_scale_y,
+        log_norm_k,
+        signal,
+        behaviour,
     )
 
 
