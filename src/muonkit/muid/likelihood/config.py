@@ -25,15 +25,15 @@ class LikelihoodSettings(Section):
     """mode: `faithful` does what the code of Muid does, `improved` what it should; it chooses the other keys where they
     are not given. Raises ValidationError for values that make no sense.
 
-    layers: `independent` as in `longitudinal`, `correlated` as in `chain`; last_layer: `strict` counts every missing
-    hit; first_bin: see `transverse`; normalised: densities of chi2 have the integral 1; floor: keeps probabilities from
+    layers: `independent` as in `longitudinal`, `correlated` as in `chain`; first_bin: see `transverse`; last_layer:
+    `strict` counts every missing hit; normalised: densities of chi2 have the integral 1; floor: keeps probabilities from
     0 and 1; keep_junk: junk tracks have likelihoods like all others, and the flag; junk: threshold on the sum of
     densities."""
 
     mode: Literal["faithful", "improved"] = "faithful"
     layers: Layers = "independent"
-    last_layer: LastLayer = "faithful"
     first_bin: FirstBin = "faithful"
+    last_layer: LastLayer = "faithful"
     normalised: bool = False
     floor: float = Field(0.0, ge=0, lt=0.5)
     keep_junk: bool = False
