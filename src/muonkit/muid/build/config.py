@@ -47,9 +47,9 @@ class ChainFit(Section):
     rounds."""
 
     region: float = Field(5.0, gt=0)
-    layer: float = Field(10.0, gt=0)
-    context: float = Field(10.0, gt=0)
-    group: float = Field(20.0, gt=0)
+    layer: float = Field(40.0, gt=0)
+    context: float = Field(40.0, gt=0)
+    group: float = Field(80.0, gt=0)
     own: float = Field(20.0, gt=0)
     sample: int = Field(2000, ge=1)
     rounds: int = Field(60, ge=1)

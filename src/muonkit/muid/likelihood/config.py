@@ -26,8 +26,8 @@ class LikelihoodSettings(Section):
     are not given. Raises ValidationError for values that make no sense.
 
     layers: `independent` as in `longitudinal`, `correlated` as in `chain`; first_bin: see `transverse`; last_layer:
-    `strict` counts every missing hit; normalised: densities of chi2 have the integral 1; floor: keeps probabilities from
-    0 and 1; keep_junk: junk tracks have likelihoods like all others, and the flag; junk: threshold on the sum of
+    `strict` counts every missing hit; normalised: densities of chi2 have the integral 1; floor: keeps probabilities
+    from 0 and 1; keep_junk: junk tracks have likelihoods like all others, and the flag; junk: threshold on the sum of
     densities."""
 
     mode: Literal["faithful", "improved"] = "faithful"
