@@ -275,3 +275,18 @@ def test_a_process_that_is_ended_from_outside_is_one_line(folder, capsys, monkey
     code, _, err = run(capsys, folder / "identify.toml", "-o", folder / "x.parquet")
     assert (code, len(err)) == (3, 1)
     assert "the same command goes on" in err[0]
+
+
+def test_a_payload_without_correlated_layers_is_refused_by_the_improved_mode_with_one_line(folder, capsys):
+    replace(toy_payload(), log_odds=None, behaviour=None).save(folder / "plain.npz")
+    improved = '[likelihood]\nmode = "improved"\n'
+    config = write(folder, "improved.toml", payload='payload = "plain.npz"', more=improved)
+    code, _, err = run(capsys, config, "-o", folder / "improved.parquet")
+    assert code == 2
+    assert len(err) == 1
+    assert err[0].endswith(
+        "plain.npz: has no tables of correlated layers, which likelihood.mode = 'improved' needs. Build a payload with "
+        "`muonkit pdfs build`, or set likelihood.layers = 'independent'."
+    )
+    single = write(folder, "single.toml", payload='payload = "plain.npz"', more=improved + 'layers = "independent"\n')
+    assert run(capsys, single, "-o", folder / "single.parquet")[0] == 0

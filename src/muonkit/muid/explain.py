@@ -9,8 +9,7 @@ from muonkit.data.klm import Candidates, KLMHits
 from muonkit.data.muid import BARREL_LAYERS, Extrapolated, MuidLayers
 from muonkit.muid.identify import Identification
 from muonkit.muid.likelihood.evaluate import Likelihoods, likelihood
-from muonkit.muid.likelihood.longitudinal import contributions
-from muonkit.muid.likelihood.transverse import transverse
+from muonkit.muid.likelihood.factors import layer_terms, log_chi2
 from muonkit.muid.swim import crossing
 from muonkit.muid.swim.extrapolate import extrapolate
 
@@ -49,11 +48,11 @@ def explain_track(candidates: Candidates, row: int, hits: KLMHits, how: Identifi
     whole = extrapolate(candidates, hits, how.yoke)
     found = Extrapolated(whole.tracks[row : row + 1], whole.layers[row : row + 1])
     chosen = how.likelihood
-    terms = contributions(found.tracks, how.payload, chosen.last_layer == "strict", chosen.floor)[0]
+    terms = layer_terms(found.tracks, how.payload, chosen)[0]
     names = how.yoke.detector.layers
     bits = np.flatnonzero(found.layers.crossing[0] != crossing.NOT_CROSSED)
     layers = tuple(_layer(found, int(bit), names, terms[bit]) for bit in bits)
-    shape = transverse(found.tracks, how.payload, chosen.first_bin)[0]
+    shape = log_chi2(found.tracks, how.payload, chosen)[0]
     return ExplainedTrack(layers, shape, found, likelihood(found.tracks, how.payload, chosen))
 
 

@@ -17,6 +17,8 @@ from muonkit.io.klm import RUN_COLUMNS, EventKeys, KLMFile, event_keys, open_hit
 from muonkit.muid.classifier.model import Classifier
 from muonkit.muid.config import Identify, IdentifyInput
 from muonkit.muid.identify import Identification
+from muonkit.muid.likelihood.config import LikelihoodSettings
+from muonkit.muid.likelihood.evaluate import check_tables
 from muonkit.muid.run_conditions import PayloadNames, RunConditions, from_store
 from muonkit.muid.shipped import DEFAULT, classifier_of, payload_of
 from muonkit.muid.swim.config import TrackerEnd
@@ -110,7 +112,7 @@ def by_run(
 
     Raises InputError with a line for every set of payloads that does not fit the detector."""
     by_sources: dict[tuple[str, ...], Identification] = {}
-    faults: list[str] = []
+    faults = without_tables(config.likelihood, of_runs)
     for sources, found in {conditions.sources: conditions for conditions in of_runs.values()}.items():
         try:
             of_run = yoke.with_channels(found.channels)
@@ -120,6 +122,17 @@ def by_run(
     if faults:
         raise InputError(faults)
     return {run: by_sources[found.sources] for run, found in of_runs.items()}
+
+
+def without_tables(settings: LikelihoodSettings, of_runs: dict[Run, RunConditions]) -> list[str]:
+    """A line for every payload that lacks tables which the settings need."""
+    faults: dict[str, None] = {}
+    for found in of_runs.values():
+        try:
+            check_tables(found.payload, settings, found.sources[0])
+        except InputError as error:
+            faults |= dict.fromkeys(error.faults)
+    return list(faults)
 
 
 def conditions(config: Identify, base: Path, runs: list[Run]) -> dict[Run, RunConditions]:

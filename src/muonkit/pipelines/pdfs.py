@@ -12,7 +12,7 @@ from muonkit.core.provenance import state_of
 from muonkit.core.result import Result
 from muonkit.io.samples import OpenSample
 from muonkit.muid.build.build import build
-from muonkit.muid.build.config import BuildPdfs, BuildSelection
+from muonkit.muid.build.config import BuildPdfs
 from muonkit.muid.build.count import PdfCounts, check, count, nothing
 from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.muid.swim.yoke import Yoke, build_yoke
@@ -69,7 +69,7 @@ def build_pdfs(config_path: Path, out: Path, runner: Runner) -> PdfsResult:
     check_outputs((out, of_payload), (config_path, *read, *chosen.files))
     with unfinished(out, state_of(read_text(config_path), [*files, *chosen.files])) as parts:
         run = remembered(runner.map("count"), parts, "piece", PdfCounts)
-        counts = sum(run(partial(count_piece, yoke, config.selection), pieces), nothing())
+        counts = sum(run(partial(count_piece, yoke, config), pieces), nothing())
         check(counts)
         payload = build(counts, config, provenance(samples))
         payload.save(out)
@@ -81,10 +81,11 @@ def build_pdfs(config_path: Path, out: Path, runner: Runner) -> PdfsResult:
     return PdfsResult(out, of_payload, payload.checksum(), *numbers, dropped, notes_on(samples))
 
 
-def count_piece(yoke: Yoke, selection: BuildSelection, piece: SamplePiece) -> PdfCounts:
+def count_piece(yoke: Yoke, config: BuildPdfs, piece: SamplePiece) -> PdfCounts:
     """The counts of a piece; module-level, so that it can travel to another process."""
     events = read_sample(piece)
-    return count(extrapolate(events.tracks, events.hits, yoke).tracks, events.truth, selection)
+    tracks = extrapolate(events.tracks, events.hits, yoke).tracks
+    return count(tracks, events.truth, config.selection, config.chain.sample)
 
 
 def provenance(samples: list[OpenSample]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from muonkit.core.errors import InputError
 from muonkit.io.identified import Joined, join
+from muonkit.muid.likelihood.evaluate import check_tables
 from muonkit.muid.likelihood.payload import LikelihoodParameters
 from muonkit.muid.performance.config import Performance, PerformanceInput
 from muonkit.muid.performance.labelled import needed
@@ -48,6 +49,7 @@ def open_inputs(config: Performance, base: Path) -> PerformanceInputs:
         files += [] if name == DEFAULT else [base / name]
         try:
             payload = payload_of(name, base)
+            check_tables(payload, config.payload.likelihood, name)
         except InputError as error:
             faults += error.faults
     if faults:

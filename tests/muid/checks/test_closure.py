@@ -9,11 +9,11 @@ import pytest
 from scipy.stats import kstest
 from tests import thresholds
 
-from muonkit.muid.checks.chi2_distribution import chi2_distribution
 from muonkit.muid.checks.closure import EXACT, class_prior, posterior, reliability
 from muonkit.muid.checks.goodness import count_fit, entry_layers, goodness_of_fit, judged
 from muonkit.muid.checks.sampling import SampleSettings, sample
 from muonkit.muid.checks.toy import toy_payload
+from muonkit.muid.likelihood.chi2_distribution import chi2_distribution
 from muonkit.muid.likelihood.config import LikelihoodSettings
 from muonkit.muid.likelihood.evaluate import likelihood
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, signed_number
@@ -117,18 +117,17 @@ def test_calibration_holds_in_many_samples():
     assert kstest(p_values, "uniform").pvalue > thresholds.FLAT_P_VALUE
 
 
-@pytest.mark.parametrize("mode", ["faithful", "improved"])
-def test_leaving_out_missing_hits_in_the_last_layer_is_off_and_by_how_much(mode):
+def test_leaving_out_missing_hits_in_the_last_layer_is_off_and_by_how_much():
     species, tracks = drawn()
-    found = reliability(likelihood(tracks, TOY, LikelihoodSettings(mode=mode)).probability, species, "mu")
+    found = reliability(likelihood(tracks, TOY, LikelihoodSettings()).probability, species, "mu")
     assert found.p_value < thresholds.WRONG_PAYLOAD
     assert 0.1 < found.largest_difference < 0.4
     assert np.nanmax(found.pull) < 0  # muons are claimed more often than they are there, in every bin
 
 
-def test_strict_last_layer_makes_the_improved_mode_calibrated():
+def test_strict_last_layer_is_calibrated_where_layers_are_independent():
     species, tracks = drawn()
-    settings = LikelihoodSettings(mode="improved", last_layer="strict")
+    settings = LikelihoodSettings(mode="improved", layers="independent")
     found = reliability(likelihood(tracks, TOY, settings).probability, species, "mu")
     assert found.p_value > thresholds.FLAT_P_VALUE
 

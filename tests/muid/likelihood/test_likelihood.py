@@ -24,6 +24,7 @@ IDEAL = replace(TOY, threshold=np.full_like(TOY.threshold, 99.0))  # all spline
 MU = HYPOTHESES.index("mu")
 PI = HYPOTHESES.index("pi")
 IMPROVED = LikelihoodSettings(mode="improved")
+INDEPENDENT = LikelihoodSettings(mode="improved", layers="independent", last_layer="faithful", normalised=False)
 
 
 def with_chi2(x, k, **more):
@@ -246,8 +247,8 @@ def test_edge_rule_12_densities_that_sum_to_less_than_1e_20_are_junk():
 
 def test_rule_1_12_densities_are_products_and_probabilities_their_shares():
     tracks = many(500, seed=2)
-    found = likelihood(tracks, TOY, IMPROVED)
-    product = longitudinal(tracks, TOY, floor=IMPROVED.floor) + transverse(tracks, TOY, "power")
+    found = likelihood(tracks, TOY, INDEPENDENT)
+    product = longitudinal(tracks, TOY, floor=INDEPENDENT.floor) + transverse(tracks, TOY, "power")
     good = np.isfinite(found.log_pdf).all(axis=1)
     assert good.mean() > 0.9
     np.testing.assert_allclose(found.log_pdf[good], product[good], rtol=1e-12, atol=1e-12)
@@ -281,6 +282,7 @@ def test_rule_1_2_charge_0_has_the_tables_of_the_positive_one():
 SETTINGS = [
     LikelihoodSettings(),
     IMPROVED,
+    INDEPENDENT,
     LikelihoodSettings(first_bin="clamp", last_layer="strict"),
     LikelihoodSettings(keep_junk=True),
 ]
@@ -318,8 +320,8 @@ def test_order_of_the_tracks_does_not_matter():
 
 
 def test_a_payload_is_prepared_once():
-    assert prepared(TOY, 0.0) is prepared(TOY, 0.0)
-    assert prepared(TOY, 0.0) is not prepared(TOY, 1e-5)
+    assert prepared(TOY, LikelihoodSettings()) is prepared(TOY, LikelihoodSettings())
+    assert prepared(TOY, LikelihoodSettings()) is not prepared(TOY, LikelihoodSettings(floor=1e-5))
 
 
 def test_a_muon_looks_like_a_muon_and_a_pion_like_a_pion():
@@ -358,7 +360,12 @@ def test_an_unknown_mode_is_refused():
 def test_keys_that_are_given_override_the_mode():
     settings = LikelihoodSettings(mode="improved", first_bin="clamp", floor=0.0)
     assert (settings.first_bin, settings.floor, settings.keep_junk) == ("clamp", 0.0, True)
-    assert (IMPROVED.first_bin, IMPROVED.floor, IMPROVED.last_layer) == ("power", 1e-5, "faithful")
+    assert (IMPROVED.first_bin, IMPROVED.floor, IMPROVED.last_layer) == ("power", 1e-5, "strict")
+
+
+def test_correlated_layers_count_every_missing_hit():
+    with pytest.raises(ValidationError, match=r'last_layer: must be "strict" where layers = "correlated"'):
+        LikelihoodSettings(layers="correlated")
 
 
 def test_settings_that_make_no_sense_are_refused_with_a_line_each():

@@ -1,8 +1,9 @@
 """Counts of tracks -> the payload."""
 
+from dataclasses import replace
 from typing import Any
 
-from muonkit.muid.build import longitudinal, transverse
+from muonkit.muid.build import behaviour, chain, longitudinal, transverse
 from muonkit.muid.build.config import BuildPdfs
 from muonkit.muid.build.count import PdfCounts, check
 from muonkit.muid.likelihood.payload import LikelihoodParameters
@@ -21,9 +22,12 @@ def build(counts: PdfCounts, config: BuildPdfs, provenance: dict[str, Any]) -> L
         "selection": config.selection.model_dump(mode="json"),
         "longitudinal": config.longitudinal.model_dump(mode="json"),
         "transverse": config.transverse.model_dump(mode="json"),
+        "chain": config.chain.model_dump(mode="json"),
         "muid": config.muid.model_dump(mode="json"),
     }
-    return LikelihoodParameters(
+    payload = LikelihoodParameters(
         longitudinal=p, uncertainty=error, crossed=counts.crossed, tracks=counts.tracks,
         entries=counts.chi2.sum(axis=3), provenance=provenance | counted, **chi2,
+        log_odds=chain.tables(counts.chain, config.chain), behaviour=behaviour.no_others(),
     )  # fmt: skip
+    return replace(payload, behaviour=behaviour.shares(counts.sample, payload, config.chain))

@@ -44,6 +44,21 @@ class LongitudinalFit(Section):
     other_cap: float = Field(2 / 3, gt=0, lt=1)
 
 
+class ChainFit(Section):
+    """Weights, in tracks, of what a table leans on: of the mean of a region in that of a layer, of a layer in that with
+    the layer before, of this in that with the two layers before, of this in a class of its own; own: of a hypothesis
+    that behaves as its species; sample: tracks of a chunk to which the shares of behaviours are fitted, in `rounds`
+    rounds."""
+
+    region: float = Field(5.0, gt=0)
+    layer: float = Field(40.0, gt=0)
+    context: float = Field(40.0, gt=0)
+    group: float = Field(80.0, gt=0)
+    own: float = Field(20.0, gt=0)
+    sample: int = Field(2000, ge=1)
+    rounds: int = Field(60, ge=1)
+
+
 class TransverseFit(Section):
     """entries: fewer take scale_x from the nearest k that has them; enough: fewer have no histogram, only the gamma
     density; pseudo: tracks that the gamma density counts for beside the histogram; peak_share: the tail begins where
@@ -64,3 +79,4 @@ class BuildPdfs(Section):
     selection: BuildSelection = BuildSelection()
     longitudinal: LongitudinalFit = LongitudinalFit()
     transverse: TransverseFit = TransverseFit()
+    chain: ChainFit = ChainFit()

@@ -1,6 +1,6 @@
 """Tracks -> counts, the waist of the hourglass: what pieces have counted adds up, and all tables are made of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.data.klm import KLMTruth
 from muonkit.data.muid import BARREL_LAYERS, MuidTracks
+from muonkit.muid.build.behaviour import TrackSample, no_sample, sampled
+from muonkit.muid.build.chain import ChainCounts, count_chains, no_chains
 from muonkit.muid.build.config import BuildSelection
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, from_pdg
 from muonkit.muid.likelihood.longitudinal import classes_of
@@ -26,7 +28,7 @@ class PdfCounts(Additive):
     chi2 (12, REGIONS, ORDERS, BINS + 1): reduced chi2, the last bin all above; selected, with_holes (12, OUTCOMES):
     tracks that were selected, and those of them that saw one region and are not in the longitudinal counts because a
     layer is missing; seen (12,): all tracks; tracker_decays (12,): of them those of primaries that decayed inside of
-    the tracker."""
+    the tracker. chain: see there; sample: some of the selected tracks."""
 
     hit: IntArray
     crossed: IntArray
@@ -36,14 +38,29 @@ class PdfCounts(Additive):
     with_holes: IntArray
     seen: IntArray
     tracker_decays: IntArray
+    chain: ChainCounts
+    sample: TrackSample
 
 
 def nothing() -> PdfCounts:
     """No counts yet."""
     entries = int(first_entries()[-1])
-    shapes = (SIGNED, entries), (SIGNED, entries), (SIGNED, len(classes())), (SIGNED, REGIONS, ORDERS, BINS + 1)
-    rest = (SIGNED, OUTCOMES), (SIGNED, OUTCOMES), (SIGNED,), (SIGNED,)
-    return PdfCounts(*(np.zeros(shape, dtype=np.int64) for shape in (*shapes, *rest)))
+    return PdfCounts(
+        hit=_zeros(SIGNED, entries),
+        crossed=_zeros(SIGNED, entries),
+        tracks=_zeros(SIGNED, len(classes())),
+        chi2=_zeros(SIGNED, REGIONS, ORDERS, BINS + 1),
+        selected=_zeros(SIGNED, OUTCOMES),
+        with_holes=_zeros(SIGNED, OUTCOMES),
+        seen=_zeros(SIGNED),
+        tracker_decays=_zeros(SIGNED),
+        chain=no_chains(),
+        sample=no_sample(),
+    )
+
+
+def _zeros(*shape: int) -> IntArray:
+    return np.zeros(shape, dtype=np.int64)
 
 
 def hypothesis_of(pdg_id: IntArray) -> IntArray:
@@ -80,8 +97,9 @@ def without_holes(tracks: MuidTracks) -> BoolArray:
     return np.asarray(tracks.ext_layer_pattern == (barrel | endcap))
 
 
-def count(tracks: MuidTracks, truth: KLMTruth, selection: BuildSelection) -> PdfCounts:
-    """The counts of some tracks. Raises InputError for particles that are no hypothesis."""
+def count(tracks: MuidTracks, truth: KLMTruth, selection: BuildSelection, sample: int = 2000) -> PdfCounts:
+    """The counts of some tracks, and at most `sample` of the tracks. Raises InputError for particles that are no
+    hypothesis."""
     hypothesis = hypothesis_of(truth.pdg_id)
     total = nothing()
     np.add.at(total.seen, hypothesis, 1)
@@ -93,7 +111,7 @@ def count(tracks: MuidTracks, truth: KLMTruth, selection: BuildSelection) -> Pdf
     np.add.at(total.with_holes, (hypothesis[~whole], chosen.outcome[~whole]), 1)
     _longitudinal(total, chosen[whole], hypothesis[whole])
     _transverse(total, chosen, hypothesis)
-    return total
+    return replace(total, chain=count_chains(chosen, hypothesis), sample=sampled(chosen, hypothesis, sample))
 
 
 def _longitudinal(total: PdfCounts, tracks: MuidTracks, hypothesis: IntArray) -> None:

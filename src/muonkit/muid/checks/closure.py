@@ -3,7 +3,8 @@
 With tracks drawn from the payload (`sampling`), every species as often, and the class independent of the species, the
 likelihood of the payload is exact if it counts every missing hit (`last_layer = "strict"`) and the density below the
 first bin is a density (`first_bin = "power"`); the efficiencies of the modules cancel. If the classes are as frequent
-as each species makes them, their frequencies are part of the prior: see `class_prior`."""
+as each species makes them, their frequencies are part of the prior: see `class_prior`. The mode `improved` is exact for
+tracks that are drawn with correlated layers."""
 
 from dataclasses import dataclass
 

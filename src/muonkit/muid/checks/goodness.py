@@ -9,7 +9,10 @@ right, in 20 bins; with the distance of Kolmogorov and Smirnov. Both are indepen
 mean = -2 sum [p ln p + (1 - p) ln(1 - p)],  variance = 4 sum p (1 - p) ln^2(p/(1 - p))
 
 It uses the same hits, so it stands beside the test. `correlation` says how far layers are from independent: the mean
-correlation of neighbours."""
+correlation of neighbours.
+
+With correlated layers (`likelihood.chain`) p is the probability of a hit given the layers before, and chi2 is tested
+given the pattern. Mean and variance of -2 ln L are then exact, and a right payload has no correlation left."""
 
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -22,25 +25,30 @@ from scipy.stats import chi2 as chi2_probability
 from scipy.stats import norm
 
 from muonkit.core.additive import Additive
-from muonkit.core.arrays import BoolArray, FloatArray, IntArray, sums
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, sums
 from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidTracks
-from muonkit.muid.checks.chi2_distribution import chi2_distribution
-from muonkit.muid.checks.sampling import hit_probability, within
+from muonkit.muid.checks.sampling import hit_probability
+from muonkit.muid.likelihood.chain import followed
+from muonkit.muid.likelihood.chi2_distribution import chi2_distribution
+from muonkit.muid.likelihood.config import LikelihoodSettings
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, signed_number, signed_numbers
 from muonkit.muid.likelihood.longitudinal import classes_of
-from muonkit.muid.likelihood.outcome import region
+from muonkit.muid.likelihood.outcome import region, within
 from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
 
 PIT_BINS, GROUPS = 1000, 20  # of the probability integral: as counted, as tested
 LEAST_VARIANCE = 25.0  # of the hits in a layer; layers with less are taken together
 LEAST_TRACKS = 100
 SMALLEST = 1e-9  # probability, in logarithms
+BLOCK = 10_000  # tracks that are followed at once: the arrays are large
+SINGLE = LikelihoodSettings(first_bin="power")  # every layer by itself
 
 
 @dataclass(frozen=True, slots=True)
 class FitCounts(Additive):
     """tracks (12,), with hits (12,), unclassified (12,); crossed, hit (12, entries): layers by class; pit (12,
-    PIT_BINS); products (12, LAYERS, LAYERS): sums of products of (hit - p)."""
+    PIT_BINS); products (12, LAYERS, LAYERS): sums of products of (hit - p). With correlated layers, else None: expected
+    (12, entries), sum of p; lnL (12, 2): sum of -2 ln L less its mean, and its variance."""
 
     tracks: IntArray
     unclassified: IntArray
@@ -48,6 +56,18 @@ class FitCounts(Additive):
     hit: IntArray
     pit: IntArray
     products: FloatArray
+    expected: FloatArray | None = None
+    lnL: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a payload expects of tracks of known species: p (n, LAYERS) of a hit; species (n, B) as which they may
+    behave, places in HYPOTHESES, and share (n, B), given the pattern."""
+
+    p: FloatArray
+    species: IntArray
+    share: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +117,56 @@ class GoodnessOfFit:
 
 
 def goodness_of_fit(
-    tracks: MuidTracks, species: str, payload: LikelihoodParameters, exact: bool = False, first_bin: str = "power"
+    tracks: MuidTracks,
+    species: str,
+    payload: LikelihoodParameters,
+    exact: bool = False,
+    settings: LikelihoodSettings = SINGLE,
 ) -> GoodnessOfFit:
     """Test tracks that all are of one species; exact: the payload has no statistical errors."""
     number = np.full(len(tracks), HYPOTHESES.index(species))
-    return judged(count_fit(tracks, number, payload, first_bin), species, payload, exact)
+    return judged(count_fit(tracks, number, payload, settings), species, payload, exact)
 
 
 def count_fit(
-    tracks: MuidTracks, species: IntArray, payload: LikelihoodParameters, first_bin: str = "power"
+    tracks: MuidTracks, species: IntArray, payload: LikelihoodParameters, settings: LikelihoodSettings = SINGLE
 ) -> FitCounts:
-    """Sums over one piece of tracks of known species (n,), places in HYPOTHESES."""
+    """Sums over one piece of tracks of known species (n,), places in HYPOTHESES. Raises InputError for a payload that
+    lacks tables which the settings need."""
     hypothesis, position = signed_numbers(tracks.charge)[np.arange(len(species)), species], classes_of(tracks)
     usual = position >= 0
-    rows, h, position = tracks[usual], hypothesis[usual], position[usual]
+    rows, h = tracks[usual], hypothesis[usual]
     ext = _bits(rows.ext_layer_pattern) & within(rows.barrel_ext_layer, rows.endcap_ext_layer)
     hit = ext & _bits(rows.hit_layer_pattern)
-    entry = first_entries()[position][:, None] + np.arange(LAYERS)
-    residual = np.where(ext, hit - hit_probability(payload, h, position), 0.0)
+    entry = first_entries()[position[usual]][:, None] + np.arange(LAYERS)
+    expected = expectation(rows, species[usual], payload, settings)
+    residual = np.where(ext, hit - expected.p, 0.0)
     return FitCounts(
         tracks=np.bincount(h, minlength=SIGNED),
         unclassified=np.bincount(hypothesis[~usual], minlength=SIGNED),
         crossed=_by_entry(h, entry, ext),
         hit=_by_entry(h, entry, hit),
-        pit=_integrals(rows, h, payload, first_bin),
+        pit=_integrals(rows, h, expected, payload, settings.first_bin),
         products=np.stack([_products(residual[h == i]) for i in range(SIGNED)]),
+        expected=_by_entry(h, entry, ext, expected.p) if settings.correlated else None,
+        lnL=_lnL(h, residual, expected.p) if settings.correlated else None,
     )
+
+
+def expectation(
+    tracks: MuidTracks, species: IntArray, payload: LikelihoodParameters, settings: LikelihoodSettings
+) -> Expected:
+    """What the payload expects of tracks that have a class."""
+    if not settings.correlated:
+        own = signed_numbers(tracks.charge)[np.arange(len(species)), species]
+        return Expected(hit_probability(payload, own, classes_of(tracks)), species[:, None], np.ones((len(species), 1)))
+    p, share = np.zeros((len(tracks), LAYERS)), np.zeros((len(tracks), len(HYPOTHESES)))
+    for begin in range(0, len(tracks), BLOCK):
+        rows = slice(begin, begin + BLOCK)
+        found, which = followed(tracks[rows], payload, settings.floor), species[rows]
+        each = np.arange(len(which))
+        p[rows], share[rows] = found.predicted[each, :, which], found.share[each, which]
+    return Expected(p, np.tile(np.arange(len(HYPOTHESES)), (len(tracks), 1)), share)
 
 
 def _products(residual: FloatArray) -> FloatArray:
@@ -134,19 +178,38 @@ def _bits(pattern: IntArray) -> BoolArray:
     return np.asarray(pattern[:, None] >> np.arange(LAYERS) & 1 == 1)
 
 
-def _by_entry(hypothesis: IntArray, entry: IntArray, which: BoolArray) -> IntArray:
-    """Number of layers (12, entries) that are true in `which` (n, LAYERS)."""
+def _by_entry(hypothesis: IntArray, entry: IntArray, which: BoolArray, weight: FloatArray | None = None) -> AnyArray:
+    """Number (12, entries) of layers that are true in `which` (n, LAYERS), or sum of their weights (n, LAYERS)."""
     entries = int(first_entries()[-1])
     flat = (hypothesis[:, None] * entries + entry)[which]
-    return np.bincount(flat, minlength=SIGNED * entries).reshape(SIGNED, entries)
+    weights = None if weight is None else weight[which]
+    return np.bincount(flat, weights, minlength=SIGNED * entries).reshape(SIGNED, entries)
 
 
-def _integrals(tracks: MuidTracks, hypothesis: IntArray, payload: LikelihoodParameters, first_bin: str) -> IntArray:
+def _lnL(hypothesis: IntArray, residual: FloatArray, p: FloatArray) -> FloatArray:
+    """Sums (12, 2) of -2 ln L less its mean, and of its variance, see the head of this file."""
+    slope = _slope(p)
+    excess, variance = -2 * slope * residual, 4 * slope**2 * p * (1 - p)  # 0 where nothing is crossed: p is 0
+    return np.column_stack([np.bincount(hypothesis, each.sum(axis=1), SIGNED) for each in (excess, variance)])
+
+
+def _slope(p: FloatArray) -> FloatArray:
+    """ln p/(1 - p)."""
+    safe = np.clip(p, SMALLEST, 1 - SMALLEST)
+    return np.asarray(np.log(safe) - np.log1p(-safe))
+
+
+def _integrals(
+    tracks: MuidTracks, hypothesis: IntArray, expected: Expected, payload: LikelihoodParameters, first_bin: str
+) -> IntArray:
     """Histogram (12, PIT_BINS) of the probability of a smaller chi2, for tracks with hits."""
     fine = (tracks.ndof > 0) & (tracks.ndof <= 2 * LAYERS) & (tracks.chi2 >= 0) & np.isfinite(tracks.chi2)
-    rows, h = tracks[fine], hypothesis[fine]
-    place = h, region(rows.barrel_ext_layer, rows.endcap_ext_layer), rows.ndof // 2 - 1
-    u = chi2_distribution(payload, first_bin).cdf(rows.chi2 / rows.ndof, place)
+    rows, h, distribution = tracks[fine], hypothesis[fine], chi2_distribution(payload, first_bin)
+    D, k = region(rows.barrel_ext_layer, rows.endcap_ext_layer), rows.ndof // 2 - 1
+    u = np.zeros(len(h))
+    for species, share in zip(expected.species[fine].T, expected.share[fine].T, strict=True):
+        of_species = signed_numbers(rows.charge)[np.arange(len(h)), species]
+        u += share * distribution.cdf(rows.chi2 / rows.ndof, (of_species, D, k))
     column = np.clip((u * PIT_BINS).astype(np.int64), 0, PIT_BINS - 1)
     return np.bincount(h * PIT_BINS + column, minlength=SIGNED * PIT_BINS).reshape(SIGNED, PIT_BINS)
 
@@ -164,7 +227,7 @@ def judged(counts: FitCounts, species: str, payload: LikelihoodParameters, exact
     p = payload.longitudinal[rows].astype(np.float64)
     crossed = counts.crossed[rows].astype(np.float64)
     sigma = crossed * (0.0 if exact else payload.uncertainty[rows].astype(np.float64))
-    excess = counts.hit[rows] - crossed * p
+    excess = counts.hit[rows] - (crossed * p if counts.expected is None else counts.expected[rows])
     products = counts.products[rows].sum(axis=0)
     layers, ndf, pulls = _layers(_by_layer(excess), products, _by_layer(sigma**2))
     pit, entries = counts.pit[rows].sum(axis=0), float("inf") if exact else float(payload.entries[rows].sum())
@@ -179,7 +242,7 @@ def judged(counts: FitCounts, species: str, payload: LikelihoodParameters, exact
         ndf,
         *transverse,
         *distance,
-        _lnL_pull(excess, crossed, p, sigma),
+        _lnL_pull(excess, crossed, p, sigma) if counts.lnL is None else _pull(*counts.lnL[rows].sum(axis=0)),
         _correlation(products),
         pulls,
     )
@@ -229,10 +292,13 @@ def _distance(pit: IntArray, entries: float) -> tuple[float, float]:
 
 def _lnL_pull(excess: FloatArray, crossed: FloatArray, p: FloatArray, sigma: FloatArray) -> float:
     """(-2 ln L - mean)/sigma of the longitudinal likelihood, see the head of this file."""
-    safe = np.clip(p, SMALLEST, 1 - SMALLEST)
-    slope = np.log(safe) - np.log1p(-safe)
+    slope = _slope(p)
     variance = 4 * float(np.sum(slope**2 * (crossed * p * (1 - p) + sigma**2)))
-    return float(-2 * np.sum(slope * excess)) / variance**0.5 if variance > 0 else float("nan")
+    return _pull(float(-2 * np.sum(slope * excess)), variance)
+
+
+def _pull(excess: float, variance: float) -> float:
+    return excess / variance**0.5 if variance > 0 else float("nan")
 
 
 def _correlation(products: FloatArray) -> float:

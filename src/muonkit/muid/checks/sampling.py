@@ -10,7 +10,7 @@ import numpy as np
 
 from muonkit.core.arrays import BoolArray, FloatArray, IntArray
 from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidTracks
-from muonkit.muid.checks.chi2_distribution import chi2_distribution
+from muonkit.muid.likelihood.chi2_distribution import chi2_distribution
 from muonkit.muid.likelihood.hypotheses import SIGNED, signed_numbers
 from muonkit.muid.likelihood.outcome import (
     EXIT_BARREL,
@@ -19,18 +19,21 @@ from muonkit.muid.likelihood.outcome import (
     STOP_BARREL,
     STOP_FORWARD,
     classes,
+    within,
 )
 from muonkit.muid.likelihood.outcome import region as region_of
-from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
+from muonkit.muid.likelihood.payload import CONTEXTS, LikelihoodParameters, first_entries
 from muonkit.transport.status import LEFT
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSettings:
     """shared_classes: outcome and last layer do not depend on the species, so that the likelihood, which is given them,
-    has equal priors; floor and first_bin: as in `LikelihoodSettings`."""
+    has equal priors; correlated: hits as in `likelihood.chain`, else every layer by itself; floor and first_bin: as in
+    `LikelihoodSettings`."""
 
     shared_classes: bool = True
+    correlated: bool = False
     floor: float = 0.0
     first_bin: str = "power"
 
@@ -47,7 +50,11 @@ def sample(
     position = draw_classes(payload, hypothesis, rng, settings.shared_classes)
     code, barrel, endcap = ends_of_classes(position)
     ext = crossings(payload, position, barrel, endcap, rng)
-    hit = ext & (rng.random(ext.shape) < hit_probability(payload, hypothesis, position, settings.floor))
+    if settings.correlated:
+        hypothesis = drawn_behaviour(payload, hypothesis, rng)
+        hit = ext & signals(payload, hypothesis, position, within(barrel, endcap), rng)
+    else:
+        hit = ext & (rng.random(ext.shape) < hit_probability(payload, hypothesis, position, settings.floor))
     hits = hit.sum(axis=1)
     place = hypothesis, region_of(barrel, endcap), np.maximum(hits - 1, 0)
     x = chi2_distribution(payload, settings.first_bin).inverse(rng.random(len(hits)), place)
@@ -107,13 +114,6 @@ def ends_forward(code: IntArray) -> BoolArray:
     return np.asarray(np.where(behind, forward, plain))
 
 
-def within(barrel: IntArray, endcap: IntArray) -> BoolArray:
-    """Layers (n, LAYERS) up to the last."""
-    layer = np.arange(LAYERS)
-    in_barrel = layer < BARREL_LAYERS
-    return np.where(in_barrel, layer <= barrel[:, None], layer - BARREL_LAYERS <= endcap[:, None])
-
-
 def crossings(
     payload: LikelihoodParameters, position: IntArray, barrel: IntArray, endcap: IntArray, rng: np.random.Generator
 ) -> BoolArray:
@@ -132,6 +132,28 @@ def hit_probability(
     entry = np.minimum(first_entries()[position][:, None] + np.arange(LAYERS), payload.longitudinal.shape[1] - 1)
     p = payload.longitudinal[hypothesis[:, None], entry].astype(np.float64)
     return np.clip(p, floor, 1 - floor)
+
+
+def drawn_behaviour(payload: LikelihoodParameters, hypothesis: IntArray, rng: np.random.Generator) -> IntArray:
+    """The signed hypothesis (n,) as which tracks behave."""
+    assert payload.behaviour is not None
+    cumulative = np.cumsum(payload.behaviour[hypothesis], axis=1)
+    species = np.sum(rng.random((len(hypothesis), 1)) * cumulative[:, -1:] > cumulative, axis=1)
+    charge = np.where(hypothesis % 2 == 1, -1.0, 1.0)
+    return signed_numbers(charge)[np.arange(len(species)), species]
+
+
+def signals(
+    payload: LikelihoodParameters, hypothesis: IntArray, position: IntArray, inside: BoolArray, rng: np.random.Generator
+) -> BoolArray:
+    """Signals (n, LAYERS) layer by layer, eq. 18a."""
+    out, context = np.zeros(inside.shape, dtype=np.bool_), np.zeros(len(hypothesis), dtype=np.int64)
+    for bit in range(LAYERS):
+        here = inside[:, bit]
+        entry = np.where(here, first_entries()[position] + bit, 0)
+        out[:, bit] = here & (rng.random(len(here)) < payload.signal[hypothesis, context, entry])
+        context = np.where(here, (2 * context + out[:, bit]) % CONTEXTS, context)
+    return out
 
 
 def pattern(layers: BoolArray) -> IntArray:

@@ -8,9 +8,9 @@ import numpy as np
 
 from muonkit.core.arrays import FloatArray
 from muonkit.data.muid import BARREL_LAYERS
-from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, signed_number
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, signed_number, signed_numbers
 from muonkit.muid.likelihood.outcome import EXIT_BARREL, OVERLAP_STOP_FORWARD, STOP_BARREL, classes
-from muonkit.muid.likelihood.payload import ORDERS, REGIONS, LikelihoodParameters, first_entries
+from muonkit.muid.likelihood.payload import CONTEXTS, ORDERS, REGIONS, LikelihoodParameters, first_entries
 from muonkit.muid.likelihood.spline import BINS, WIDTH
 
 RESPONSE = {
@@ -26,8 +26,10 @@ LEAST = 1e-6  # probability of a hit
 TRACKS = 10_000  # claimed sample size of every class
 
 
-def toy_payload() -> LikelihoodParameters:
-    """The payload; both charges alike."""
+def toy_payload(correlation: float = 1.0) -> LikelihoodParameters:
+    """The payload; both charges alike. correlation: the odds of a signal are exp(correlation) times larger with one in
+    the layer before, smaller without, and half of that for the layer before it; one particle in fifty is like a pion.
+    """
     names = {signed_number(name, charge): name for name in HYPOTHESES for charge in (1, -1)}
     hypotheses = [names[number] for number in range(SIGNED)]
     p = np.stack([response(*RESPONSE[name]) for name in hypotheses])
@@ -47,8 +49,24 @@ def toy_payload() -> LikelihoodParameters:
         scale_x=scale,
         scale_y=scale_y,
         entries=np.full(scale.shape, TRACKS),
+        log_odds=chain(p, correlation),
+        behaviour=like_pions(0.02),
         provenance={"made by": "muonkit.muid.checks.toy", "note": "from formulas, not measured"},
     )
+
+
+def chain(p: FloatArray, correlation: float) -> FloatArray:
+    """ln p/(1 - p) (12, CONTEXTS, entries) around that of p (12, entries)."""
+    shift = np.array([correlation * ((c % 2 - 0.5) * 2 + (c // 2 - 0.5)) for c in range(CONTEXTS)])
+    return np.asarray(np.log(p / (1 - p))[:, None] + shift[:, None])
+
+
+def like_pions(share: float) -> FloatArray:
+    """Shares (12, 6) of behaviours."""
+    own = np.zeros((SIGNED, len(HYPOTHESES)))
+    own[signed_numbers(np.array([1.0, -1.0])), np.arange(len(HYPOTHESES))] = 1 - share
+    own[:, HYPOTHESES.index("pi")] += share
+    return own
 
 
 def response(A: float, B: float) -> FloatArray:

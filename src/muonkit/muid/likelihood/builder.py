@@ -7,10 +7,9 @@ import numpy as np
 from muonkit.core.arrays import FloatArray
 from muonkit.data.muid import MuidTracks
 from muonkit.muid.likelihood.config import LikelihoodSettings
+from muonkit.muid.likelihood.factors import log_chi2, log_pattern
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES, POSITIVE, from_pdg
-from muonkit.muid.likelihood.longitudinal import longitudinal
 from muonkit.muid.likelihood.payload import LikelihoodParameters
-from muonkit.muid.likelihood.transverse import transverse
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,11 @@ class MuidBuilder:
 
     def longitudinal(self, tracks: MuidTracks) -> FloatArray:
         """P_L (n,), the probability of the pattern of hits."""
-        strict = self.settings.last_layer == "strict"
-        return np.exp(longitudinal(self._own(tracks), self.payload, strict, self.settings.floor)[:, self._column])
+        return np.exp(log_pattern(self._own(tracks), self.payload, self.settings)[:, self._column])
 
     def transverse(self, tracks: MuidTracks) -> FloatArray:
         """P_T (n,), the density of the reduced chi2."""
-        return np.exp(transverse(self._own(tracks), self.payload, self.settings.first_bin)[:, self._column])
+        return np.exp(log_chi2(self._own(tracks), self.payload, self.settings)[:, self._column])
 
     def pdf(self, tracks: MuidTracks) -> FloatArray:
         """P_L P_T (n,)."""

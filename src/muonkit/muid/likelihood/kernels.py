@@ -1,9 +1,10 @@
-"""Six log-likelihoods of every track. The twin of `muid.longitudinal` and `muid.transverse`.
+"""Six log-likelihoods of every track. The twin of `longitudinal`, `chain` and `transverse`.
 
 Tables stand so that what one track needs of the six hypotheses of its charge is side by side.
 
 Letters: h hypothesis; as in `transverse`, D region, k = ndof/2, x = chi2/ndof, d distance of x from the centre of its
-bin. `row` is the number of a track, `side` its charge: 0 positive, 1 negative."""
+bin; as in `chain`, j the species that a particle behaves as. `row` is the number of a track, `side` its charge: 0
+positive, 1 negative."""
 
 import math
 from typing import NamedTuple
@@ -12,8 +13,9 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray
 from muonkit.core.compiled import compiled, inlined
-from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS
+from muonkit.data.muid import BARREL_LAYERS, ENDCAP_LAYERS, LAYERS
 from muonkit.muid.likelihood import hypotheses
+from muonkit.muid.likelihood.chain import LEAST_EFFICIENCY
 from muonkit.muid.likelihood.longitudinal import OUTERMOST_BACKWARD, OUTERMOST_BARREL, OUTERMOST_FORWARD
 from muonkit.muid.likelihood.outcome import (
     BARREL_ONLY,
@@ -35,7 +37,8 @@ CLAMP, POWER = FIRST_BINS.index("clamp"), FIRST_BINS.index("power")
 
 class Tables(NamedTuple):
     """class_index (67, 16); first (829 + 1,); p, log_hit, log_miss (entries, 2 charges, 6); spline (3, 18, 100, 2, 6,
-    4); threshold, scale_x, log_scale_y (3, 18, 2, 6)."""
+    4); threshold, scale_x, log_scale_y (3, 18, 2, 6); log_norm (3, LAYERS, 2, 6); signal (entries, 2, 6, 4), empty if
+    layers are independent; behaviour (2, 6, 6)."""
 
     class_index: AnyArray
     first: AnyArray
@@ -46,6 +49,9 @@ class Tables(NamedTuple):
     threshold: AnyArray
     scale_x: AnyArray
     log_scale_y: AnyArray
+    log_norm: AnyArray
+    signal: AnyArray
+    behaviour: AnyArray
 
 
 class Columns(NamedTuple):
@@ -64,9 +70,10 @@ class Columns(NamedTuple):
 
 
 class LikelihoodRules(NamedTuple):
-    """Whether every missing hit counts; index in FIRST_BINS; logarithm of the sum of the six below which a track is
-    junk, and whether junk keeps its likelihoods."""
+    """Whether layers are correlated, and whether every missing hit counts; index in FIRST_BINS; logarithm of the sum of
+    the six below which a track is junk, and whether junk keeps its likelihoods."""
 
+    correlated: bool
     strict: bool
     first_bin: int
     log_junk: float
@@ -132,6 +139,52 @@ def add_longitudinal(tables, tracks, row, position, strict, total):
 
 
 @inlined
+def add_chain(tables, tracks, row, position, total):
+    """Add ln P of the pattern, eq. 18b, of all six species; position: of the class of the track.
+
+    a_st: signals s, t in the two layers before; all that is seen is in their sum."""
+    first, side = tables.first[position], side_of(tracks, row)
+    in_barrel, in_endcap = (1 << (tracks.barrel[row] + 1)) - 1, (1 << (tracks.endcap[row] + 1)) - 1
+    inside, ext, hit = in_barrel | (in_endcap << BARREL_LAYERS), tracks.ext[row], tracks.hit[row]
+    for j in range(SIX):
+        a_00, a_01, a_10, a_11 = 1.0, 0.0, 0.0, 0.0
+        for bit in range(LAYERS):
+            if not inside >> bit & 1:
+                continue
+            q = tables.signal[first + bit, side, j]
+            b_01, b_11 = a_00 * q[0] + a_10 * q[2], a_01 * q[1] + a_11 * q[3]
+            b_00, b_10 = a_00 * (1 - q[0]) + a_10 * (1 - q[2]), a_01 * (1 - q[1]) + a_11 * (1 - q[3])
+            with_signal, without = 1.0, 1.0
+            if ext >> bit & 1:
+                efficiency = tracks.efficiency[row, bit]
+                if math.isnan(efficiency):
+                    efficiency = 1.0
+                if hit >> bit & 1:
+                    with_signal, without = max(efficiency, LEAST_EFFICIENCY), 0.0
+                else:
+                    with_signal = 1 - efficiency
+            a_00, a_01, a_10, a_11 = b_00 * without, b_01 * with_signal, b_10 * without, b_11 * with_signal
+        total[j] += math.log(a_00 + a_01 + a_10 + a_11)
+
+
+@inlined
+def blend(tables, tracks, row, total, scratch):
+    """Densities of six hypotheses from those of six behaviours, eq. 18c, in place."""
+    side, top = side_of(tracks, row), -math.inf
+    for j in range(SIX):
+        top = max(top, total[j])
+    if top == -math.inf:
+        return
+    for j in range(SIX):
+        scratch[j] = math.exp(total[j] - top)
+    for h in range(SIX):
+        blended = 0.0
+        for j in range(SIX):
+            blended += tables.behaviour[side, h, j] * scratch[j]
+        total[h] = top + math.log(blended)
+
+
+@inlined
 def side_of(tracks, row):
     """Column of tables for the charge of a track."""
     return 1 if tracks.charge[row] < 0 else 0
@@ -163,6 +216,7 @@ def add_transverse(tables, tracks, row, first_bin, total):
     d = x - WIDTH / 2 - cell * WIDTH
     log_kx = math.log(k * x) if k > 1 and x > 0 else (0.0 if k == 1 else -math.inf)
     for h in range(SIX):
+        total[h] -= tables.log_norm[D, min(k, LAYERS) - 1, side, h]
         scale = tables.scale_x[D, order, side, h]
         if k > ORDERS or x > tables.threshold[D, order, side, h]:
             total[h] += tables.log_scale_y[D, order, side, h] - k * x * scale
@@ -216,8 +270,13 @@ def likelihoods(tables, tracks, rules, out):
         for h in range(SIX):
             total[h] = 0.0 if position >= 0 else -math.inf
         if position >= 0:
-            add_longitudinal(tables, tracks, row, position, rules.strict, total)
+            if rules.correlated:
+                add_chain(tables, tracks, row, position, total)
+            else:
+                add_longitudinal(tables, tracks, row, position, rules.strict, total)
             add_transverse(tables, tracks, row, rules.first_bin, total)
+            if rules.correlated:
+                blend(tables, tracks, row, total, out.probability[row])
         out.junk[row] = not normalise(total, out.probability[row]) >= rules.log_junk
         if out.junk[row] and not rules.keep_junk:
             clear(row, out)

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 
 from muonkit.core.arrays import BoolArray, IntArray
-from muonkit.data.muid import BARREL_LAYERS
+from muonkit.data.muid import BARREL_LAYERS, LAYERS
 
 NOT_REACHED, STOP_BARREL, STOP_FORWARD, EXIT_BARREL, EXIT_FORWARD, STOP_BACKWARD, EXIT_BACKWARD = range(7)
 OVERLAP_STOP_FORWARD, OVERLAP_STOP_BACKWARD, OVERLAP_EXIT_FORWARD, OVERLAP_EXIT_BACKWARD = 7, 22, 37, 52
@@ -61,6 +61,13 @@ def is_consistent(code: IntArray, barrel: IntArray, endcap: IntArray) -> BoolArr
     only_barrel = (code == STOP_BARREL) | (code == EXIT_BARREL)
     wanted = np.where(behind, (code - OVERLAP_STOP_FORWARD) % BARREL_LAYERS, -1)
     return np.asarray(np.where(only_barrel, (barrel >= 0) & (endcap == -1), (barrel == wanted) & (endcap >= 0)))
+
+
+def within(barrel: IntArray, endcap: IntArray) -> BoolArray:
+    """Layers (n, LAYERS) up to the last."""
+    layer = np.arange(LAYERS)
+    in_barrel = layer < BARREL_LAYERS
+    return np.where(in_barrel, layer <= barrel[:, None], layer - BARREL_LAYERS <= endcap[:, None])
 
 
 def number_of_last_layers(code: int) -> int:

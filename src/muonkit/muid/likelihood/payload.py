@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from scipy.special import expit
 
 from muonkit.core import limits
 from muonkit.core.arrays import AnyArray, FloatArray, IntArray
@@ -26,6 +27,13 @@ NAME, SCHEMA = "KLMLikelihoodParameters", "KLMLikelihoodParameters/1"
 REGIONS, ORDERS = 3, 18  # D and k = ndof/2 = 1 to 18
 HEADER = "header"
 LONGITUDINAL = "longitudinal"
+CONTEXTS = 4  # of a layer: signals in the two layers before, 2 s_(l-2) + s_(l-1)
+PROBABILITIES = (LONGITUDINAL, "uncertainty", "behaviour")
+CORRELATED = ("log_odds", "behaviour")
+WITHOUT = (
+    "has no tables of correlated layers, which likelihood.mode = 'improved' needs. Build a payload with `muonkit pdfs "
+    "build`, or set likelihood.layers = 'independent'."
+)
 PRECISION, DOUBLE = "precision", "double"  # in the provenance: probabilities are not rounded to float32
 
 
@@ -58,12 +66,24 @@ def shapes() -> dict[str, tuple[tuple[int, ...], type]]:
     }
 
 
+def optional_shapes() -> dict[str, tuple[tuple[int, ...], type]]:
+    """The same of the arrays that a payload may lack, as those of Belle II do. ln p/(1 - p) is rounded to 0.4 %."""
+    entries, species = int(first_entries()[-1]), SIGNED // 2
+    return {
+        "log_odds": ((SIGNED, CONTEXTS, entries), np.float16),
+        "behaviour": ((SIGNED, species), np.float64),
+    }
+
+
 @dataclass(frozen=True)
 class LikelihoodParameters:
     """longitudinal (12, entries): probability of a hit in a layer that was crossed, by signed hypothesis; uncertainty:
     its standard deviation; crossed: tracks behind each entry; tracks (12, 829): tracks in each class; log_density (12,
     3, 18, 100): of reduced chi2 at bin centres, by hypothesis, region D, k; threshold, scale_x, scale_y (12, 3, 18):
-    of the tail; entries (12, 3, 18): tracks behind each; provenance: whatever describes the making, JSON-able."""
+    of the tail; entries (12, 3, 18): tracks behind each; provenance: whatever describes the making, JSON-able.
+
+    log_odds (12, 4, entries), ln p/(1 - p) of a signal given the two layers before, and behaviour (12, 6), shares of a
+    hypothesis that behave as each of HYPOTHESES: both or None, see `chain`."""
 
     longitudinal: AnyArray
     uncertainty: AnyArray
@@ -75,12 +95,14 @@ class LikelihoodParameters:
     scale_y: FloatArray
     entries: AnyArray
     provenance: dict[str, Any] = field(default_factory=dict)
+    log_odds: AnyArray | None = None
+    behaviour: AnyArray | None = None
 
     def __post_init__(self) -> None:
         faults = []
-        for name, (shape, kind) in shapes().items():
+        for name, (shape, kind) in self._present().items():
             values: AnyArray = np.asarray(getattr(self, name))
-            fault = _fault(values, shape, kind)
+            fault = _fault(name, values, shape, kind)
             if fault:
                 faults.append(f"{name}: {fault}")
                 continue
@@ -96,9 +118,33 @@ class LikelihoodParameters:
         """Whether the probabilities keep all digits, as the program had them that they come from."""
         return self.provenance.get(PRECISION) == DOUBLE
 
+    @property
+    def is_correlated(self) -> bool:
+        """Whether it has the tables of correlated layers."""
+        return self.log_odds is not None and self.behaviour is not None
+
+    def _present(self) -> dict[str, tuple[tuple[int, ...], type]]:
+        """Shapes and types of the arrays that it has."""
+        optional = {name: what for name, what in optional_shapes().items() if getattr(self, name) is not None}
+        return shapes() | optional
+
     def _faults(self) -> list[str]:
         scales = (name for name in ("scale_x", "scale_y") if not np.all(getattr(self, name) > 0))
-        return [f"{name}: must be above 0" for name in scales]
+        faults = [f"{name}: must be above 0" for name in scales]
+        lacking = [name for name in CORRELATED if getattr(self, name) is None]
+        if len(lacking) == 1:
+            faults.append(f"{lacking[0]}: is missing; {' and '.join(CORRELATED)} belong together")
+        if self.behaviour is not None and np.any(np.abs(np.sum(self.behaviour, axis=1) - 1) > 1e-6):
+            faults.append("behaviour: its rows must have the sum 1")
+        return faults
+
+    @cached_property
+    def signal(self) -> FloatArray:
+        """Probability (12, 4, entries) of a signal given the two layers before. Raises InputError without tables."""
+        if self.log_odds is None:
+            raise InputError(f"{NAME}: {WITHOUT}")
+        values: FloatArray = expit(self.log_odds.astype(np.float64))
+        return values
 
     @cached_property
     def splines(self) -> FloatArray:
@@ -127,7 +173,7 @@ class LikelihoodParameters:
         """The payload as the content of a file; the same payload gives the same bytes."""
         header = {"schema": SCHEMA, "provenance": self.provenance, "checksum": self.checksum()}
         stream = io.BytesIO()
-        arrays = {name: getattr(self, name) for name in shapes()}
+        arrays = {name: getattr(self, name) for name in self._present()}
         text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)
         np.savez_compressed(stream, allow_pickle=False, **{HEADER: text}, **arrays)
         return stream.getvalue()
@@ -135,7 +181,7 @@ class LikelihoodParameters:
     def checksum(self) -> str:
         """sha256 of arrays and provenance."""
         digest = hashlib.sha256(json.dumps(self.provenance, sort_keys=True).encode())
-        for name in shapes():
+        for name in self._present():
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(getattr(self, name)).tobytes())
         return digest.hexdigest()
@@ -152,7 +198,8 @@ class LikelihoodParameters:
         if missing:
             raise InputError(f"{name}: lacks {', '.join(missing)}. Copy or build it again.")
         try:
-            payload = cls(**{wanted: arrays[wanted] for wanted in shapes()}, provenance=header["provenance"])
+            known = [wanted for wanted in (*shapes(), *optional_shapes()) if wanted in arrays]
+            payload = cls(**{wanted: arrays[wanted] for wanted in known}, provenance=header["provenance"])
         except InputError as error:
             raise InputError([f"{name}: {fault}" for fault in error.faults]) from None
         if payload.checksum() != header["checksum"]:
@@ -181,14 +228,14 @@ class LikelihoodParameters:
     __hash__ = object.__hash__
 
 
-def _fault(values: AnyArray, shape: tuple[int, ...], kind: type) -> str:
+def _fault(name: str, values: AnyArray, shape: tuple[int, ...], kind: type) -> str:
     if values.dtype.kind not in "biuf":
         return f"holds {values.dtype}, not numbers"
     if values.shape != shape:
         return f"has shape {values.shape}, not {shape}"
     if not np.isfinite(values).all():
         return "holds values that are not finite"
-    if kind in (np.float32, np.float16) and not np.all((values >= 0) & (values <= 1)):
+    if name in PROBABILITIES and not np.all((values >= 0) & (values <= 1)):
         return "holds values that are not between 0 and 1"
     number = values.astype(np.float64)  # half floats know no 4e9
     if kind is np.uint32 and not np.all((number >= 0) & (number <= np.iinfo(kind).max)):

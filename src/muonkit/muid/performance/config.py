@@ -77,7 +77,7 @@ class PayloadChoice(Section):
 
     file: str
     exact: bool = False
-    likelihood: LikelihoodSettings = LikelihoodSettings(mode="improved")
+    likelihood: LikelihoodSettings = LikelihoodSettings(first_bin="power")
 
 
 class Drawing(Section):

@@ -71,7 +71,7 @@ def _fit(tracks: LabelledTracks, config: Performance, payload: LikelihoodParamet
     """Of all tracks in the muon detector, selected or not: the payload is meant for all."""
     assert config.payload is not None  # there would be no payload
     used = tracks[(tracks.species != UNKNOWN) & (tracks.tracks.outcome > 0) & wanted(tracks, config.selection)]
-    return count_fit(used.tracks, used.species, payload, config.payload.likelihood.first_bin)
+    return count_fit(used.tracks, used.species, payload, config.payload.likelihood)
 
 
 def fines(config: Performance) -> list[Fine]:
