@@ -7,8 +7,7 @@ gun of 0.5 to 5 GeV, uniform in theta, without primaries that decay in the track
 1, as in the simulation of the Belle II software.
 
 With one hit the published density of chi2/2 falls from 3.75 to 7.5 as that of a square gate of half width sqrt(7.5) =
-2.74 sigma does. The samples here have this gate and, as Geant4e, scattering without logarithm; `--own` takes the
-settings of muonkit."""
+2.74 sigma does: that is the default of muonkit. `--gate` and `--scattering` take others."""
 
 import argparse
 import csv
@@ -39,7 +38,7 @@ from muonkit.muid.swim.yoke import build_yoke
 from muonkit.simulation.klm.config import SimulateKLM
 from muonkit.simulation.klm.simulate import simulate_piece
 
-SETTINGS = MuidSettings(max_sigma=7.5**0.5, scattering="highland, no log")
+SETTINGS = MuidSettings()
 SELECTION = BuildSelection(tracker_decays="drop")
 NAMES = {"mu": "MuonPlus", "pi": "PionPlus"}
 CLASSES = {
@@ -216,11 +215,13 @@ def of_ln_L(payload: LikelihoodParameters) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.muid.published", description=__doc__)
     parser.add_argument("--payload", default=DEFAULT)
-    parser.add_argument("--own", action="store_true", help="gate and scattering of muonkit")
+    parser.add_argument("--gate", type=float, default=SETTINGS.max_sigma)
+    parser.add_argument("--scattering", default=SETTINGS.scattering)
     parser.add_argument("--events", type=int, default=100_000, help="of each species")
     chosen = parser.parse_args()
     payload = payload_of(chosen.payload, Path())
-    print("\n".join(lines(payload, chosen.events, MuidSettings() if chosen.own else SETTINGS)))
+    settings = MuidSettings(max_sigma=chosen.gate, scattering=chosen.scattering)
+    print("\n".join(lines(payload, chosen.events, settings)))
 
 
 if __name__ == "__main__":
