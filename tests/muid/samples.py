@@ -10,13 +10,14 @@ from muonkit.data.tracks import FreeStates
 from muonkit.detector.detector import load_detector
 from muonkit.detector.planes import plane_names
 from muonkit.detector.surfaces import to_global
+from muonkit.muid.swim.config import MuidSettings
 from muonkit.muid.swim.yoke import build_yoke
 from muonkit.simulation.gun import Gun
 from muonkit.simulation.tracker.digitise import Readout
 from muonkit.simulation.tracker.tracks import simulate_tracks
 
 BELLE2 = load_detector("belle2")
-YOKE = build_yoke(BELLE2)
+YOKE = build_yoke(BELLE2, MuidSettings(max_sigma=3.5, scattering="highland"))  # the truth: a wide gate, all scattering
 ACCEPTANCE = np.radians(15), np.radians(150)
 SIGMA = (0.03, 0.0015, 0.004)  # cm; rad; relative, of p
 START = ("CDC/outer wall", "CDC/gas and wires", "CDC/inner wall")

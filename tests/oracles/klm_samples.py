@@ -16,6 +16,7 @@ from muonkit.data.klm import KLMTruth
 from muonkit.data.muid import BARREL_LAYERS, LAYERS, MuidTracks
 from muonkit.detector.detector import load_detector
 from muonkit.muid.likelihood.outcome import EXIT_BARREL, EXIT_FORWARD
+from muonkit.muid.swim.config import MuidSettings
 from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.muid.swim.yoke import build_yoke
 from muonkit.simulation.klm.config import SimulateKLM
@@ -23,7 +24,7 @@ from muonkit.simulation.klm.simulate import SimulatedEvents, simulate_piece
 from tests.oracles.geant4_iron import environment, written
 
 BELLE2 = load_detector("belle2")
-YOKE = build_yoke(BELLE2)
+YOKE = build_yoke(BELLE2, MuidSettings(max_sigma=3.5, scattering="highland"))  # as when the counts were made
 CHUNK = 1000
 SAMPLES = {
     "pi": ("pi", (0.5, 5.0), 1.0),

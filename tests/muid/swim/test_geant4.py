@@ -31,7 +31,7 @@ def layers(beam, **settings):
     """Ours, from the start of a beam."""
     state, charge = np.array([beam["start"]]), 1.0 if beam["particle"].endswith("+") else -1.0
     states = FreeStates(state[:, :3], state[:, 3:], np.array([charge]), TINY[None])
-    yoke = build_yoke(BELLE2, MuidSettings(**settings))
+    yoke = build_yoke(BELLE2, MuidSettings(**{"scattering": "highland"} | settings))
     return extrapolate(Candidates(np.zeros(1, int), np.zeros(1, int), states), no_hits(), yoke).layers
 
 

@@ -283,7 +283,7 @@ def test_edge_rule_11_an_update_that_leaves_the_region_sets_the_bit_but_not_ndof
     far = [0, 0, 277.0 - predicted(steep, bit)[2] + 15.0]
     wide = candidates(*steep, sigma=(5.0, 0.1))
     table = hits(hit_near(steep, bit, far))
-    found = extrapolate(wide, table, YOKE)
+    found = extrapolate(wide, table, build_yoke(BELLE2, MuidSettings(max_sigma=3.5)))
     assert found.layers.crossing[0, bit] == crossing.LEFT_REGION
     assert found.tracks.hit_layer_pattern[0] == pattern(bit)
     assert (found.tracks.ndof[0], found.tracks.chi2[0]) == (0, 0.0)
