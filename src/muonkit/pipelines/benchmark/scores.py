@@ -1,17 +1,17 @@
 """Tables of scores that somebody made of the tracks of a benchmark, put beside the truth. What is missing, stands
 twice, is not in the sample or has no score is counted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from muonkit.core.arrays import BoolArray, FloatArray, IntArray
+from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.io.identified import KEY, numbers, open_identified, places
 from muonkit.io.ids import halves
-from muonkit.io.klm import describe, open_truth, read_columns, read_truth
+from muonkit.io.klm import RUN_COLUMNS, KLMFile, describe, open_truth, read_columns, read_truth
 from muonkit.io.layout import ending_of
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance.fakes import BACKGROUNDS, SIGNAL, Scores
@@ -48,8 +48,8 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class TableOfScores:
-    """file: its name; scores of the tracks of the sample, by name; without: of the tracks that reach the muon detector, those without
-    a score, by name; note: empty, or that nothing says that the table is of the sample."""
+    """file: its name; scores of the tracks of the sample, by name; without: of the tracks that reach the muon detector,
+    those without a score, by name; note: empty, or that nothing says that the table is of the sample."""
 
     file: str
     scores: dict[str, Scores]
@@ -72,39 +72,55 @@ def read_scores(path: Path, wanted: Sequence[str], truth: TrueTracks) -> TableOf
     """The scores in a table: of the columns `wanted`, and what it has of six log-likelihoods and a column `score`.
 
     Raises InputError for a table of another sample, or without a score."""
-    there = describe(path).columns
-    likelihoods = set(LOG_LIKELIHOODS) <= set(there)
-    columns = [name for name in dict.fromkeys((SCORE, *wanted)) if name in there]
-    if not likelihoods and not columns:
-        raise InputError(
-            f"{path}: has no column 'score' and not all of {', '.join(LOG_LIKELIHOODS)}. Found {', '.join(there)}. "
-            "Add one, or name one with --column."
-        )
-    file = open_identified(path, (*KEY, *(LOG_LIKELIHOODS if likelihoods else ()), *columns))
+    file = open_scores(path, wanted)
     if file.origin and truth.origin and file.origin != truth.origin:
         raise InputError(f"{path}: is of sample {file.origin}, the benchmark is {truth.origin}; score its own tracks")
     table = numbers(file, 0, file.rows)
     rows, counted = matched(np.column_stack([halves(table[name]) for name in KEY]), truth.keys)
-    if len(table["event"]) and counted.unknown == counted.rows:
+    if counted.rows and counted.unknown == counted.rows:
         raise InputError(f"{path}: none of its {counted.rows} tracks is in the sample; score its own tracks")
-
-    def spread(values: FloatArray) -> FloatArray:
-        all_tracks = np.full(len(truth.p), NO_SCORE)
-        all_tracks[rows[rows >= 0]] = values[rows >= 0]
-        return all_tracks
-
-    stem = path.name.removesuffix(ending_of(path))
-    scores: dict[str, Scores] = {}
-    if likelihoods:
-        signal, fails = table[f"logL_{SIGNAL}"], np.zeros(len(rows), dtype=np.bool_)
-        scores[stem] = {name: spread(delta(signal, table[f"logL_{name}"], fails)) for name in BACKGROUNDS}
-    for column in columns:
-        name = stem if column == SCORE and not likelihoods else f"{stem}.{column}"
-        scores[name] = dict.fromkeys(BACKGROUNDS, spread(raw(table[column])))
-    without = {name: int(np.sum(truth.reached & ~np.any([s > NO_SCORE for s in each.values()], axis=0)))
-               for name, each in scores.items()}  # fmt: skip
-    note = "" if file.origin else f"{path.name}: that it is of this sample is taken on trust, and from its numbers of events"
+    scores: dict[str, Scores] = {
+        name: {who: placed(values, rows, len(truth.p)) for who, values in each.items()}
+        for name, each in named_scores(table, path.name.removesuffix(ending_of(path))).items()
+    }
+    has = {name: np.any([values > NO_SCORE for values in each.values()], axis=0) for name, each in scores.items()}
+    without = {name: int(np.sum(truth.reached & ~there)) for name, there in has.items()}
+    note = "" if file.origin else f"{path.name}: that it is of this sample is taken on trust"
     return TableOfScores(path.name, scores, counted, without, note)
+
+
+def open_scores(path: Path, wanted: Sequence[str]) -> KLMFile:
+    """A table with its keys and scores. Raises InputError if it cannot be read or has no score."""
+    there = describe(path).columns
+    likelihoods = LOG_LIKELIHOODS if set(LOG_LIKELIHOODS) <= set(there) else ()
+    columns = (*likelihoods, *(name for name in dict.fromkeys((SCORE, *wanted)) if name in there))
+    if not columns:
+        raise InputError(
+            f"{path}: has no column 'score' and not all of {', '.join(LOG_LIKELIHOODS)}. Found {', '.join(there)}. "
+            "Add one, or name one with --column."
+        )
+    return open_identified(path, tuple(dict.fromkeys((*KEY, *columns))))
+
+
+def named_scores(table: Mapping[str, AnyArray], stem: str) -> dict[str, Scores]:
+    """By name, the scores (n,) of the rows of a table called `stem`."""
+    found: dict[str, Scores] = {}
+    likelihoods = set(LOG_LIKELIHOODS) <= set(table)
+    if likelihoods:
+        signal, fails = table[f"logL_{SIGNAL}"], np.zeros(len(table["event"]), dtype=np.bool_)
+        found[stem] = {name: delta(signal, table[f"logL_{name}"], fails) for name in BACKGROUNDS}
+    for column in table:
+        if column not in (*KEY, *LOG_LIKELIHOODS, *RUN_COLUMNS):
+            name = stem if column == SCORE and not likelihoods else f"{stem}.{column}"
+            found[name] = dict.fromkeys(BACKGROUNDS, raw(table[column]))
+    return found
+
+
+def placed(values: FloatArray, rows: IntArray, n: int) -> FloatArray:
+    """Scores (n,) of the tracks of the sample, of `values` that belong to its `rows`; -1 is none of them."""
+    found = np.full(n, NO_SCORE)
+    found[rows[rows >= 0]] = values[rows >= 0]
+    return found
 
 
 def matched(wanted: IntArray, known: IntArray) -> tuple[IntArray, Counted]:
