@@ -16,6 +16,7 @@ from muonkit.muid.build.config import BuildPdfs, BuildSelection
 from muonkit.muid.build.count import PdfCounts, check, count, nothing
 from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.muid.swim.yoke import Yoke, build_yoke
+from muonkit.pipelines.made_for import doubts_of, of_samples
 from muonkit.pipelines.pieces import SamplePiece, cut_samples, detector_of, notes_on, open_samples, read_sample
 from muonkit.report.pdfs import page
 from muonkit.run.checkpoint import remembered, unfinished
@@ -25,7 +26,8 @@ from muonkit.run.runner import Runner
 @dataclass(frozen=True, slots=True)
 class PdfsResult(Result):
     """The payload that was built: its file, the page about it, checksum and size in bytes; numbers of tracks: all,
-    selected, of them with holes in their layers; notes: on samples whose parts do not say that they belong together."""
+    selected, of them with holes in their layers; notes: on samples that do not say
+    that their parts belong together, or of which detector they are, and on those of another one."""
 
     file: Path
     page: Path
@@ -58,6 +60,7 @@ def build_pdfs(config_path: Path, out: Path, runner: Runner) -> PdfsResult:
     yoke = build_yoke(chosen.detector, config.muid)
     samples = open_samples(config.input.samples, base)
     pieces = cut_samples(samples, config.input.chunk_size)
+    made_for = of_samples(samples, chosen.detector)
     files = [file.path for sample in samples for file in (sample.tracks, sample.hits, sample.truth)]
     of_payload = out.with_suffix(".html") if out.name else out
     read = [part for sample in samples for part in sample.files]
@@ -66,12 +69,13 @@ def build_pdfs(config_path: Path, out: Path, runner: Runner) -> PdfsResult:
         run = remembered(runner.map("count"), parts, "piece", PdfCounts)
         counts = sum(run(partial(count_piece, yoke, config.selection), pieces), nothing())
         check(counts)
-        payload = build(counts, config, provenance(samples))
+        payload = build(counts, config, provenance(samples) | made_for)
         payload.save(out)
         write_text(of_payload, page(payload, counts, out.name))
     tracks, selected, with_holes = (int(sums.sum()) for sums in (counts.seen, counts.selected, counts.with_holes))
+    notes = (*notes_on(samples), *doubts_of(samples, chosen.detector))
     numbers = len(payload.to_bytes()), tracks, selected, with_holes
-    return PdfsResult(out, of_payload, payload.checksum(), *numbers, notes_on(samples))
+    return PdfsResult(out, of_payload, payload.checksum(), *numbers, notes)
 
 
 def count_piece(yoke: Yoke, selection: BuildSelection, piece: SamplePiece) -> PdfCounts:

@@ -15,11 +15,13 @@ from muonkit.core.config import load, read_text
 from muonkit.core.files import check_outputs, write_text
 from muonkit.core.provenance import state_of
 from muonkit.core.result import Result
+from muonkit.detector.detector import Detector
 from muonkit.io.klm import table_of, truth_table, worded
 from muonkit.io.layout import kind_of
 from muonkit.io.origin import origin_of
 from muonkit.io.samples import SAMPLE, SampleFiles, sample_files
 from muonkit.io.tables import write_tables
+from muonkit.pipelines.made_for import OF_SAMPLES, recorded
 from muonkit.pipelines.pieces import detector_of
 from muonkit.run.checkpoint import remembered, unfinished
 from muonkit.run.runner import Runner
@@ -77,7 +79,7 @@ def simulate_klm(config_path: Path, out: Path, runner: Runner) -> SampleResult:
         parts_of = [[getattr(table, name) for table in tables] for name in ("tracks", "hits", "truth")]
         origin = origin_of(*parts_of)
         tracks, hits, truth = (write_part(*each, origin) for each in zip(files[:3], parts_of, strict=True))
-        note = {SAMPLE: origin} | making(config, any(table.stand_in for table in tables))
+        note = {SAMPLE: origin} | making(config, detector.detector, any(table.stand_in for table in tables))
         write_text(files.about, json.dumps(note, indent=1) + "\n")
     return SampleResult(files, events, tracks, hits, truth)
 
@@ -96,9 +98,10 @@ def run_piece(config: SimulateKLM, detector: str, data: Path | None, events: Eve
     return SimulatedTables(tracks, hits, truth, made.stand_in)
 
 
-def making(config: SimulateKLM, stand_in: bool) -> dict[str, Any]:
+def making(config: SimulateKLM, detector: Detector, stand_in: bool) -> dict[str, Any]:
     """What the sample says of its making."""
-    note: dict[str, Any] = {"engine": config.generate.engine, "config": config.model_dump(mode="json")}
+    note: dict[str, Any] = {"engine": config.generate.engine, OF_SAMPLES: recorded(detector)}
+    note |= {"config": config.model_dump(mode="json")}
     if config.generate.engine == "geant4":
         return note | {"data sets": "stand-in, made from formulas, not official" if stand_in else "official"}
     return note | {"interactions": about(stored())}
