@@ -27,6 +27,9 @@ from muonkit.pipelines.made_for import fits
 from muonkit.pipelines.pieces import EventPiece, cut_events, detector_of
 
 
+OF_THE_MAP = 1.4525  # T: field of Belle II at the origin, weakened by the final focus
+
+
 @dataclass(frozen=True)
 class IdentifyJob:
     """All that a process needs to identify a piece; how: by run; stray_hits: number of hits in events without
@@ -110,12 +113,12 @@ def opened(choice: IdentifyInput, base: Path) -> tuple[KLMFile, KLMFile]:
 
 
 def field_note(tracker: TrackerEnd, detector: Detector) -> tuple[str, ...]:
-    """A line about the field that turns helices into momenta, if nobody chose it."""
+    """A line about the field that turns helices into momenta."""
     if tracker.field is not None:
-        return ()
+        return (f"helices have their momenta in {tracker.field:g} T, as input.tracker.field says",)
     field = float(detector.field.value(np.zeros((1, 3)))[0, 2])
     line = f"helices have their momenta in {field:.4g} T, the field of {detector.name} at the origin"
-    return (f"{line}; if the file was made in another, set input.tracker.field",)
+    return (f"{line}; the map of Belle II has {OF_THE_MAP} T there: set input.tracker.field for files made with it",)
 
 
 def by_run(
