@@ -26,7 +26,6 @@ from muonkit.muid.swim.yoke import Yoke, build_yoke
 from muonkit.pipelines.made_for import fits
 from muonkit.pipelines.pieces import EventPiece, cut_events, detector_of
 
-
 OF_THE_MAP = 1.4525  # T: field of Belle II at the origin, weakened by the final focus
 
 
