@@ -156,6 +156,13 @@ def test_tables_that_cannot_be_compared_are_refused(folder, truth, tmp_path, cap
     assert "--column other: no table has it" in capsys.readouterr().err
     assert scored(folder, tmp_path, {"event": truth["event"] + 10**7, "track": truth["track"]} | score)[0] == 2
     assert "is in the sample" in capsys.readouterr().err
+    nothing = {name: values[:0] for name, values in (keys(truth) | score).items()}
+    assert scored(folder, tmp_path, nothing)[0] == 2
+    assert "none of its 0 tracks" in capsys.readouterr().err
+    empty = pa.array([None] * len(truth["event"]), pa.float64())
+    code, report = scored(folder, tmp_path, keys(truth) | {"score": empty})
+    assert (code, report["rates"]["scores"][0]["without"]) == (0, int(truth["reached"].sum()))
+    assert "have no score" in capsys.readouterr().out
     foreign = pa.table(keys(truth) | score).replace_schema_metadata({"muonkit_sample": "s" + 15 * "0"})
     pq.write_table(foreign, tmp_path / "f.parquet")
     assert main(["benchmark", "score", str(folder), str(tmp_path / "f.parquet"), "-o", str(tmp_path / "r.json")]) == 2

@@ -47,6 +47,13 @@ def test_tracks_without_a_score_pass_no_cut():
     assert found.fakes[0].fake_rate == 0
 
 
+@pytest.mark.parametrize("value", [-np.inf, np.inf])
+def test_infinite_scores_are_scores_and_none_is_reached_without_any(value):
+    found = against(np.full(20, value), np.full(20, value), EFFICIENCIES)
+    assert found.auc == 0.5
+    assert {one.reached for one in found.fakes} == {value > 0}
+
+
 def test_a_range_without_tracks_has_numbers_only():
     scores = dict.fromkeys(("e", "pi", "K", "p", "d"), np.array([1.0, 2.0]))
     whole, low, high = fakes_in_ranges(

@@ -86,9 +86,9 @@ def against(signal: FloatArray, background: FloatArray, efficiencies: Sequence[f
 
 
 def histograms(signal: FloatArray, background: FloatArray) -> tuple[IntArray, IntArray]:
-    """Entries at every value of either, and at NO_SCORE as the first of them."""
-    values, cell = np.unique(np.concatenate(([NO_SCORE], signal, background)), return_inverse=True)
-    cell = cell.reshape(-1)[1:]
+    """Entries at every value of either; the first cell is NO_SCORE and the last is infinity, also if they are empty."""
+    values, cell = np.unique(np.concatenate(([NO_SCORE, np.inf], signal, background)), return_inverse=True)
+    cell = cell.reshape(-1)[2:]
     parts = cell[: len(signal)], cell[len(signal) :]
     of_signal, of_background = (np.bincount(part, minlength=len(values)) for part in parts)
     return of_signal, of_background

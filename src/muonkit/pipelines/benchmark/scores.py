@@ -77,7 +77,7 @@ def read_scores(path: Path, wanted: Sequence[str], truth: TrueTracks) -> TableOf
         raise InputError(f"{path}: is of sample {file.origin}, the benchmark is {truth.origin}; score its own tracks")
     table = numbers(file, 0, file.rows)
     rows, counted = matched(np.column_stack([halves(table[name]) for name in KEY]), truth.keys)
-    if counted.rows and counted.unknown == counted.rows:
+    if counted.unknown == counted.rows:
         raise InputError(f"{path}: none of its {counted.rows} tracks is in the sample; score its own tracks")
     scores: dict[str, Scores] = {
         name: {who: placed(values, rows, len(truth.p)) for who, values in each.items()}
