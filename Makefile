@@ -8,13 +8,14 @@
 # make classifier   simulate 3 million tracks and train the classifier that comes with muonkit
 # make study        from hits to corrections: J/psi, Z and muons in a distorted tracker, fitted twice
 # make conditions   the same tracks in an ideal readout and in one as in real life, known and not known
+# make benchmark-muid  the sample of the public benchmark, and the scores of muonkit that `benchmark score` shows
 # make performance  efficiency and fake rates of both with 640 000 tracks of their own
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= out
 JOBS ?= 2
 
-.PHONY: run calibration identification real study audit figures payload classifier conditions performance test lint fast clean lock
+.PHONY: run calibration identification real study audit figures payload classifier conditions benchmark-muid performance test lint fast clean lock
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "muonkit needs Python 3.11 or newer"'
@@ -78,6 +79,20 @@ conditions: .venv/installed
 	  for k in ideal known untold; do $(BIN)/muonkit identify $(OUT)/conditions/identify-$$s-$$k.toml -o $(OUT)/conditions/$$s-$$k.identified.parquet --jobs $(JOBS) || exit $$?; done; \
 	done
 	$(BIN)/python -m tests.muid.readout_table $(OUT)/conditions
+
+# EVENTS=50000 makes a smaller one, ENGINE=geant4 the other one
+EVENTS ?= 1000000
+ENGINE ?= fast
+benchmark-muid: .venv/installed
+	mkdir -p $(OUT)/benchmark-scores
+	cp examples/muid/benchmark/*.toml $(OUT)/benchmark-scores/
+	$(BIN)/muonkit benchmark muid -o $(OUT)/benchmark --engine $(ENGINE) --events $(EVENTS) --jobs $(JOBS)
+	for s in likelihood improved; do \
+	  $(BIN)/muonkit identify $(OUT)/benchmark-scores/$$s.toml -o $(OUT)/benchmark-scores/$$s.parquet --jobs $(JOBS) || exit $$?; \
+	done
+	$(BIN)/muonkit benchmark score $(OUT)/benchmark $(OUT)/benchmark-scores/likelihood.parquet $(OUT)/benchmark-scores/improved.parquet \
+	  --column classifier_mu -o $(OUT)/benchmark-scores/report.json
+	cp $(OUT)/benchmark-scores/report.json src/muonkit/pipelines/benchmark/reference/$(ENGINE).json
 
 performance: .venv/installed
 	mkdir -p $(OUT)/validation

@@ -78,6 +78,25 @@ def hits(klm, event, late=None):
     }
 
 
+def older_hits(klm, event, late=None, turned=False):
+    """BKLMHit2ds and EKLMHit2ds of muonkit's hits, in events (n,); turned: the bit of the section is 0 for forward."""
+    barrel, wide = klm.region == 0, klm.width.astype(int)
+    late = np.zeros(len(klm), dtype=bool) if late is None else late
+    module = 3 | 1 << 6 | klm.layer << 7 | (klm.sector - 1) << 11 | (klm.section ^ turned) << 14
+    module |= (2 + wide[:, 0]) << 15 | late.astype(int) << 24
+    inside = {"m_ModuleID": module, "m_ZStrips": 5 | (4 + wide[:, 1]) << 6, "m_Time": klm.time}
+    outside = {"m_Section": klm.section + 1, "m_Sector": klm.sector, "m_Layer": klm.layer + 1, "m_Time": klm.time}
+    outside |= {f"m_global{axis}": klm.position[:, i] for i, axis in enumerate("XYZ")}
+    parts = (("BKLMHit2ds", barrel, inside), ("EKLMHit2ds", ~barrel, outside))
+    out = {
+        f"{array}.{name}": jagged([values[own & (klm.event == e)] for e in event], values.dtype)
+        for array, own, columns in parts
+        for name, values in columns.items()
+    }
+    points = [np.ravel(klm.position[barrel & (klm.event == e)]) for e in event]
+    return out | {"BKLMHit2ds.m_GlobalPosition": jagged(points, np.float32)}
+
+
 def relation(name, links, n):
     """A relation; links: (event, from, to, weight)."""
     rows = [[link[1:] for link in links if link[0] == e] for e in range(n)]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import uproot
 from tests.io import basf2_files as basf2
+from tests.muid.samples import muons
 
 from muonkit.core.errors import InputError
 from muonkit.data.klm import DECAYED, INTERACTED, LEFT, STOPPED
@@ -55,6 +56,29 @@ def table(n, **more):
 def written(path, n, **more):
     content = basf2.meta(np.arange(n)) | basf2.tracks([HELIX] * n, 211) | more
     return basf2.write(path / "file.root", content)
+
+
+def rows_of(path, event, content):
+    table = open_table(basf2.write(path, basf2.meta(event) | content), "hits")
+    found = {name: read_columns(table, 0, table.rows, (name,))[name] for name in ("event", *table.source.names)}
+    order = np.lexsort((found["x"], found["layer"], found["region"], found["event"]))
+    return table, {name: values[order] for name, values in found.items()}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_hits_of_an_older_release_are_the_same_rows(tmp_path, turned):
+    candidates, hits, _ = muons(40)
+    event, late = candidates.event, (hits.region == 0) & (np.arange(len(hits)) % 7 == 0)
+    newer, wanted = rows_of(tmp_path / "n.root", event, basf2.hits(hits, event, late))
+    older, found = rows_of(tmp_path / "o.root", event, basf2.older_hits(hits, event, late, turned))
+    assert newer.source.left_out == older.source.left_out == late.sum() > 0
+    assert set(found["region"]) == {0, 1}
+    for name in ("event", "region", "section", "sector", "layer", "x", "y", "z", "t"):
+        np.testing.assert_allclose(found[name], wanted[name], rtol=1e-6, err_msg=name)
+    inside = found["region"] == 0
+    for name in ("width_phi", "width_z"):
+        np.testing.assert_array_equal(found[name][inside], wanted[name][inside])
+        assert np.all(found[name][~inside] == 1)
 
 
 def test_records_have_the_numbers_that_were_written(tmp_path):

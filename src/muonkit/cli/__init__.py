@@ -31,7 +31,7 @@ COMMANDS = (
         "pdfs",
         "performance",
     ),
-    *("classifier", "conditions", "detector", "doctor", "convert", "compare", "study"),
+    *("classifier", "benchmark", "conditions", "detector", "doctor", "convert", "compare", "study"),
 )
 RESUMES = "the same command goes on from here"
 STARTS_AGAIN = "no half file is left; start it again"

@@ -72,7 +72,7 @@ def join(identified: Path, truth: Path, columns: tuple[str, ...], forms: Forms =
         raise InputError(f"{other.name}: is the truth of another sample than that of {table.name}; give its own truth")
     names = tuple(name for name in (*RUN_COLUMNS, *KEY) if {(name, name)} <= set(table.columns) & set(other.columns))
     wanted, known = (_keys(file, names) for file in (table, other))
-    rows = np.arange(len(wanted)) if np.array_equal(wanted, known) else _places(wanted, known)
+    rows = np.arange(len(wanted)) if np.array_equal(wanted, known) else places(wanted, known)
     lost: IntArray = np.flatnonzero(rows < 0)
     if len(lost):
         event, track = (joined(wanted[lost[0], at : at + 2 or None]) for at in (-4, -2))
@@ -97,7 +97,7 @@ def _keys(file: KLMFile, names: tuple[str, ...]) -> IntArray:
     return keys
 
 
-def _places(wanted: IntArray, known: IntArray) -> IntArray:
+def places(wanted: IntArray, known: IntArray) -> IntArray:
     """Row (n,) among `known` (m, k) of each key of `wanted` (n, k); -1 where there is none. Keys are unique."""
     both = np.concatenate((known, wanted))
     order = np.lexsort(both.T[::-1])  # stable: the known one stands first

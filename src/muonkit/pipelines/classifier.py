@@ -17,7 +17,8 @@ from muonkit.muid.classifier.train import train, unseen
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.shipped import DEFAULT, payload_of
 from muonkit.pipelines.classifier_inputs import input_files, read_features
-from muonkit.pipelines.pieces import notes_on
+from muonkit.pipelines.made_for import about_fit, doubts_of, of_samples
+from muonkit.pipelines.pieces import detector_of, notes_on
 from muonkit.run.alone import alone
 from muonkit.run.runner import Runner
 
@@ -85,7 +86,7 @@ def train_classifier(config_path: Path, out: Path, runner: Runner) -> Classifier
 
 def trained(config: TrainClassifier, base: Path, out: Path, runner: Runner) -> ClassifierResult:
     """See `train_classifier`, which sees that no other run writes `out`."""
-    choice = config.training
+    choice, detector = config.training, detector_of(config.detector, base).detector
     wanted = (choice.signal, choice.background)
     found, samples = read_features(config, base, runner, wanted)
     measured = found.feature("p")
@@ -93,9 +94,11 @@ def trained(config: TrainClassifier, base: Path, out: Path, runner: Runner) -> C
     signal = found.species[used] == HYPOTHESES.index(choice.signal)
     tracks: dict[str, int] = {choice.signal: int(signal.sum()), choice.background: int((~signal).sum())}
     about = {"made by": f"muonkit {__version__}", "training": choice.model_dump(mode="json"), "tracks": tracks}
+    about |= of_samples(samples, detector)
     about |= {"samples": {Path(sample.name).name: sample.about for sample in samples}}
     train(found.X[used], signal, found.event[used], choice, about).save(out)
-    return ClassifierResult(out, choice.model, tracks, out.stat().st_size, notes_on(samples))
+    notes = (*notes_on(samples), *doubts_of(samples, detector))
+    return ClassifierResult(out, choice.model, tracks, out.stat().st_size, notes)
 
 
 def evaluate_classifier(
@@ -121,10 +124,14 @@ def evaluate_classifier(
         f"{low:g}-{high:g}": used & (found.p >= low) & (found.p < high) for low, high in pairwise(choice.p_edges)
     }
     how = choice.efficiency, choice.toys, choice.seed
+    detector = detector_of(config.detector, base).detector
+    used_with = {f"payload {config.payload}": payload.provenance}
+    used_with |= {f"classifier {name}": one.about for name, one in classifiers.items()}
+    notes = (*notes_on(samples), *doubts_of(samples, detector), *about_fit(used_with, detector))
     result = ClassifierComparison(choice.p, {
         name: compare({score: values[rows] for score, values in scores.items()}, muon[rows], *how)
         for name, rows in ({"all": used} | of_bins).items()
-    }, notes_on(samples))  # fmt: skip
+    }, notes)  # fmt: skip
     if out is not None:
         write_json(out, result.numbers())
     return result

@@ -18,6 +18,7 @@ from muonkit.muid.likelihood.hypotheses import HYPOTHESES, SIGNED, signed_number
 from muonkit.muid.likelihood.payload import LikelihoodParameters
 from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.muid.swim.yoke import Yoke, build_yoke
+from muonkit.pipelines.made_for import of_samples
 from muonkit.pipelines.pieces import SamplePiece, cut_samples, detector_of, open_samples, read_sample
 from muonkit.run.runner import Runner
 
@@ -61,9 +62,11 @@ def read_features(
     payload: LikelihoodParameters | None = None,
 ) -> tuple[LabelledFeatures, list[OpenSample]]:  # fmt: skip
     """Features and truth of the tracks of the wanted species that reach the muon detector, at most config.input.most of
-    each; and the samples. Raises InputError for samples that cannot be used, and if a species has no tracks."""
-    samples = open_samples(config.input.samples, base)
-    yoke = build_yoke(detector_of(config.detector, base).detector, config.muid)
+    each; and the samples. Raises InputError for samples that cannot be used or are of different detectors, and if a
+    species has no tracks."""
+    samples, detector = open_samples(config.input.samples, base), detector_of(config.detector, base).detector
+    of_samples(samples, detector)
+    yoke = build_yoke(detector, config.muid)
     places = tuple(HYPOTHESES.index(name) for name in wanted)
     work = partial(features_of_piece, yoke, payload, places)
     parts = list(runner.map("features")(work, cut_samples(samples, config.input.chunk_size)))

@@ -126,7 +126,7 @@ class Found:
         numbers, tally = sum(self.numbers[1:], self.numbers[0]), sum(self.tallies[1:], self.tallies[0])
         charges = refuse_rows(self.charges, config.input.max_bad_share, "not started")
         refuse(tally, numbers, config)
-        odd = (*charges, *doubts(tally, numbers, config))
+        odd = (*job.warnings, *charges, *doubts(tally, numbers, config))
         hits = job.hits.name, job.hits.rows, job.stray_hits
         notes, fits = (*job.notes, *fit_notes(self.hypotheses)), dict(self.hypotheses)
         result = IdentifyResult(out, numbers, tally, dict(self.bad_hits), *hits, job.payloads, odd, notes, fits)

@@ -1,8 +1,11 @@
 """What identification reads: files, pieces of whole events, the conditions of their runs. All faults are found before
 the work begins."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +26,10 @@ from muonkit.muid.run_conditions import PayloadNames, RunConditions, from_store
 from muonkit.muid.shipped import DEFAULT, classifier_of, payload_of
 from muonkit.muid.swim.config import TrackerEnd
 from muonkit.muid.swim.yoke import Yoke, build_yoke
+from muonkit.pipelines.made_for import fits
 from muonkit.pipelines.pieces import EventPiece, cut_events, detector_of
+
+OF_THE_MAP = 1.4525  # T: field of Belle II at the origin, weakened by the final focus
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,8 @@ class IdentifyJob:
     """All that a process needs to identify a piece; how: by run; stray_hits: number of hits in events without
     tracks; files: all that are read; max_p [GeV]: largest plausible momentum; stores: what belongs to the store of
     conditions; tracker: to where helices are carried, None if the tracks are states already; records: results of Muid
-    to compare with; notes: what is not used of the files."""
+    to compare with; notes: what is not used of the files, or not
+    known; warnings: payloads that are made for another detector."""
 
     tracks: KLMFile
     hits: KLMFile
@@ -44,6 +51,7 @@ class IdentifyJob:
     tracker: TrackerEnd | None = None
     records: KLMFile | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def payloads(self) -> tuple[str, ...]:
@@ -65,12 +73,22 @@ def prepare(config: Identify, base: Path, row: int | None = None) -> IdentifyJob
     how = by_run(config, yoke, classifier, of_runs)
     own = [base / name for name in (config.payload, config.classifier) if name not in (None, DEFAULT)]
     files = (*dict.fromkeys((tracks.path, hits.path)), *chosen.files, *own)
-    job = IdentifyJob(tracks, hits, how, pieces, stray_hits, files, config.input.max_p, _stores(config, base))
+    used = [fits(what, made, chosen.detector) for what, made in _provenances(config, how).items()]
+    warnings, notes = (tuple(line for line in map(itemgetter(i), used) if line) for i in (0, 1))
+    max_p, stores = config.input.max_p, _stores(config, base)
+    job = IdentifyJob(tracks, hits, how, pieces, stray_hits, files, max_p, stores, notes=notes, warnings=warnings)
     if config.input.format == "basf2":
         tracker = config.input.tracker
-        notes = (*basf2.notes_on(tracks, hits), *field_note(tracker, chosen.detector))
+        notes = (*notes, *basf2.notes_on(tracks, hits), *field_note(tracker, chosen.detector))
         return replace(job, tracker=tracker, records=basf2.open_records(tracks), notes=notes)
     return job
+
+
+def _provenances(config: Identify, how: Mapping[Run, Identification]) -> dict[str, dict[str, Any]]:
+    """Where the payloads of all runs and the classifier come from, by what they are called."""
+    found = {f"payload {one.sources[0]}": one.payload.provenance for one in how.values()}
+    classifiers = {f"classifier {config.classifier}": one.classifier.about for one in how.values() if one.classifier}
+    return found | classifiers
 
 
 def opened(choice: IdentifyInput, base: Path) -> tuple[KLMFile, KLMFile]:
@@ -97,12 +115,12 @@ def opened(choice: IdentifyInput, base: Path) -> tuple[KLMFile, KLMFile]:
 
 
 def field_note(tracker: TrackerEnd, detector: Detector) -> tuple[str, ...]:
-    """A line about the field that turns helices into momenta, if nobody chose it."""
+    """A line about the field that turns helices into momenta."""
     if tracker.field is not None:
-        return ()
+        return (f"helices have their momenta in {tracker.field:g} T, as input.tracker.field says",)
     field = float(detector.field.value(np.zeros((1, 3)))[0, 2])
     line = f"helices have their momenta in {field:.4g} T, the field of {detector.name} at the origin"
-    return (f"{line}; if the file was made in another, set input.tracker.field",)
+    return (f"{line}; the map of Belle II has {OF_THE_MAP} T there: set input.tracker.field for files made with it",)
 
 
 def by_run(

@@ -16,6 +16,7 @@ from muonkit.muid.build.config import BuildPdfs
 from muonkit.muid.build.count import PdfCounts, check, count, nothing
 from muonkit.muid.swim.extrapolate import extrapolate
 from muonkit.muid.swim.yoke import Yoke, build_yoke
+from muonkit.pipelines.made_for import doubts_of, of_samples
 from muonkit.pipelines.pieces import SamplePiece, cut_samples, detector_of, notes_on, open_samples, read_sample
 from muonkit.report.pdfs import page
 from muonkit.run.checkpoint import remembered, unfinished
@@ -26,7 +27,8 @@ from muonkit.run.runner import Runner
 class PdfsResult(Result):
     """The payload that was built: its file, the page about it, checksum and size in bytes; numbers of tracks: all,
     selected, of them with holes in their layers; tracker_decays: primaries that decayed inside of the tracker,
-    which are left out if dropped; notes: on samples whose parts do not say that they belong together."""
+    which are left out if dropped; notes: on samples that do not say that their parts belong together, or of which
+    detector they are, and on those of another one."""
 
     file: Path
     page: Path
@@ -63,6 +65,7 @@ def build_pdfs(config_path: Path, out: Path, runner: Runner) -> PdfsResult:
     yoke = build_yoke(chosen.detector, config.muid)
     samples = open_samples(config.input.samples, base)
     pieces = cut_samples(samples, config.input.chunk_size)
+    made_for = of_samples(samples, chosen.detector)
     files = [file.path for sample in samples for file in (sample.tracks, sample.hits, sample.truth)]
     of_payload = out.with_suffix(".html") if out.name else out
     read = [part for sample in samples for part in sample.files]
@@ -71,14 +74,15 @@ def build_pdfs(config_path: Path, out: Path, runner: Runner) -> PdfsResult:
         run = remembered(runner.map("count"), parts, "piece", PdfCounts)
         counts = sum(run(partial(count_piece, yoke, config), pieces), nothing())
         check(counts)
-        payload = build(counts, config, provenance(samples))
+        payload = build(counts, config, provenance(samples) | made_for)
         payload.save(out)
         write_text(of_payload, page(payload, counts, out.name))
     sums = (counts.seen, counts.selected, counts.with_holes, counts.tracker_decays)
     tracks, selected, with_holes, decays = (int(each.sum()) for each in sums)
+    notes = (*notes_on(samples), *doubts_of(samples, chosen.detector))
     numbers = len(payload.to_bytes()), tracks, selected, with_holes, decays
     dropped = config.selection.tracker_decays == "drop"
-    return PdfsResult(out, of_payload, payload.checksum(), *numbers, dropped, notes_on(samples))
+    return PdfsResult(out, of_payload, payload.checksum(), *numbers, dropped, notes)
 
 
 def count_piece(yoke: Yoke, config: BuildPdfs, piece: SamplePiece) -> PdfCounts:

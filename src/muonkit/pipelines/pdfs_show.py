@@ -13,6 +13,7 @@ from muonkit.muid.likelihood.hypotheses import HYPOTHESES, signed_number
 from muonkit.muid.likelihood.outcome import OUTCOMES, class_index, classes
 from muonkit.muid.likelihood.payload import LikelihoodParameters, first_entries
 from muonkit.muid.shipped import payload_of
+from muonkit.pipelines.made_for import OF_SAMPLES, THROUGH, found_in, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,15 @@ class PayloadSummary(Result):
         """The making, then the table."""
         lines = [
             f"checksum {self.checksum[:16]}, made by {self.provenance.get('made by', 'nobody knows')}",
+            *self.made_for(),
             f"tracks: {', '.join(f'{n} {who}' for who, n in self.tracks.items())}",
         ]
         return "\n".join([*lines, *map(str, self.table or ())])
+
+    def made_for(self) -> list[str]:
+        """The detector of the samples, and the one through which their tracks were extrapolated."""
+        found = {key: found_in(self.provenance, key) for key in (OF_SAMPLES, THROUGH)}
+        return [f"{key} {shown(one) if one else 'not recorded'}" for key, one in found.items()]
 
     def to_json(self) -> dict[str, Any]:
         """All fields, the table only if it was asked for, and the text."""

@@ -25,11 +25,13 @@ from muonkit.detector.channels import (
     read_efficiency,
     read_status,
 )
+from muonkit.detector.detector import Detector
 from muonkit.io.klm import table_of, truth_table, worded
 from muonkit.io.layout import kind_of
 from muonkit.io.origin import origin_of
 from muonkit.io.samples import SAMPLE, SampleFiles, sample_files
 from muonkit.io.tables import write_tables
+from muonkit.pipelines.made_for import OF_SAMPLES, recorded
 from muonkit.pipelines.pieces import detector_of
 from muonkit.run.checkpoint import remembered, unfinished
 from muonkit.run.runner import Runner
@@ -96,7 +98,8 @@ def simulate_klm(config_path: Path, out: Path, runner: Runner) -> SampleResult:
         parts_of = [[getattr(table, name) for table in tables] for name in ("tracks", "hits", "truth")]
         origin = origin_of(*parts_of)
         tracks, hits, truth = (write_part(*each, origin) for each in zip(files[:3], parts_of, strict=True))
-        note = {SAMPLE: origin} | making(config, any(table.stand_in for table in tables), known.sources)
+        stand_in = any(table.stand_in for table in tables)
+        note = {SAMPLE: origin} | making(config, detector.detector, stand_in, known.sources)
         write_text(files.about, json.dumps(note, indent=1) + "\n")
     return SampleResult(files, events, tracks, hits, truth, known.sources)
 
@@ -142,9 +145,10 @@ def run_piece(
     return SimulatedTables(tracks, hits, truth, made.stand_in)
 
 
-def making(config: SimulateKLM, stand_in: bool, payloads: tuple[str, ...]) -> dict[str, Any]:
+def making(config: SimulateKLM, detector: Detector, stand_in: bool, payloads: tuple[str, ...]) -> dict[str, Any]:
     """What the sample says of its making."""
-    note: dict[str, Any] = {"engine": config.generate.engine, "config": config.model_dump(mode="json")}
+    note: dict[str, Any] = {"engine": config.generate.engine, OF_SAMPLES: recorded(detector)}
+    note |= {"config": config.model_dump(mode="json")}
     if payloads:
         note["payloads"] = payloads
     if config.generate.engine == "geant4":

@@ -27,6 +27,10 @@ PALE = (
     "#F4D3CB",
     "#CDE8E0",
     "#E4DACF",
+    "#C9B8DC",
+    "#9FC3B4",
+    "#E8A49C",
+    "#9DB7D6",
 )  # sensors stand out on it
 PLAIN = {"iron": "#B4B8BF", "air": "white", "vacuum": "white"}
 LOOKS = {True: (BLUE, "sensors"), False: (ORANGE, "passive")}

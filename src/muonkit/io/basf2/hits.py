@@ -14,7 +14,7 @@ from muonkit.data.klm import BARREL, ENDCAP
 from muonkit.io.basf2.rows import Columns, Rows, first_rows
 from muonkit.io.basf2.tree import EventTree, Members, OpenTree
 
-HITS, OLDER = "KLMHit2ds", ("BKLMHit2ds", "EKLMHit2ds")
+HITS = "KLMHit2ds"
 SUBDETECTOR, LATE = "m_Subdetector", "m_IsOutOfTime"
 PLACE = (SUBDETECTOR, "m_Section", "m_Sector", "m_Layer", LATE)
 MEASURED = ("m_GlobalX", "m_GlobalY", "m_GlobalZ", "m_Time")
@@ -43,10 +43,7 @@ class HitRows(Rows):
 
 
 def open_hit_rows(tree: EventTree) -> HitRows:
-    """The hits of a file. Raises InputError if it has none of the present format."""
-    older = [name for name in OLDER if tree.has(name)]
-    if not tree.has(HITS) and older:
-        raise InputError(f"{tree.name}: has {', '.join(older)} of an older release, not {HITS}; reconstruct it again")
+    """The hits of a file. Raises InputError if it has none."""
     if not tree.has(HITS):
         raise InputError(
             f"{tree.name}: has no {HITS}: an mdst holds no hits of the muon detector. Give a cdst, or write the file "

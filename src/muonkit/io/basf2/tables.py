@@ -6,7 +6,8 @@ import numpy as np
 
 from muonkit.core.arrays import AnyArray
 from muonkit.data.tracks import Helices
-from muonkit.io.basf2.hits import HitRows, open_hit_rows
+from muonkit.io.basf2.hits import HitRows
+from muonkit.io.basf2.hits_older import older_notes, open_any_hit_rows
 from muonkit.io.basf2.records import SPECIES, open_record_rows, records_of
 from muonkit.io.basf2.rows import IDS, Rows
 from muonkit.io.basf2.tracks import open_track_rows, track_notes
@@ -14,7 +15,7 @@ from muonkit.io.basf2.tree import EventTree, open_tree
 from muonkit.io.basf2.truth import open_truth_rows
 from muonkit.io.klm import KLMFile, read_columns
 
-OPEN = {"tracks": open_track_rows, "hits": open_hit_rows, "truth": open_truth_rows, "records": open_record_rows}
+OPEN = {"tracks": open_track_rows, "hits": open_any_hit_rows, "truth": open_truth_rows, "records": open_record_rows}
 COMPARED = ("outcome", *(f"logL_{name}" for name in SPECIES))
 UPPER = np.triu_indices(5)
 
@@ -63,7 +64,8 @@ def read_compared(file: KLMFile, start: int, stop: int) -> dict[str, AnyArray]:
 def notes_on(tracks: KLMFile, hits: KLMFile) -> tuple[str, ...]:
     """What is not used of a file, a line each."""
     lines = track_notes(tracks.source.tree) if isinstance(tracks.source, Rows) else ()
-    if isinstance(hits.source, HitRows) and hits.source.left_out:
-        late = hits.source.left_out
-        lines += (f"{hits.name}: {late} hits of the barrel carry the flag 'out of time': left out, as in Muid",)
-    return lines
+    if not isinstance(hits.source, HitRows):
+        return lines
+    late = hits.source.left_out
+    told = f"{hits.name}: {late} hits of the barrel carry the flag 'out of time': left out, as in Muid"
+    return (*lines, *older_notes(hits.source), *((told,) if late else ()))

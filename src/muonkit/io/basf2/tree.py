@@ -28,7 +28,10 @@ ARRAY = re.compile(r"[A-Za-z0-9]+")
 MEMBER = re.compile(r"(?:^|(?<=[./_]))m_[A-Za-z0-9]")
 WIDTH = re.compile(r"(\[\d+\])+$")
 EXPANDED = 2000  # times: no compression makes more of a byte
-LENGTHS = {"m_tau": 5, "m_cov5": 15, "m_trackFitIndices": 6, "m_Strip": 2, "m_LastStrip": 2, "m_LogL": 6}
+LENGTHS = {
+    "m_tau": 5, "m_cov5": 15, "m_trackFitIndices": 6, "m_Strip": 2, "m_LastStrip": 2, "m_LogL": 6,
+    "m_GlobalPosition": 3,
+}  # fmt: skip
 
 Name = tuple[str, str]
 

@@ -75,11 +75,17 @@ def working_point(signal: IntArray, background: IntArray, efficiency: float, fin
     if found.signal == 0 or found.background == 0:
         nothing = float("nan")
         return WorkingPoint(efficiency, nothing, nothing, nothing, nothing, reached=False)
-    fake = float(found.at(efficiency))
-    interval = rate(*_effective(found, efficiency, fake))
+    fake, low, high = fakes_at(found, efficiency)
     steps = above(signal)
     cut = float(np.interp(-efficiency, -steps, fine.edges))
-    return WorkingPoint(efficiency, fake, float(interval.low), float(interval.high), cut, bool(steps[0] >= efficiency))
+    return WorkingPoint(efficiency, fake, low, high, cut, bool(steps[0] >= efficiency))
+
+
+def fakes_at(found: RocCurve, efficiency: float) -> tuple[float, float, float]:
+    """Fake rate at an efficiency, and the ends of its interval (68 %)."""
+    fake = float(found.at(efficiency))
+    interval = rate(*_effective(found, efficiency, fake))
+    return fake, float(interval.low), float(interval.high)
 
 
 def _effective(found: RocCurve, efficiency: float, fake: float) -> tuple[FloatArray, FloatArray]:
