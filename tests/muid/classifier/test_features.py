@@ -87,7 +87,7 @@ def test_bends_lean_to_neither_side_for_muons_and_to_one_where_the_momentum_is_l
     candidates, hits, _, X = made
     bend = column(X, "mean_bend")
     assert abs(bend.mean()) < 4 * bend.std() / np.sqrt(N)
-    faster = replace(candidates, states=replace(candidates.states, momentum=1.3 * candidates.states.momentum))
+    faster = replace(candidates, states=replace(candidates.states, momentum=1.5 * candidates.states.momentum))
     leaning = column(features(faster, hits, extrapolate(faster, hits, YOKE)), "mean_bend")
     assert abs(leaning.mean()) > 4 * leaning.std() / np.sqrt(N)
 

@@ -34,8 +34,8 @@ class Training(Section):
 
 
 class TrainClassifier(Section):
-    """All of `train`. Tracks are dealt out by their event number: six tenths to the training, two tenths to the
-    calibration, two tenths to neither."""
+    """All of `train`. Tracks are dealt out by their event number: eight tenths to the training, one to the
+    calibration, one to neither."""
 
     input: ClassifierInput
     detector: str = "belle2"
@@ -45,7 +45,7 @@ class TrainClassifier(Section):
 
 class Evaluation(Section):
     """background: the species to separate from muons; p [GeV] (true), bins of it; efficiency of the muons at which fake
-    rates are compared; bootstrap samples; seed; unseen: only the two tenths of the tracks that a training on the same
+    rates are compared; bootstrap samples; seed; unseen: only the tenth of the tracks that a training on the same
     files does not use; halves: whether the classifier may use the comparison of the halves of the tracks."""
 
     background: Literal["e", "pi", "K", "p", "d"] = "pi"

@@ -28,11 +28,12 @@ def shapes(width: int, blocks: int, hidden: int) -> dict[str, tuple[int, ...]]:
 
 
 def drawn(rng: np.random.Generator, width: int, blocks: int, hidden: int) -> dict[str, AnyArray]:
-    """Weights to start the training from: He, arXiv:1502.01852; biases are 0."""
+    """Weights to start the training from: He, arXiv:1502.01852; biases are 0, and so is the last layer: all species
+    are equally probable."""
     weights = {}
     for name, shape in shapes(width, blocks, hidden).items():
-        is_bias = len(shape) == 1 or name == "place"
-        values = np.zeros(shape) if is_bias else rng.normal(0, np.sqrt(2 / shape[0]), shape)
+        is_zero = len(shape) == 1 or name in ("place", "last")
+        values = np.zeros(shape) if is_zero else rng.normal(0, np.sqrt(2 / shape[0]), shape)
         weights[name] = values.astype(np.float32)
     return weights
 

@@ -14,7 +14,7 @@ from muonkit.muid.classifier.network import drawn, logits, moments, prepared
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 
 PARTS = 10  # events are dealt out by a hash of their number
-TRAINED, CALIBRATED = 6, 8  # parts below: training; below: calibration; the rest is unseen
+TRAINED, CALIBRATED = 8, 9  # parts below: training; below: calibration; the rest is unseen
 MIX = np.uint64(0x9E3779B97F4A7C15)
 WARM_UP = 0.15  # share of the steps in which the learning rate rises
 WEIGHT_DECAY = 1e-3

@@ -58,11 +58,11 @@ def compared(truth: KLMTruth, seed: int, tracker: Tracker) -> FloatArray:
     off = ndtri(draws[:, :5])
     x, y, z = truth.end.T
     inside = (np.hypot(x, y) < tracker.r) & (z > tracker.z[0]) & (z < tracker.z[1])
-    rows = np.flatnonzero((truth.fate == DECAYED) & inside)
+    short = reach_of(truth.momentum, tracker) < LEAST
+    rows = np.flatnonzero((truth.fate == DECAYED) & inside & ~short)
     if len(rows):
         track = track_of(truth[rows], tracker)
         off[rows] += shift(kink_of(truth[rows], track, 2 * np.pi * draws[rows, 5]), track)
-    short = reach_of(truth.momentum, tracker) < LEAST
     return np.where(short[:, None], np.nan, np.stack((np.sum(off**2, axis=1), off[:, 0]), axis=1))
 
 
