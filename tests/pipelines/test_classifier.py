@@ -21,7 +21,9 @@ particle = "{particle}"
 p = [0.7, 4.0]
 theta = [0.5, 2.4]
 """
-TRAIN = '[input]\nsamples = ["*.parquet"]\n[training]\nwidth = 8\nblocks = 1\nepochs = 15\nbatch = 200\np = [0.6, 5.0]\n'
+TRAIN = (
+    '[input]\nsamples = ["*.parquet"]\n[training]\nwidth = 8\nblocks = 1\nepochs = 15\nbatch = 200\np = [0.6, 5.0]\n'
+)
 COLUMNS = [f"classifier_{name}" for name in HYPOTHESES]
 
 
@@ -97,7 +99,8 @@ def test_halves_of_tracks_make_a_difference_only_where_the_table_has_them(folder
     pq.write_table(tracks.drop_columns(["halves_chi2", "halves_pull"]), folder / "pi.plain.parquet")
     pq.write_table(tracks.drop_columns(["halves_pull"]), folder / "pi.half.parquet")
     whole, plain = (identified(folder, "pi", "default", part) for part in ("tracks", "plain"))
-    assert whole.drop_columns(COLUMNS).equals(plain.drop_columns(COLUMNS))
+    for name in set(whole.column_names) - set(COLUMNS):
+        np.testing.assert_array_equal(whole[name].to_numpy(), plain[name].to_numpy(), err_msg=name)
     chi2 = tracks["halves_chi2"].to_numpy()
     with_halves, without = (table["classifier_mu"].to_numpy() for table in (whole, plain))
     kinked = (chi2 > 100) & (without > 0.5)

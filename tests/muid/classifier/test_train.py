@@ -1,6 +1,7 @@
 """The network, its training and its calibration; JAX and Optax are needed for the training only."""
 
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -19,6 +20,7 @@ from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 
 needs_library = pytest.mark.skipif(not all(map(find_spec, LIBRARIES)), reason="JAX or Optax is not installed")
 QUICK = Training(width=4, blocks=1, hidden=8, members=2, epochs=8, batch=256, learning_rate=0.005)
+agree = partial(np.testing.assert_allclose, rtol=NETWORK_LOOP, atol=NETWORK_LOOP)
 MU, PI = HYPOTHESES.index("mu"), HYPOTHESES.index("pi")
 
 
@@ -59,13 +61,13 @@ def test_the_network_is_that_of_a_plain_loop():
     weights = model.members[0]
     for row, found in zip(X, model.score(X), strict=True):
         expected = by_loops(np.where(np.isnan(row), 0, np.arcsinh(row)), weights)
-        np.testing.assert_allclose(found, expected, rtol=NETWORK_LOOP, atol=NETWORK_LOOP)
+        agree(found, expected)
 
 
 def test_the_score_of_several_networks_is_their_mean():
     X, both = toy(10)[0], random_network(members=2)
     one, other = (random_network(seed) for seed in (1, 2))
-    np.testing.assert_allclose(both.score(X), (one.score(X) + other.score(X)) / 2, rtol=NETWORK_LOOP, atol=NETWORK_LOOP)
+    agree(both.score(X), (one.score(X) + other.score(X)) / 2)
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
@@ -73,13 +75,13 @@ def test_jax_and_numpy_evaluate_the_same_formula():
     from jax import numpy as jnp
 
     weights, x = random_network().members[0], np.nan_to_num(toy(50)[0])
-    np.testing.assert_allclose(logits(x, weights), np.asarray(logits(jnp.asarray(x), weights)), rtol=NETWORK_LOOP, atol=NETWORK_LOOP)
+    agree(logits(x, weights), np.asarray(logits(jnp.asarray(x), weights)))
 
 
 def test_a_track_does_not_change_the_score_of_another():
     X, model = toy(1300)[0], random_network()
     whole = model.score(X)
-    np.testing.assert_allclose(model.score(X[700:]), whole[700:], rtol=NETWORK_LOOP, atol=NETWORK_LOOP)
+    agree(model.score(X[700:]), whole[700:])
 
 
 def test_prepared_features_are_centred_and_missing_ones_are_neutral():

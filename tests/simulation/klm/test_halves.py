@@ -7,7 +7,18 @@ from scipy.stats import kstest
 from muonkit.core.units import CURVATURE
 from muonkit.data.klm import DECAYED, LEFT, KLMTruth
 from muonkit.simulation.klm.halves import (
-    ACROSS, ALONG, CHAMBER, FIELD, RADIUS, Kink, Track, compared, kink_of, response, shift, track_of,
+    ACROSS,
+    ALONG,
+    CHAMBER,
+    FIELD,
+    RADIUS,
+    Kink,
+    Track,
+    compared,
+    kink_of,
+    response,
+    shift,
+    track_of,
 )  # fmt: skip
 from muonkit.simulation.klm.start import Tracker
 
