@@ -79,16 +79,16 @@ def fitted(inputs: AnyArray, labels: AnyArray, training: Training, seed: int) ->
     def loss(weights: Any, x: Any, y: Any) -> Any:
         return optax.softmax_cross_entropy_with_integer_labels(logits(x.astype(np.float32), weights), y).mean()
 
-    @jax.jit
     def step(weights: Any, state: Any, x: Any, y: Any) -> Any:
         change, state = optimiser.update(jax.grad(loss)(weights, x, y), state, weights)
         return optax.apply_updates(weights, change), state
 
+    compiled: Any = jax.jit(step)
     state = optimiser.init(weights)
     for _ in range(training.epochs):
         order = rng.permutation(len(inputs))[: batches * size].reshape(batches, size)
         for rows in order:
-            weights, state = step(weights, state, inputs[rows], labels[rows])
+            weights, state = compiled(weights, state, inputs[rows], labels[rows])
     return {name: np.asarray(values) for name, values in weights.items()}
 
 
