@@ -5,7 +5,7 @@
 # make audit  the track fit and its approximations against the truth, with 120 000 muons
 # make figures  the figures of the documentation
 # make payload      simulate 2.2 million tracks and build the payload that comes with muonkit
-# make classifier   simulate 3 million tracks and train the classifier that comes with muonkit
+# make classifier   simulate 1.6 million tracks and train the classifier that comes with muonkit
 # make study        from hits to corrections: J/psi, Z and muons in a distorted tracker, fitted twice
 # make conditions   the same tracks in an ideal readout and in one as in real life, known and not known
 # make benchmark-muid  the sample of the public benchmark, and the scores of muonkit that `benchmark score` shows
@@ -64,7 +64,8 @@ payload: .venv/installed
 classifier: .venv/installed
 	mkdir -p $(OUT)/classifier
 	cp examples/muid/classifier/*.toml $(OUT)/classifier/
-	for s in mu pi; do \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[classifier]'
+	for s in e mu pi K p d; do \
 	  $(BIN)/muonkit simulate klm $(OUT)/classifier/$$s.toml -o $(OUT)/classifier/$$s.parquet --jobs $(JOBS) || exit $$?; \
 	done
 	$(BIN)/muonkit classifier train $(OUT)/classifier/classifier.toml -o $(OUT)/classifier/default_classifier.npz --jobs $(JOBS)

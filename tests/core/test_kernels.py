@@ -21,7 +21,6 @@ ROOMS = {
     "tracking/kernels/__init__.py": "tracking/kernels/*.py",
     "muid/swim/kernels/__init__.py": "muid/swim/kernels/*.py",
     "muid/likelihood/kernels.py": "muid/likelihood/kernels.py",
-    "muid/classifier/kernels.py": "muid/classifier/kernels.py",
 }
 LETTER = re.compile(r"(?:^ *|  |, )([A-Za-z])(?=,|  )", re.MULTILINE)
 

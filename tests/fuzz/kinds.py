@@ -11,9 +11,10 @@ from muonkit.cli import main
 # numbers of a configuration that only ask for much work: key -> (small, the largest that is allowed)
 WORK = {
     "events": (3000, 1e9),
-    "trees": (5, 1e5),
-    "leaves": (8, 1e5),
     "epochs": (3, 1e5),
+    "members": (2, 20),
+    "width": (4, 1000),
+    "hidden": (8, 1e4),
     "toys": (10, 1e5),
     "mass_bins": (100, 1e4),
     "log_pt_ratio_bins": (3, 1e3),

@@ -109,7 +109,7 @@ file = "toy.npz"
 label = "Toy"
 """
 EVALUATE = '[input]\nsamples = ["mu.parquet", "pi.parquet"]\n[evaluation]\ntoys = 10\np = [0.7, 5.0]\nunseen = false\n'
-TRAIN = '[input]\nsamples = ["mu.parquet", "pi.parquet"]\n[training]\ntrees = 3\nleaves = 4\np = [0.6, 5.0]\n'
+TRAIN = '[input]\nsamples = ["?.parquet", "??.parquet"]\n[training]\nepochs = 1\nwidth = 4\np = [0.6, 5.0]\n'
 DETECTOR = """
 schema = 1
 name = "f"

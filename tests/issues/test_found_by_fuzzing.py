@@ -28,7 +28,8 @@ from muonkit.io.klm import SPLIT_COVARIANCE, checked_tracks, open_tracks
 from muonkit.io.pairs import integers
 from muonkit.io.root import KIND
 from muonkit.muid.classifier.config import EvaluateClassifier, TrainClassifier
-from muonkit.muid.classifier.train import train
+from muonkit.muid.classifier.features import NAMES
+from muonkit.muid.classifier.network import moments, prepared
 from muonkit.muid.likelihood.payload import _fault
 from muonkit.simulation.klm.config import SimulateKLM
 
@@ -39,9 +40,9 @@ SAMPLES = '[input]\nsamples = ["mu.parquet"]\n'
     ("model", "text"),
     [
         (SimulateKLM, "[generate]\nevents = 1_000_000_000_000\n[gun]\np = 1.0\ntheta = 1.0\n"),
-        (TrainClassifier, f"{SAMPLES}[training]\ntrees = 1_000_000_000_000\n"),
-        (TrainClassifier, f"{SAMPLES}[training]\nseed = 4_294_967_296\n"),
-        (TrainClassifier, f"{SAMPLES}[training]\nhidden = [1_000_000_000]\n"),
+        (TrainClassifier, f"{SAMPLES}[training]\nepochs = 1_000_000_000_000\n"),
+        (TrainClassifier, f"{SAMPLES}[training]\nmembers = 1_000_000\n"),
+        (TrainClassifier, f"{SAMPLES}[training]\nhidden = 1_000_000_000\n"),
         (EvaluateClassifier, f"{SAMPLES}[evaluation]\ntoys = 1_000_000_000_000\n"),
     ],
 )
@@ -70,14 +71,10 @@ def test_numbers_of_tracks_may_be_half_floats() -> None:
     assert "below 0" in _fault(-np.ones(3, dtype=np.float16), (3,), np.uint32)
 
 
-def test_a_feature_that_no_track_has_is_one_line() -> None:
-    pytest.importorskip("sklearn")
-    rng = np.random.default_rng(1)
-    X = rng.normal(size=(200, 3))
-    X[:, 1] = np.nan
-    training = parse(f"{SAMPLES}[training]\ntrees = 3\n", TrainClassifier).training
-    with pytest.raises(InputError, match="1 features have no value"):
-        train(X, rng.random(200) < 0.5, np.arange(200), training, {})
+def test_a_feature_that_no_track_has_does_no_harm() -> None:
+    X = np.random.default_rng(1).normal(size=(200, len(NAMES)))
+    X[:, [1, 100]] = np.nan
+    assert np.isfinite(prepared(X, *moments(X))).all()
 
 
 def test_a_damaged_tree_beside_that_of_the_muons_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

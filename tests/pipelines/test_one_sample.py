@@ -9,8 +9,10 @@ import pytest
 from tests.calibration.test_export import CONTENT
 from tests.pipelines.test_simulate_klm import CONFIG, simulated
 
+from muonkit import muid
 from muonkit.calibration import export
 from muonkit.cli import main
+from muonkit.muid.shipped import CLASSIFIER
 from muonkit.run.alone import alone
 
 Capture = pytest.CaptureFixture[str]
@@ -83,10 +85,10 @@ def test_tracks_of_people_themselves_are_used_and_the_summary_says_so(
             shutil.copy(folder / f"{name}.{part}.parquet", tmp_path)
     table = pq.read_table(tmp_path / "mu.truth.parquet").replace_schema_metadata(None)
     pq.write_table(table, tmp_path / "mu.truth.parquet")
-    (tmp_path / "train.toml").write_text('[input]\nsamples = ["mu.parquet", "pi.parquet"]\n[training]\ntrees = 3\n')
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    (tmp_path / "e.toml").write_text('[input]\nsamples = ["mu.parquet", "pi.parquet"]\n[evaluation]\ntoys = 2\n')
     capsys.readouterr()
-    assert main(["classifier", "train", str(tmp_path / "train.toml"), "-o", str(tmp_path / "c.npz"), "--json"]) == 0
+    model = Path(muid.__file__).with_name(CLASSIFIER)
+    assert main(["classifier", "evaluate", str(tmp_path / "e.toml"), "--model", str(model), "--json"]) == 0
     (note,) = json.loads(capsys.readouterr().out)["notes"]
     assert "that mu.truth.parquet belong to it is taken on trust" in note
 

@@ -40,18 +40,22 @@ class KLMHits:
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Tracks to be identified. event (n,), track (n,): their numbers, from 2^63 on their bits; states: at the outermost
-    measured point, with covariance."""
+    measured point, with covariance. halves (n, 2): of the two halves of the track in the tracker, fitted apart, the
+    chi2 of their difference (5 degrees of freedom) and its pull in 1/pT, positive where the outer one has less
+    momentum; NaN where nobody compared them, None where nobody did for any track."""
 
     event: IntArray
     track: IntArray
     states: FreeStates
+    halves: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.event)
 
     def __getitem__(self, rows: AnyArray | slice) -> Self:
         """The tracks selected by a mask, an index array or a slice."""
-        return type(self)(self.event[rows], self.track[rows], self.states[rows])
+        halves = None if self.halves is None else self.halves[rows]
+        return type(self)(self.event[rows], self.track[rows], self.states[rows], halves)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ TRACK_COLUMNS = ("event", "track", "charge", "x", "y", "z", "px", "py", "pz")
 COVARIANCE = "cov"
 SPLIT_COVARIANCE = tuple(f"cov_{i}" for i in range(21))
 RUN_COLUMNS = ("experiment", "run")
+HALVES = ("halves_chi2", "halves_pull")
 HIT_COLUMNS = ("event", "region", "section", "sector", "layer", "x", "y", "z", "t", "width_phi", "width_z")
 TRUTH_COLUMNS = (
     *("event", "track", "pdg_id", "x", "y", "z", "px", "py", "pz"),
@@ -67,7 +68,8 @@ def open_tracks(path: Path, mapping: Mapping[str, str]) -> KLMFile:
     """A table of tracks. Raises InputError if it cannot be read or lacks a column."""
     layout = describe(path)
     split = COVARIANCE not in layout.columns and mapping.get(COVARIANCE) is None
-    needed = (*TRACK_COLUMNS, *(SPLIT_COVARIANCE if split else (COVARIANCE,)))
+    both = HALVES if {*layout.columns, *mapping} & set(HALVES) else ()
+    needed = (*TRACK_COLUMNS, *(SPLIT_COVARIANCE if split else (COVARIANCE,)), *both)
     return _opened(path, layout, needed, RUN_COLUMNS, mapping, "input.track_columns")
 
 
@@ -184,7 +186,8 @@ def checked_tracks(file: KLMFile, start: int, stop: int) -> tuple[Candidates, Su
     good, bad = _charges(file, columns["charge"], start, stop)
     charge = np.where(good, _number(file, columns, "charge"), np.nan)
     event, track = (bits(exact(columns[name], file.name, name)) for name in IDS)
-    tracks = Candidates(event, track, FreeStates(position, momentum, charge, covariance))
+    compared = np.column_stack([_number(file, columns, name) for name in HALVES]) if HALVES[0] in columns else None
+    tracks = Candidates(event, track, FreeStates(position, momentum, charge, covariance), compared)
     return tracks, Summary(n, int(np.sum(~good)), bad)
 
 
@@ -334,6 +337,8 @@ def table_of(tracks: Candidates, hits: KLMHits) -> tuple[dict[str, Any], dict[st
     first |= dict(zip(("x", "y", "z", "px", "py", "pz"), (*x, *p), strict=True))
     if states.covariance is not None:
         first[COVARIANCE] = states.covariance[:, UPPER[0], UPPER[1]]
+    if tracks.halves is not None:
+        first |= dict(zip(HALVES, tracks.halves.T, strict=True))
     places = ("event", "region", "section", "sector", "layer")
     second: dict[str, Any] = {name: getattr(hits, name) for name in places}
     numbers = (*hits.position.T, hits.time, *hits.width.T)

@@ -65,7 +65,8 @@ class ConditionsChoice(StoreChoice):
 
 class Identify(Section):
     """`muonkit identify`: the payload is a file, "default" for the one that comes with muonkit (also if nothing is
-    given), or comes from [conditions]. classifier: a file, or "default": adds the column classifier_mu."""
+    given), or comes from [conditions]. classifier: a file, or "default": adds the columns classifier_e to
+    classifier_d."""
 
     input: IdentifyInput
     output: OutputChoice = OutputChoice()

@@ -32,7 +32,7 @@ Columns = dict[str, AnyArray]
 @dataclass(frozen=True)
 class Identification:
     """How the tracks of a run are identified: the yoke with the channels of the run, the payload, which variant of the
-    likelihood; classifier: adds its probability of a muon; sources: names and revisions of the payloads."""
+    likelihood; classifier: adds its probabilities of the six species; sources: names and revisions of the payloads."""
 
     yoke: Yoke
     payload: LikelihoodParameters
@@ -60,9 +60,10 @@ def identify(
 
 
 def classified(candidates: Candidates, hits: KLMHits, found: Extrapolated, classifier: Classifier) -> Columns:
-    """The column of the classifier (n,), NaN for tracks that do not reach the muon detector."""
+    """The columns of the classifier (n,), NaN for tracks that do not reach the muon detector."""
     p = classifier.probability(features(candidates, hits, found))
-    return {"classifier_mu": np.where(found.tracks.outcome == NOT_REACHED, np.nan, p)}
+    p[found.tracks.outcome == NOT_REACHED] = np.nan
+    return {f"classifier_{name}": p[:, i] for i, name in enumerate(HYPOTHESES)}
 
 
 def columns(candidates: Candidates, found: Extrapolated, likelihoods: Likelihoods) -> Columns:

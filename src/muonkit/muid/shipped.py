@@ -26,13 +26,8 @@ def payload_of(name: str, base: Path) -> LikelihoodParameters:
 
 
 def classifier_of(name: str, base: Path) -> Classifier:
-    """The classifier that comes with the package, or a file below `base`. Raises InputError if it cannot be read, or
-    does not find muons."""
+    """The classifier that comes with the package, or a file below `base`. Raises InputError if it cannot be read."""
     if name != DEFAULT:
-        classifier = Classifier.load(base / name)
-        signal = classifier.species[0]
-        if signal != "mu":
-            raise InputError(f"{base / name}: finds {signal}, not mu. Train one with training.signal = 'mu'.")
-        return classifier
+        return Classifier.load(base / name)
     with as_file(files("muonkit.muid").joinpath(CLASSIFIER)) as path:
         return Classifier.load(path)

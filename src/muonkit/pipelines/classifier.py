@@ -5,7 +5,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from muonkit import __version__
+from muonkit.core.arrays import FloatArray
 from muonkit.core.config import load
 from muonkit.core.errors import InputError
 from muonkit.core.files import check_output, write_json
@@ -13,7 +16,7 @@ from muonkit.core.result import Result
 from muonkit.muid.classifier.config import EvaluateClassifier, TrainClassifier
 from muonkit.muid.classifier.evaluate import Comparison, FakeRate, compare
 from muonkit.muid.classifier.model import Classifier
-from muonkit.muid.classifier.train import train, unseen
+from muonkit.muid.classifier.train import train, unseen, without_halves
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.shipped import DEFAULT, payload_of
 from muonkit.pipelines.classifier_inputs import input_files, read_features
@@ -25,18 +28,17 @@ from muonkit.run.runner import Runner
 
 @dataclass(frozen=True, slots=True)
 class ClassifierResult(Result):
-    """A classifier that was trained: its file and size in bytes, its kind, numbers of tracks by species; notes: on
-    its samples."""
+    """A classifier that was trained: its file and size in bytes, numbers of tracks by species; notes: on its
+    samples."""
 
     file: Path
-    kind: str
     tracks: dict[str, int]
     size: int
     notes: tuple[str, ...] = ()
 
     def report(self) -> str:
         """One line, and the notes."""
-        line = f"{self.file}: {self.kind} from {self.tracks} tracks, {self.size / 1e6:.2f} MB"
+        line = f"{self.file}: from {self.tracks} tracks, {self.size / 1e6:.2f} MB"
         return "\n".join([line, *self.notes])
 
     def to_json(self) -> dict[str, Any]:
@@ -46,29 +48,34 @@ class ClassifierResult(Result):
 
 @dataclass(frozen=True, slots=True)
 class ClassifierComparison(Result):
-    """Classifiers and the likelihood on the same tracks, of momenta p [GeV]: all, and by bins of p; notes: on the
-    samples."""
+    """Classifiers and the likelihood on the same muons and tracks of the background, of momenta p [GeV]: all, and by
+    bins of p; notes: on the samples."""
 
+    background: str
     p: tuple[float, float]
     bins: dict[str, Comparison]
     notes: tuple[str, ...] = ()
 
     def report(self) -> str:
         """A line for every bin, and the notes."""
-        return "\n".join([*(_line(name, found) for name, found in self.bins.items()), *self.notes])
+        return "\n".join([*(_line(name, self.background, found) for name, found in self.bins.items()), *self.notes])
 
     def numbers(self) -> dict[str, Any]:
         """Everything but the text."""
-        return {"p": self.p, "bins": {name: found.to_json() for name, found in self.bins.items()}}
+        return {
+            "background": self.background,
+            "p": self.p,
+            "bins": {name: found.to_json() for name, found in self.bins.items()},
+        }
 
     def to_json(self) -> dict[str, Any]:
         """The numbers and the text."""
         return self.numbers() | {"notes": list(self.notes), "text": str(self)}
 
 
-def _line(name: str, found: Comparison) -> str:
+def _line(name: str, background: str, found: Comparison) -> str:
     scores = "; ".join(f"{score} {_rate(one)}" for score, one in found.scores.items())
-    return f"p {name} GeV, {found.signal} mu, {found.background} pi: {scores}"
+    return f"p {name} GeV, {found.signal} mu, {found.background} {background}: {scores}"
 
 
 def _rate(one: FakeRate) -> str:
@@ -87,18 +94,17 @@ def train_classifier(config_path: Path, out: Path, runner: Runner) -> Classifier
 def trained(config: TrainClassifier, base: Path, out: Path, runner: Runner) -> ClassifierResult:
     """See `train_classifier`, which sees that no other run writes `out`."""
     choice, detector = config.training, detector_of(config.detector, base).detector
-    wanted = (choice.signal, choice.background)
-    found, samples = read_features(config, base, runner, wanted)
+    found, samples = read_features(config, base, runner, HYPOTHESES)
     measured = found.feature("p")
     used = (found.p > 0) & (measured >= choice.p[0]) & (measured <= choice.p[1]) & (found.feature("crossed") > 0)
-    signal = found.species[used] == HYPOTHESES.index(choice.signal)
-    tracks: dict[str, int] = {choice.signal: int(signal.sum()), choice.background: int((~signal).sum())}
+    numbers = np.bincount(found.species[used], minlength=len(HYPOTHESES))
+    tracks = dict(zip(HYPOTHESES, numbers.tolist(), strict=True))
     about = {"made by": f"muonkit {__version__}", "training": choice.model_dump(mode="json"), "tracks": tracks}
     about |= of_samples(samples, detector)
     about |= {"samples": {Path(sample.name).name: sample.about for sample in samples}}
-    train(found.X[used], signal, found.event[used], choice, about).save(out)
+    train(found.X[used], found.species[used], found.event[used], choice, about).save(out)
     notes = (*notes_on(samples), *doubts_of(samples, detector))
-    return ClassifierResult(out, choice.model, tracks, out.stat().st_size, notes)
+    return ClassifierResult(out, tracks, out.stat().st_size, notes)
 
 
 def evaluate_classifier(
@@ -114,11 +120,12 @@ def evaluate_classifier(
         check_output(out, [config_path, *files, *own, *input_files(config, base)])
     choice, payload = config.evaluation, payload_of(config.payload, base)
     classifiers = open_classifiers(files)
-    found, samples = read_features(config, base, runner, ("mu", "pi"), payload)
+    found, samples = read_features(config, base, runner, ("mu", choice.background), payload)
     used = (found.p >= choice.p[0]) & (found.p <= choice.p[1]) & (found.feature("crossed") > 0)
     if choice.unseen:
         used &= unseen(found.event)
-    scores = {"likelihood": found.delta} | {name: one.score(found.X) for name, one in classifiers.items()}
+    X = found.X if choice.halves else without_halves(found.X, np.ones(len(found.X), dtype=bool))
+    scores = {"likelihood": found.delta} | {name: odds(one, X, choice.background) for name, one in classifiers.items()}
     muon = found.species == HYPOTHESES.index("mu")
     of_bins = {
         f"{low:g}-{high:g}": used & (found.p >= low) & (found.p < high) for low, high in pairwise(choice.p_edges)
@@ -128,7 +135,7 @@ def evaluate_classifier(
     used_with = {f"payload {config.payload}": payload.provenance}
     used_with |= {f"classifier {name}": one.about for name, one in classifiers.items()}
     notes = (*notes_on(samples), *doubts_of(samples, detector), *about_fit(used_with, detector))
-    result = ClassifierComparison(choice.p, {
+    result = ClassifierComparison(choice.background, choice.p, {
         name: compare({score: values[rows] for score, values in scores.items()}, muon[rows], *how)
         for name, rows in ({"all": used} | of_bins).items()
     }, notes)  # fmt: skip
@@ -138,14 +145,15 @@ def evaluate_classifier(
 
 
 def open_classifiers(paths: list[Path]) -> dict[str, Classifier]:
-    """Name -> classifier. Raises InputError for one that does not tell mu from pi, and for names that are taken."""
+    """Name -> classifier. Raises InputError for names that are taken."""
     names = ["likelihood", *(path.stem for path in paths)]
     faults = [f"{path}: the name '{path.stem}' is taken; rename it" for path in paths if names.count(path.stem) > 1]
-    classifiers = {path.stem: Classifier.load(path) for path in paths}
-    for path in paths:
-        species = classifiers[path.stem].species
-        if species != ("mu", "pi"):
-            faults.append(f"{path}: tells {' from '.join(species)}, not mu from pi; give another")
     if faults:
         raise InputError(faults)
-    return classifiers
+    return {path.stem: Classifier.load(path) for path in paths}
+
+
+def odds(classifier: Classifier, X: FloatArray, background: str) -> FloatArray:
+    """ln of the probability of a muon over that of the background (n,)."""
+    log = classifier.log_posterior(X)
+    return np.asarray(log[:, HYPOTHESES.index("mu")] - log[:, HYPOTHESES.index(background)])

@@ -28,7 +28,7 @@ EXCLUDED = -1e9  # Delta of a track without a likelihood
 @dataclass(frozen=True, slots=True)
 class LabelledFeatures:
     """Features X (n, len(NAMES)), species (n,) by place in HYPOTHESES, true p [GeV] and event (n,), Delta = ln L(mu) -
-    ln L(pi) (n,) where a payload was given, else 0."""
+    ln L(background) (n,) where a payload was given, else 0."""
 
     X: FloatArray
     species: IntArray
@@ -62,8 +62,10 @@ def read_features(
     payload: LikelihoodParameters | None = None,
 ) -> tuple[LabelledFeatures, list[OpenSample]]:  # fmt: skip
     """Features and truth of the tracks of the wanted species that reach the muon detector, at most config.input.most of
-    each; and the samples. Raises InputError for samples that cannot be used or are of different detectors, and if a
-    species has no tracks."""
+    each, with a payload also Delta of the first two; and the samples.
+
+    Raises InputError for samples that cannot be used or are of different detectors, and if a species has no
+    tracks."""
     samples, detector = open_samples(config.input.samples, base), detector_of(config.detector, base).detector
     of_samples(samples, detector)
     yoke = build_yoke(detector, config.muid)
@@ -89,7 +91,7 @@ def features_of_piece(
     delta = np.zeros(len(events.tracks))
     if payload is not None:
         log_pdf = likelihood(extrapolated.tracks, payload).log_pdf
-        delta = np.nan_to_num(log_pdf[:, HYPOTHESES.index("mu")] - log_pdf[:, HYPOTHESES.index("pi")], nan=EXCLUDED)
+        delta = np.nan_to_num(log_pdf[:, wanted[0]] - log_pdf[:, wanted[1]], nan=EXCLUDED)
     X, p = features(events.tracks, events.hits, extrapolated), np.linalg.norm(events.truth.momentum, axis=1)
     whole = LabelledFeatures(X, species, p, events.tracks.event, delta)
     return whole[np.isin(species, wanted) & (extrapolated.tracks.outcome > 0)]

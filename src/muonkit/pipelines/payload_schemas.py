@@ -19,7 +19,7 @@ PAYLOAD_SCHEMAS = Contents({
     "KLMLikelihoodParameters/1": _late("muid.likelihood.payload:LikelihoodParameters.from_bytes"),
     "KLMChannelStatus/1": _late("detector.channels:read_status"),
     "KLMStripEfficiency/1": _late("detector.channels:read_efficiency"),
-    "MuonClassifier/1": _late("muid.classifier.model:Classifier.from_bytes"),
+    "MuonClassifier/2": _late("muid.classifier.model:Classifier.from_bytes"),
     "MuonIDCuts/1": _late("muid.performance.cuts_file:read_cuts"),
     "MuonCorrections/1": _late("calibration.export:read_payload"),
     "MuonCalibration/1": _late("calibration.result:CalibrationResult.from_bytes"),

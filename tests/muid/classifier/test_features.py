@@ -28,7 +28,7 @@ def column(X, name):
 def test_every_feature_has_a_name_and_a_column(made):
     X = made[3]
     assert X.shape == (len(made[0]), len(NAMES))
-    assert len(set(NAMES)) == len(NAMES) == 19 + len(LAYER_NAMES) * LAYERS
+    assert len(set(NAMES)) == len(NAMES) == 22 + len(LAYER_NAMES) * LAYERS
     assert X.dtype == np.float32
 
 
@@ -51,8 +51,10 @@ def test_features_of_layers_are_those_of_a_plain_loop(made):
         for bit in range(LAYERS):
             layers = found.layers
             is_hit = layers.crossing[i, bit] == HIT
-            assert (column(X, f"state_{bit}")[i] == 1) == is_hit
-            assert np.isnan(column(X, f"chi2_{bit}")[i]) != is_hit
+            assert (column(X, f"is_hit_{bit}")[i] == 1) == is_hit
+            assert column(X, f"is_crossed_{bit}")[i] == found.tracks.ext_layer_pattern[i] >> bit & 1
+            assert column(X, f"reached_{bit}")[i] == np.isfinite(layers.momentum[i, bit])
+            assert np.isnan(column(X, f"hit_chi2_{bit}")[i]) != is_hit
             mine = (hits.event == candidates.event[i]) & (hits.layer + BARREL_LAYERS * hits.region == bit)
             if np.isnan(layers.momentum[i, bit]):
                 assert np.isnan(column(X, f"near_{bit}")[i])
@@ -63,15 +65,20 @@ def test_features_of_layers_are_those_of_a_plain_loop(made):
                 assert column(X, f"in_layer_{bit}")[i] == np.sum(mine)
 
 
-def test_bend_is_the_part_of_the_pull_in_azimuth_times_the_charge(made):
+def test_bend_and_tilt_are_the_parts_of_the_pull_in_azimuth_times_the_charge_and_in_polar_angle(made):
     candidates, hits, found, X = made
     seen = 0
     for i, bit in np.argwhere(found.layers.hit >= 0)[::13]:
-        x, y, _ = found.layers.position[i, bit]
+        x, y, z = found.layers.position[i, bit]
         off = hits.position[found.layers.hit[i, bit]] - found.layers.position[i, bit]
         azimuth = np.array([-y, x, 0]) / np.hypot(x, y)
+        polar = np.array([x * z, y * z, -(x**2) - y**2])
+        polar /= np.linalg.norm(polar)
         expected = candidates.states.charge[i] * column(X, f"pull_{bit}")[i] * (off @ azimuth) / np.linalg.norm(off)
         assert column(X, f"bend_{bit}")[i] == pytest.approx(expected, rel=1e-5, abs=1e-6)
+        expected = column(X, f"pull_{bit}")[i] * (off @ polar) / np.linalg.norm(off)
+        assert column(X, f"tilt_{bit}")[i] == pytest.approx(expected, rel=1e-5, abs=1e-6)
+        assert column(X, f"distance_{bit}")[i] == pytest.approx(np.linalg.norm(off), rel=1e-5)
         seen += 1
     assert seen > 50
 
@@ -80,7 +87,7 @@ def test_bends_lean_to_neither_side_for_muons_and_to_one_where_the_momentum_is_l
     candidates, hits, _, X = made
     bend = column(X, "mean_bend")
     assert abs(bend.mean()) < 4 * bend.std() / np.sqrt(N)
-    faster = replace(candidates, states=replace(candidates.states, momentum=1.3 * candidates.states.momentum))
+    faster = replace(candidates, states=replace(candidates.states, momentum=1.5 * candidates.states.momentum))
     leaning = column(features(faster, hits, extrapolate(faster, hits, YOKE)), "mean_bend")
     assert abs(leaning.mean()) > 4 * leaning.std() / np.sqrt(N)
 
@@ -98,6 +105,18 @@ def test_momentum_at_the_last_hit_is_that_predicted_there(made):
         left = found.layers.momentum[i, hit[-1]] if len(hit) else np.nan
         assert column(X, "p_at_last_hit")[i] == pytest.approx(left, rel=1e-6, nan_ok=True)
         assert column(X, "share_at_last_hit")[i] == pytest.approx(left / column(X, "p")[i], rel=1e-5, nan_ok=True)
+
+
+def test_halves_of_tracks_are_features_where_they_were_compared(made):
+    candidates, hits, found, X = made
+    assert np.all(column(X, "has_halves") == 0)
+    assert np.isnan(column(X, "halves_chi2")).all()
+    halves = np.column_stack((np.arange(N), -np.arange(N))).astype(float)
+    halves[3, 1] = np.nan
+    X = features(replace(candidates, halves=halves), hits, found)
+    assert np.flatnonzero(column(X, "has_halves") == 0).tolist() == [3]
+    assert np.isnan(X[3, NAMES.index("halves_chi2")])
+    assert (column(X, "halves_chi2")[7], column(X, "halves_pull")[7]) == (7, -7)
 
 
 def test_holes_and_their_longest_run():

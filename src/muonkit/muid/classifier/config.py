@@ -1,11 +1,11 @@
 """`muonkit classifier train|evaluate`: their configuration."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from muonkit.core.config import Edges, Range, Section, Seed
-from muonkit.muid.swim.config import MuidSettings, Species
+from muonkit.muid.swim.config import MuidSettings
 
 
 class ClassifierInput(Section):
@@ -18,30 +18,24 @@ class ClassifierInput(Section):
 
 
 class Training(Section):
-    """signal, background: species; p [GeV]: measured momenta of the tracks that are used; trees: of the boosting, with
-    so many leaves, each at the learning rate; hidden: layers of the network, trained for so many epochs; seed."""
+    """p [GeV]: measured momenta of the tracks that are used; width: numbers of a layer; blocks that let layers see
+    their neighbours; hidden: nodes behind them; members: networks whose mean is used; epochs: how often each sees the
+    tracks, in batches; largest learning rate; seed."""
 
-    model: Literal["trees", "network"] = "trees"
-    signal: Species = "mu"
-    background: Species = "pi"
     p: Range = (0.5, 6.0)
-    trees: int = Field(500, ge=1, le=100_000)
-    leaves: int = Field(63, ge=2, le=100_000)
-    learning_rate: float = Field(0.06, gt=0, le=10)
-    hidden: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field((64, 32), max_length=20)
-    epochs: int = Field(25, ge=1, le=100_000)
-    seed: int = Field(1, ge=0, lt=2**32)  # of scikit-learn
-
-    @model_validator(mode="after")
-    def _two_species(self) -> Self:
-        if self.signal == self.background:
-            raise ValueError(f"background: is '{self.signal}' too; name another species")
-        return self
+    width: int = Field(32, ge=1, le=1000)
+    blocks: int = Field(2, ge=0, le=20)
+    hidden: int = Field(64, ge=1, le=10_000)
+    members: int = Field(1, ge=1, le=20)
+    epochs: int = Field(6, ge=1, le=100_000)
+    batch: int = Field(1024, ge=1)
+    learning_rate: float = Field(3e-3, gt=0, le=10)
+    seed: Seed = 1
 
 
 class TrainClassifier(Section):
-    """All of `train`. Tracks are dealt out by their event number: six tenths to the training, two tenths to the
-    calibration, two tenths to neither."""
+    """All of `train`. Tracks are dealt out by their event number: eight tenths to the training, one to the
+    calibration, one to neither."""
 
     input: ClassifierInput
     detector: str = "belle2"
@@ -50,15 +44,18 @@ class TrainClassifier(Section):
 
 
 class Evaluation(Section):
-    """p [GeV] (true), bins of it; efficiency of the signal at which fake rates are compared; bootstrap samples; seed;
-    unseen: only the two tenths of the tracks that a training on the same files does not use."""
+    """background: the species to separate from muons; p [GeV] (true), bins of it; efficiency of the muons at which fake
+    rates are compared; bootstrap samples; seed; unseen: only the tenth of the tracks that a training on the same
+    files does not use; halves: whether the classifier may use the comparison of the halves of the tracks."""
 
+    background: Literal["e", "pi", "K", "p", "d"] = "pi"
     p: Range = (0.7, 5.0)
     p_edges: Edges = (0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0)
     efficiency: float = Field(0.9, gt=0, lt=1)
     toys: int = Field(200, ge=2, le=100_000)
     seed: Seed = 1
     unseen: bool = True
+    halves: bool = True
 
 
 class EvaluateClassifier(Section):

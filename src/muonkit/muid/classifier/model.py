@@ -1,8 +1,8 @@
 """A trained classifier: plain arrays in one file, with its features by name, a schema and a checksum; no pickle, and
 nothing of the library that trained it.
 
-Trees or a network give a score; what share of the tracks with this score are signal, among as many signal as background
-tracks: that says a monotonic curve, which was found on tracks that the training did not use."""
+The mean of the logits of several networks that differ by their seeds, and a temperature and offsets that were found on
+tracks that the training did not use, give the posterior of six species, among as many tracks of each."""
 
 import hashlib
 import json
@@ -17,42 +17,51 @@ from muonkit.core.arrays import AnyArray, FloatArray
 from muonkit.core.errors import InputError
 from muonkit.core.files import atomic
 from muonkit.muid.classifier.features import NAMES
-from muonkit.muid.classifier.kernels import Trees, sums
+from muonkit.muid.classifier.network import logits, prepared, shapes
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 
-SCHEMA = "MuonClassifier/1"
-TREES = Trees._fields
-CURVE = ("curve_x", "curve_y")
+SCHEMA = "MuonClassifier/2"
+AT_ONCE = 500  # tracks: what belongs to them stays in the cache
+SHAPES = {"mean": (len(NAMES),), "scale": (len(NAMES),), "temperature": (), "offset": (len(HYPOTHESES),)}
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """kind: trees or network; arrays: TREES and base, or mean, scale and weights_i, biases_i; and CURVE, the
-    calibration; about: how it was trained, JSON-able."""
+    """arrays: mean and scale of the features, weights of the networks (first axis: networks), temperature and offset of
+    the calibration; about: how it was trained, JSON-able."""
 
-    kind: str
     arrays: dict[str, AnyArray]
     about: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def species(self) -> tuple[str, str]:
-        """Signal and background of the training."""
-        training = self.about.get("training", {})
-        return training.get("signal", "mu"), training.get("background", "pi")
+    def members(self) -> list[dict[str, AnyArray]]:
+        """The weights of each network."""
+        weights = {name: values for name, values in self.arrays.items() if name not in SHAPES}
+        return [{name: values[i] for name, values in weights.items()} for i in range(len(weights["last"]))]
 
     def score(self, X: FloatArray) -> FloatArray:
-        """Log odds (n,) of features (n, len(NAMES))."""
-        X = np.ascontiguousarray(X, dtype=np.float64)
-        if self.kind == "trees":
-            return self.arrays["base"] + sums(X, Trees(*(self.arrays[name] for name in TREES)))
-        return network(X, self.arrays)
+        """Logits (n, 6) of features (n, len(NAMES)), in the order of HYPOTHESES."""
+        mean, scale, members = self.arrays["mean"], self.arrays["scale"], self.members
+        out = np.empty((len(X), len(HYPOTHESES)))
+        for start in range(0, len(X), AT_ONCE):
+            rows = slice(start, start + AT_ONCE)
+            inputs = prepared(X[rows].astype(np.float32), mean, scale)
+            out[rows] = sum(logits(inputs, weights) for weights in members) / len(members)
+        return out
+
+    def log_posterior(self, X: FloatArray) -> FloatArray:
+        """Logarithm of the calibrated probability (n, 6) of each species, among as many tracks of each."""
+        from scipy.special import log_softmax
+
+        return np.asarray(log_softmax(self.arrays["temperature"] * self.score(X) + self.arrays["offset"], axis=1))
 
     def probability(self, X: FloatArray) -> FloatArray:
-        """Calibrated probability (n,) of signal, among as many signal as background tracks."""
-        return np.interp(self.score(X), self.arrays["curve_x"], self.arrays["curve_y"])
+        """The probabilities (n, 6)."""
+        return np.exp(self.log_posterior(X))
 
     def checksum(self) -> str:
         """sha256 of all."""
-        digest = hashlib.sha256(json.dumps([self.kind, self.about], sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode())
         for name in sorted(self.arrays):
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(self.arrays[name]).tobytes())
@@ -60,7 +69,7 @@ class Classifier:
 
     def save(self, path: Path) -> None:
         """Write a file, atomically; the same model gives the same bytes."""
-        header = {"schema": SCHEMA, "kind": self.kind, "about": self.about, "features": NAMES}
+        header = {"schema": SCHEMA, "about": self.about, "features": NAMES, "species": HYPOTHESES}
         text = json.dumps(header | {"checksum": self.checksum()}, sort_keys=True).encode()
         with atomic(path) as temporary, temporary.open("wb") as stream:
             arrays = {name: self.arrays[name] for name in sorted(self.arrays)}
@@ -73,13 +82,16 @@ class Classifier:
             arrays = limits.load_npz(content, name)
             header = json.loads(bytes(arrays.pop("header")))
             schema, checksum = header["schema"], header["checksum"]
-            model = cls(header["kind"], arrays, header["about"])
+            known = [list(header.get(key, ())) for key in ("features", "species")]
+            model = cls(arrays, header["about"])
         except Exception as error:
             raise InputError(f"{name}: is not a classifier, or is damaged. Copy or train it again.") from error
-        if schema != SCHEMA or tuple(header["features"]) != NAMES:
+        if schema != SCHEMA or known != [list(NAMES), list(HYPOTHESES)]:
             raise InputError(f"{name}: is a classifier of another version ({schema}). Train it again.")
         if model.checksum() != checksum:
             raise InputError(f"{name}: its content does not have the checksum that it names. Copy or train it again.")
+        if not fits(arrays):
+            raise InputError(f"{name}: its arrays are not those of a network, or not finite. Copy or train it again.")
         return model
 
     @classmethod
@@ -92,16 +104,14 @@ class Classifier:
         return cls.from_bytes(path.read_bytes(), str(path))
 
 
-def prepared(X: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
-    """Features for a network: what is missing is -1, then centred and scaled."""
-    return np.asarray((np.where(np.isnan(X), -1.0, X) - mean) / scale)
-
-
-def network(X: FloatArray, arrays: dict[str, AnyArray]) -> FloatArray:
-    """Log odds (n,): layers with rectifiers, the last one linear."""
-    values, last = prepared(X, arrays["mean"], arrays["scale"]), sum(name.startswith("weights") for name in arrays) - 1
-    for i in range(last + 1):
-        values = values @ arrays[f"weights_{i}"] + arrays[f"biases_{i}"]
-        if i < last:
-            values = np.maximum(values, 0)
-    return np.asarray(values[:, 0])
+def fits(arrays: dict[str, AnyArray]) -> bool:
+    """Whether these are the arrays of a classifier: names, shapes, finite numbers."""
+    layer, hidden = (arrays.get(name, np.zeros(())) for name in ("layer", "hidden"))
+    if layer.ndim != 3 or hidden.ndim != 3:
+        return False
+    blocks = sum(name.startswith("block") for name in arrays) // 2
+    expected = {name: (len(layer), *shape) for name, shape in shapes(layer.shape[2], blocks, hidden.shape[2]).items()}
+    found = {name: values.shape for name, values in arrays.items()}
+    return found == expected | SHAPES and all(
+        values.dtype.kind == "f" and np.isfinite(values).all() for values in arrays.values()
+    )

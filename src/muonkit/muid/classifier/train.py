@@ -1,4 +1,4 @@
-"""Training, with scikit-learn (extra `classifier`), and the export to plain arrays."""
+"""Training, with JAX and Optax (extra `classifier`), and the calibration."""
 
 from importlib.util import find_spec
 from typing import Any
@@ -8,12 +8,17 @@ import numpy as np
 from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.muid.classifier.config import Training
-from muonkit.muid.classifier.model import Classifier, prepared
+from muonkit.muid.classifier.features import TRACK_NAMES
+from muonkit.muid.classifier.model import Classifier
+from muonkit.muid.classifier.network import drawn, logits, moments, prepared
+from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 
 PARTS = 10  # events are dealt out by a hash of their number
-TRAINED, CALIBRATED = 6, 8  # parts below: training; below: calibration; the rest is unseen
+TRAINED, CALIBRATED = 8, 9  # parts below: training; below: calibration; the rest is unseen
 MIX = np.uint64(0x9E3779B97F4A7C15)
-POINTS = 200  # of the calibration curve, at most
+WARM_UP = 0.15  # share of the steps in which the learning rate rises
+WEIGHT_DECAY = 1e-3
+LIBRARIES = "jax", "optax"
 
 
 def part_of(event: IntArray) -> IntArray:
@@ -28,95 +33,79 @@ def unseen(event: IntArray) -> BoolArray:
     return np.asarray(part_of(event) >= CALIBRATED)
 
 
-def train(X: FloatArray, signal: BoolArray, event: IntArray, training: Training, about: dict[str, Any]) -> Classifier:
-    """The classifier of features (n, ...) and whether they are of signal (n,); both classes weigh the same.
+def train(X: FloatArray, species: IntArray, event: IntArray, training: Training, about: dict[str, Any]) -> Classifier:
+    """The classifier of features (n, ...) and species (n,), places in HYPOTHESES.
 
-    Raises InputError without scikit-learn, or without tracks of both classes in both parts."""
-    if find_spec("sklearn") is None:
-        raise InputError("training needs scikit-learn: pip install 'muonkit[classifier]'")
+    Raises InputError without JAX or Optax, or without tracks of every species in both parts."""
+    if not all(map(find_spec, LIBRARIES)):
+        raise InputError("training needs JAX and Optax: pip install 'muonkit[classifier]'")
     part = part_of(event)
     used, held = part < TRAINED, (part >= TRAINED) & (part < CALIBRATED)
     for rows, what in ((used, "training"), (held, "calibration")):
-        if not (signal[rows].any() and (~signal[rows]).any()):
-            raise InputError(f"input.samples: leave no signal or no background for the {what}; simulate more")
-    unknown = np.isnan(X[used]).all(axis=0).sum()
-    if unknown:
-        raise InputError(f"input.samples: {unknown} features have no value for any track; simulate more")
-    fit = boosted if training.model == "trees" else neural
-    raw = Classifier(training.model, fit(X[used], signal[used], balance(signal[used]), training))
-    curve = calibration(raw.score(X[held]), signal[held], balance(signal[held]))
-    return Classifier(training.model, raw.arrays | curve, about)
+        missing = [name for i, name in enumerate(HYPOTHESES) if not np.any(species[rows] == i)]
+        if missing:
+            raise InputError(f"input.samples: leave no {', '.join(missing)} for the {what}; simulate more")
+    X = without_halves(X, part_of(event + 1) % 2 == 0)
+    mean, scale = moments(X[used])
+    inputs, labels = prepared(X[used], mean, scale).astype(np.float16), species[used].astype(np.int32)
+    members = [fitted(inputs, labels, training, training.seed + i) for i in range(training.members)]
+    arrays = {name: np.stack([member[name] for member in members]) for name in members[0]}
+    arrays |= {"mean": mean, "scale": scale}
+    plain = {"temperature": np.array(1.0), "offset": np.zeros(len(HYPOTHESES))}
+    scores = Classifier(arrays | plain).score(X[held])
+    return Classifier(arrays | calibration(scores, species[held]), about)
 
 
-def balance(signal: BoolArray) -> FloatArray:
-    """Weights (n,) of mean 1 that make both classes equal."""
-    share = signal.mean()
-    return np.where(signal, 0.5 / share, 0.5 / (1 - share))
+def without_halves(X: FloatArray, rows: BoolArray) -> FloatArray:
+    """The features, as if the halves of the tracks in `rows` (n,) had not been compared: one classifier serves both."""
+    X = X.copy()
+    first = TRACK_NAMES.index("has_halves")
+    X[rows, first : first + 3] = 0, np.nan, np.nan
+    return X
 
 
-def boosted(X: FloatArray, signal: BoolArray, weight: FloatArray, training: Training) -> dict[str, AnyArray]:
-    """Boosted trees, as arrays."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
+def fitted(inputs: AnyArray, labels: AnyArray, training: Training, seed: int) -> dict[str, AnyArray]:
+    """The weights of one network: AdamW with one cycle of the learning rate, mean cross entropy of batches."""
+    import jax
+    import optax
 
-    forest = HistGradientBoostingClassifier(
-        max_iter=training.trees, max_leaf_nodes=training.leaves, learning_rate=training.learning_rate,
-        early_stopping=False, l2_regularization=1.0, min_samples_leaf=min(50, len(X) // 20 + 1),
-        random_state=training.seed,
-    )  # fmt: skip
-    forest.fit(X, signal, sample_weight=weight)
-    nodes = [predictor[0].nodes for predictor in forest._predictors]  # no other way to the trees
-    return exported(nodes, float(forest._baseline_prediction.ravel()[0]))
+    rng = np.random.default_rng(seed)
+    weights: Any = drawn(rng, training.width, training.blocks, training.hidden)
+    size = min(training.batch, len(inputs))
+    batches = len(inputs) // size
+    rate = optax.cosine_onecycle_schedule(training.epochs * batches, training.learning_rate, WARM_UP)
+    optimiser = optax.adamw(rate, weight_decay=WEIGHT_DECAY)
 
+    def loss(weights: Any, x: Any, y: Any) -> Any:
+        return optax.softmax_cross_entropy_with_integer_labels(logits(x.astype(np.float32), weights), y).mean()
 
-def exported(nodes: list[AnyArray], base: float) -> dict[str, AnyArray]:
-    """Nodes of all trees one after the other."""
-    root = np.concatenate(([0], np.cumsum([len(tree) for tree in nodes])[:-1])).astype(np.int32)
-    whole, first = np.concatenate(nodes), np.repeat(root, [len(tree) for tree in nodes])
-    is_leaf = whole["is_leaf"].astype(bool)
-    return {
-        "base": np.array(base),
-        "root": root,
-        "feature": np.where(is_leaf, -1, whole["feature_idx"]).astype(np.int16),
-        "threshold": whole["num_threshold"].astype(np.float64),
-        "left": (whole["left"] + first).astype(np.int32),
-        "right": (whole["right"] + first).astype(np.int32),
-        "missing_left": whole["missing_go_to_left"].astype(np.bool_),
-        "value": whole["value"].astype(np.float64),
-    }
+    def step(weights: Any, state: Any, x: Any, y: Any) -> Any:
+        change, state = optimiser.update(jax.grad(loss)(weights, x, y), state, weights)
+        return optax.apply_updates(weights, change), state
+
+    compiled: Any = jax.jit(step)
+    state = optimiser.init(weights)
+    for _ in range(training.epochs):
+        order = rng.permutation(len(inputs))[: batches * size].reshape(batches, size)
+        for rows in order:
+            weights, state = compiled(weights, state, inputs[rows], labels[rows])
+    return {name: np.asarray(values) for name, values in weights.items()}
 
 
-def neural(X: FloatArray, signal: BoolArray, weight: FloatArray, training: Training) -> dict[str, AnyArray]:
-    """A network with rectifiers, as arrays; classes are made equal by leaving tracks out."""
-    from sklearn.neural_network import MLPClassifier
+def calibration(score: FloatArray, species: IntArray) -> dict[str, AnyArray]:
+    """The temperature and the offsets (6,) with which logits (n, 6) are most likely posteriors, for as many tracks of
+    each species: Guo et al., arXiv:1706.04599."""
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax, softmax
 
-    rng = np.random.default_rng(training.seed)
-    kept = rng.random(len(X)) < weight / weight.max()
-    X, signal = X[kept].astype(np.float64), signal[kept]
-    filled = np.where(np.isnan(X), -1.0, X)
-    mean, scale = filled.mean(axis=0), np.maximum(filled.std(axis=0), 1e-3)
-    net = MLPClassifier(
-        hidden_layer_sizes=training.hidden, max_iter=training.epochs, batch_size=min(512, len(X)),
-        random_state=training.seed, tol=0.0, n_iter_no_change=training.epochs,
-    )  # fmt: skip
-    import warnings
+    weight = 1 / np.bincount(species, minlength=len(HYPOTHESES))[species] / len(HYPOTHESES)
+    truth = np.eye(len(HYPOTHESES))[species]
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns that it stops after the epochs that it was given
-        net.fit(prepared(X, mean, scale), signal)
-    layers = {f"weights_{i}": w.astype(np.float32) for i, w in enumerate(net.coefs_)}
-    layers |= {f"biases_{i}": b.astype(np.float32) for i, b in enumerate(net.intercepts_)}
-    return layers | {"mean": mean, "scale": scale}
+    def cost(x: FloatArray) -> tuple[float, FloatArray]:
+        z = x[0] * score + x[1:]
+        off = weight[:, None] * (softmax(z, axis=1) - truth)
+        value = -np.sum(weight * log_softmax(z, axis=1)[np.arange(len(z)), species])
+        return float(value), np.concatenate(([np.sum(off * score)], off.sum(axis=0)))
 
-
-def calibration(score: FloatArray, signal: BoolArray, weight: FloatArray) -> dict[str, AnyArray]:
-    """The rising curve from score to the share of signal, by isotonic regression of quantiles."""
-    from scipy.optimize import isotonic_regression
-
-    order = np.argsort(score, kind="stable")
-    groups = np.array_split(order, min(POINTS, max(len(order) // 50, 2)))
-    x = np.array([np.mean(score[group]) for group in groups])
-    total = np.array([weight[group].sum() for group in groups])
-    share = np.array([(weight * signal)[group].sum() for group in groups]) / total
-    y = isotonic_regression(share, weights=total).x
-    x, places = np.unique(x, return_index=True)
-    return {"curve_x": x, "curve_y": np.clip(y[places], 1e-5, 1 - 1e-5)}
+    found = minimize(cost, np.concatenate(([1.0], np.zeros(len(HYPOTHESES)))), jac=True, method="BFGS").x
+    return {"temperature": np.array(found[0]), "offset": found[1:] - found[1:].mean()}

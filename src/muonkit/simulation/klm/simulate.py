@@ -16,6 +16,7 @@ from muonkit.simulation.kernels.indices import CHARGE, MASS, PX
 from muonkit.simulation.klm import fast
 from muonkit.simulation.klm.config import SimulateKLM
 from muonkit.simulation.klm.crossings import Crossings, Simulated, from_rows, surface_at
+from muonkit.simulation.klm.halves import compared
 from muonkit.simulation.klm.readout import read_out
 from muonkit.simulation.klm.start import measured
 
@@ -80,4 +81,5 @@ def assembled(
         *(event, track, codes[kept], states[kept, :3], states[kept, 3:]),
         *(simulated.fate[kept], simulated.end[kept], simulated.soft[kept]),
     )
-    return SimulatedEvents(Candidates(event, track, start), hits[np.isin(hits.event, event)], truth, stand_in)
+    tracks = Candidates(event, track, start, compared(truth, config.generate.seed, config.tracker))
+    return SimulatedEvents(tracks, hits[np.isin(hits.event, event)], truth, stand_in)
