@@ -110,15 +110,16 @@ def test_kernels_find_the_same_block():
 
 
 @compiled
-def walk(V, y, length, simulation):
-    """Faces along a straight line by the transport, or by walls of the simulation: path (k,), blocks (k,)."""
+def walk(V, y, length, simulation, nearest):
+    """Faces along a straight line by the transport, in steps of at most `nearest`, or by walls of the simulation: path
+    (k,), blocks (k,)."""
     k, paths, blocks, gone = np.zeros(3), [0.0], [-2], 0.0
     while gone < length:
         block, part = places.locate(V, y[0], y[1], y[2], -1)
         if block != blocks[-1]:
             paths.append(gone)
             blocks.append(block)
-        h = walls.ahead(V, block, part, y) if simulation else transport.to_face(V, block, part, y, k, 1.0)
+        h = walls.ahead(V, block, part, y) if simulation else transport.to_face(V, block, part, y, k, 1.0, nearest)
         h = min(h, length) + 1e-9
         for c in range(3):
             y[c] += h * y[3 + c]
@@ -126,12 +127,12 @@ def walk(V, y, length, simulation):
     return paths, blocks
 
 
-@pytest.mark.parametrize("simulation", [False, True])
-def test_walks_from_face_to_face_miss_nothing(simulation):
+@pytest.mark.parametrize(("simulation", "nearest"), [(False, np.inf), (False, 7.0), (True, np.inf)])
+def test_walks_from_face_to_face_miss_nothing(simulation, nearest):
     start, along = rays(3)
     block = strewn(start, along)
     for i in range(len(start)):
-        paths, found = walk(V, np.concatenate((start[i], along[i], np.zeros(6))), 150.0, simulation)
+        paths, found = walk(V, np.concatenate((start[i], along[i], np.zeros(6))), 150.0, simulation, nearest)
         reached = np.searchsorted(paths, (np.arange(block.shape[1]) + 0.5) * STEP) - 1
         wrong = np.asarray(found)[reached] != block[i]
         assert STEP * wrong.sum() < (0.06 * len(found) if simulation else STEP * 3)

@@ -49,16 +49,18 @@ def stop_at_face(track, h, aimed, longest, place, nudge, scene, work):
         look_from(end, h, 0.0, work.stages, track.y)
         block, part = locate(V, end[X], end[Y], end[Z], place.block)
         inside = block == place.block and part == place.part
+        if inside and not aimed:
+            return h, -1.0
         look_from(end, h, -way * off if inside else way * off, work.stages, track.y)
         if inside:
-            ahead = volumes.to_face(V, block, part, end, k, way) - off
-            if not aimed or ahead > 0.1 * abs(h) or abs(h) + ahead > longest:
+            ahead = volumes.to_face(V, block, part, end, k, way, 0.1 * abs(h) + 2 * off) - off
+            if ahead > 0.1 * abs(h) or abs(h) + ahead > longest:
                 return h, -1.0
             if ahead < off:
                 return h, max(ahead, 0.0)
             h += way * ahead
         else:
-            back = volumes.to_face(V, block, part, end, k, -way) - off
+            back = volumes.to_face(V, block, part, end, k, -way, abs(h) + off) - off
             if back < off or abs(h) < off:
                 return h, 0.0
             aimed = True

@@ -132,10 +132,10 @@ def start(y, ahead, scene, material, stages):
 
 
 @inlined
-def slopes_at_end(y, loss, material, stages):
-    """k and lambda' where the step ends, on its own side of a face."""
+def slopes_at_end(stages):
+    """k and lambda' where the step ends, on its own side of a face; lambda' is that of the last stage."""
     put(stages.k[0], row(stages.k, 1))
-    loss_rate(loss, material, y[FREE_QOP], stages.f[0])
+    stages.f[0, RATE], stages.f[0, BY_LAMBDA] = stages.f[3, RATE], stages.f[3, BY_LAMBDA]
 
 
 @inlined

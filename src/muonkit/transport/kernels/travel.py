@@ -92,7 +92,7 @@ def matter(track, h, before_qop, material, scene, work):
     angle = noise.highland(track.at[DEPTH], p, mass, plan.scattering)
     angle -= noise.highland(before, p, mass, plan.scattering)
     lost = noise.straggling(materials.xi[material] * abs(h), p, mass) if plan.straggling else 0.0
-    step.slopes_at_end(y, scene.loss, material, work.stages)
+    step.slopes_at_end(work.stages)
     fold(track, plan, work)
     noise.add_noise(track.C, max(angle, 0.0), lost, y[FREE_QOP], mass, h if plan.correlated else 0.0)
 
@@ -105,7 +105,11 @@ def limits(track, material, scene, work):
     longest = min(plan.max_step, track.at[NEXT_STEP], LARGEST_TURN / max(turn, 1e-300))
     if material == 0:
         return longest
-    lost, _ = step.stopping(loss, material, 1 / abs(track.y[FREE_QOP]))
+    p = 1 / abs(track.y[FREE_QOP])
+    if plan.lumped:  # then `slopes` has no loss
+        lost = step.stopping(loss, material, p)[0]
+    else:
+        lost = abs(work.rate[0]) * p * p * p / math.sqrt(p * p + loss.mass * loss.mass)
     return min(longest, plan.max_loss * kinetic_energy(track.y, loss.mass) / max(lost, 1e-300))
 
 
@@ -252,7 +256,7 @@ def approach(track, i, material, scene, work):
         if step.try_step(y, h, 0.0, scene, material, stages) < 0:
             return OUT_OF_MAP
         complete(track, h, scene, work)
-        step.slopes_at_end(y, scene.loss, material, stages)
+        step.slopes_at_end(stages)
     return TANGENT
 
 
@@ -318,8 +322,8 @@ def hop(track, target, place, way, scene, work):
         to_target = frames.reach(S, target, y, work.k, way)
         if not thick and to_target < math.inf:
             to_target = sharpened(S, target, y, to_target, way, work)
-    to_face = volumes.to_face(V, place.block, place.part, y, work.k, way) if thick else math.inf
-    aimed = min(to_target, to_face, limits(track, material, scene, work))
+    longest = min(to_target, limits(track, material, scene, work))
+    aimed = volumes.to_face(V, place.block, place.part, y, work.k, way, longest) if thick else longest
     h = attempt(track, way * aimed, min(to_target, FARTHEST), nudge, material, scene, work)
     if h == 0.0:
         return OUT_OF_MAP, here
@@ -329,14 +333,14 @@ def hop(track, target, place, way, scene, work):
     ahead = -1.0
     if thick:
         wanted = h
-        h, ahead = stop_at_face(track, h, abs(h) == to_face, to_target, place, nudge, scene, work)
+        h, ahead = stop_at_face(track, h, abs(h) == aimed < longest, to_target, place, nudge, scene, work)
         arriving &= h == wanted
     before_qop = y[FREE_QOP]
     complete(track, h, scene, work)
     if material != 0:
         matter(track, h, before_qop, material, scene, work)
     if arriving:
-        step.slopes_at_end(y, scene.loss, 0 if scene.plan.lumped else material, work.stages)
+        step.slopes_at_end(work.stages)
         return ON_TARGET, here
     if ahead >= 0:
         here = enter(track, ahead, way, place, scene, work)

@@ -1,5 +1,7 @@
 """Thick volumes: where a point is, and how far a track goes until its material changes. The twin of
-`detector.volumes`."""
+`detector.volumes`.
+
+`nearest` is the path to what is known to be met: it is returned where nothing is met before."""
 
 import math
 from typing import NamedTuple
@@ -33,78 +35,87 @@ def box_of(V, b, part):
 
 
 @inlined
-def to_plane(n, at, y, k, way):
-    """Path in direction `way` (+1, -1) to the plane n.x = at along the parabola; inf if it is not met."""
+def too_far(square, linear, constant, nearest):
+    """Whether square d^2 + linear d + constant has no root d in (0, nearest): most faces need no square root."""
+    return abs(constant) > nearest * (abs(linear) + nearest * abs(square))
+
+
+@inlined
+def to_plane(n, at, y, k, way, nearest):
+    """Path in direction `way` (+1, -1) to the plane n.x = at along the parabola."""
     n0, n1, n2 = n
     gap = n0 * y[X] + n1 * y[Y] + n2 * y[Z] - at
     speed = way * (n0 * y[TX] + n1 * y[TY] + n2 * y[TZ])
-    return later_root(0.5 * (n0 * k[0] + n1 * k[1] + n2 * k[2]), speed, gap)
+    return sooner_root(0.5 * (n0 * k[0] + n1 * k[1] + n2 * k[2]), speed, gap, nearest)
 
 
 @inlined
-def to_z(V, b, height, y, k, way):
+def to_z(V, b, height, y, k, way, nearest):
     """Path to the plane at z = z0 of block b + height."""
-    return to_plane((0.0, 0.0, 1.0), V.z0[b] + height, y, k, way)
+    gap = y[Z] - V.z0[b] - height
+    return sooner_root(0.5 * k[2], way * y[TZ], gap, nearest)
 
 
 @inlined
-def later_root(square, linear, constant):
+def sooner_root(square, linear, constant, nearest):
     """The first root behind the face that has just been crossed."""
+    if too_far(square, linear, constant, nearest):
+        return nearest
     root = forward_root(square, linear, constant)
     if root > SHORTEST:
-        return root
-    return -linear / square if square * linear < 0 else math.inf
+        return min(root, nearest)
+    return min(-linear / square, nearest) if square * linear < 0 else nearest
 
 
 @inlined
-def to_rho(V, b, side, rho, y, k, way):
+def to_rho(V, b, side, rho, y, k, way, nearest):
     """Path to the circle, or to the side of the polygon."""
     if V.sides[b] == ROUND:
         square = y[TX] * y[TX] + y[TY] * y[TY] + y[X] * k[0] + y[Y] * k[1]
         constant = y[X] * y[X] + y[Y] * y[Y] - rho * rho
-        return later_root(square, 2 * way * (y[X] * y[TX] + y[Y] * y[TY]), constant)
+        return sooner_root(square, 2 * way * (y[X] * y[TX] + y[Y] * y[TY]), constant, nearest)
     n0, n1 = towards(V, b, 2 * side)
-    return to_plane((n0, n1, 0.0), rho, y, k, way)
+    return to_plane((n0, n1, 0.0), rho, y, k, way, nearest)
 
 
 @inlined
-def to_wedge(V, b, side, y, k, way):
+def to_wedge(V, b, side, y, k, way, nearest):
     """Path to the edges of a side, where the faces of the volume turn or its box ends."""
     if V.sides[b] == ROUND:
-        return math.inf
+        return nearest
     if is_boxes(V, b):
-        return min(to_end(V, b, side, -1, y, k, way), to_end(V, b, side, 1, y, k, way))
-    return to_corner(V, b, side, y, k, way)
+        return to_end(V, b, side, 1, y, k, way, to_end(V, b, side, -1, y, k, way, nearest))
+    return to_corner(V, b, side, y, k, way, nearest)
 
 
 @inlined
-def to_end(V, b, side, sign, y, k, way):
+def to_end(V, b, side, sign, y, k, way, nearest):
     """Path to one end of a narrow side, where its box ends."""
     n0, n1 = towards(V, b, 2 * side)
-    return to_plane((-n1, n0, 0.0), sign * V.half_width[b], y, k, way)
+    return to_plane((-n1, n0, 0.0), sign * V.half_width[b], y, k, way, nearest)
 
 
 @inlined
-def to_corner(V, b, side, y, k, way):
+def to_corner(V, b, side, y, k, way, nearest):
     """Path to the half planes from the axis through the corners of a side."""
     l0, l1 = towards(V, b, 2 * side + 2 * V.sides[b] - 1)
     h0, h1 = towards(V, b, 2 * side + 1)
-    return min(to_plane((-l1, l0, 0.0), 0.0, y, k, way), to_plane((-h1, h0, 0.0), 0.0, y, k, way))
+    nearest = to_plane((-l1, l0, 0.0), 0.0, y, k, way, nearest)
+    return to_plane((-h1, h0, 0.0), 0.0, y, k, way, nearest)
 
 
 @leaf
-def to_box(V, b, box, y, k, way):
+def to_box(V, b, box, y, k, way, nearest):
     """Path to the nearest face of a ring of block b; of a polygon, those of the side in front of which the track is."""
     if V.sides[b] == CONES:
-        return to_cones(V, b, y, k, way)
+        return to_cones(V, b, y, k, way, nearest)
     side = facing(V, b, y[X], y[Y])[0] if V.sides[b] != ROUND else 0
-    nearest = to_wedge(V, b, side, y, k, way)
-    nearest = min(nearest, to_z(V, b, box.z_min, y, k, way))
-    nearest = min(nearest, to_z(V, b, box.z_max, y, k, way))
-    nearest = min(nearest, to_rho(V, b, side, box.rho_max, y, k, way))
+    nearest = to_rho(V, b, side, box.rho_max, y, k, way, nearest)
     if box.rho_min > 0:
-        nearest = min(nearest, to_rho(V, b, side, box.rho_min, y, k, way))
-    return nearest
+        nearest = to_rho(V, b, side, box.rho_min, y, k, way, nearest)
+    nearest = to_z(V, b, box.z_max, y, k, way, nearest)
+    nearest = to_z(V, b, box.z_min, y, k, way, nearest)
+    return to_wedge(V, b, side, y, k, way, nearest)
 
 
 @inlined
@@ -116,18 +127,21 @@ def rho_at(V, b, y, k, way, d):
 
 
 @inlined
-def to_cone(V, b, rho, lean, y, k, way):
+def to_cone(V, b, rho, lean, y, k, way, nearest):
     """Path to where the track meets a cone of block b between its ends; rho: at the lower end."""
     at, growth = rho + lean * (y[Z] - V.z0[b] - V.z_min[b]), lean * y[TZ]
     square = y[TX] * y[TX] + y[TY] * y[TY] + y[X] * k[0] + y[Y] * k[1] - growth * growth - at * lean * k[2]
     linear = 2 * way * (y[X] * y[TX] + y[Y] * y[TY] - at * growth)
-    first = forward_root(square, linear, y[X] * y[X] + y[Y] * y[Y] - at * at)
+    constant = y[X] * y[X] + y[Y] * y[Y] - at * at
+    if too_far(square, linear, constant, nearest):
+        return nearest
+    first = forward_root(square, linear, constant)
     if first == math.inf or (first > SHORTEST and between_ends(V, b, y, k, way, first)):
-        return first
+        return min(first, nearest)
     second = -linear / square - first
     if second > SHORTEST and between_ends(V, b, y, k, way, second):
-        return second
-    return math.inf
+        return min(second, nearest)
+    return nearest
 
 
 @inlined
@@ -138,30 +152,29 @@ def between_ends(V, b, y, k, way, d):
 
 
 @leaf
-def to_cones(V, b, y, k, way):
+def to_cones(V, b, y, k, way, nearest):
     """Path to where the track meets the surface of a block between cones next, from inside or outside."""
-    nearest = min(
-        to_cone(V, b, V.rho_min[b], V.lean_min[b], y, k, way), to_cone(V, b, V.rho_max[b], V.lean_max[b], y, k, way)
-    )
+    nearest = to_cone(V, b, V.rho_min[b], V.lean_min[b], y, k, way, nearest)
+    nearest = to_cone(V, b, V.rho_max[b], V.lean_max[b], y, k, way, nearest)
     for height in (V.z_min[b], V.z_max[b]):
-        d, (inner, outer) = to_z(V, b, height, y, k, way), walls(V, b, height)
+        d, (inner, outer) = to_z(V, b, height, y, k, way, nearest), walls(V, b, height)
         if d < nearest and inner - ROUGH < rho_at(V, b, y, k, way, d) < outer + ROUGH:
             nearest = d
     return nearest
 
 
 @leaf
-def to_boxes(V, b, y, k, way):
+def to_boxes(V, b, y, k, way, nearest):
     """Path from outside to the surface of the box in front of which the track is, or to the edge of its side."""
     side = facing(V, b, y[X], y[Y])[0]
-    nearest = to_corner(V, b, side, y, k, way)
+    nearest = to_corner(V, b, side, y, k, way, nearest)
     for d in (
-        to_z(V, b, V.z_min[b], y, k, way),
-        to_z(V, b, V.z_max[b], y, k, way),
-        to_rho(V, b, side, V.rho_min[b], y, k, way),
-        to_rho(V, b, side, V.rho_max[b], y, k, way),
-        to_end(V, b, side, -1, y, k, way),
-        to_end(V, b, side, 1, y, k, way),
+        to_z(V, b, V.z_min[b], y, k, way, nearest),
+        to_z(V, b, V.z_max[b], y, k, way, nearest),
+        to_rho(V, b, side, V.rho_min[b], y, k, way, nearest),
+        to_rho(V, b, side, V.rho_max[b], y, k, way, nearest),
+        to_end(V, b, side, -1, y, k, way, nearest),
+        to_end(V, b, side, 1, y, k, way, nearest),
     ):
         if d < nearest and in_box(V, b, side, y, k, way, d):
             nearest = d
@@ -179,18 +192,17 @@ def in_box(V, b, side, y, k, way, d):
 
 
 @leaf
-def to_enter(V, b, y, k, way):
-    """Path from outside to the face through which block b is entered, inf if it is not; of a polygon, to the edge of
-    the side in front of which the track is, if that comes first."""
+def to_enter(V, b, y, k, way, nearest):
+    """Path from outside to the face through which block b is entered; of a polygon, to the edge of the side in front
+    of which the track is, if that comes first."""
     if V.sides[b] == CONES:
-        return to_cones(V, b, y, k, way)
+        return to_cones(V, b, y, k, way, nearest)
     if is_boxes(V, b):
-        return to_boxes(V, b, y, k, way)
+        return to_boxes(V, b, y, k, way, nearest)
     along = y[Z] - V.z0[b]
-    nearest = math.inf
     if along < V.z_min[b] or along >= V.z_max[b]:
-        d = to_z(V, b, V.z_min[b] if along < V.z_min[b] else V.z_max[b], y, k, way)
-        if d < math.inf and V.rho_min[b] - ROUGH < rho_at(V, b, y, k, way, d) < V.rho_max[b] + ROUGH:
+        d = to_z(V, b, V.z_min[b] if along < V.z_min[b] else V.z_max[b], y, k, way, nearest)
+        if d < nearest and V.rho_min[b] - ROUGH < rho_at(V, b, y, k, way, d) < V.rho_max[b] + ROUGH:
             nearest = d
     side, rho = 0, 0.0
     if V.sides[b] != ROUND:
@@ -199,39 +211,41 @@ def to_enter(V, b, y, k, way):
         rho = math.sqrt(y[X] * y[X] + y[Y] * y[Y])
     if V.rho_min[b] <= rho < V.rho_max[b]:
         return nearest
-    d = to_rho(V, b, side, V.rho_min[b] if rho < V.rho_min[b] else V.rho_max[b], y, k, way)
-    edge = to_wedge(V, b, side, y, k, way)
+    d = to_rho(V, b, side, V.rho_min[b] if rho < V.rho_min[b] else V.rho_max[b], y, k, way, nearest)
+    edge = to_wedge(V, b, side, y, k, way, nearest)
     if edge < d:
-        return min(nearest, edge)
-    if d < math.inf:
-        z = along + way * d * y[TZ] + 0.5 * d * d * k[2]
-        if V.z_min[b] - ROUGH < z < V.z_max[b] + ROUGH:
-            nearest = min(nearest, d)
-    return nearest
+        return edge
+    z = along + way * d * y[TZ] + 0.5 * d * d * k[2]
+    return d if d < nearest and V.z_min[b] - ROUGH < z < V.z_max[b] + ROUGH else nearest
 
 
 @leaf
-def to_face(V, b, part, y, k, way):
+def to_face(V, b, part, y, k, way, nearest):
     """Path [cm] to the next face of slice `part` of block b; outside, to the next face of any block."""
     if b == NOWHERE:
-        return to_any(V, y, k, way)
-    return to_box(V, b, box_of(V, b, part), y, k, way)
+        return to_any(V, y, k, way, nearest)
+    return to_box(V, b, box_of(V, b, part), y, k, way, nearest)
 
 
 @leaf
-def to_any(V, y, k, way):
-    """Path from outside of all blocks to the next face of any; blocks that lie behind are not looked at."""
-    nearest, r = math.inf, math.sqrt(y[X] * y[X] + y[Y] * y[Y])
+def to_any(V, y, k, way, nearest):
+    """Path from outside of all blocks to the next face of any. Blocks that lie behind are not looked at, nor those that
+    are further away than `nearest` leads: d along the parabola ends at most d (1 + d |k|/2) from here."""
+    r, bend = math.sqrt(y[X] * y[X] + y[Y] * y[Y]), math.sqrt(k[0] * k[0] + k[1] * k[1] + k[2] * k[2])
     turn = y[TX] * y[TX] + y[TY] * y[TY] + y[X] * k[0] + y[Y] * k[1]
     outwards = way * (y[X] * y[TX] + y[Y] * y[TY]) >= 0 and turn >= 0
     rises, falls = way * y[TZ] >= 0 and k[2] >= 0, way * y[TZ] <= 0 and k[2] <= 0
+    within = nearest * (1 + 0.5 * nearest * bend) + ROUGH
     for b in range(V.sides.size):
         along = y[Z] - V.z0[b]
-        if (rises and along > V.z_max[b] + ROUGH) or (falls and along < V.z_min[b] - ROUGH):
+        below, above = V.z_min[b] - along, along - V.z_max[b]
+        if (rises and above > ROUGH) or (falls and below > ROUGH) or max(below, above) > within:
             continue
-        if outwards and r > V.reach[b] + ROUGH:
+        if (outwards and r > V.reach[b] + ROUGH) or max(V.hole[b] - r, r - V.reach[b]) > within:
             continue
-        nearest = min(nearest, to_enter(V, b, y, k, way))
+        d = to_enter(V, b, y, k, way, nearest)
+        if d < nearest:
+            nearest, within = d, d * (1 + 0.5 * d * bend) + ROUGH
     return nearest
 
 

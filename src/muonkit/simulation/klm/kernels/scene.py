@@ -132,9 +132,12 @@ def new_stack():
 
 
 @inlined
-def look_up(V, y, before):
-    """The place of a particle that was at the place `before`."""
-    block, part = places.locate(V, y[X], y[Y], y[Z], before.block)
+def look_up(V, y, before, way=math.inf):
+    """The place of a particle that was at the place `before`, `way` [cm] ago. It need not be looked for in empty space,
+    as long as it cannot have come to the next wall."""
+    block, part = -1, -1
+    if before.block != -1 or before.wall <= walls.GRAIN or way >= before.wall:
+        block, part = places.locate(V, y[X], y[Y], y[Z], before.block)
     material, wall = places.material_of(V, block, part), walls.ahead(V, block, part, y)
     slice_ = V.first[block] + part if block >= 0 else -1
     stayed = block == before.block and part == before.part

@@ -96,9 +96,9 @@ def to_next(y, h, kind, rate):
 def follow(world, event, y):
     """A particle to its end, and how it ended; what it made lies on the stack."""
     kinds, V, envelope = world.kinds, world.detector.volumes, world.detector.envelope
-    kind, place, rate = kind_of(kinds, int(y[KIND])), UNKNOWN, Rates(0.0, 0.0, 0.0)
+    kind, place, h, rate = kind_of(kinds, int(y[KIND])), UNKNOWN, 0.0, Rates(0.0, 0.0, 0.0)
     for _ in range(cascade.MAX_STEPS):
-        place = scene.look_up(V, y, place)
+        place = scene.look_up(V, y, place, h)
         material = place.material
         if stays(world, y, place):
             return STOPPED
