@@ -1,7 +1,7 @@
 """What Belle II published about its Muid, and what muonkit has: `python -m tests.muid.published` prints all of it.
 
-Nothing here was used to choose a number of the detector or of the engines, but the gate, which the published chi2 show.
-What is not reached is in docs/results.md."""
+The gate is read from the published chi2, and the sample (gun, efficiencies) was chosen with the published numbers in
+sight: see docs/results.md, which also says what is not reached."""
 
 import numpy as np
 import pytest

@@ -26,8 +26,8 @@ class PerformanceCounts(Additive):
     """read (7,): tracks by species, other ones last; reached (6,): of them in the muon detector; selected (6,);
     without_score (6,): selected ones that fail every cut; tracker_decays: by cut and species, tracks that would be
     selected and decayed inside of the tracker; uninformed (6,): tracks that would be selected and cross no working
-    layer; roc: fine histograms (scores, 6, bins of p, CELLS); cuts:
-    fine histograms (np, nt, CELLS) of the signal; others: see the modules of their names."""
+    layer; roc: fine histograms (scores, 6, bins of p, CELLS); cuts: fine histograms (np, nt, CELLS) of the signal;
+    others: see the modules of their names."""
 
     read: IntArray
     reached: IntArray
