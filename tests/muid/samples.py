@@ -17,7 +17,8 @@ from muonkit.simulation.tracker.digitise import Readout
 from muonkit.simulation.tracker.tracks import simulate_tracks
 
 BELLE2 = load_detector("belle2")
-YOKE = build_yoke(BELLE2, MuidSettings(max_sigma=3.5, scattering="highland"))  # the truth: a wide gate, all scattering
+YOKE = build_yoke(BELLE2)
+HONEST = build_yoke(BELLE2, MuidSettings(max_sigma=3.5, scattering="highland"))  # a wide gate, and all scattering
 ACCEPTANCE = np.radians(15), np.radians(150)
 SIGMA = (0.03, 0.0015, 0.004)  # cm; rad; relative, of p
 START = ("CDC/outer wall", "CDC/gas and wires", "CDC/inner wall")

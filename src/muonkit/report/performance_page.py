@@ -113,12 +113,15 @@ def fit_rows(fits: Sequence[GoodnessOfFit]) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def tracker_decays(numbers: PerformanceNumbers, name: str) -> str:
-    """How many of a species decayed inside of the tracker, and what became of them."""
-    s, what = HYPOTHESES.index(name), "left out" if numbers.config.selection.tracker_decays == "drop" else "among them"
+def left_out(numbers: PerformanceNumbers, name: str) -> list[str]:
+    """How many of a species decayed inside of the tracker, or cross no working layer, and what became of them."""
+    s, selection = HYPOTHESES.index(name), numbers.config.selection
     passed, total = (int(counts[s]) for counts in numbers.tracker_decays.of_cut(0))
     cut = cut_name(numbers.config.cuts[0])
-    return f"{total} {name} that decayed in the tracker {what}, of which {passed} pass Delta > {cut}"
+    words = {"drop": "left out", "keep": "among them"}
+    decays = f"{total} {name} that decayed in the tracker {words[selection.tracker_decays]}"
+    blind = f"{numbers.tracks.uninformed[s]} {name} that cross no working layer {words[selection.uninformed]}"
+    return [f"{decays}, of which {passed} pass Delta > {cut}", blind]
 
 
 def summary(content: PerformanceSummary) -> list[str]:
@@ -126,7 +129,7 @@ def summary(content: PerformanceSummary) -> list[str]:
     numbers = content.numbers
     pair, selected = (numbers.config.signal, numbers.config.background), numbers.tracks.selected
     lines = [f"{selected[HYPOTHESES.index(name)]} {name} selected" for name in pair]
-    lines += [tracker_decays(numbers, name) for name in pair]
+    lines += [line for name in pair for line in left_out(numbers, name)]
     for i, cut in enumerate(numbers.overall.cuts):
         words = (f"{name} {share(*numbers.overall.of(i, name))}" for name in pair)
         lines.append(f"Delta > {cut_name(cut):<4} " + "   ".join(words))

@@ -155,3 +155,14 @@ def test_decays_in_the_tracker_are_shown_apart_and_left_out_if_wanted():
         inside & selected(tracks, kept.selection) & (tracks.species == pion)
     )
     assert others.tracker_decays.total[pion] > 30
+
+
+def test_tracks_that_cross_no_working_layer_are_counted_and_left_out_if_wanted():
+    kept, dropped = (config(f'[selection]\nuninformed = "{choice}"\n') for choice in ("keep", "drop"))
+    tracks = some(choice=kept)
+    tracks.tracks.ext_layer_pattern[::10] = 0
+    blind = (np.arange(len(tracks)) % 10 == 0) & (tracks.tracks.outcome > 0)
+    everyone, informed = (count_tracks(tracks, choice) for choice in (kept, dropped))
+    np.testing.assert_array_equal(everyone.uninformed, informed.uninformed)
+    np.testing.assert_array_equal(everyone.selected - informed.selected, informed.uninformed)
+    assert informed.uninformed.sum() == np.sum(blind & selected(tracks, kept.selection)) > 200

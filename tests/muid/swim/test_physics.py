@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 from tests.conftest import shared_data
-from tests.muid.samples import YOKE, muons
+from tests.muid.samples import HONEST, muons
 from tests.thresholds import MATCH_PULL_BIAS, MATCH_PULL_WIDTH, REDUCED_CHI2
 
 from muonkit.muid.swim.crossing import CRACK, DEAD, HIT
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def found():
     candidates, hits, _ = muons(N)
-    return extrapolate(candidates, hits, YOKE)
+    return extrapolate(candidates, hits, HONEST)
 
 
 def test_pulls_of_matched_hits_have_mean_0_and_width_1(found):
@@ -70,7 +70,7 @@ def distance_from_ideal(x, ndof):
 def soft():
     """Muons of which many stop after one to seven layers."""
     candidates, hits, _ = muons(N, seed=5, p=(0.6, 1.2))
-    return extrapolate(candidates, hits, YOKE).tracks
+    return extrapolate(candidates, hits, HONEST).tracks
 
 
 @pytest.mark.parametrize("ndof", [2, 6, 10])

@@ -55,8 +55,6 @@ def test_channels_of_a_run_leave_everything_else_as_it_is():
 
 
 def test_a_yoke_that_is_built_again_gives_the_same_bits():
-    one, other = (
-        extrapolate(candidates(*TRACK), no_hits(), yoke).layers for yoke in (YOKE, build_yoke(BELLE2, YOKE.settings))
-    )
+    one, other = (extrapolate(candidates(*TRACK), no_hits(), yoke).layers for yoke in (YOKE, build_yoke(BELLE2)))
     assert np.array_equal(one.position, other.position, equal_nan=True)
     assert np.array_equal(one.covariance, other.covariance, equal_nan=True)

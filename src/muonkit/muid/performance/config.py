@@ -40,13 +40,15 @@ class PerformanceInput(Section):
 class TrackSelection(Section):
     """Which tracks count, by their true momentum p [GeV] and polar angle theta [deg]; reached: outcome > 0 only, as
     in the validation plots of Belle II; junk: `fail` every cut, or `keep` what likelihood they have;
-    tracker_decays: `drop` leaves out primaries that decayed inside of the tracker."""
+    tracker_decays: `drop` leaves out primaries that decayed inside of the tracker; uninformed: `drop` leaves out tracks
+    that cross no working layer, of which all species are equally likely."""
 
     p: Range = (0.5, 5.0)
     theta: Range = (15.0, 150.0)
     reached: bool = True
     junk: Literal["fail", "keep"] = "fail"
     tracker_decays: TrackerDecays = "keep"
+    uninformed: Literal["keep", "drop"] = "keep"
     tracker: TrackerCan = TrackerCan()
 
 

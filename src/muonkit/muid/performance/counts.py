@@ -14,7 +14,7 @@ from muonkit.muid.performance.config import Performance
 from muonkit.muid.performance.confusion import confusion
 from muonkit.muid.performance.cuts import count_cuts
 from muonkit.muid.performance.fine import CELLS, Fine, count
-from muonkit.muid.performance.labelled import UNKNOWN, LabelledTracks, selected, wanted
+from muonkit.muid.performance.labelled import UNKNOWN, LabelledTracks, selected, uninformed, wanted
 from muonkit.muid.performance.layers import differences
 from muonkit.muid.performance.rates import SPECIES, Passed, RateCounts, count_rates, passing, place, tally
 
@@ -25,14 +25,16 @@ DELTA = Fine()
 class PerformanceCounts(Additive):
     """read (7,): tracks by species, other ones last; reached (6,): of them in the muon detector; selected (6,);
     without_score (6,): selected ones that fail every cut; tracker_decays: by cut and species, tracks that would be
-    selected and decayed inside of the tracker; roc: fine histograms (scores, 6, bins of p, CELLS); cuts:
-    fine histograms (np, nt, CELLS) of the signal; others: see the modules of their names."""
+    selected and decayed inside of the tracker; uninformed (6,): tracks that would be selected and cross no working
+    layer; roc: fine histograms (scores, 6, bins of p, CELLS); cuts: fine histograms (np, nt, CELLS) of the signal;
+    others: see the modules of their names."""
 
     read: IntArray
     reached: IntArray
     selected: IntArray
     without_score: IntArray
     tracker_decays: Passed
+    uninformed: IntArray
     rates: RateCounts
     boxes: BoxCounts
     roc: IntArray
@@ -48,7 +50,7 @@ def count_tracks(
     """Count one piece; with a payload also what its test needs."""
     binning, signal = config.binning, HYPOTHESES.index(config.signal)
     used = tracks[selected(tracks, config.selection)]
-    inside = used[used.in_tracker]
+    inside, blind = used[used.in_tracker], used.species[uninformed(used)]
     used = used[wanted(used, config.selection)]
     species = np.where(tracks.species == UNKNOWN, SPECIES, tracks.species)
     return PerformanceCounts(
@@ -57,6 +59,7 @@ def count_tracks(
         selected=count((SPECIES,), used.species),
         without_score=count((SPECIES,), used.species[used.scores[:, 0] == -np.inf]),
         tracker_decays=tally(passing(inside, config.cuts), (SPECIES,), inside.species),
+        uninformed=count((SPECIES,), blind),
         rates=count_rates(used, config.cuts, signal, binning),
         boxes=count_boxes(used, binning.p, DELTA),
         roc=count_scores(used, config),

@@ -103,8 +103,14 @@ def charge_of(pdg_id: IntArray) -> FloatArray:
 
 
 def wanted(tracks: LabelledTracks, selection: TrackSelection) -> BoolArray:
-    """Which tracks (n,) are not left out because of a decay in the tracker."""
-    return ~(tracks.in_tracker & (selection.tracker_decays == "drop"))
+    """Which tracks (n,) are not left out because of a decay in the tracker, or because nothing is known of them."""
+    decayed = tracks.in_tracker & (selection.tracker_decays == "drop")
+    return ~(decayed | (uninformed(tracks) & (selection.uninformed == "drop")))
+
+
+def uninformed(tracks: LabelledTracks) -> BoolArray:
+    """Which tracks (n,) reach the muon detector and cross no layer that works: dead strips or none, all the way."""
+    return np.asarray((tracks.tracks.outcome > NOT_REACHED) & (tracks.tracks.ext_layer_pattern == 0))
 
 
 def selected(tracks: LabelledTracks, selection: TrackSelection) -> BoolArray:

@@ -119,12 +119,13 @@ class ScoreResult:
 
 @dataclass(frozen=True, slots=True)
 class TrackNumbers:
-    """read (7,): by species, others last; reached, selected, without_score (6,)."""
+    """read (7,): by species, others last; reached, selected, without_score, uninformed (6,)."""
 
     read: IntArray
     reached: IntArray
     selected: IntArray
     without_score: IntArray
+    uninformed: IntArray
 
     def to_json(self) -> Content:
         """By names of species."""
@@ -133,6 +134,7 @@ class TrackNumbers:
             "reached": by_species(self.reached),
             "selected": by_species(self.selected),
             "without_score": by_species(self.without_score),
+            "uninformed": by_species(self.uninformed),
         }
 
 
@@ -238,7 +240,7 @@ def numbers(
         tracker_decays=counts.tracker_decays,
         cuts=cut_tables(counts.cuts, config),
         goodness=goodness(counts, config, payload),
-        tracks=TrackNumbers(counts.read, counts.reached, counts.selected, counts.without_score),
+        tracks=TrackNumbers(counts.read, counts.reached, counts.selected, counts.without_score, counts.uninformed),
     )
 
 
