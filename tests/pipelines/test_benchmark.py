@@ -5,12 +5,14 @@ import json
 import shutil
 from dataclasses import replace
 from importlib.resources import files
+from importlib.util import find_spec
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import muonkit
 from muonkit.cli import main
 from muonkit.io.klm import event_keys, open_hits, open_tracks
 from muonkit.pipelines.benchmark import make
@@ -96,6 +98,13 @@ def test_it_is_not_made_twice_and_no_other_one_takes_its_place(folder, capsys):
     assert "holds another benchmark" in capsys.readouterr().err
     assert main(["benchmark", "muid", "-o", str(folder / "new"), "--events", "0"]) == 2
     assert "--events 0" in capsys.readouterr().err
+
+
+def test_the_verbs_of_python_do_the_same(folder, truth, tmp_path):
+    assert not muonkit.make_benchmark(folder, EVENTS).made
+    pq.write_table(pa.table(keys(truth) | {"score": truth["pdg_id"] * 1.0}), tmp_path / "mine.parquet")
+    found = muonkit.score_benchmark(folder, [tmp_path / "mine.parquet"], tmp_path / "r.json")
+    assert [one.name for one in found.rates.scores] == ["mine"]
 
 
 def test_a_score_that_is_the_truth_has_no_fakes_and_one_that_knows_nothing_has_all(folder, truth, tmp_path, capsys):
@@ -214,3 +223,22 @@ def test_scores_of_muonkit_stand_beside_those_of_the_same_recipe_only(folder, ev
         assert [one.name for one in found.scores][:1] == ["likelihood"]
         assert f"{stored['events']} events" in note
     assert reference_for(replace(manifest, recipe="other"))[0] is None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="geant4_pybind is not installed")
+def test_geant4_makes_the_same_kind_of_sample(tmp_path, capsys):
+    from tests.oracles.geant4_iron import MissingError, environment
+
+    try:
+        environment(tmp_path / "data")
+    except MissingError as error:
+        pytest.skip(str(error))
+    out = tmp_path / "b"
+    how = ["--events", "40", "--engine", "geant4", "--data", str(tmp_path / "data")]
+    assert main(["benchmark", "muid", "-o", str(out), *how]) == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["engine"] == "geant4"
+    assert "data sets" in manifest["making"]
+    assert 30 < manifest["tracks"] <= 40
+    assert "engine geant4" in capsys.readouterr().out
