@@ -100,6 +100,29 @@ def test_it_is_not_made_twice_and_no_other_one_takes_its_place(folder, capsys):
     assert "--events 0" in capsys.readouterr().err
 
 
+def test_a_run_that_was_stopped_goes_on_and_what_was_changed_is_made_again(tmp_path, monkeypatch, capsys):
+    command = ["benchmark", "muid", "-o", str(tmp_path / "b"), "--events", "50"]
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(make, "described", stop)
+        assert main(command) == 3
+    assert list((tmp_path / "b").glob(".manifest.json.*/piece-00000.npz"))
+    with monkeypatch.context() as patched:
+        patched.setattr(make, "run_piece", stop)  # nothing is made anew
+        assert main(command) == 0
+    first = (tmp_path / "b" / "manifest.json").read_bytes()
+    (tmp_path / "b" / "hits.parquet").write_bytes(b"changed")
+    (tmp_path / "b" / "README.md").unlink()
+    assert main(command) == 0
+    assert (tmp_path / "b" / "manifest.json").read_bytes() == first
+    assert "was there already" not in capsys.readouterr().out
+    assert main(["benchmark", "score", str(tmp_path / "b"), str(tmp_path / "no.csv"), "-o", str(tmp_path / "r")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_the_verbs_of_python_do_the_same(folder, truth, tmp_path):
     assert not muonkit.make_benchmark(folder, EVENTS).made
     pq.write_table(pa.table(keys(truth) | {"score": truth["pdg_id"] * 1.0}), tmp_path / "mine.parquet")
