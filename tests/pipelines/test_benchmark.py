@@ -151,6 +151,17 @@ def test_six_likelihoods_are_compared_pair_by_pair(folder, truth, tmp_path, caps
     capsys.readouterr()
 
 
+def test_six_probabilities_are_compared_pair_by_pair(folder, truth, tmp_path, capsys):
+    muon = np.abs(truth["pdg_id"]) == MU
+    table = {f"net_{name}": np.full(len(muon), 0.2) for name in ("e", "mu", "pi", "K", "p", "d")}
+    table["net_pi"] = np.where(muon, 0.0, 0.6)
+    code, report = scored(folder, tmp_path, keys(truth) | table, "--column", "net")
+    assert code == 0
+    assert report["rates"]["scores"][0]["name"] == "mine.net"
+    assert (rates(report, "pi")["auc"], rates(report, "K")["auc"]) == (1, 0.5)
+    capsys.readouterr()
+
+
 def test_what_muonkit_identifies_is_a_table_of_scores(folder, tmp_path, capsys):
     config = f'[input]\ntracks = "{folder}/tracks.parquet"\nhits = "{folder}/hits.parquet"\n'
     (tmp_path / "likelihood.toml").write_text(f'classifier = "default"\n{config}')
