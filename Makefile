@@ -92,7 +92,7 @@ benchmark-muid: .venv/installed
 	  $(BIN)/muonkit identify $(OUT)/benchmark-scores/$$s.toml -o $(OUT)/benchmark-scores/$$s.parquet --jobs $(JOBS) || exit $$?; \
 	done
 	$(BIN)/muonkit benchmark score $(OUT)/benchmark $(OUT)/benchmark-scores/likelihood.parquet $(OUT)/benchmark-scores/improved.parquet \
-	  --column classifier_mu -o $(OUT)/benchmark-scores/report.json
+	  --column classifier_mu --column classifier -o $(OUT)/benchmark-scores/report.json
 	cp $(OUT)/benchmark-scores/report.json src/muonkit/pipelines/benchmark/reference/$(ENGINE).json
 
 performance: .venv/installed

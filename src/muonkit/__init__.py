@@ -21,9 +21,11 @@ if TYPE_CHECKING:
         create_store,
         forecast,
         identify,
+        make_benchmark,
         open_store,
         performance,
         refit,
+        score_benchmark,
         simulate_dimuons,
         simulate_klm,
         simulate_track_sample,
@@ -52,8 +54,8 @@ __version__ = "0.1.0"
 
 _VERBS = (
     "align", "apply", "build_pdfs", "calibrate", "compare", "convert", "create_store", "forecast", "identify",
-    "open_store", "performance", "refit", "simulate_dimuons", "simulate_klm", "simulate_track_sample",
-    "simulate_tracks", "study", "validate", "write_report",
+    "make_benchmark", "open_store", "performance", "refit", "score_benchmark", "simulate_dimuons", "simulate_klm",
+    "simulate_track_sample", "simulate_tracks", "study", "validate", "write_report",
 )  # fmt: skip
 _HOMES = dict.fromkeys(_VERBS, "api") | {
     "ApplyResult": "pipelines.apply",
@@ -103,10 +105,12 @@ __all__ = [
     "forecast",
     "identify",
     "load_detector",
+    "make_benchmark",
     "open_store",
     "performance",
     "refit",
     "runner",
+    "score_benchmark",
     "simulate_dimuons",
     "simulate_klm",
     "simulate_track_sample",

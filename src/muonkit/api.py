@@ -235,6 +235,22 @@ def performance(config: AnyPath, out: AnyPath) -> Any:
     return performance(Path(config), Path(out))
 
 
+def make_benchmark(out: AnyPath, events: int | None = None, jobs: int = 1, work: Runner | None = None) -> Any:
+    """The sample of the public benchmark of identification, by the fast engine, in the folder `out`; events: so many in
+    place of a million."""
+    from muonkit.pipelines.benchmark.make import make_benchmark
+
+    with _running(jobs, work) as open_work:
+        return make_benchmark(Path(out), open_work, events=events)
+
+
+def score_benchmark(folder: AnyPath, scores: Iterable[AnyPath], out: AnyPath, columns: Iterable[str] = ()) -> Any:
+    """Tables of scores of the tracks of a benchmark -> fake rates, in the file `out`; columns: more scores."""
+    from muonkit.pipelines.benchmark.score import score_benchmark
+
+    return score_benchmark(Path(folder), [Path(one) for one in scores], Path(out), tuple(columns))
+
+
 def open_store(location: AnyPath, payloads: AnyPath | None = None) -> "Store":
     """The store of conditions in a folder or at a PostgreSQL URL (with `payloads`, the folder of its files). It checks
     the content of every payload by its schema."""

@@ -5,12 +5,14 @@ import json
 import shutil
 from dataclasses import replace
 from importlib.resources import files
+from importlib.util import find_spec
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import muonkit
 from muonkit.cli import main
 from muonkit.io.klm import event_keys, open_hits, open_tracks
 from muonkit.pipelines.benchmark import make
@@ -98,6 +100,36 @@ def test_it_is_not_made_twice_and_no_other_one_takes_its_place(folder, capsys):
     assert "--events 0" in capsys.readouterr().err
 
 
+def test_a_run_that_was_stopped_goes_on_and_what_was_changed_is_made_again(tmp_path, monkeypatch, capsys):
+    command = ["benchmark", "muid", "-o", str(tmp_path / "b"), "--events", "50"]
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(make, "described", stop)
+        assert main(command) == 3
+    assert list((tmp_path / "b").glob(".manifest.json.*/piece-00000.npz"))
+    with monkeypatch.context() as patched:
+        patched.setattr(make, "run_piece", stop)  # nothing is made anew
+        assert main(command) == 0
+    first = (tmp_path / "b" / "manifest.json").read_bytes()
+    (tmp_path / "b" / "hits.parquet").write_bytes(b"changed")
+    (tmp_path / "b" / "README.md").unlink()
+    assert main(command) == 0
+    assert (tmp_path / "b" / "manifest.json").read_bytes() == first
+    assert "was there already" not in capsys.readouterr().out
+    assert main(["benchmark", "score", str(tmp_path / "b"), str(tmp_path / "no.csv"), "-o", str(tmp_path / "r")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_verbs_of_python_do_the_same(folder, truth, tmp_path):
+    assert not muonkit.make_benchmark(folder, EVENTS).made
+    pq.write_table(pa.table(keys(truth) | {"score": truth["pdg_id"] * 1.0}), tmp_path / "mine.parquet")
+    found = muonkit.score_benchmark(folder, [tmp_path / "mine.parquet"], tmp_path / "r.json")
+    assert [one.name for one in found.rates.scores] == ["mine"]
+
+
 def test_a_score_that_is_the_truth_has_no_fakes_and_one_that_knows_nothing_has_all(folder, truth, tmp_path, capsys):
     muon = (np.abs(truth["pdg_id"]) == MU).astype(float)
     code, report = scored(folder, tmp_path, keys(truth) | {"score": muon, "none": 0 * muon}, "--column", "none")
@@ -115,6 +147,17 @@ def test_six_likelihoods_are_compared_pair_by_pair(folder, truth, tmp_path, caps
     table = {f"logL_{name}": np.zeros(len(muon)) for name in ("e", "mu", "pi", "K", "p", "d")}
     table["logL_pi"] = np.where(muon, -5.0, 5.0)
     _, report = scored(folder, tmp_path, keys(truth) | table)
+    assert (rates(report, "pi")["auc"], rates(report, "K")["auc"]) == (1, 0.5)
+    capsys.readouterr()
+
+
+def test_six_probabilities_are_compared_pair_by_pair(folder, truth, tmp_path, capsys):
+    muon = np.abs(truth["pdg_id"]) == MU
+    table = {f"net_{name}": np.full(len(muon), 0.2) for name in ("e", "mu", "pi", "K", "p", "d")}
+    table["net_pi"] = np.where(muon, 0.0, 0.6)
+    code, report = scored(folder, tmp_path, keys(truth) | table, "--column", "net")
+    assert code == 0
+    assert report["rates"]["scores"][0]["name"] == "mine.net"
     assert (rates(report, "pi")["auc"], rates(report, "K")["auc"]) == (1, 0.5)
     capsys.readouterr()
 
@@ -214,3 +257,22 @@ def test_scores_of_muonkit_stand_beside_those_of_the_same_recipe_only(folder, ev
         assert [one.name for one in found.scores][:1] == ["likelihood"]
         assert f"{stored['events']} events" in note
     assert reference_for(replace(manifest, recipe="other"))[0] is None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("geant4_pybind") is None, reason="geant4_pybind is not installed")
+def test_geant4_makes_the_same_kind_of_sample(tmp_path, capsys):
+    from tests.oracles.geant4_iron import MissingError, environment
+
+    try:
+        environment(tmp_path / "data")
+    except MissingError as error:
+        pytest.skip(str(error))
+    out = tmp_path / "b"
+    how = ["--events", "40", "--engine", "geant4", "--data", str(tmp_path / "data")]
+    assert main(["benchmark", "muid", "-o", str(out), *how]) == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["engine"] == "geant4"
+    assert "data sets" in manifest["making"]
+    assert 30 < manifest["tracks"] <= 40
+    assert "engine geant4" in capsys.readouterr().out

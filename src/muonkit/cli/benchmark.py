@@ -21,7 +21,8 @@ def add(commands: Any, common: argparse.ArgumentParser, work: argparse.ArgumentP
     score.add_argument(
         "tables", type=Path, nargs="+", metavar="SCORES", help="event, track and score, or logL_e ... logL_d"
     )
-    score.add_argument("--column", action="append", default=[], metavar="NAME", help="another score; may be repeated")
+    help_column = "another score, or six columns NAME_e ... NAME_d; may be repeated"
+    score.add_argument("--column", action="append", default=[], metavar="NAME", help=help_column)
     score.add_argument("-o", dest="out", type=Path, required=True, metavar="REPORT.json")
     score.set_defaults(run=run_score)
 

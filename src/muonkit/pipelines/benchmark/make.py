@@ -149,7 +149,8 @@ def in_order(function: Callable[[int], MixedPiece], items: Iterable[int]) -> Ite
 
 
 def finished(out: Path, recipe: str, events: int) -> Manifest | None:
-    """The manifest of the same benchmark, if it is in `out` already. Raises InputError if another one is."""
+    """The manifest of the same benchmark, if it is whole in `out` already: what was changed or lost is made again.
+    Raises InputError if another one is there."""
     if not benchmark_files(out).manifest.is_file():
         return None
     there = read_manifest(out)
@@ -158,7 +159,10 @@ def finished(out: Path, recipe: str, events: int) -> Manifest | None:
             f"{out}: holds another benchmark ({there.benchmark}, engine {there.engine}, {there.events} events); give "
             "another folder"
         )
-    return None if check(out, there) else there
+    try:
+        return None if check(out, there) else there
+    except InputError:
+        return None
 
 
 def described(files: BenchmarkFiles, manifest: Manifest, choice: Benchmark) -> Manifest:

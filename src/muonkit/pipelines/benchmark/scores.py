@@ -11,7 +11,7 @@ from muonkit.core.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from muonkit.core.errors import InputError
 from muonkit.io.identified import KEY, numbers, open_identified, places
 from muonkit.io.ids import halves
-from muonkit.io.klm import RUN_COLUMNS, KLMFile, describe, open_truth, read_columns, read_truth
+from muonkit.io.klm import KLMFile, describe, open_truth, read_columns, read_truth
 from muonkit.io.layout import ending_of
 from muonkit.muid.likelihood.hypotheses import HYPOTHESES
 from muonkit.muid.performance.fakes import BACKGROUNDS, SIGNAL, Scores
@@ -20,6 +20,7 @@ from muonkit.muid.performance.score import NO_SCORE, delta, raw
 
 SCORE = "score"
 LOG_LIKELIHOODS = tuple(f"logL_{name}" for name in HYPOTHESES)
+
 REACHED = "reached"
 
 
@@ -81,7 +82,7 @@ def read_scores(path: Path, wanted: Sequence[str], truth: TrueTracks) -> TableOf
         raise InputError(f"{path}: none of its {counted.rows} tracks is in the sample; score its own tracks")
     scores: dict[str, Scores] = {
         name: {who: placed(values, rows, len(truth.p)) for who, values in each.items()}
-        for name, each in named_scores(table, path.name.removesuffix(ending_of(path))).items()
+        for name, each in named_scores(table, path.name.removesuffix(ending_of(path)), wanted).items()
     }
     has = {name: np.any([values > NO_SCORE for values in each.values()], axis=0) for name, each in scores.items()}
     without = {name: int(np.sum(truth.reached & ~there)) for name, there in has.items()}
@@ -93,7 +94,8 @@ def open_scores(path: Path, wanted: Sequence[str]) -> KLMFile:
     """A table with its keys and scores. Raises InputError if it cannot be read or has no score."""
     there = describe(path).columns
     likelihoods = LOG_LIKELIHOODS if set(LOG_LIKELIHOODS) <= set(there) else ()
-    columns = (*likelihoods, *(name for name in dict.fromkeys((SCORE, *wanted)) if name in there))
+    names = [(name,) if name in there else six(name) for name in (SCORE, *wanted)]
+    columns = (*likelihoods, *(one for each in names if set(each) <= set(there) for one in each))
     if not columns:
         raise InputError(
             f"{path}: has no column 'score' and not all of {', '.join(LOG_LIKELIHOODS)}. Found {', '.join(there)}. "
@@ -102,18 +104,31 @@ def open_scores(path: Path, wanted: Sequence[str]) -> KLMFile:
     return open_identified(path, tuple(dict.fromkeys((*KEY, *columns))))
 
 
-def named_scores(table: Mapping[str, AnyArray], stem: str) -> dict[str, Scores]:
-    """By name, the scores (n,) of the rows of a table called `stem`."""
+def six(name: str) -> tuple[str, ...]:
+    """The columns of six probabilities that together are called `name`."""
+    return tuple(f"{name}_{species}" for species in HYPOTHESES)
+
+
+def named_scores(table: Mapping[str, AnyArray], stem: str, wanted: Sequence[str]) -> dict[str, Scores]:
+    """By name, the scores (n,) of the rows of a table called `stem`: of six log-likelihoods, of six probabilities, or
+    of one column."""
     found: dict[str, Scores] = {}
-    likelihoods = set(LOG_LIKELIHOODS) <= set(table)
-    if likelihoods:
-        signal, fails = table[f"logL_{SIGNAL}"], np.zeros(len(table["event"]), dtype=np.bool_)
-        found[stem] = {name: delta(signal, table[f"logL_{name}"], fails) for name in BACKGROUNDS}
-    for column in table:
-        if column not in (*KEY, *LOG_LIKELIHOODS, *RUN_COLUMNS):
-            name = stem if column == SCORE and not likelihoods else f"{stem}.{column}"
+    if set(LOG_LIKELIHOODS) <= set(table):
+        found[stem] = pairwise([table[column] for column in LOG_LIKELIHOODS])
+    for column in dict.fromkeys((SCORE, *wanted)):
+        name = stem if column == SCORE and not found else f"{stem}.{column}"
+        if column in table:
             found[name] = dict.fromkeys(BACKGROUNDS, raw(table[column]))
+        elif set(six(column)) <= set(table):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                found[name] = pairwise([np.log(table[each]) for each in six(column)])
     return found
+
+
+def pairwise(logs: Sequence[FloatArray]) -> Scores:
+    """Differences (n,) of the muon's logarithm and that of every background; logs (6, n)."""
+    by_name, fails = dict(zip(HYPOTHESES, logs, strict=True)), np.zeros(len(logs[0]), dtype=np.bool_)
+    return {name: delta(by_name[SIGNAL], by_name[name], fails) for name in BACKGROUNDS}
 
 
 def placed(values: FloatArray, rows: IntArray, n: int) -> FloatArray:

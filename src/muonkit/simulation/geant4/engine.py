@@ -65,7 +65,7 @@ def data_sets(folder: Path | None, scratch: Path) -> dict[str, str]:
     if missing and WHOLE not in given:
         raise InputError(
             f"engine: Geant4 has no data ({', '.join(missing)}). Set {WHOLE} or these variables, or name a folder with "
-            "a directory for each in geant4.data."
+            "a directory for each in geant4.data (of a benchmark: --data)."
         )
     if WHOLE not in given:
         for name in SETS:
