@@ -56,6 +56,11 @@ def built():
     return build(count(tracks, true, config.selection, len(tracks)), config, {})
 
 
+def of_each(values):
+    """Values of classes, for every pattern."""
+    return np.repeat(values, 2**OPEN)
+
+
 def every_pattern(charge, seed):
     """All patterns of OPEN crossed layers, the last one among them, of every class; modules with any efficiency."""
     rng = np.random.default_rng(seed)
@@ -66,11 +71,10 @@ def every_pattern(charge, seed):
         chosen = [*rng.permutation(layers[:-1])[: OPEN - 1], layers[-1]]
         ext[row] = sum(1 << bit for bit in chosen)
         hit[row] = sum((np.arange(2**OPEN) >> i & 1) << bit for i, bit in enumerate(chosen))
-    repeat = lambda values: np.repeat(values, 2**OPEN)  # noqa: E731
     n, zero = len(code) * 2**OPEN, np.zeros(len(code) * 2**OPEN, dtype=np.int64)
     efficiency = np.repeat(rng.uniform(0.0, 1.0, (len(code), LAYERS)), 2**OPEN, axis=0)
-    return MuidTracks(np.full(n, charge), repeat(code), repeat(ends_forward(code)), ext.ravel(), hit.ravel(),
-                      repeat(barrel), repeat(endcap), zero, zero, np.zeros(n), zero, efficiency, zero)  # fmt: skip
+    return MuidTracks(np.full(n, charge), of_each(code), of_each(ends_forward(code)), ext.ravel(), hit.ravel(),
+                      of_each(barrel), of_each(endcap), zero, zero, np.zeros(n), zero, efficiency, zero)  # fmt: skip
 
 
 @pytest.mark.parametrize("charge", [1.0, -1.0])
