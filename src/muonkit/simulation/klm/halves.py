@@ -69,7 +69,7 @@ def compared(truth: KLMTruth, seed: int, tracker: Tracker) -> FloatArray:
 def reach_of(momentum: FloatArray, tracker: Tracker) -> FloatArray:
     """Radius [cm] (n,) where a straight way from the origin leaves the tracker."""
     with np.errstate(divide="ignore"):
-        to_end = np.where(momentum[:, 2] > 0, tracker.z[1], tracker.z[0]) / momentum[:, 2]
+        to_end = np.abs(np.where(momentum[:, 2] > 0, tracker.z[1], tracker.z[0]) / momentum[:, 2])
     return np.minimum(tracker.r, to_end * np.hypot(momentum[:, 0], momentum[:, 1]))
 
 
