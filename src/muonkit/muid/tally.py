@@ -115,7 +115,7 @@ def tally(events: Events, yoke: Yoke, max_p: float) -> Tally:
         hits=len(events.hits),
         left_out=len(events.hits) - len(used),
         late=int(np.sum(np.abs(used.time - rules.mean_dt) > rules.max_dt)),
-        matched=len(np.unique(layers.hit[layers.crossing == HIT])),
+        matched=int(np.count_nonzero(np.bincount(layers.hit[layers.crossing == HIT]))),
         astray=int(np.sum(~good)),
         fast=int(fast.sum()),
         hit_reasons=_hit_reasons(events.hits, int(good.sum()), yoke),

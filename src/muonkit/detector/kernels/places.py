@@ -16,9 +16,10 @@ COS, SIN = np.cos(ANGLE), np.sin(ANGLE)
 
 @inlined
 def towards(V, b, half):
-    """Unit vector `half` half turns of the sides of polygon block b away from side 0."""
+    """Unit vector `half` half turns of the sides of polygon block b away from side 0, less than twice around."""
     n = V.sides[b]
-    cos, sin = COS[n, half % (2 * n)], SIN[n, half % (2 * n)]
+    half = half if half < 2 * n else half - 2 * n  # a remainder costs as much as a square root
+    cos, sin = COS[n, half], SIN[n, half]
     phi0 = V.phi0[b]
     if phi0 == 0.0:
         return cos, sin

@@ -146,6 +146,5 @@ def near(candidates: Candidates, hits: KLMHits, layers: MuidLayers) -> list[Floa
 
 def counted(layers: MuidLayers, track: IntArray, bit: IntArray, chosen: BoolArray) -> FloatArray:
     """How many of the chosen hits every track has in every layer (n, LAYERS); NaN in layers that it does not reach."""
-    count = np.zeros(layers.crossing.shape)
-    np.add.at(count, (track[chosen], bit[chosen]), 1)
-    return np.where(np.isnan(layers.momentum), np.nan, count)
+    count = np.bincount(track[chosen] * LAYERS + bit[chosen], minlength=layers.crossing.size)
+    return np.where(np.isnan(layers.momentum), np.nan, count.reshape(layers.crossing.shape))
