@@ -97,19 +97,18 @@ def test_soft_pions_of_geant4_have_the_published_frequencies_in_the_barrel():
     assert np.all(harder[:11] > found[:11])
 
 
-def test_in_the_forward_endcap_pions_are_too_many_by_one_factor_in_all_layers():
-    """As half an interaction length of matter in front of it would take away, which this detector does not have."""
+def test_soft_pions_of_geant4_have_the_published_frequencies_in_the_forward_endcap():
     found, e = share(REFERENCE["pi soft"]["matched"][FORWARD[0]])
-    ratio, error = (x[:8] for x in (found / published("PionPlus", *FORWARD[1:], 14), e))
-    mean = np.average(ratio, weights=(ratio * error) ** -2)
-    assert 1.4 < mean < 2.0
-    assert np.all(np.abs(ratio / mean - 1) < 0.1 + SIGMAS * error)
+    ratio = found / published("PionPlus", *FORWARD[1:], 14)
+    assert np.all(np.abs(ratio - 1)[:11] < PION_FREQUENCY + SIGMAS * (e * ratio)[:11])
+    assert np.average(ratio[:8], weights=(ratio * e)[:8] ** -2) == pytest.approx(1, abs=PION_FREQUENCY)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("p", [(1.5, 2.5), (2.5, 3.5), (3.5, 5.0)])
-def test_muons_hardly_lose_hits_with_depth_in_the_middle_of_the_forward_endcap(p):
-    """The published frequencies fall from 0.957 to 0.908; neither spectrum nor edges can be the cause."""
+def test_muons_lose_hits_with_depth_less_than_half_as_fast_as_published_in_the_middle_of_the_forward_endcap(p):
+    """The published frequencies fall from 0.957 to 0.908; neither spectrum nor edges can be the cause. With
+    the cross between the quadrants a track loses up to a third of it."""
     chosen = config("mu", "fast", 6)
     gun = chosen.gun.model_copy(update={"p": p, "theta": tuple(np.radians([27, 40]))})
     muons = counted(simulate_piece(chosen.model_copy(update={"gun": gun}), "belle2", None, N // 2, 0))
@@ -118,4 +117,4 @@ def test_muons_hardly_lose_hits_with_depth_in_the_middle_of_the_forward_endcap(p
         np.polyfit(range(1, 14), f[1:], 1)[0] for f in (published("MuonPlus", *FORWARD[1:], 14), found)
     )
     assert -0.005 < published_fall < -0.003
-    assert abs(fall) < abs(published_fall) / 4
+    assert abs(fall) < abs(published_fall) / 2
