@@ -48,6 +48,7 @@ FILES = {  # command without -o: inputs that a file of this ending must not repl
     "classifier train pdfs.toml": ("", ["pdfs.toml", "mu.hits.parquet", "pi.json"]),
     "classifier evaluate pdfs.toml --model toy.npz": ("", ["pdfs.toml", "toy.npz", "mu.truth.parquet"]),
     f"conditions get store main {KLM} --experiment 0 --run 0": ("", ["store/conditions.sqlite"]),
+    "benchmark score bench toy.parquet": (".json", ["toy.parquet", "bench/manifest.json", "bench/truth/truth.parquet"]),
     "refit refit.toml": (".parquet", ["refit.toml", "muons.hits.parquet", "muons.truth.parquet"]),
 }
 FOLDERS = {  # command without -o: a name in the folder that it writes, and an input that has this name
@@ -58,10 +59,11 @@ FOLDERS = {  # command without -o: a name in the folder that it writes, and an i
     "performance performance.toml": ("performance.html", "performance.toml"),
     "detector show detector.toml": ("belle2-rz.png", "detector.toml"),
     "compare corrections.json.gz rochester.txt": ("comparison.txt", "rochester.txt"),
+    "conditions draw channels.toml": ("KLMChannelStatus.json", "channels.toml"),
     "study study.toml": ("study.json", "study.toml"),
     "align align.toml": ("corrections.json", "align.toml"),
 }
-NOT_WRITTEN_BESIDE_INPUT = {"open-data fetch"}  # reads nothing from the disk
+NOT_WRITTEN_BESIDE_INPUT = {"open-data fetch", "benchmark muid"}  # read nothing from the disk
 DETECTOR = Path(__file__).parents[2] / "src" / "muonkit" / "detector" / "descriptions"
 
 
@@ -74,6 +76,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     simulate(folder, "data.parquet", events=2000)
     shutil.copy(folder / "data.parquet", folder / "simulation.parquet")
     (folder / "calibrate.toml").write_text(CALIBRATE)
+    (folder / "channels.toml").write_text("seed = 1\n")
     (folder / "study.toml").write_text("[jpsi]\nevents = 10\n")
     bias, resolution = Bias(*np.zeros((3, 4))), Resolution(*np.full((4, 4), 1e-3))
     edges = np.array([-2.4, -1.2, 0.0, 1.2, 2.4])
@@ -90,6 +93,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "align.toml").write_text(ALIGN)
     (folder / "pdfs.toml").write_text(SAMPLES)
     assert main(["pdfs", "export", str(folder / "toy.npz"), "-o", str(folder / "dump.txt")]) == 0
+    assert main(["benchmark", "muid", "-o", str(folder / "bench"), "--events", "60"]) == 0
+    shutil.copy(folder / "bench" / "tracks.parquet", folder / "toy.parquet")
     with create_store(folder / "store") as store:
         store.add(KLM, TOY.to_bytes(), f"{KLM}/1")
         store.create_tag("main")

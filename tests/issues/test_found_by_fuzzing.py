@@ -67,8 +67,8 @@ def test_numbers_whose_squares_overflow_are_bad_rows(name: str, value: float) ->
 
 
 def test_numbers_of_tracks_may_be_half_floats() -> None:
-    assert _fault(np.ones(3, dtype=np.float16), (3,), np.uint32) == ""
-    assert "below 0" in _fault(-np.ones(3, dtype=np.float16), (3,), np.uint32)
+    assert _fault("tracks", np.ones(3, dtype=np.float16), (3,), np.uint32) == ""
+    assert "below 0" in _fault("tracks", -np.ones(3, dtype=np.float16), (3,), np.uint32)
 
 
 def test_a_feature_that_no_track_has_does_no_harm() -> None:

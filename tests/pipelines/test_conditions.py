@@ -28,7 +28,7 @@ def contents(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, by
         {"name": "eta", "type": "real"}], "output": {"name": "y", "type": "real"}, "data": 1.0}]})  # fmt: skip
     return {
         "KLMLikelihoodParameters/1": (here / shipped.FILE).read_bytes(),
-        "MuonClassifier/1": (here / shipped.CLASSIFIER).read_bytes(),
+        "MuonClassifier/2": (here / shipped.CLASSIFIER).read_bytes(),
         "KLMChannelStatus/1": b'{"schema": "KLMChannelStatus/1"}',
         "KLMStripEfficiency/1": b'{"schema": "KLMStripEfficiency/1"}',
         "MuonIDCuts/1": cuts.read_bytes(),

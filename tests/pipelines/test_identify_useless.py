@@ -128,7 +128,14 @@ def test_hits_of_other_tracks_are_refused_or_told(folder, capsys):
     order = np.argsort(np.roll(events, 1)[number], kind="stable")
     table = columns(folder, "hits")
     moved = {key: values[order] for key, values in table.items()} | {"event": np.roll(events, 1)[number][order]}
-    (line,) = (one for one in warnings(folder, capsys, hits=moved) if "match in" in one)
+    assert "give tracks and hits of the same events" in refused(folder, capsys, hits=moved)
+    right = events[:1]
+    mixed = {
+        key: np.concatenate((values[np.isin(event, right)], moved[key][~np.isin(moved["event"], right)]))
+        for key, values in table.items()
+    }
+    assert np.all(np.diff(mixed["event"]) >= 0)
+    (line,) = (one for one in warnings(folder, capsys, hits=mixed) if "match in" in one)
     assert "are tracks and hits those of the same events?" in line
     table = columns(folder, "tracks")
     backwards = {"x": -table["x"], "y": -table["y"], "px": -table["px"], "py": -table["py"]}

@@ -111,7 +111,10 @@ def test_a_tag_says_what_became_of_it():
 
 def test_a_payload_prints_its_table_only_if_it_was_asked_for():
     plain = PayloadSummary("c" * 64, {"mu+": 2}, {"made by": "x"}, None)
-    assert str(plain) == f"checksum {'c' * 16}, made by x\ntracks: 2 mu+"
+    assert (
+        str(plain)
+        == f"checksum {'c' * 16}, made by x\ndetector not recorded\nextrapolated through not recorded\ntracks: 2 mu+"
+    )
     assert "table" not in plain.to_json()
     asked = replace(plain, table=(LayerEntry("barrel 0", 0.5, 0.1, 7),))
     assert str(asked).splitlines()[-1] == "  barrel 0   0.5000 +- 0.1000 of 7"
@@ -119,6 +122,8 @@ def test_a_payload_prints_its_table_only_if_it_was_asked_for():
 
 
 def test_pdfs_are_told_with_their_files():
-    result = PdfsResult(Path("p.npz"), Path("p.html"), "d" * 64, 1_500_000, 10, 8, 1)
-    assert str(result).endswith("payload dddddddddddd, 1.50 MB\np.html")
+    result = PdfsResult(Path("p.npz"), Path("p.html"), "d" * 64, 1_500_000, 10, 8, 1, 2, True)
+    assert str(result).endswith(
+        "payload dddddddddddd, 1.50 MB\n2 of all tracks from primaries that decayed in the tracker: left out\np.html"
+    )
     assert result.to_json()["page"] == "p.html"

@@ -27,6 +27,7 @@ seed = 2812
 particle = "{particle}"
 p = [0.4, 6.0]
 theta = [0.2618, 2.618]
+theta_spectrum = "uniform"
 """
 
 
@@ -38,7 +39,7 @@ def simulated(folder, particle) -> MuidTracks:
     (piece,) = cut_samples(open_samples((out.name,), folder), EVENTS)
     events, yoke = read_sample(piece), build_yoke(detector_of("belle2", folder).detector, MuidSettings())
     tracks = extrapolate(events.tracks, events.hits, yoke).tracks
-    return tracks[selected(tracks, events.truth, BuildSelection())]
+    return tracks[selected(tracks, events.truth, BuildSelection(tracker_decays="drop"))]
 
 
 @pytest.mark.slow
