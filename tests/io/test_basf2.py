@@ -1,11 +1,10 @@
 """Files of the Belle II software as tables: members, relations, truth, records of Muid."""
 
-from pathlib import Path
-
 import awkward as ak
 import numpy as np
 import pytest
 import uproot
+from tests.conftest import shared_data
 from tests.io import basf2_files as basf2
 from tests.muid.samples import muons
 
@@ -16,8 +15,6 @@ from muonkit.io.basf2.tree import split
 from muonkit.io.basf2.truth import MEMBERS, fates
 from muonkit.io.klm import read_columns, read_truth
 
-REAL = Path("/work/shared/data/belle2")
-needs_files = pytest.mark.skipif(not (REAL / "mdst.root").exists(), reason="the files of Belle II are not here")
 SPECIES = ("e", "mu", "pi", "K", "p", "d")
 FIELD = 1.4525  # T: of Belle II at the origin, weakened by the final focus
 HELIX = np.array([[0.1, 0.2, 0.004, 1.0, 0.3]])
@@ -190,9 +187,8 @@ def test_a_file_that_says_to_unpack_to_gigabytes_is_refused(tmp_path, monkeypatc
         open_table(written(tmp_path, 3), "tracks")
 
 
-@needs_files
 def test_the_four_records_of_an_older_release_are_read():
-    tracks = open_table(REAL / "mdst_with_muid.root", "tracks")
+    tracks = open_table(shared_data("belle2/mdst_with_muid.root"), "tracks")
     records = open_records(tracks)
     found = read_columns(records, 0, 4)
     assert found["outcome"].tolist() == [3, 18, 5, 5]
@@ -205,11 +201,10 @@ def test_the_four_records_of_an_older_release_are_read():
     assert read_truth(open_table(tracks.path, "truth"), 0, 4).pdg_id.tolist() == [13, -13, -13, 13]
 
 
-@needs_files
 def test_helices_of_a_real_file_have_the_momenta_of_their_particles():
     from muonkit.muid.swim.carry import points
 
-    tracks, truth = (open_table(REAL / "mdst.root", what) for what in ("tracks", "truth"))
+    tracks, truth = (open_table(shared_data("belle2/mdst.root"), what) for what in ("tracks", "truth"))
     helices, true = read_helices(tracks, 0, tracks.rows), read_truth(truth, 0, truth.rows)
     assert np.all(np.linalg.eigvalsh(helices.covariance) > -1e-9)
     pion = np.abs(true.pdg_id) == 211

@@ -1,12 +1,12 @@
 """Identification of files of the Belle II software, made by uproot with the same branches."""
 
 from functools import cache
-from pathlib import Path
 
 import awkward as ak
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from tests.conftest import shared_data
 from tests.io import basf2_files as basf2
 from tests.muid.samples import muons
 from tests.pipelines.identifying import identified, run
@@ -18,7 +18,6 @@ from muonkit.muid.checks.toy import toy_payload
 from muonkit.muid.swim.crossing import IN_TRACKER, NO_FIT
 
 N = 60
-REAL = Path("/work/shared/data/belle2")
 
 
 @cache
@@ -243,9 +242,9 @@ def test_a_flat_ntuple_has_the_names_of_belle2(folder, capsys):
     assert not set(plain) & set(table) - {"status", "shared_hits", "efficiency_missing"}
 
 
-@pytest.mark.skipif(not (REAL / "mdst.root").exists(), reason="the files of Belle II are not here")
 def test_a_real_mdst_says_that_it_has_no_hits(folder, capsys):
-    (folder / "real.toml").write_text(f'payload = "toy.npz"\n[input]\nformat = "basf2"\ntracks = "{REAL}/mdst.root"')
+    real = shared_data("belle2/mdst.root")
+    (folder / "real.toml").write_text(f'payload = "toy.npz"\n[input]\nformat = "basf2"\ntracks = "{real}"')
     code, _, err = run(capsys, folder / "real.toml", "-o", folder / "real.parquet")
     assert code == 2
     assert len(err) == 1
