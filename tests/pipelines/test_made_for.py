@@ -56,6 +56,15 @@ def test_a_payload_that_does_not_say_is_told(folder, capsys, content):
     assert found["warnings"] == []
 
 
+@pytest.mark.parametrize("gate", [3.5, 2.74])
+def test_a_payload_that_is_made_with_another_gate_is_a_warning(folder, capsys, gate):
+    found = with_payload(
+        folder, capsys, detector=OWN, extrapolated_through=OWN, muid={"max_sigma": gate, "match": "both"}
+    )
+    other = ["payload p.npz is made with muid.max_sigma = 3.5, here 2.74"]
+    assert found["warnings"] == (other if gate == 3.5 else [])
+
+
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
     path = tmp_path_factory.mktemp("samples")

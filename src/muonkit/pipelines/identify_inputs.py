@@ -26,7 +26,7 @@ from muonkit.muid.run_conditions import PayloadNames, RunConditions, from_store
 from muonkit.muid.shipped import DEFAULT, classifier_of, payload_of
 from muonkit.muid.swim.config import TrackerEnd
 from muonkit.muid.swim.yoke import Yoke, build_yoke
-from muonkit.pipelines.made_for import fits
+from muonkit.pipelines.made_for import fits, other_settings
 from muonkit.pipelines.pieces import EventPiece, cut_events, detector_of
 
 OF_THE_MAP = 1.4525  # T: field of Belle II at the origin, weakened by the final focus
@@ -37,8 +37,8 @@ class IdentifyJob:
     """All that a process needs to identify a piece; how: by run; stray_hits: number of hits in events without
     tracks; files: all that are read; max_p [GeV]: largest plausible momentum; stores: what belongs to the store of
     conditions; tracker: to where helices are carried, None if the tracks are states already; records: results of Muid
-    to compare with; notes: what is not used of the files, or not
-    known; warnings: payloads that are made for another detector."""
+    to compare with; notes: what is not used of the files, or not known;
+    warnings: payloads that are made for another detector, or with other settings."""
 
     tracks: KLMFile
     hits: KLMFile
@@ -73,7 +73,9 @@ def prepare(config: Identify, base: Path, row: int | None = None) -> IdentifyJob
     how = by_run(config, yoke, classifier, of_runs)
     own = [base / name for name in (config.payload, config.classifier) if name not in (None, DEFAULT)]
     files = (*dict.fromkeys((tracks.path, hits.path)), *chosen.files, *own)
-    used = [fits(what, made, chosen.detector) for what, made in _provenances(config, how).items()]
+    made = _provenances(config, how)
+    used = [fits(what, provenance, chosen.detector) for what, provenance in made.items()]
+    used += [(other_settings(what, provenance, config.muid), None) for what, provenance in made.items()]
     warnings, notes = (tuple(line for line in map(itemgetter(i), used) if line) for i in (0, 1))
     max_p, stores = config.input.max_p, _stores(config, base)
     job = IdentifyJob(tracks, hits, how, pieces, stray_hits, files, max_p, stores, notes=notes, warnings=warnings)

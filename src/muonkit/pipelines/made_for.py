@@ -1,6 +1,6 @@
 """Which detector payloads and classifiers are made for: that of their samples, and that through which the tracks were
 extrapolated. Both stand in their provenance, by name and checksum. Where one is used with another detector, a line says
-so."""
+so; and where tracks are extrapolated in another way than those that the tables of a payload are made of."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 from muonkit.core.errors import InputError
 from muonkit.detector.detector import Detector
 from muonkit.io.samples import OpenSample
+from muonkit.muid.swim.config import MuidSettings
 
 OF_SAMPLES, THROUGH = "detector", "extrapolated through"
 DIGITS = 12  # of a checksum, in a line
+SHAPING = "max_sigma", "match", "scattering", "straggling"  # settings that hits and chi2 depend on
 Recorded = dict[str, str]  # name, checksum
 
 
@@ -73,3 +75,15 @@ def fits(what: str, provenance: Mapping[str, Any], detector: Detector) -> tuple[
         return None, None
     made_for = ", with tracks through ".join(shown(each) for each in known)
     return f"{what} is made for detector {made_for}; tracks are extrapolated through {shown(own)}", None
+
+
+def other_settings(what: str, provenance: Mapping[str, Any], muid: MuidSettings) -> str | None:
+    """A warning about a payload whose tracks were extrapolated with other settings than `muid`; None if they were the
+    same, or are not recorded."""
+    made, own = provenance.get("muid"), muid.model_dump(mode="json")
+    if not isinstance(made, dict):
+        return None
+    changed = [
+        f"muid.{key} = {made[key]!r}, here {own[key]!r}" for key in SHAPING if made.get(key, own[key]) != own[key]
+    ]
+    return f"{what} is made with {'; '.join(changed)}" if changed else None
